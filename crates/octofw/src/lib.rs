@@ -1,0 +1,1 @@
+//! The firmware builder: container layers, root file systems, overlays, and the images made of them.

@@ -1,0 +1,3 @@
+//! The `octofw` program.
+
+fn main() {}

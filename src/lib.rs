@@ -1,0 +1,17 @@
+//! Octobridge: a printer's cloud and chat connections, as one small program inside its firmware.
+//!
+//! Data flows one way: a [`source`] sees the printer, [`printer`] turns what it sees into events, each
+//! [`bridge`] turns events into messages of one service, and an [`outbox`] keeps those on disk until the
+//! service has taken them. `docs/architecture.md` tells the whole.
+
+pub mod bridge;
+pub mod cli;
+pub mod clock;
+pub mod log_file;
+pub mod outbox;
+pub mod printer;
+pub mod settings;
+pub mod source;
+pub mod status;
+pub mod supervisor;
+pub mod tls;

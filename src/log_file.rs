@@ -1,0 +1,1 @@
+//! The log: lines in UTC, into a file that is rotated by size.

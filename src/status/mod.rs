@@ -1,0 +1,1 @@
+//! What the running service tells about itself: the report, the socket that serves it, and its reader.

@@ -1,0 +1,2 @@
+//! Relays a Unix socket to a TCP address.
+fn main() {}
