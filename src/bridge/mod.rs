@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Every bridge there is.
-pub const BRIDGES: &[Kind] = &[Kind { name: telegram::NAME, start: telegram::start }];
+pub const BRIDGES: &[Kind] = &[Kind { name: telegram::NAME, check: telegram::check, start: telegram::start }];
 
 /// A wall clock before this moment (2026-01-01) was never set: the program is younger than that.
 const EARLIEST: Duration = Duration::from_secs(1_767_225_600);
@@ -24,9 +24,14 @@ const EARLIEST: Duration = Duration::from_secs(1_767_225_600);
 pub struct Kind {
     /// Its name, as in `extended.cfg`.
     pub name: &'static str,
+    /// Checks its settings, looked up as in [`Setup::setting`], without starting it.
+    pub check: fn(&Lookup<'_>) -> Result<(), StartError>,
     /// Starts it.
     pub start: fn(&Setup<'_>) -> Result<Box<dyn Bridge>, StartError>,
 }
+
+/// Finds the text of a setting by the name of its environment variable.
+pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// What a bridge gets to start with.
 pub struct Setup<'a> {
@@ -37,7 +42,7 @@ pub struct Setup<'a> {
     /// The program's one TLS set-up.
     pub tls: Arc<ClientConfig>,
     /// Looks a setting up by the name of its environment variable; none where it is unset.
-    pub setting: &'a dyn Fn(&str) -> Option<String>,
+    pub setting: &'a Lookup<'a>,
 }
 
 /// Why a bridge did not start.

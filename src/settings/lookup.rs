@@ -5,7 +5,7 @@ use super::bounded_file::read_text;
 use super::extended_cfg::ExtendedCfg;
 use super::keys::{self, ALL, Key};
 use super::paths::Paths;
-use super::{BridgeName, Environment, Origin, Problem, Secret, Settings, Shown, Sourced, Telegram};
+use super::{BridgeName, Environment, Origin, Problem, Secret, Settings, Shown, Sourced};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -202,31 +202,21 @@ impl<'a> Sources<'a> {
         Sourced { value: on, origin: found.origin }
     }
 
+    pub(super) fn into_paths(self) -> Paths {
+        self.paths
+    }
+
     pub(super) fn settle(mut self) -> Settings {
         let enabled = BridgeName::ALL.map(|bridge| self.find_enabled(bridge));
         let log_level = self.log_level();
-        let secret = |found: Option<Sourced<String>>| {
-            found.map(|s| Sourced { value: Secret::new(s.value), origin: s.origin })
-        };
-        Settings {
-            enabled,
-            log_level,
-            moonraker_url: self.find(keys::MOONRAKER_URL),
-            moonraker_api_key: secret(self.find(keys::MOONRAKER_API_KEY)),
-            extra_ca_file: self
-                .find(keys::EXTRA_CA_FILE)
-                .map(|s| Sourced { value: PathBuf::from(s.value), origin: s.origin }),
-            telegram: Telegram {
-                token: secret(self.find(keys::TELEGRAM_BOT_TOKEN)),
-                chat: self.find(keys::TELEGRAM_CHAT_ID),
-                thread: self.find(keys::TELEGRAM_THREAD_ID),
-                api_url: self
-                    .find(keys::TELEGRAM_API_URL)
-                    .unwrap_or(Sourced { value: String::new(), origin: Origin::Default }),
-            },
-            problems: self.problems,
-            paths: self.paths,
-        }
+        let values = ALL
+            .into_iter()
+            .filter_map(|key| {
+                let found = self.find(key)?;
+                Some((key, Sourced { value: Secret::new(found.value), origin: found.origin }))
+            })
+            .collect();
+        Settings { enabled, log_level, values, problems: self.problems, paths: self.paths }
     }
 
     fn log_level(&mut self) -> Sourced<log::LevelFilter> {

@@ -22,7 +22,6 @@ pub use secret::Secret;
 
 use lookup::Sources;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 /// The process's environment, passed in so that nothing else reads it.
 pub type Environment = BTreeMap<String, String>;
@@ -66,29 +65,11 @@ pub struct Settings {
     pub enabled: [Sourced<bool>; 3],
     /// Level of the log.
     pub log_level: Sourced<log::LevelFilter>,
-    /// Moonraker's address, where it is set.
-    pub moonraker_url: Option<Sourced<String>>,
-    /// Moonraker's API key.
-    pub moonraker_api_key: Option<Sourced<Secret>>,
-    /// Additional certificate authorities.
-    pub extra_ca_file: Option<Sourced<PathBuf>>,
-    /// Settings of the Telegram bridge, as text; the bridge checks them.
-    pub telegram: Telegram,
+    /// Everything that is set, as text, by name. All of it in the type of secrets, so that nothing is printed
+    /// by accident.
+    values: Vec<(Key, Sourced<Secret>)>,
     /// What is wrong with the sources.
     pub problems: Vec<Problem>,
-}
-
-/// Settings of the Telegram bridge.
-#[derive(Debug, Clone)]
-pub struct Telegram {
-    /// The bot's token.
-    pub token: Option<Sourced<Secret>>,
-    /// The chat.
-    pub chat: Option<Sourced<String>>,
-    /// The topic.
-    pub thread: Option<Sourced<String>>,
-    /// Address of the Bot API.
-    pub api_url: Sourced<String>,
 }
 
 /// One line of `config show`.
@@ -110,6 +91,20 @@ impl Settings {
         sources.settle()
     }
 
+    /// The text of a setting, by the name of its environment variable; none where it is not set.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.find(name).map(|found| found.value.expose())
+    }
+
+    /// Where a setting comes from.
+    pub fn origin(&self, name: &str) -> Option<&Origin> {
+        self.find(name).map(|found| &found.origin)
+    }
+
+    fn find(&self, name: &str) -> Option<&Sourced<Secret>> {
+        self.values.iter().find(|(key, _)| key.name == name).map(|(_, found)| found)
+    }
+
     /// Whether `bridge` is on.
     pub fn is_enabled(&self, bridge: BridgeName) -> bool {
         BridgeName::ALL.iter().zip(&self.enabled).any(|(name, on)| *name == bridge && on.value)
@@ -124,6 +119,11 @@ impl Settings {
     pub fn show(bootstrap: Option<&str>, environment: &Environment) -> Vec<Shown> {
         Sources::open(bootstrap, environment).show()
     }
+}
+
+/// The folders alone, for the supervising process, which must not depend on more.
+pub fn run_paths(bootstrap: Option<&str>, environment: &Environment) -> Paths {
+    Sources::open(bootstrap, environment).into_paths()
 }
 
 #[cfg(test)]

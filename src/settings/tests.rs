@@ -67,12 +67,10 @@ fn environment_wins_over_file_and_each_value_knows_its_origin() {
     printer.file("config/extended/extended2.cfg", "[telegram]\nenabled: true\nchat_id: 5\n");
     printer.file("octoapp/telegram_bot_token", "1:file\n");
     let settings = printer.load();
-    let chat = settings.telegram.chat.unwrap();
-    assert_eq!(chat.value, "5");
-    assert!(matches!(chat.origin, Origin::ExtendedCfg { line: 3, .. }));
-    let token = settings.telegram.token.unwrap();
-    assert_eq!(token.value.expose(), "1:file");
-    assert!(matches!(token.origin, Origin::SecretFile(_)));
+    assert_eq!(settings.text("TELEGRAM_CHAT_ID"), Some("5"));
+    assert!(matches!(settings.origin("TELEGRAM_CHAT_ID"), Some(Origin::ExtendedCfg { line: 3, .. })));
+    assert_eq!(settings.text("TELEGRAM_BOT_TOKEN"), Some("1:file"));
+    assert!(matches!(settings.origin("TELEGRAM_BOT_TOKEN"), Some(Origin::SecretFile(_))));
 
     printer.environment.insert("TELEGRAM_CHAT_ID".into(), "-7".into());
     printer.environment.insert("TELEGRAM_BOT_TOKEN".into(), "  ".into());
@@ -80,10 +78,9 @@ fn environment_wins_over_file_and_each_value_knows_its_origin() {
     let secret = printer.dir.path().join("secret").display().to_string();
     printer.environment.insert("TELEGRAM_BOT_TOKEN_FILE".into(), secret);
     let settings = printer.load();
-    assert_eq!(settings.telegram.chat.unwrap().value, "-7");
-    let token = settings.telegram.token.unwrap();
-    assert_eq!(token.value.expose(), "1:other");
-    assert!(matches!(token.origin, Origin::EnvironmentFile { .. }));
+    assert_eq!(settings.text("TELEGRAM_CHAT_ID"), Some("-7"));
+    assert_eq!(settings.text("TELEGRAM_BOT_TOKEN"), Some("1:other"));
+    assert!(matches!(settings.origin("TELEGRAM_BOT_TOKEN"), Some(Origin::EnvironmentFile { .. })));
 }
 
 #[test]
@@ -131,7 +128,7 @@ fn a_readable_secret_is_used_and_named() {
     let path = printer.dir.path().join("octoapp/telegram_bot_token");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     let settings = printer.load();
-    assert!(settings.telegram.token.is_some());
+    assert!(settings.text("TELEGRAM_BOT_TOKEN").is_some());
     assert!(settings.problems[0].remedy.contains("chmod 600"), "{:?}", settings.problems);
 }
 
@@ -156,5 +153,5 @@ fn nothing_secret_is_shown() {
     let shown = format!("{:?}", Settings::show(None, &printer.environment));
     assert!(!shown.contains("SECRET"), "{shown}");
     assert!(shown.contains("@host:7125/x@y"), "{shown}");
-    assert!(!format!("{:?}", printer.load().telegram).contains("SECRET"));
+    assert!(!format!("{:?}", printer.load()).contains("SECRET"));
 }

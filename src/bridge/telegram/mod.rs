@@ -19,7 +19,7 @@ mod sender_tests;
 
 pub use config::{API_URL, Chat, Config, ConfigError, RawConfig, Token, redact};
 
-use super::{Bridge, BridgeStatus, Setup, StartError};
+use super::{Bridge, BridgeStatus, Lookup, Setup, StartError};
 use crate::clock::{Clock, SystemClock};
 use crate::outbox::{Entry, Limits, Outbox, Persistence, Queue, Woken};
 use crate::printer::Event;
@@ -63,16 +63,29 @@ pub struct Telegram {
 ///
 /// If a setting is missing or wrong, or the thread cannot be started.
 pub fn start(setup: &Setup<'_>) -> Result<Box<dyn Bridge>, StartError> {
-    let setting = |name| (setup.setting)(name).unwrap_or_default();
-    let raw = RawConfig {
-        token: &setting("TELEGRAM_BOT_TOKEN"),
-        chat: &setting("TELEGRAM_CHAT_ID"),
-        thread: &setting("TELEGRAM_THREAD_ID"),
-        api_url: &setting("TELEGRAM_API_URL"),
-        printer: setup.printer,
-    };
-    let config = Config::parse(raw).map_err(|error| StartError::Setting(error.to_string()))?;
+    let config = read_config(setup.setting, setup.printer)?;
     Ok(Box::new(Telegram::start(&config, Arc::clone(&setup.tls), setup.data_dir)?))
+}
+
+/// Checks the settings alone.
+///
+/// # Errors
+///
+/// If one is missing or wrong; the text names it.
+pub fn check(setting: &Lookup<'_>) -> Result<(), StartError> {
+    read_config(setting, "").map(|_| ())
+}
+
+fn read_config(setting: &Lookup<'_>, printer: &str) -> Result<Config, StartError> {
+    let text = |name| setting(name).unwrap_or_default();
+    let raw = RawConfig {
+        token: &text("TELEGRAM_BOT_TOKEN"),
+        chat: &text("TELEGRAM_CHAT_ID"),
+        thread: &text("TELEGRAM_THREAD_ID"),
+        api_url: &text("TELEGRAM_API_URL"),
+        printer,
+    };
+    Config::parse(raw).map_err(|error| StartError::Setting(error.to_string()))
 }
 
 impl Telegram {
@@ -153,7 +166,12 @@ impl Bridge for Telegram {
 /// # Errors
 ///
 /// If it was not delivered: why, and what to do about it.
-pub fn send_now(config: &Config, tls: Arc<ClientConfig>, clock: &dyn Clock, text: &str) -> Result<(), String> {
+pub fn send_now(
+    config: &Config,
+    tls: Arc<ClientConfig>,
+    clock: &dyn Clock,
+    text: &str,
+) -> Result<(), String> {
     let mut client = Client::new(config, tls);
     let text = text::paragraph(text, text::MOST_MESSAGE);
     let (chat, thread, now) = (&config.chat, config.thread, clock.now().unix);

@@ -120,7 +120,14 @@ impl<A: Api, S: Store> Sender<A, S> {
         self.carry_out(decision, held.id, class, &outcome, thread.is_some())
     }
 
-    fn carry_out(&mut self, decision: Decision, id: u64, class: Class, outcome: &Outcome, threaded: bool) -> Next {
+    fn carry_out(
+        &mut self,
+        decision: Decision,
+        id: u64,
+        class: Class,
+        outcome: &Outcome,
+        threaded: bool,
+    ) -> Next {
         let after = self.clock.now();
         match decision {
             Decision::Delivered => {
@@ -135,8 +142,12 @@ impl<A: Api, S: Store> Sender<A, S> {
                 });
                 Next::Again
             }
-            Decision::Retry(wait) => self.wait(after.monotonic + wait, Health::Waiting, explain(class, outcome)),
-            Decision::ProbeToken(wait) => self.wait(after.monotonic + wait, Health::Fail, explain(class, outcome)),
+            Decision::Retry(wait) => {
+                self.wait(after.monotonic + wait, Health::Waiting, explain(class, outcome))
+            }
+            Decision::ProbeToken(wait) => {
+                self.wait(after.monotonic + wait, Health::Fail, explain(class, outcome))
+            }
             Decision::ProbeChat(wait) => {
                 // What must arrive stays, in its order, for the day the chat is back; of the rest the newest.
                 let newest = self.queue.newest();
@@ -146,7 +157,10 @@ impl<A: Api, S: Store> Sender<A, S> {
                 self.wait(after.monotonic + wait, Health::Fail, explain(class, outcome))
             }
             Decision::WithoutThread => {
-                log::warn!("the topic {} is gone or closed: sending without it", self.thread.unwrap_or_default());
+                log::warn!(
+                    "the topic {} is gone or closed: sending without it",
+                    self.thread.unwrap_or_default()
+                );
                 self.thread_again = Some(after.monotonic + THREAD_AGAIN);
                 Next::Again
             }
