@@ -83,7 +83,8 @@ fn add_extra_roots(roots: &mut RootCertStore, path: &Path) -> Result<(), TlsErro
     }
     for (line, block) in blocks {
         let unusable = |reason: String| TlsError::Certificate { path: path.to_owned(), line, reason };
-        let certificate = CertificateDer::from_pem_slice(block).map_err(|error| unusable(error.to_string()))?;
+        let certificate =
+            CertificateDer::from_pem_slice(block).map_err(|error| unusable(error.to_string()))?;
         roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
     }
     Ok(())

@@ -195,7 +195,8 @@ impl<S: Store> Outbox<S> {
         let (disk, mut stale) = match self.load(&mut recovered) {
             Ok(loaded) => loaded,
             Err(error) => {
-                self.unsaved = Some(error.to_string());
+                // Where both fail the first is the cause.
+                self.unsaved = Some(prepared.err().unwrap_or(error).to_string());
                 return recovered;
             }
         };

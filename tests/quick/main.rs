@@ -1,1 +1,4 @@
 //! Tests that need no peer.
+
+mod outbox;
+mod telegram;

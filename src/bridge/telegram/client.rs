@@ -85,7 +85,10 @@ impl Client {
         };
         let text = match kind {
             FaultKind::ClockNotSet => {
-                format!("the printer's clock is not set (it shows {}); waiting for network time", text::date(now))
+                format!(
+                    "the printer's clock is not set (it shows {}); waiting for network time",
+                    text::date(now)
+                )
             }
             FaultKind::Network => format!("cannot reach {}: {}", self.api_url, reason(error)),
         };
@@ -106,15 +109,18 @@ impl Api for Client {
 fn reason(error: &Error) -> String {
     match http::tls_cause(error) {
         Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-            return "its certificate is from an unknown issuer; for a server of your own set EXTRA_CA_FILE".to_owned();
+            return "its certificate is from an unknown issuer; for a server of your own set EXTRA_CA_FILE"
+                .to_owned();
         }
         Some(rustls::Error::InvalidCertificate(reason)) if is_too_early(reason) => {
-            return "its certificate is not valid yet; check the clocks of the printer and the server".to_owned();
+            return "its certificate is not valid yet; check the clocks of the printer and the server"
+                .to_owned();
         }
         Some(rustls::Error::InvalidCertificate(
             CertificateError::Expired | CertificateError::ExpiredContext { .. },
         )) => {
-            return "its certificate has expired; check the printer's clock and the server's certificate".to_owned();
+            return "its certificate has expired; check the printer's clock and the server's certificate"
+                .to_owned();
         }
         Some(error) => return format!("TLS failed: {error}"),
         None => {}

@@ -76,7 +76,9 @@ impl Token {
     fn parse(text: &str) -> Result<Self, ConfigError> {
         let error = |problem| ConfigError { setting: "TELEGRAM_BOT_TOKEN", problem };
         if text.is_empty() {
-            return Err(error("is not set; get a token from @BotFather and store it with `octobridge secret set`"));
+            return Err(error(
+                "is not set; get a token from @BotFather and store it with `octobridge secret set`",
+            ));
         }
         let wrong = error("is not a bot token; it is a number, a colon and letters, as @BotFather gives it");
         let (bot, secret) = text.split_once(':').ok_or(wrong.clone())?;
@@ -106,7 +108,8 @@ pub fn redact(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(colon) = rest.find(':') {
-        let (before, after) = (rest.get(..colon).unwrap_or_default(), rest.get(colon + 1..).unwrap_or_default());
+        let (before, after) =
+            (rest.get(..colon).unwrap_or_default(), rest.get(colon + 1..).unwrap_or_default());
         let digits = before.bytes().rev().take_while(u8::is_ascii_digit).count();
         let secret = after.bytes().take_while(|byte| is_secret_byte(*byte)).count();
         // Anything shorter is the port of an address or the time of day.
@@ -137,7 +140,9 @@ impl Chat {
     fn parse(text: &str) -> Result<Self, ConfigError> {
         let error = |problem| ConfigError { setting: "TELEGRAM_CHAT_ID", problem };
         if text.is_empty() {
-            return Err(error("is not set; give the number of the chat, or @name of a public group or channel"));
+            return Err(error(
+                "is not set; give the number of the chat, or @name of a public group or channel",
+            ));
         }
         if let Some(name) = text.strip_prefix('@') {
             let fits = (4..=32).contains(&name.len());
@@ -195,7 +200,9 @@ fn parse_api_url(text: &str) -> Result<String, ConfigError> {
         "https" => Ok(text.to_owned()),
         // A local Bot API server speaks plain HTTP (telegram-bot-api --local).
         "http" if is_local(authority.host()) => Ok(text.to_owned()),
-        "http" => Err(error("must begin with https://, because the token would go unencrypted to a public host")),
+        "http" => {
+            Err(error("must begin with https://, because the token would go unencrypted to a public host"))
+        }
         _ => Err(error("must begin with https://, or http:// for a server in the local network")),
     }
 }
@@ -307,10 +314,16 @@ mod tests {
     #[test]
     fn tokens_are_redacted() {
         let cases = [
-            (format!("https://api.telegram.org/bot{TOKEN}/sendMessage: refused"), "https://api.telegram.org/bot***/sendMessage: refused"),
-            (format!("{TOKEN}"), "***"),
+            (
+                format!("https://api.telegram.org/bot{TOKEN}/sendMessage: refused"),
+                "https://api.telegram.org/bot***/sendMessage: refused",
+            ),
+            (TOKEN.to_owned(), "***"),
             (format!("a {TOKEN} b {TOKEN}"), "a *** b ***"),
-            ("10.0.2.2:8443: connection refused at 12:30:00".to_owned(), "10.0.2.2:8443: connection refused at 12:30:00"),
+            (
+                "10.0.2.2:8443: connection refused at 12:30:00".to_owned(),
+                "10.0.2.2:8443: connection refused at 12:30:00",
+            ),
             ("caf\u{e9}: 1:2 \u{1f3b2}:".to_owned(), "caf\u{e9}: 1:2 \u{1f3b2}:"),
         ];
         for (text, expected) in cases {

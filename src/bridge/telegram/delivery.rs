@@ -147,7 +147,7 @@ fn classify_answer(answer: &Answer) -> Class {
         409 => Class::Conflict,
         413 => Class::PhotoRefused,
         429 => Class::Flood(flood(answer, parameters.retry_after, &description)),
-        400..500 => Class::Refused,
+        code if (400..500).contains(&code) => Class::Refused,
         _ => Class::Transient,
     }
 }
@@ -251,7 +251,10 @@ mod tests {
             ),
             (refusal(403, "Forbidden: bot was blocked by the user"), Class::ChatGone),
             (refusal(403, "Forbidden: user is deactivated"), Class::ChatGone),
-            (refusal(400, "Bad Request: not enough rights to send text messages to the chat"), Class::ChatGone),
+            (
+                refusal(400, "Bad Request: not enough rights to send text messages to the chat"),
+                Class::ChatGone,
+            ),
             (refusal(400, "Bad Request: TOPIC_CLOSED"), Class::ThreadGone),
             (refusal(400, "Bad Request: message to edit not found"), Class::EditGone),
             (refusal(400, "Bad Request: message can't be deleted"), Class::Refused),

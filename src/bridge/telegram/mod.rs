@@ -153,7 +153,12 @@ impl Bridge for Telegram {
 /// # Errors
 ///
 /// If it was not delivered: why, and what to do about it.
-pub fn send_now(config: &Config, tls: Arc<ClientConfig>, clock: &dyn Clock, text: &str) -> Result<(), String> {
+pub fn send_now(
+    config: &Config,
+    tls: Arc<ClientConfig>,
+    clock: &dyn Clock,
+    text: &str,
+) -> Result<(), String> {
     let mut client = Client::new(config, tls);
     let text = text::paragraph(text, text::MOST_MESSAGE);
     let (chat, thread, now) = (&config.chat, config.thread, clock.now().unix);

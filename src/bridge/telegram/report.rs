@@ -112,7 +112,10 @@ mod tests {
         let line = status(&report, &Surroundings { queued: 3, ..around() });
         let expected = "cannot reach it; next try in 32 s; last message 2026-11-21 02:20 UTC; 3 waiting";
         assert_eq!((line.health, line.text.as_str()), (Health::Waiting, expected));
-        assert_eq!((line.last_ok, line.last_error.as_deref()), (Some(1_795_227_600), Some("cannot reach it")));
+        assert_eq!(
+            (line.last_ok, line.last_error.as_deref()),
+            (Some(1_795_227_600), Some("cannot reach it"))
+        );
     }
 
     #[test]
@@ -121,6 +124,10 @@ mod tests {
         let ended = Surroundings { alive: false, persistence: memory, ..around() };
         let line = status(&Report { thread_lost: true, ..Report::default() }, &ended);
         assert_eq!(line.health, Health::Fail);
-        assert!(line.text.starts_with("the sender has ended; restart the service; messages are kept"), "{}", line.text);
+        assert!(
+            line.text.starts_with("the sender has ended; restart the service; messages are kept"),
+            "{}",
+            line.text
+        );
     }
 }

@@ -43,7 +43,12 @@ pub(super) fn note(event: &Event, printer: &str) -> Option<Note> {
     };
     let what = say(event)?;
     let text = if printer.is_empty() { what } else { format!("[{}] {what}", text::name(printer)) };
-    Some(Note { key: event.key.clone(), importance, at: event.at, text: text::shorten(&text, text::MOST_MESSAGE) })
+    Some(Note {
+        key: event.key.clone(),
+        importance,
+        at: event.at,
+        text: text::shorten(&text, text::MOST_MESSAGE),
+    })
 }
 
 /// The text of a message as it is sent at `now` (time since the Unix epoch): a late one names its time.
@@ -119,16 +124,31 @@ mod tests {
             (JobStarted, job("benchy.gcode", Some(0.374), None), Important, "Started: benchy.gcode\n37%"),
             (Paused, job("benchy.gcode", Some(0.29), Some(9)), Normal, "Paused: benchy.gcode at 29%"),
             (Resumed, job("benchy.gcode", None, None), Normal, "Resumed: benchy.gcode"),
-            (Finished, job("benchy.gcode", Some(1.0), Some(134)), Terminal, "Completed: benchy.gcode - 2h 14m"),
+            (
+                Finished,
+                job("benchy.gcode", Some(1.0), Some(134)),
+                Terminal,
+                "Completed: benchy.gcode - 2h 14m",
+            ),
             (Finished, job("benchy.gcode", Some(1.0), None), Terminal, "Completed: benchy.gcode"),
-            (Cancelled, job("benchy.gcode", Some(0.5), Some(45)), Terminal, "Cancelled: benchy.gcode at 50% - 45m"),
+            (
+                Cancelled,
+                job("benchy.gcode", Some(0.5), Some(45)),
+                Terminal,
+                "Cancelled: benchy.gcode at 50% - 45m",
+            ),
             (
                 failed("MCU 'mcu' shutdown: Timer too close\n\nThis often indicates\u{7} overload."),
                 job("benchy.gcode", Some(0.61), Some(80)),
                 Terminal,
                 "Failed: benchy.gcode at 61% - 1h 20m\nMCU 'mcu' shutdown: Timer too close\nThis often indicates overload.",
             ),
-            (Failed { reason: None }, job("benchy.gcode", Some(f64::NAN), None), Terminal, "Failed: benchy.gcode"),
+            (
+                Failed { reason: None },
+                job("benchy.gcode", Some(f64::NAN), None),
+                Terminal,
+                "Failed: benchy.gcode",
+            ),
             (Finished, job("x_*[<y>.gcode", Some(7.0), None), Terminal, "Completed: x_*[<y>.gcode"),
             (Finished, None, Terminal, "Completed: (no name)"),
         ];

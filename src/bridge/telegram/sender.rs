@@ -113,14 +113,22 @@ impl<A: Api, S: Store> Sender<A, S> {
         let class = delivery::classify(&outcome);
         let attempt = Attempt { failures: self.failures, with_thread: thread.is_some(), ..self.attempt };
         let decision = delivery::decide(class, attempt, (self.spread)());
-        self.failures = match class {
-            Class::Transient | Class::ClockNotSet => self.failures.saturating_add(1),
+        self.failures = match (decision, class) {
+            (Decision::Retry(_), Class::Flood(_) | Class::Conflict) => 0,
+            (Decision::Retry(_), _) => self.failures.saturating_add(1),
             _ => 0,
         };
         self.carry_out(decision, held.id, class, &outcome, thread.is_some())
     }
 
-    fn carry_out(&mut self, decision: Decision, id: u64, class: Class, outcome: &Outcome, threaded: bool) -> Next {
+    fn carry_out(
+        &mut self,
+        decision: Decision,
+        id: u64,
+        class: Class,
+        outcome: &Outcome,
+        threaded: bool,
+    ) -> Next {
         let after = self.clock.now();
         match decision {
             Decision::Delivered => {
@@ -135,8 +143,12 @@ impl<A: Api, S: Store> Sender<A, S> {
                 });
                 Next::Again
             }
-            Decision::Retry(wait) => self.wait(after.monotonic + wait, Health::Waiting, explain(class, outcome)),
-            Decision::ProbeToken(wait) => self.wait(after.monotonic + wait, Health::Fail, explain(class, outcome)),
+            Decision::Retry(wait) => {
+                self.wait(after.monotonic + wait, Health::Waiting, explain(class, outcome))
+            }
+            Decision::ProbeToken(wait) => {
+                self.wait(after.monotonic + wait, Health::Fail, explain(class, outcome))
+            }
             Decision::ProbeChat(wait) => {
                 // What must arrive stays, in its order, for the day the chat is back; of the rest the newest.
                 let newest = self.queue.newest();
@@ -146,7 +158,10 @@ impl<A: Api, S: Store> Sender<A, S> {
                 self.wait(after.monotonic + wait, Health::Fail, explain(class, outcome))
             }
             Decision::WithoutThread => {
-                log::warn!("the topic {} is gone or closed: sending without it", self.thread.unwrap_or_default());
+                log::warn!(
+                    "the topic {} is gone or closed: sending without it",
+                    self.thread.unwrap_or_default()
+                );
                 self.thread_again = Some(after.monotonic + THREAD_AGAIN);
                 Next::Again
             }

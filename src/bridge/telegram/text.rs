@@ -29,7 +29,8 @@ pub(super) fn name(text: &str) -> String {
 /// A text of several lines without what could mislead, at most `most` UTF-16 units long.
 pub(super) fn paragraph(text: &str, most: usize) -> String {
     let lines = text.lines().map(|line| line.chars().filter(|c| !is_misleading(*c)).collect::<String>());
-    let lines: Vec<String> = lines.map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<String> =
+        lines.map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
     shorten(&lines.join("\n"), most)
 }
 
@@ -127,7 +128,15 @@ mod tests {
 
     #[test]
     fn spans() {
-        let cases = [(0, "under 1m"), (59, "under 1m"), (60, "1m"), (3599, "59m"), (3600, "1h 0m"), (8040, "2h 14m"), (100 * 3600, "100h 0m")];
+        let cases = [
+            (0, "under 1m"),
+            (59, "under 1m"),
+            (60, "1m"),
+            (3599, "59m"),
+            (3600, "1h 0m"),
+            (8040, "2h 14m"),
+            (100 * 3600, "100h 0m"),
+        ];
         for (seconds, expected) in cases {
             assert_eq!(span(Duration::from_secs(seconds)), expected);
         }

@@ -143,11 +143,13 @@ mod tests {
     fn answers_are_read() {
         let ok = Answer::read(200, None, br#"{"ok":true,"result":{"message_id":5,"chat":{"id":1}}}"#);
         assert_eq!(ok.envelope, Some(Envelope { ok: true, ..Envelope::default() }));
-        let body = br#"{"ok":false,"error_code":429,"description":"d","parameters":{"retry_after":17,"new":1}}"#;
+        let body =
+            br#"{"ok":false,"error_code":429,"description":"d","parameters":{"retry_after":17,"new":1}}"#;
         let flood = Answer::read(429, Some(" 18 "), body);
         let envelope = flood.envelope.unwrap();
         assert_eq!((flood.retry_after, envelope.parameters.unwrap().retry_after), (Some(18), Some(17)));
-        let odd = br#"{"ok":false,"error_code":"400","parameters":{"retry_after":"3","migrate_to_chat_id":[]}}"#;
+        let odd =
+            br#"{"ok":false,"error_code":"400","parameters":{"retry_after":"3","migrate_to_chat_id":[]}}"#;
         let envelope = Answer::read(400, Some("soon"), odd).envelope.unwrap();
         assert_eq!(envelope.error_code, Some(400));
         assert_eq!(envelope.parameters, Some(Parameters { retry_after: Some(3), migrate_to_chat_id: None }));
