@@ -16,7 +16,7 @@ use std::time::Duration;
 const PLACE: &str = "OUTBOX_CHILD_PLACE";
 
 fn open(directory: &Path) -> Outbox {
-    let limits = Limits { entries: 10_000, bytes: 10_000_000, keys: 10_000 };
+    let limits = Limits { entries: 10_000, bytes: 10_000_000, keys: 10_000, history: 1000 };
     Outbox::open(&directory.join("outbox/test.journal"), limits).0
 }
 

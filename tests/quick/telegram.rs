@@ -237,7 +237,8 @@ fn a_server_is_trusted_by_its_certificate_alone() {
     let (ours, theirs) = (authority.client(), no_extra_roots());
     let set: &dyn Clock = &SystemClock::new();
     let ip = "127.0.0.1";
-    let cases: [(_, _, &Arc<ClientConfig>, &dyn Clock, Result<(), &str>); 7] = [
+    type Case<'a> = (&'a str, (i32, i32), &'a Arc<ClientConfig>, &'a dyn Clock, Result<(), &'a str>);
+    let cases: [Case<'_>; 7] = [
         (ip, (2020, 2090), &ours, set, Ok(())),
         (ip, (2020, 2090), &theirs, set, Err("set EXTRA_CA_FILE")),
         (ip, (2020, 2021), &ours, set, Err("has expired")),

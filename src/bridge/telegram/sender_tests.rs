@@ -418,6 +418,9 @@ enum Turn {
 }
 
 proptest! {
+    // Each case writes and flushes real files.
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     #[test]
     fn every_end_arrives_in_order_and_twice_only_after_a_lost_answer(
         turns in proptest::collection::vec(
