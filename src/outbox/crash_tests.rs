@@ -112,7 +112,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn limits() -> Limits {
-    Limits { entries: 6, bytes: 2000, keys: 1000 }
+    Limits { entries: 6, bytes: 2000, keys: 1000, history: 500 }
 }
 
 fn entry(key: u8, importance: Importance, slot: Option<u8>) -> Entry {

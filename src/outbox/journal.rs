@@ -10,9 +10,6 @@ use super::{Entry, Limits, OutboxError};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A journal smaller than this is not worth rewriting, in bytes.
-const SMALL: usize = 64 * 1024;
-
 /// Where the messages are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Persistence {
@@ -195,7 +192,8 @@ impl<S: Store> Outbox<S> {
         let (disk, mut stale) = match self.load(&mut recovered) {
             Ok(loaded) => loaded,
             Err(error) => {
-                self.unsaved = Some(error.to_string());
+                // Where both fail the first is the cause.
+                self.unsaved = Some(prepared.err().unwrap_or(error).to_string());
                 return recovered;
             }
         };
@@ -215,7 +213,7 @@ impl<S: Store> Outbox<S> {
     fn load(&mut self, recovered: &mut Recovered) -> Result<(List, bool), OutboxError> {
         let limits = self.list.limits();
         // The file is rewritten long before it is this large, so what is larger is not all ours.
-        let most = 4 * (SMALL + limits.bytes + limits.keys * 128);
+        let most = 4 * (limits.history + limits.bytes + limits.keys * 128);
         let read = self.store.read(most)?.unwrap_or_default();
         // Unbounded while the history is replayed: what was settled later must not push others out.
         let mut list = List::new(Limits { entries: usize::MAX, bytes: usize::MAX, ..limits });
@@ -252,7 +250,7 @@ impl<S: Store> Outbox<S> {
         }
         let live = self.list.bytes() + self.list.settled().map(|key| key.len() + 16).sum::<usize>();
         let grown = self.length + bytes.len();
-        if self.unsaved.is_some() || (grown > SMALL && grown > 2 * live) {
+        if self.unsaved.is_some() || (grown > self.list.limits().history && grown > 2 * live) {
             return self.rewrite();
         }
         match self.store.append(bytes, flush) {
@@ -394,7 +392,8 @@ mod tests {
     fn history_is_compacted() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("journal");
-        let (mut outbox, _) = Outbox::open(&path, Limits { entries: 10, bytes: 20_000, keys: 20 });
+        let (mut outbox, _) =
+            Outbox::open(&path, Limits { entries: 10, bytes: 20_000, keys: 20, history: 3000 });
         outbox.push(entry("stays"));
         for n in 0..2000 {
             let id = outbox.waiting().last().unwrap().id;
@@ -402,7 +401,7 @@ mod tests {
             if n > 0 {
                 outbox.done(id);
             }
-            assert!(path.metadata().unwrap().len() <= SMALL as u64 + 200);
+            assert!(path.metadata().unwrap().len() <= 3000 + 200);
         }
         drop(outbox);
         assert_eq!(keys(&open(&path).0), ["stays", "m1999"]);

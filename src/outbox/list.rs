@@ -211,7 +211,7 @@ mod tests {
     }
 
     fn list(entries: usize) -> List {
-        List::new(Limits { entries, bytes: 10_000, keys: 3 })
+        List::new(Limits { entries, bytes: 10_000, keys: 3, history: 1000 })
     }
 
     fn keys(list: &List) -> Vec<&str> {
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn bytes_are_bounded() {
-        let mut list = List::new(Limits { entries: 100, bytes: 100, keys: 3 });
+        let mut list = List::new(Limits { entries: 100, bytes: 100, keys: 3, history: 1000 });
         let size = record::entry_len(&entry("a", Normal));
         for key in ["a", "b", "c", "d", "e", "f"] {
             list.push(entry(key, Normal));
@@ -298,7 +298,7 @@ mod tests {
         for (key, importance) in [("a", Terminal), ("b", Normal), ("c", Normal), ("d", Important)] {
             list.push(entry(key, importance));
         }
-        assert_eq!(list.limit(Limits { entries: 3, bytes: 10_000, keys: 3 }), 1);
+        assert_eq!(list.limit(Limits { entries: 3, bytes: 10_000, keys: 3, history: 1000 }), 1);
         assert_eq!(keys(&list), ["a", "c", "d"]);
     }
 

@@ -71,11 +71,13 @@ pub struct Limits {
     pub bytes: usize,
     /// How many keys of settled messages are remembered.
     pub keys: usize,
+    /// Size of the file, in bytes, from which on it is rewritten when half of it is history.
+    pub history: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { entries: 200, bytes: 256 * 1024, keys: 300 }
+        Self { entries: 200, bytes: 256 * 1024, keys: 300, history: 64 * 1024 }
     }
 }
 

@@ -87,7 +87,11 @@ impl Store for FileStore {
     fn prepare(&mut self) -> Result<(), OutboxError> {
         let directory = self.directory();
         let unusable = |source| OutboxError::Directory { path: directory.to_owned(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(unusable)?;
+        if !directory.is_dir() {
+            DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(unusable)?;
+            // A new directory must outlive a power cut as well as what is put into it.
+            File::open(directory_of(directory)).and_then(|parent| parent.sync_all()).map_err(unusable)?;
+        }
         let mode = directory.metadata().map_err(unusable)?.permissions().mode();
         if mode & 0o077 != 0 {
             // Somebody else's directory keeps its mode; the files are private all the same.

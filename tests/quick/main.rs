@@ -11,4 +11,6 @@
 
 mod cli;
 mod dependencies;
+mod outbox;
+mod telegram;
 mod transcripts;

@@ -318,7 +318,7 @@ mod tests {
                 format!("https://api.telegram.org/bot{TOKEN}/sendMessage: refused"),
                 "https://api.telegram.org/bot***/sendMessage: refused",
             ),
-            (format!("{TOKEN}"), "***"),
+            (TOKEN.to_owned(), "***"),
             (format!("a {TOKEN} b {TOKEN}"), "a *** b ***"),
             (
                 "10.0.2.2:8443: connection refused at 12:30:00".to_owned(),

@@ -147,7 +147,7 @@ fn classify_answer(answer: &Answer) -> Class {
         409 => Class::Conflict,
         413 => Class::PhotoRefused,
         429 => Class::Flood(flood(answer, parameters.retry_after, &description)),
-        400..500 => Class::Refused,
+        code if (400..500).contains(&code) => Class::Refused,
         _ => Class::Transient,
     }
 }

@@ -42,7 +42,7 @@ pub const NAME: &str = "telegram";
 /// Stack of the sender's thread, in bytes: a TLS handshake needs the most.
 const STACK: usize = 256 * 1024;
 /// How often the disk is tried again while messages are kept in memory.
-const DISK_AGAIN: Duration = Duration::from_secs(60);
+const DISK_AGAIN: Duration = Duration::from_secs(10);
 /// How long an interrupted request may take to notice.
 const NOTICE: Duration = Duration::from_millis(500);
 

@@ -212,9 +212,9 @@ mod tests {
     proptest! {
         #[test]
         fn a_message_is_never_empty_nor_too_long(
-            file in "\\PC{0,600}",
-            reason in "(\\PC|\n){0,3000}",
-            printer in "\\PC{0,300}",
+            file in "\\PC{0,200}",
+            reason in "(\\PC|\n){0,700}",
+            printer in "\\PC{0,140}",
             progress in any::<f64>(),
             seconds in any::<u64>(),
         ) {

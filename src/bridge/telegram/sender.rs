@@ -113,8 +113,9 @@ impl<A: Api, S: Store> Sender<A, S> {
         let class = delivery::classify(&outcome);
         let attempt = Attempt { failures: self.failures, with_thread: thread.is_some(), ..self.attempt };
         let decision = delivery::decide(class, attempt, (self.spread)());
-        self.failures = match class {
-            Class::Transient | Class::ClockNotSet => self.failures.saturating_add(1),
+        self.failures = match (decision, class) {
+            (Decision::Retry(_), Class::Flood(_) | Class::Conflict) => 0,
+            (Decision::Retry(_), _) => self.failures.saturating_add(1),
             _ => 0,
         };
         self.carry_out(decision, held.id, class, &outcome, thread.is_some())
