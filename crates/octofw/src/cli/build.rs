@@ -1,18 +1,23 @@
 //! `octofw build`, and the hidden `octofw session` that runs inside fakeroot.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::Args;
 use serde::Serialize;
+
+use super::{Failure, Status, print_json, status_of};
 
 use crate::build::{self, BuildError, Settings};
 use crate::manifest::{Manifest, SCHEMA};
 use crate::overlay::Order;
 
-/// Options of `octofw build`.
-#[derive(Debug, Args)]
-pub struct Build {
+/// Builds a firmware file out of a base and overlays
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: octofw build --base U1_1.3.0.168_upgrade.bin --overlay my-overlay --out firmware.bin\n\
+                        The time of packing is SOURCE_DATE_EPOCH, or that of the base.\n\
+                        The manifest lies beside the output: firmware.manifest.json."
+)]
+pub(super) struct Args {
     /// Firmware file to build on
     #[arg(long, value_name = "FILE")]
     base: PathBuf,
@@ -51,9 +56,10 @@ pub struct Build {
     tools: Vec<(String, String)>,
 }
 
-/// Options of `octofw session`.
-#[derive(Debug, Args)]
-pub struct Session {
+/// The part of a build that runs inside fakeroot
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: fakeroot -- octofw session plan.json (octofw build calls it so)")]
+pub(super) struct SessionArgs {
     /// The plan that `octofw build` wrote
     plan: PathBuf,
 }
@@ -66,58 +72,10 @@ struct Printed<'a> {
     manifest: &'a Manifest,
 }
 
-fn tool(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, version)) if !name.is_empty() => Ok((name.to_owned(), version.trim().to_owned())),
-        _ => Err("write it as NAME=VERSION, for example rustc=\"rustc 1.90.0\"".into()),
-    }
-}
-
-/// Why the command did not do its work.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildCommandError {
-    /// The build failed.
-    #[error(transparent)]
-    Build(#[from] BuildError),
-    /// `SOURCE_DATE_EPOCH` cannot be used.
-    #[error("SOURCE_DATE_EPOCH is {value:?}, but must be a number of seconds since 1970 that fits 32 bits")]
-    Epoch {
-        /// What it is.
-        value: String,
-    },
-    /// The system refused.
-    #[error("{what}")]
-    System {
-        /// What was tried.
-        what: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-impl BuildCommandError {
-    /// Exit code of the contract: 1 failed, 2 wrong usage, 3 the base is not what it claims to be.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Epoch { .. } => 2,
-            Self::Build(error) if error.is_wrong_usage() => 2,
-            Self::Build(error) if error.is_wrong_input() => 3,
-            Self::Build(_) | Self::System { .. } => 1,
-        }
-    }
-}
-
-impl Build {
-    /// Builds, and prints what was asked for.
-    ///
-    /// # Errors
-    /// See [`BuildCommandError`].
-    pub fn run(self) -> Result<(), BuildCommandError> {
-        let system = |what| move |source| BuildCommandError::System { what, source };
-        let epoch = match std::env::var("SOURCE_DATE_EPOCH") {
-            Ok(value) => Some(value.parse().map_err(|_| BuildCommandError::Epoch { value })?),
-            Err(_) => None,
-        };
+impl Args {
+    pub(super) fn run(self) -> Result<Status, Failure> {
+        let system = |what: &'static str| move |e| Failure::new(Status::Findings, format!("{what}: {e}"));
+        let epoch = std::env::var("SOURCE_DATE_EPOCH").ok().map(|value| epoch(&value)).transpose()?;
         let settings = Settings {
             base: self.base,
             overlays: self.overlays,
@@ -136,29 +94,44 @@ impl Build {
         };
         let finished = build::build(&settings)?;
         if self.json {
-            let printed = Printed {
+            print_json(&Printed {
                 schema: SCHEMA,
                 built: finished.built,
                 out: settings.out.to_string_lossy().into_owned(),
                 manifest: &finished.manifest,
-            };
-            let mut text = serde_json::to_vec_pretty(&printed)
-                .map_err(io::Error::from)
-                .map_err(system("cannot write JSON"))?;
-            text.push(b'\n');
-            io::stdout().write_all(&text).map_err(system("cannot write to standard output"))?;
+            })?;
         }
-        Ok(())
+        Ok(Status::Fine)
     }
 }
 
-impl Session {
-    /// Carries the plan out; what fails is told in the outcome's file, and by `octofw build`.
-    ///
-    /// # Errors
-    /// When plan or outcome cannot be read or written.
-    pub fn run(self) -> Result<(), BuildCommandError> {
+impl SessionArgs {
+    /// What fails is told in the outcome's file, and by `octofw build`.
+    pub(super) fn run(self) -> Result<Status, Failure> {
         crate::rootfs::session::run(&self.plan)
-            .map_err(|source| BuildCommandError::System { what: "cannot carry out the plan", source })
+            .map_err(|e| Failure::new(Status::Findings, format!("cannot carry out the plan: {e}")))?;
+        Ok(Status::Fine)
+    }
+}
+
+fn epoch(value: &str) -> Result<u32, Failure> {
+    let wrong = || {
+        let text = "but must be a number of seconds since 1970 that fits 32 bits";
+        Failure::new(Status::Usage, format!("SOURCE_DATE_EPOCH is {value:?}, {text}"))
+    };
+    value.parse().map_err(|_| wrong())
+}
+
+fn tool(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, version)) if !name.is_empty() => Ok((name.to_owned(), version.trim().to_owned())),
+        _ => Err("write it as NAME=VERSION, for example rustc=\"rustc 1.90.0\"".into()),
+    }
+}
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        let status = if error.is_wrong_usage() { Status::Usage } else { status_of(error.is_wrong_input()) };
+        Self::new(status, error)
     }
 }
