@@ -3,6 +3,7 @@
 mod bed;
 mod copying;
 mod fidelity;
+mod images;
 mod ordering;
 mod patching;
 mod scripting;
