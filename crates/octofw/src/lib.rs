@@ -3,3 +3,4 @@
 pub mod command;
 pub mod debian;
 pub mod lock;
+pub mod standin;
