@@ -188,8 +188,12 @@ fn fit_together(entries: &mut Entries) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::whole;
 
-    fn recipe(table: &str, files: &[(&str, &str)]) -> tempfile::TempDir {
+    /// Paths below the recipe with their contents.
+    type Files<'a> = &'a [(&'a str, &'a str)];
+
+    fn recipe(table: &str, files: Files<'_>) -> tempfile::TempDir {
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("tree")).unwrap();
         fs::write(directory.path().join("table"), table).unwrap();
@@ -201,7 +205,7 @@ mod tests {
         directory
     }
 
-    fn made(table: &str, files: &[(&str, &str)]) -> Result<Entries, StandinError> {
+    fn made(table: &str, files: Files<'_>) -> Result<Entries, StandinError> {
         assemble(recipe(table, files).path(), b"x\0sh\0awk\0", Size::Mini, Generation::V1_1)
     }
 
@@ -231,7 +235,7 @@ mod tests {
 
     #[test]
     fn contradictions_are_named() {
-        let cases: [(&str, &[(&str, &str)], &str); 7] = [
+        let cases: [(&str, Files<'_>, &str); 7] = [
             ("dir /a 0755 0 0\n", &[], "no directory of the table"),
             ("dir / 0755 0 0\ntext /a/b 0644 0 0 x\n", &[], "/a/b stands in /a"),
             ("dir / 0755 0 0\nlink /a b\ntext /a/b 0644 0 0 x\n", &[], "/a/b stands in /a"),
@@ -241,7 +245,7 @@ mod tests {
             ("dir / 0755 0 0\nfile /a 0644 0 0\n", &[], "cannot read"),
         ];
         for (table, files, expected) in cases {
-            let error = made(table, files).unwrap_err().to_string();
+            let error = whole(&made(table, files).unwrap_err());
             assert!(error.contains(expected), "{table}: {error}");
         }
     }

@@ -3,6 +3,8 @@
 //! Not a mock: it boots, and what is built for the printer is built and tested on it.
 
 pub mod assemble;
+pub mod container;
+mod device_tree;
 mod noise;
 mod squash;
 pub mod table;
@@ -14,6 +16,8 @@ use std::path::{Path, PathBuf};
 use crate::command::CommandError;
 use crate::debian::Deb;
 
+pub use crate::squashfs::Compressor;
+pub use container::Size;
 pub use squash::EPOCH;
 
 /// The Debian package that the root's programs come from.
@@ -23,7 +27,7 @@ pub const BUSYBOX_PACKAGE: &str = "busybox-static";
 #[derive(Debug, thiserror::Error)]
 pub enum StandinError {
     /// A file could not be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}", path.display())]
     File {
         /// What was tried.
         action: &'static str,
@@ -33,7 +37,7 @@ pub enum StandinError {
         source: io::Error,
     },
     /// The table of the recipe has a line that cannot be used.
-    #[error("{}: {source}", path.display())]
+    #[error("the recipe's {} cannot be used", path.display())]
     Table {
         /// The table.
         path: PathBuf,
@@ -49,30 +53,19 @@ pub enum StandinError {
         reason: String,
     },
     /// The squashfs could not be packed.
-    #[error(
-        "cannot pack the root; it takes squashfs-tools 4.5 or newer (apt-get install squashfs-tools): {source}"
-    )]
+    #[error("cannot pack the root; it takes squashfs-tools 4.5 or newer (apt-get install squashfs-tools)")]
     Squashfs {
         /// What `sqfstar` said.
         source: CommandError,
     },
     /// The BusyBox package could not be unpacked.
-    #[error(transparent)]
+    #[error("no BusyBox for the root")]
     Package(#[from] crate::debian::DebianError),
 }
 
 fn file_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StandinError {
     let path = path.to_path_buf();
     move |source| StandinError::File { action, path, source }
-}
-
-/// How large a stand-in is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Size {
-    /// As small as it can be: for tests.
-    Mini,
-    /// Beyond 50 MB, the least that the printer's own check of an upgrade file accepts.
-    Padded,
 }
 
 /// Which generation of the community's settings the root has.
@@ -82,29 +75,6 @@ pub enum Generation {
     V1_0,
     /// `extended2.cfg` with a helper that has commands.
     V1_1,
-}
-
-/// Compressor of a squashfs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compressor {
-    /// zlib, as in the stock image.
-    Gzip,
-    /// LZMA2, which the printer's kernel reads too.
-    Xz,
-    /// Zstandard, which the kernel of the 1.x firmware does not read: for tests of that refusal.
-    Zstd,
-}
-
-impl Compressor {
-    /// The name that squashfs-tools give it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Compressor::Gzip => "gzip",
-            Compressor::Xz => "xz",
-            Compressor::Zstd => "zstd",
-        }
-    }
 }
 
 /// What kind of root to make.
