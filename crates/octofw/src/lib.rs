@@ -5,5 +5,6 @@ pub mod container;
 pub mod debian;
 pub mod image;
 pub mod lock;
+pub mod sbom;
 pub mod squashfs;
 pub mod standin;
