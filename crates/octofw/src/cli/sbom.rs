@@ -56,9 +56,7 @@ struct Image {
 impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
         match self.of {
-            Of::Program(of) => {
-                save(&program::bill(&of.manifest_path, &of.package, &of.target)?, &of.out)
-            }
+            Of::Program(of) => save(&program::bill(&of.manifest_path, &of.package, &of.target)?, &of.out),
             Of::Image(of) => save(&image::bill(&of.manifest, &of.program_sbom)?, &of.out),
         }
     }
