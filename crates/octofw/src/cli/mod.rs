@@ -3,6 +3,9 @@
 mod build;
 mod check_program;
 mod inspect;
+mod lock;
+mod sbom;
+mod standin;
 mod verify;
 
 use std::error::Error;
@@ -31,6 +34,9 @@ enum Command {
     #[command(hide = true)]
     Session(build::SessionArgs),
     Inspect(inspect::Args),
+    Lock(lock::Args),
+    Sbom(sbom::Args),
+    Standin(standin::Args),
     Verify(verify::Args),
     CheckProgram(check_program::Args),
 }
@@ -41,6 +47,9 @@ impl Command {
             Self::Build(args) => args.run(),
             Self::Session(args) => args.run(),
             Self::Inspect(args) => args.run(),
+            Self::Lock(args) => args.run(),
+            Self::Sbom(args) => args.run(),
+            Self::Standin(args) => args.run(),
             Self::Verify(args) => args.run(),
             Self::CheckProgram(args) => args.run(),
         }
