@@ -1,1 +1,2 @@
 //! The firmware builder: container layers, root file systems, overlays, and the images made of them.
+pub mod boot;

@@ -1,0 +1,89 @@
+//! Boots a root file system in QEMU and talks to it over its serial console.
+//!
+//! What boots is the squashfs of a built image on Debian's arm64 kernel: init, the init scripts and the programs are
+//! those of the image, while the kernel, the drivers and the vendor's hardware are not the printer's.
+
+pub mod console;
+pub mod cpio;
+pub mod guest;
+pub mod initramfs;
+pub mod kernel;
+pub mod oem;
+mod tool;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use guest::{Guest, GuestClock, Machine, Output};
+pub use kernel::GuestFiles;
+pub use oem::{OemDisk, OemTree};
+
+/// Why a boot, or a step of preparing one, failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file could not be read, written or created.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb ("read", "create").
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A program that the boot needs is not installed or cannot be started.
+    #[error("cannot start `{program}`: {source}; `apt-get install {package}` brings it")]
+    Start {
+        /// Its name.
+        program: &'static str,
+        /// The Debian package that has it.
+        package: &'static str,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A program ended with an error.
+    #[error("`{program}` failed: {output}")]
+    Tool {
+        /// Its name.
+        program: &'static str,
+        /// What it printed.
+        output: String,
+    },
+    /// The folder of guest files lacks something.
+    #[error("{} holds no {what}; it should be an unpacked Debian arm64 kernel package with busybox-static", folder.display())]
+    GuestFiles {
+        /// What is missing.
+        what: String,
+        /// Where it was looked for.
+        folder: PathBuf,
+    },
+    /// A path of the `/oem` disk that its tools cannot carry.
+    #[error("`{0}` cannot be put on the /oem disk: paths are relative and have no spaces, quotes or `..`")]
+    OemPath(String),
+    /// The guest did not do in time what was waited for.
+    #[error("the guest did not show {awaited} within {:.1} s; the end of its console:\n{tail}", within.as_secs_f64())]
+    TimedOut {
+        /// What was waited for.
+        awaited: String,
+        /// For how long.
+        within: Duration,
+        /// The last lines of the console.
+        tail: String,
+    },
+    /// QEMU ended while something was still expected of the guest.
+    #[error("QEMU ended before the guest showed {awaited}; the end of its console:\n{tail}")]
+    Ended {
+        /// What was waited for.
+        awaited: String,
+        /// The last lines of the console, and what QEMU itself said.
+        tail: String,
+    },
+}
+
+impl Error {
+    /// Makes an [`Error::Io`] out of a system error, for `map_err`.
+    fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+}
