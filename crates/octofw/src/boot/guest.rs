@@ -76,12 +76,13 @@ impl Machine {
         add("-kernel", self.kernel.display().to_string());
         add("-initrd", self.initramfs.display().to_string());
         add("-append", "console=ttyAMA0 quiet panic=-1".to_owned());
+        // Linux finds the lower-numbered virtio-mmio bus first: the root is /dev/vda, the other disk /dev/vdb.
         // A comma in a path would end the option's value; QEMU takes a doubled one for it.
         let file = |path: &Path| path.display().to_string().replace(',', ",,");
         add("-drive", format!("file={},format=raw,if=none,id=root,readonly=on", file(&self.root)));
-        add("-device", "virtio-blk-device,drive=root".to_owned());
+        add("-device", "virtio-blk-device,drive=root,bus=virtio-mmio-bus.0".to_owned());
         add("-drive", format!("file={},format=raw,if=none,id=oem", file(self.oem.path())));
-        add("-device", "virtio-blk-device,drive=oem".to_owned());
+        add("-device", "virtio-blk-device,drive=oem,bus=virtio-mmio-bus.1".to_owned());
         add("-netdev", "user,id=n0,restrict=off".to_owned());
         add("-device", "virtio-net-device,netdev=n0".to_owned());
         if let Some(dump) = &self.packet_dump {
@@ -122,11 +123,8 @@ pub struct Guest {
 impl Guest {
     /// Switches the machine on and returns at once.
     pub fn switch_on(machine: &Machine) -> Result<Self, Error> {
-        let start = |source| Error::Start {
-            program: "qemu-system-aarch64",
-            package: "qemu-system-arm",
-            source,
-        };
+        let start =
+            |source| Error::Start { program: "qemu-system-aarch64", package: "qemu-system-arm", source };
         let mut qemu = Command::new("qemu-system-aarch64")
             .args(machine.arguments())
             .stdin(Stdio::piped())
@@ -164,13 +162,17 @@ impl Guest {
     pub fn log_in(&mut self, within: Duration) -> Result<Duration, Error> {
         let prompt = |output: &[u8]| {
             let last = output.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-            (last.ends_with(b"# ") || last.ends_with(b"#\x1b[6n ")).then_some(output.len())
+            // BusyBox asks the terminal for the place of its cursor behind the prompt.
+            let last = last.strip_suffix(b"\x1b[6n").unwrap_or(last);
+            last.ends_with(b"# ").then_some(output.len())
         };
         self.seen = self.await_console("the prompt of its root shell", self.seen, within, prompt)?;
         let took = self.started.elapsed();
         // From here on commands come from a pipe: no echo, no prompt, no line editing, no limit on a command but
         // the terminal's line. Kernel messages would otherwise fall between a command's lines.
-        self.send("stty -echo; dmesg -n 1; PS1=; cat | sh\n")?;
+        self.send(
+            "stty -echo; dmesg -n 1; while IFS= read -r line; do printf '%s\\n' \"$line\"; done | sh\n",
+        )?;
         self.shell = true;
         let Output { status: 0, .. } = self.run("true")? else {
             return Err(Error::Ended {
@@ -268,8 +270,8 @@ impl Guest {
     /// Leaves the command pipe that [`Guest::log_in`] set up and gives a person the plain shell back.
     pub fn give_shell_back(&mut self) -> Result<(), Error> {
         self.shell = false;
-        // The end of the terminal's input ends `cat` and with it the pipe; the shell below goes on.
-        self.send("\x04stty sane; PS1='# '\n")
+        // The end of the terminal's input ends the loop and with it the pipe; the shell below goes on.
+        self.send("\x04stty sane\n")
     }
 
     fn send(&mut self, text: &str) -> Result<(), Error> {

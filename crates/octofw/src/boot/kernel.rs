@@ -68,7 +68,9 @@ impl GuestFiles {
 
 fn names(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let read = std::fs::read_dir(folder).map_err(Error::io("read", folder))?;
-    read.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(Error::io("read", folder))
+    read.map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()
+        .map_err(Error::io("read", folder))
 }
 
 fn collect_modules(folder: &Path, into: &mut Vec<PathBuf>) -> Result<(), Error> {

@@ -86,7 +86,10 @@ impl OemDisk {
             };
             let (owner, mode) = (entry.owner, kind | entry.mode);
             // Writing to a String cannot fail.
-            let _ = writeln!(owners, "sif /{name} uid {owner}\nsif /{name} gid {owner}\nsif /{name} mode 0{mode:o}");
+            let _ = writeln!(
+                owners,
+                "sif /{name} uid {owner}\nsif /{name} gid {owner}\nsif /{name} mode 0{mode:o}"
+            );
         }
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -148,7 +151,8 @@ impl OemDisk {
         command.args(["-f", "-"]).arg(&self.path);
         let printed = tool::run("debugfs", "e2fsprogs", &mut command, script.as_bytes())?;
         // debugfs repeats each command after its prompt.
-        let said: Vec<&str> = printed.split_inclusive('\n').filter(|line| !line.starts_with("debugfs:")).collect();
+        let said: Vec<&str> =
+            printed.split_inclusive('\n').filter(|line| !line.starts_with("debugfs:")).collect();
         Ok(said.concat())
     }
 }
