@@ -14,6 +14,9 @@ pub(super) fn run(
     command: &mut Command,
     input: &[u8],
 ) -> Result<String, Error> {
+    // e2fsprogs lives where only root's PATH looks.
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
     let start = |source| Error::Start { program, package, source };
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(start)?;
