@@ -78,7 +78,8 @@ mod tests {
     fn relayed() -> (scratch::Folder, UnixStream, TcpListener) {
         let folder = scratch::Folder::new();
         let host = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (socket, target) = (folder.0.join("comms/moonraker.sock"), host.local_addr().unwrap().to_string());
+        let (socket, target) =
+            (folder.0.join("comms/moonraker.sock"), host.local_addr().unwrap().to_string());
         let ours = socket.clone();
         std::thread::spawn(move || serve(&ours, &target).unwrap());
         let guest = loop {

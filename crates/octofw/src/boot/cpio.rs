@@ -106,13 +106,10 @@ mod tests {
         archive.directory("dev");
         archive.character_device("dev/console", 5, 1);
         archive.file("init", 0o755, b"#!/bin/sh\n");
-        let listing = super::super::tool::run(
-            "cpio",
-            "cpio",
-            std::process::Command::new("cpio").args(["--extract", "--list", "--verbose", "--quiet"]),
-            &archive.finish(),
-        )
-        .unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), archive.finish()).unwrap();
+        let cpio = crate::command::Command::new("cpio").args(["-itv", "--quiet", "-F"]).arg(file.path());
+        let listing = String::from_utf8(cpio.output().unwrap()).unwrap();
         let kinds: Vec<&str> = listing.lines().map(|line| &line[..10]).collect();
         assert_eq!(kinds, ["drwxr-xr-x", "crw-------", "-rwxr-xr-x"], "{listing}");
     }

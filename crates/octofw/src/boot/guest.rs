@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::console::{Console, Position, find};
-use super::{Error, OemDisk};
+use super::{Error, OemDisk, QEMU};
 
 /// How long a command in the guest may take unless said otherwise.
 const COMMAND: Duration = Duration::from_secs(30);
@@ -123,20 +123,18 @@ pub struct Guest {
 impl Guest {
     /// Switches the machine on and returns at once.
     pub fn switch_on(machine: &Machine) -> Result<Self, Error> {
-        let start =
-            |source| Error::Start { program: "qemu-system-aarch64", package: "qemu-system-arm", source };
-        let mut qemu = Command::new("qemu-system-aarch64")
+        let mut qemu = Command::new(QEMU)
             .args(machine.arguments())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(start)?;
+            .map_err(Error::Qemu)?;
         let started = Instant::now();
         let (Some(input), Some(output), Some(errors)) =
             (qemu.stdin.take(), qemu.stdout.take(), qemu.stderr.take())
         else {
-            return Err(start(std::io::Error::other("its standard streams are not there")));
+            return Err(Error::Qemu(std::io::Error::other("its standard streams are not there")));
         };
         Ok(Self {
             qemu,
@@ -300,11 +298,7 @@ impl Guest {
 
     fn end(&mut self) -> Result<(), Error> {
         let killed = self.qemu.kill().and_then(|()| self.qemu.wait());
-        killed.map(drop).map_err(|source| Error::Start {
-            program: "qemu-system-aarch64",
-            package: "qemu-system-arm",
-            source,
-        })
+        killed.map(drop).map_err(Error::Qemu)
     }
 }
 

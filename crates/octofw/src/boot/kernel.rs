@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::Error;
+use crate::debian::Archive;
+use crate::lock::Lock;
 
 /// Modules that the guest's first program loads, in an order in which each finds what it depends on.
 ///
@@ -32,6 +34,29 @@ pub struct GuestFiles {
 }
 
 impl GuestFiles {
+    /// Fetches Debian's kernel and BusyBox into the cache of `archive` and unpacks them into `cache`, once.
+    ///
+    /// # Errors
+    /// When a package cannot be had or unpacked, or lacks what a guest needs.
+    pub fn fetch(archive: &Archive, cache: &Path, lock: Option<&Lock>) -> Result<Self, Error> {
+        let packages = [archive.fetch_kernel(lock)?, archive.fetch("busybox-static", lock)?];
+        let name = packages.each_ref().map(|deb| deb.sha256.get(..16).unwrap_or(&deb.sha256)).join("-");
+        let folder = cache.join(name);
+        if !folder.is_dir() {
+            std::fs::create_dir_all(cache).map_err(Error::io("create", cache))?;
+            let fresh = tempfile::tempdir_in(cache).map_err(Error::io("create a folder in", cache))?;
+            for deb in packages {
+                deb.unpack_to(fresh.path())?;
+            }
+            // Another boot may have been quicker; its folder holds the same.
+            match std::fs::rename(fresh.path(), &folder) {
+                Err(error) if !folder.is_dir() => return Err(Error::io("create", &folder)(error)),
+                _ => {}
+            }
+        }
+        Self::in_folder(&folder)
+    }
+
     /// Finds the files in a folder into which Debian's packages `linux-image-…-cloud-arm64` and
     /// `busybox-static` (arm64) were unpacked.
     pub fn in_folder(folder: &Path) -> Result<Self, Error> {

@@ -9,14 +9,19 @@ pub mod guest;
 pub mod initramfs;
 pub mod kernel;
 pub mod oem;
-mod tool;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::command::CommandError;
+use crate::debian::DebianError;
+
 pub use guest::{Guest, GuestClock, Machine, Output};
 pub use kernel::GuestFiles;
 pub use oem::{OemDisk, OemTree};
+
+/// The emulator.
+const QEMU: &str = "qemu-system-aarch64";
 
 /// Why a boot, or a step of preparing one, failed.
 #[derive(Debug, thiserror::Error)]
@@ -31,24 +36,15 @@ pub enum Error {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A program that the boot needs is not installed or cannot be started.
-    #[error("cannot start `{program}`: {source}; `apt-get install {package}` brings it")]
-    Start {
-        /// Its name.
-        program: &'static str,
-        /// The Debian package that has it.
-        package: &'static str,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// A program ended with an error.
-    #[error("`{program}` failed: {output}")]
-    Tool {
-        /// Its name.
-        program: &'static str,
-        /// What it printed.
-        output: String,
-    },
+    /// QEMU is not installed or cannot be started.
+    #[error("cannot start {QEMU}: {0}; install it with: apt-get install qemu-system-arm")]
+    Qemu(std::io::Error),
+    /// A helper program failed.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The kernel or BusyBox could not be fetched.
+    #[error(transparent)]
+    Debian(#[from] DebianError),
     /// The folder of guest files lacks something.
     #[error("{} holds no {what}; it should be an unpacked Debian arm64 kernel package with busybox-static", folder.display())]
     GuestFiles {

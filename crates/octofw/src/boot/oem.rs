@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use super::{Error, tool};
+use super::Error;
+use crate::command::Command;
 
 /// User and group of the printer's ordinary account, `lava`.
 pub const LAVA: u32 = 1000;
@@ -97,10 +97,12 @@ impl OemDisk {
             }
             _ => {}
         }
-        let mut format = Command::new("mke2fs");
-        format.args(["-q", "-F", "-t", "ext4", "-L", "oem", "-E", "root_owner=0:0,lazy_itable_init=1", "-d"]);
-        format.arg(staging.path()).arg(path).arg(format!("{mebibytes}M"));
-        tool::run("mke2fs", "e2fsprogs", &mut format, b"")?;
+        e2fsprogs("mke2fs")
+            .args(["-q", "-F", "-t", "ext4", "-L", "oem", "-E", "root_owner=0:0,lazy_itable_init=1", "-d"])
+            .arg(staging.path())
+            .arg(path)
+            .arg(format!("{mebibytes}M"))
+            .run()?;
         let disk = Self { path: path.to_owned() };
         disk.debugfs(true, &owners)?;
         Ok(disk)
@@ -141,20 +143,25 @@ impl OemDisk {
     /// Runs a script of debugfs. The journal of a disk that lost its power is played back first, since debugfs
     /// reads and writes past it.
     fn debugfs(&self, change: bool, script: &str) -> Result<String, Error> {
-        let mut check = Command::new("e2fsck");
-        check.args(["-E", "journal_only", "-p"]).arg(&self.path);
-        tool::run("e2fsck", "e2fsprogs", &mut check, b"")?;
-        let mut command = Command::new("debugfs");
-        if change {
-            command.arg("-w");
-        }
-        command.args(["-f", "-"]).arg(&self.path);
-        let printed = tool::run("debugfs", "e2fsprogs", &mut command, script.as_bytes())?;
+        e2fsprogs("e2fsck").args(["-E", "journal_only", "-p"]).arg(&self.path).run()?;
+        let file = tempfile::NamedTempFile::new().map_err(Error::io("create", &std::env::temp_dir()))?;
+        std::fs::write(file.path(), script).map_err(Error::io("write", file.path()))?;
+        let write = if change { &["-w"][..] } else { &[] };
+        let printed = e2fsprogs("debugfs").args(write).arg("-f").arg(file.path()).arg(&self.path).output()?;
+        let printed = String::from_utf8_lossy(&printed);
         // debugfs repeats each command after its prompt.
         let said: Vec<&str> =
             printed.split_inclusive('\n').filter(|line| !line.starts_with("debugfs:")).collect();
         Ok(said.concat())
     }
+}
+
+/// A program of e2fsprogs, which lives where only root's PATH looks.
+fn e2fsprogs(program: &str) -> Command {
+    let path = std::env::var("PATH").unwrap_or_default();
+    Command::new(program)
+        .env("PATH", format!("{path}:/usr/sbin:/sbin"))
+        .remedy("install it with: apt-get install e2fsprogs")
 }
 
 fn check(path: &str) -> Result<(), Error> {
