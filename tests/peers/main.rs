@@ -5,4 +5,4 @@
 mod support;
 
 mod boot;
-mod support_works;
+mod stand_ins;

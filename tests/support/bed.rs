@@ -14,7 +14,7 @@ use super::{http, wait};
 
 /// A bed that runs. It is taken down when it is dropped.
 #[derive(Debug)]
-pub struct Bed {
+pub(crate) struct Bed {
     process: Child,
     folder: tempfile::TempDir,
     port: u16,
@@ -22,25 +22,25 @@ pub struct Bed {
 
 /// What a job looks like.
 #[derive(Debug, Clone, Copy)]
-pub struct Job {
+pub(crate) struct Job {
     /// Number of layers.
-    pub layers: u32,
+    pub(crate) layers: u32,
     /// Edge of the printed squares in millimetres.
-    pub size: u32,
+    pub(crate) size: u32,
     /// Speed in mm/s; a layer is about `12 * size` millimetres of movement.
-    pub speed: u32,
+    pub(crate) speed: u32,
 }
 
 impl Job {
     /// About ten seconds of movement.
-    pub const SHORT: Self = Self { layers: 4, size: 20, speed: 100 };
-    /// About a minute: for what happens in the middle of a print.
-    pub const LONG: Self = Self { layers: 20, size: 25, speed: 100 };
+    pub(crate) const SHORT: Self = Self { layers: 4, size: 20, speed: 100 };
+    /// More than a minute: for what happens in the middle of a print.
+    pub(crate) const LONG: Self = Self { layers: 25, size: 25, speed: 100 };
 }
 
 impl Bed {
     /// Brings the bed up and waits until Klippy is ready.
-    pub fn up() -> Self {
+    pub(crate) fn up() -> Self {
         let folder = tempfile::Builder::new().prefix("bed-").tempdir_in("/tmp").unwrap();
         let port = free_port();
         let mut process = Command::new("python3")
@@ -65,17 +65,17 @@ impl Bed {
     }
 
     /// Moonraker's port on 127.0.0.1.
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
     /// Moonraker's Unix socket.
-    pub fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("comms/moonraker.sock")
     }
 
     /// Slices a job, uploads it under `name`, starts it, and sees to it that nothing waits for heat.
-    pub fn start_print(&self, name: &str, job: Job) {
+    pub(crate) fn start_print(&self, name: &str, job: Job) {
         let file = self.folder.path().join("job.gcode");
         let made = Command::new("python3")
             .arg(source("make_gcode.py"))
@@ -98,26 +98,33 @@ impl Bed {
     }
 
     /// Cancels the running print.
-    pub fn cancel_print(&self) {
+    pub(crate) fn cancel_print(&self) {
         let (status, answer) = self.post("/printer/print/cancel");
         assert_eq!(status, 200, "{answer}");
     }
 
+    /// Makes the rest of the running print several times as fast.
+    pub(crate) fn hurry(&self) {
+        let (status, answer) = self.post("/printer/gcode/script?script=M220%20S600");
+        assert_eq!(status, 200, "{answer}");
+    }
+
     /// Waits until Klippy's `print_stats.state` is `state`.
-    pub fn wait_for(&self, state: &str, within: Duration) {
+    pub(crate) fn wait_for(&self, state: &str, within: Duration) {
         let awaited = format!("print_stats.state `{state}`");
         wait::until(&awaited, within, || (self.query("print_stats")["state"] == state).then_some(()));
     }
 
     /// One object of Klippy, as it is now.
-    pub fn query(&self, object: &str) -> Value {
-        let (status, answer) = http::request(self.port, "GET", &format!("/printer/objects/query?{object}"), None);
+    pub(crate) fn query(&self, object: &str) -> Value {
+        let (status, answer) =
+            http::request(self.port, "GET", &format!("/printer/objects/query?{object}"), None);
         assert_eq!(status, 200, "{answer}");
         answer["result"]["status"][object].clone()
     }
 
     /// Sends one line to the simulated micro-controller and gives its answer.
-    pub fn control(&self, line: &str) -> Value {
+    pub(crate) fn control(&self, line: &str) -> Value {
         let mut stream = UnixStream::connect(self.folder.path().join("ctl")).unwrap();
         stream.write_all(format!("{line}\n").as_bytes()).unwrap();
         let mut answer = String::new();
@@ -139,8 +146,7 @@ impl Bed {
         );
         let body = [head.as_bytes(), content, format!("\r\n--{boundary}--\r\n").as_bytes()].concat();
         let kind = format!("multipart/form-data; boundary={boundary}");
-        let (status, answer) =
-            http::request(self.port, "POST", "/server/files/upload", Some((&kind, &body)));
+        let (status, answer) = http::request(self.port, "POST", "/server/files/upload", Some((&kind, &body)));
         assert_eq!(status, 201, "{answer}");
     }
 
@@ -185,5 +191,7 @@ fn environment(variable: &str, path: &str) -> PathBuf {
 /// A file name for a query: everything but letters, digits and `._-` as %XX.
 fn encoded(name: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    name.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    name.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }

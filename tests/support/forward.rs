@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex};
 
 /// The forwarder; its port stays open until the process ends.
 #[derive(Debug)]
-pub struct Forward {
+pub(crate) struct Forward {
     port: u16,
     connections: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl Forward {
     /// Listens on a free port of 127.0.0.1.
-    pub fn to(socket: &Path) -> Self {
+    pub(crate) fn to(socket: &Path) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let connections = Arc::new(Mutex::new(Vec::new()));
@@ -31,12 +31,12 @@ impl Forward {
     }
 
     /// The port on the host; a guest reaches it at 10.0.2.2.
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
     /// How many connections were made so far.
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.lock().unwrap().len()
     }
 }

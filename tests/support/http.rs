@@ -9,24 +9,24 @@ const LONGEST: u64 = 16 << 20;
 
 /// A request or an answer.
 #[derive(Debug, Clone)]
-pub struct Message {
+pub(crate) struct Message {
     /// `POST /path HTTP/1.1`, or `HTTP/1.1 200 OK`.
-    pub first_line: String,
+    pub(crate) first_line: String,
     /// Names in lower case.
-    pub headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     /// The body, without chunk marks.
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Message {
     /// The value of a header, by its name in lower case.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
 /// Reads one message; `None` when the other side has closed before its first byte.
-pub fn read(from: &mut impl BufRead) -> std::io::Result<Option<Message>> {
+pub(crate) fn read(from: &mut impl BufRead) -> std::io::Result<Option<Message>> {
     let Some(first_line) = line(from)? else { return Ok(None) };
     let mut headers = Vec::new();
     loop {
@@ -71,9 +71,15 @@ fn line(from: &mut impl BufRead) -> std::io::Result<Option<String>> {
 }
 
 /// Sends a request to 127.0.0.1 and gives the status and the body as JSON. Panics when there is no answer.
-pub fn request(port: u16, method: &str, path: &str, body: Option<(&str, &[u8])>) -> (u16, serde_json::Value) {
+pub(crate) fn request(
+    port: u16,
+    method: &str,
+    path: &str,
+    body: Option<(&str, &[u8])>,
+) -> (u16, serde_json::Value) {
     let asked = format!("{method} http://127.0.0.1:{port}{path}");
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap_or_else(|error| panic!("{asked}: {error}"));
+    let mut stream =
+        TcpStream::connect(("127.0.0.1", port)).unwrap_or_else(|error| panic!("{asked}: {error}"));
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let (kind, body) = body.unwrap_or(("application/json", b""));
     let head = format!(
@@ -81,7 +87,8 @@ pub fn request(port: u16, method: &str, path: &str, body: Option<(&str, &[u8])>)
         body.len()
     );
     stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
-    let answer = read(&mut std::io::BufReader::new(stream)).unwrap_or_else(|error| panic!("{asked}: {error}"));
+    let answer =
+        read(&mut std::io::BufReader::new(stream)).unwrap_or_else(|error| panic!("{asked}: {error}"));
     let answer = answer.unwrap_or_else(|| panic!("{asked}: closed without an answer"));
     let status = answer.first_line.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
     (status, serde_json::from_slice(&answer.body).unwrap_or(serde_json::Value::Null))

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// Asks `condition` again and again until it gives a value, at most for `within`; panics with `awaited` otherwise.
-pub fn until<T>(awaited: &str, within: Duration, mut condition: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(awaited: &str, within: Duration, mut condition: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + within;
     loop {
         if let Some(value) = condition() {

@@ -7,7 +7,6 @@
 mod rules;
 mod server;
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,7 @@ use serde_json::Value;
 
 /// What the stand-in does with a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Behaviour {
+pub(crate) enum Behaviour {
     /// Does what the service does.
     Serve,
     /// Takes the call and never answers, until [`Telegram::release`].
@@ -34,7 +33,7 @@ pub enum Behaviour {
 
 /// What became of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// Carried out, and the caller got the whole answer.
     Done,
     /// Refused with this status.
@@ -45,20 +44,20 @@ pub enum Outcome {
 
 /// A call that was made.
 #[derive(Debug, Clone)]
-pub struct Call {
+pub(crate) struct Call {
     /// When its last byte had come.
-    pub at: Instant,
+    pub(crate) at: Instant,
     /// The method as it was written.
-    pub method: String,
+    pub(crate) method: String,
     /// Its arguments.
-    pub arguments: Value,
+    pub(crate) arguments: Value,
     /// What became of it.
-    pub outcome: Outcome,
+    pub(crate) outcome: Outcome,
 }
 
 impl Call {
     /// The text of a message, or nothing.
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         self.arguments["text"].as_str().unwrap_or_default()
     }
 }
@@ -69,8 +68,8 @@ struct State {
     chat: i64,
     calls: Vec<Call>,
     violations: Vec<String>,
-    /// What to do with the next messages, one by one; then `usual` again.
-    next: VecDeque<Behaviour>,
+    /// What to do with the next message that has this text, each once; the usual with the others.
+    once: Vec<(String, Behaviour)>,
     usual: Behaviour,
     released: bool,
     /// Connections whose TLS handshake failed, with the reason.
@@ -91,7 +90,7 @@ impl Shared {
 
 /// The stand-in. It serves until it is dropped, and fails the test then if there was a violation.
 #[derive(Debug)]
-pub struct Telegram {
+pub(crate) struct Telegram {
     shared: Arc<Shared>,
     listening: Option<server::Listening>,
     port: u16,
@@ -101,7 +100,7 @@ pub struct Telegram {
 
 impl Telegram {
     /// Listens on a free port of 127.0.0.1 for a bot with this token that may write to this chat.
-    pub fn start(token: &str, chat: i64) -> Self {
+    pub(crate) fn start(token: &str, chat: i64) -> Self {
         let (ca, tls) = server::certificates();
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
@@ -109,7 +108,7 @@ impl Telegram {
                 chat,
                 calls: Vec::new(),
                 violations: Vec::new(),
-                next: VecDeque::new(),
+                once: Vec::new(),
                 usual: Behaviour::Serve,
                 released: false,
                 handshakes: Vec::new(),
@@ -122,61 +121,60 @@ impl Telegram {
     }
 
     /// The port on 127.0.0.1; a guest reaches it at 10.0.2.2. The certificate is good for both.
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
     /// The authority that signed the certificate, as PEM.
-    pub fn ca(&self) -> &str {
+    pub(crate) fn ca(&self) -> &str {
         &self.ca
     }
 
-    /// What to do with the next messages (`sendMessage`), one after the other, before the usual again.
-    pub fn next(&self, behaviours: impl IntoIterator<Item = Behaviour>) {
-        self.shared.state().next.extend(behaviours);
+    /// What to do with the next message (`sendMessage`) that has `text` in it, once.
+    pub(crate) fn once(&self, text: &str, behaviour: Behaviour) {
+        self.shared.state().once.push((text.to_owned(), behaviour));
     }
 
-    /// What to do with all messages that no call of [`Telegram::next`] speaks of.
-    pub fn usually(&self, behaviour: Behaviour) {
+    /// What to do with all messages that [`Telegram::once`] says nothing about.
+    pub(crate) fn usually(&self, behaviour: Behaviour) {
         self.shared.state().usual = behaviour;
     }
 
     /// Closes the connections of all stalled calls, without an answer; later ones stall again.
-    pub fn release(&self) {
+    pub(crate) fn release(&self) {
         self.shared.state().released = true;
         self.shared.changed.notify_all();
     }
 
     /// Listens no more: connections are refused from now on.
-    pub fn close_port(&mut self) {
+    pub(crate) fn close_port(&mut self) {
         self.listening = None;
     }
 
     /// Listens again, on the same port.
-    pub fn open_port(&mut self) {
-        self.listening =
-            Some(server::listen(self.port, Arc::clone(&self.tls), Arc::clone(&self.shared)));
+    pub(crate) fn open_port(&mut self) {
+        self.listening = Some(server::listen(self.port, Arc::clone(&self.tls), Arc::clone(&self.shared)));
     }
 
     /// All calls so far.
-    pub fn calls(&self) -> Vec<Call> {
+    pub(crate) fn calls(&self) -> Vec<Call> {
         self.shared.state().calls.clone()
     }
 
     /// How many TLS handshakes failed so far, for instance over a wrong clock.
-    pub fn failed_handshakes(&self) -> usize {
+    pub(crate) fn failed_handshakes(&self) -> usize {
         self.shared.state().handshakes.len()
     }
 
-    /// The messages that were carried out and whose first line starts with `prefix`.
-    pub fn done(&self, prefix: &str) -> Vec<Call> {
+    /// The messages with `text` in them that were carried out.
+    pub(crate) fn done(&self, text: &str) -> Vec<Call> {
         let mut calls = self.calls();
-        calls.retain(|call| call.outcome == Outcome::Done && call.text().starts_with(prefix));
+        calls.retain(|call| call.outcome == Outcome::Done && call.text().contains(text));
         calls
     }
 
     /// Waits until `found` gives something for the calls so far.
-    pub fn wait_for<T>(
+    pub(crate) fn wait_for<T>(
         &self,
         awaited: &str,
         within: Duration,
@@ -199,16 +197,16 @@ impl Telegram {
         }
     }
 
-    /// Waits for a message whose first line starts with `prefix`, carried out.
-    pub fn wait_for_message(&self, prefix: &str, within: Duration) -> Call {
-        self.wait_for(&format!("the message `{prefix}…`"), within, |calls| {
-            let done = |call: &&Call| call.outcome == Outcome::Done && call.text().starts_with(prefix);
-            calls.iter().find(done).cloned()
+    /// Waits for a message with `text` in it and this outcome.
+    pub(crate) fn wait_for_message(&self, text: &str, outcome: Outcome, within: Duration) -> Call {
+        self.wait_for(&format!("the message `{text}`, {outcome:?}"), within, |calls| {
+            let wanted = |call: &&Call| call.outcome == outcome && call.text().contains(text);
+            calls.iter().find(wanted).cloned()
         })
     }
 
     /// What requests had that the reference does not name.
-    pub fn violations(&self) -> Vec<String> {
+    pub(crate) fn violations(&self) -> Vec<String> {
         self.shared.state().violations.clone()
     }
 }

@@ -26,7 +26,8 @@ pub(super) fn certificates() -> (String, Arc<ServerConfig>) {
     authority.not_before = date_time_ymd(2025, 1, 1);
     let authority_key = KeyPair::generate().unwrap();
     let authority_certificate = authority.self_signed(&authority_key).unwrap();
-    let mut server = CertificateParams::new(["127.0.0.1", "10.0.2.2", "localhost"].map(str::to_owned)).unwrap();
+    let mut server =
+        CertificateParams::new(["127.0.0.1", "10.0.2.2", "localhost"].map(str::to_owned)).unwrap();
     server.not_before = date_time_ymd(2025, 1, 1);
     let server_key = KeyPair::generate().unwrap();
     let issuer = Issuer::from_params(&authority, &authority_key);
@@ -121,8 +122,11 @@ fn answer(request: &http::Message, stream: &mut (impl Read + Write), shared: &Sh
         }
     };
     let behaviour = if method.eq_ignore_ascii_case("sendMessage") {
-        let usual = state.usual.clone();
-        state.next.pop_front().unwrap_or(usual)
+        let text = arguments["text"].as_str().unwrap_or_default();
+        match state.once.iter().position(|(part, _)| text.contains(part)) {
+            Some(place) => state.once.remove(place).1,
+            None => state.usual.clone(),
+        }
     } else {
         Behaviour::Serve
     };
@@ -158,7 +162,8 @@ fn answer(request: &http::Message, stream: &mut (impl Read + Write), shared: &Sh
         Behaviour::Half => {
             let text = body.to_string();
             let half = text.get(..text.len() / 2).unwrap_or_default();
-            let _ = write!(stream, "{}{half}", head(200, "application/json", text.len())).and_then(|()| stream.flush());
+            let _ = write!(stream, "{}{half}", head(200, "application/json", text.len()))
+                .and_then(|()| stream.flush());
             return false;
         }
         Behaviour::Stall | Behaviour::Close => return false,
@@ -177,7 +182,8 @@ fn answer(request: &http::Message, stream: &mut (impl Read + Write), shared: &Sh
 fn understand(request: &http::Message, state: &State) -> Result<(String, Value), (u16, String)> {
     let bad = |description: &str| (400, format!("Bad Request: {description}"));
     let mut words = request.first_line.split(' ');
-    let (Some("POST"), Some(path), Some("HTTP/1.1"), None) = (words.next(), words.next(), words.next(), words.next())
+    let (Some("POST"), Some(path), Some("HTTP/1.1"), None) =
+        (words.next(), words.next(), words.next(), words.next())
     else {
         return Err((405, "Method Not Allowed".to_owned()));
     };
@@ -194,7 +200,8 @@ fn understand(request: &http::Message, state: &State) -> Result<(String, Value),
         if kind.split(';').next().map(str::trim) != Some("application/json") {
             return Err(bad(&format!("content type `{kind}`")));
         }
-        serde_json::from_slice(&request.body).map_err(|error| bad(&format!("the body is no JSON, {error}")))?
+        serde_json::from_slice(&request.body)
+            .map_err(|error| bad(&format!("the body is no JSON, {error}")))?
     };
     let violations = rules::violations(method, &arguments);
     if !violations.is_empty() {

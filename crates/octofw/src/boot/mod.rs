@@ -9,6 +9,7 @@ pub mod guest;
 pub mod initramfs;
 pub mod kernel;
 pub mod oem;
+pub mod root;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
