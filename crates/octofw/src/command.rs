@@ -227,6 +227,17 @@ impl Command {
     }
 }
 
+/// An error's message with those of its causes, in one text.
+pub fn whole(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}
+
 /// The last lines of a file, made safe for a terminal.
 fn tail(file: &mut File) -> io::Result<String> {
     let length = file.seek(SeekFrom::End(0))?;

@@ -2,5 +2,9 @@
 
 pub mod boot;
 pub mod command;
+pub mod container;
 pub mod debian;
+pub mod image;
 pub mod lock;
+pub mod squashfs;
+pub mod standin;

@@ -31,7 +31,7 @@ pub enum DebianError {
     #[error(transparent)]
     Command(#[from] CommandError),
     /// A file of the cache could not be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}", path.display())]
     File {
         /// What was tried.
         action: &'static str,

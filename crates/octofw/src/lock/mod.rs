@@ -28,7 +28,7 @@ const SCHEMA: u32 = 1;
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// A file could not be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}", path.display())]
     File {
         /// What was tried.
         action: &'static str,
@@ -38,7 +38,7 @@ pub enum LockError {
         source: io::Error,
     },
     /// The lock file is not one.
-    #[error("{} is no lock file of this program: {source}; write it anew with `octofw lock`", path.display())]
+    #[error("{} is no lock file of this program; write it anew with `octofw lock`", path.display())]
     Malformed {
         /// Which file.
         path: PathBuf,
@@ -355,7 +355,7 @@ mod tests {
         let path = directory.path().join(FILE_NAME);
         let error = |text: &str| {
             fs::write(&path, text).unwrap();
-            Lock::read(&path).unwrap_err().to_string()
+            crate::command::whole(&Lock::read(&path).unwrap_err())
         };
         assert!(error("not json").contains("octofw lock"));
         assert!(error("{\"schema\": 2, \"other\": []}").contains("layout 2"));

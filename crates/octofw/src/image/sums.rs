@@ -1,0 +1,82 @@
+//! Checking every sum over the payloads while the file is read once.
+
+use std::borrow::Cow;
+use std::io;
+
+use md5::{Digest as _, Md5};
+
+use super::{Image, ImageError};
+use crate::container::fields::hex;
+use crate::container::rkcrc::RkCrc;
+use crate::container::upfile::EntryKind;
+use crate::container::{Fault, FormatError, Layer, Span, upfile};
+
+impl Image {
+    /// Checks the CRC of the rom image, the MD5 of `update.img` and those of the payloads, the innermost first.
+    /// The headers' own sums were checked when they were read.
+    ///
+    /// # Errors
+    /// If the file cannot be read. Wrong sums are the result, not an error.
+    pub fn check_sums(&self) -> Result<Vec<FormatError>, ImageError> {
+        let mut wrong = Vec::new();
+        self.check_all(&mut wrong).map_err(|source| self.unreadable(source))?;
+        Ok(wrong)
+    }
+
+    fn check_all(&self, wrong: &mut Vec<FormatError>) -> io::Result<()> {
+        let update = self.rkfw_span;
+        let image_end = self.rkaf_span.offset.saturating_add(u64::from(self.rkaf.length));
+        let between = |from: u64, to: u64| Span::new(from, to.saturating_sub(from));
+        let source = &self.source;
+
+        let mut md5 = Md5::new();
+        let mut crc = RkCrc::new();
+        source.for_each_piece(between(update.offset, self.rkaf_span.offset), |piece| md5.update(piece))?;
+        source.for_each_piece(between(self.rkaf_span.offset, image_end), |piece| {
+            crc.update(piece);
+            md5.update(piece);
+        })?;
+        source.for_each_piece(between(image_end, self.rkaf_span.end()), |piece| md5.update(piece))?;
+        let inner = <[u8; 16]>::from(md5.clone().finalize());
+        source.for_each_piece(between(self.rkaf_span.end(), update.end()), |piece| md5.update(piece))?;
+
+        if crc.value() != self.rkaf_crc {
+            let (found, expected) = (format!("{:#010x}", self.rkaf_crc), format!("{:#010x}", crc.value()));
+            wrong.push(mismatch(Layer::Rkaf, "CRC".into(), image_end, found, expected));
+        }
+        if self.rkfw.is_some() && inner != self.rkfw_md5 {
+            let at = self.rkaf_span.end();
+            let (found, expected) = (hex(&self.rkfw_md5), hex(&inner));
+            wrong.push(mismatch(Layer::Rkfw, "MD5 trailer".into(), at, found, expected));
+        }
+
+        let Some(upfile) = &self.upfile else { return Ok(()) };
+        for entry in &upfile.entries {
+            let mut sum = Md5::new();
+            if entry.kind == EntryKind::Update {
+                sum = md5.clone();
+            } else {
+                source.for_each_piece(entry.span, |piece| sum.update(piece))?;
+            }
+            let computed = <[u8; 16]>::from(sum.finalize());
+            if computed != entry.md5 {
+                let at = upfile::HEADER_LEN + upfile::ENTRY_LEN * entry.kind as usize + 16;
+                let field = format!("MD5 of {}", entry.kind.file_name());
+                let (found, expected) = (hex(&entry.md5), hex(&computed));
+                wrong.push(mismatch(Layer::Upfile, field.into(), at as u64, found, expected));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn mismatch(
+    layer: Layer,
+    field: Cow<'static, str>,
+    offset: u64,
+    found: String,
+    computed: String,
+) -> FormatError {
+    let expected = format!("{computed}, the sum of the content");
+    FormatError { layer, fault: Fault::Sum, field, offset, found, expected }
+}
