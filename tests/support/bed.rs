@@ -74,7 +74,7 @@ impl Bed {
         self.folder.path().join("comms/moonraker.sock")
     }
 
-    /// Slices a job, uploads it under `name`, starts it, and sees to it that nothing waits for heat.
+    /// Slices a job, uploads it under `name`, starts it hot, and waits for its first layer.
     pub(crate) fn start_print(&self, name: &str, job: Job) {
         let file = self.folder.path().join("job.gcode");
         let made = Command::new("python3")
@@ -85,12 +85,20 @@ impl Bed {
             .status()
             .unwrap();
         assert!(made.success(), "make_gcode.py failed");
-        self.upload(name, &std::fs::read(file).unwrap());
-        self.heat();
+        // The real START_PRINT waits until the controllers of the heaters have settled, which takes twenty seconds.
+        let job = std::fs::read_to_string(file).unwrap();
+        let (before, after) =
+            job.split_once("START_PRINT BED=60 NOZZLE=200").expect("the job's first command");
+        self.upload(name, format!("{before}M140 S60\nM104 S200\nG28{after}").as_bytes());
+        self.gcode("M140 S60");
+        self.gcode("M104 S200");
+        wait::until("a hot nozzle", Duration::from_secs(20), || {
+            self.heat();
+            (self.query("extruder")["temperature"].as_f64() >= Some(190.0)).then_some(())
+        });
         let (status, answer) = self.post(&format!("/printer/print/start?filename={}", encoded(name)));
         assert_eq!(status, 200, "{answer}");
-        wait::until("the first layer", Duration::from_secs(60), || {
-            self.heat();
+        wait::until("the first layer", Duration::from_secs(30), || {
             let shown = self.query("print_stats");
             assert_ne!(shown["state"], "error", "{shown}");
             (shown["info"]["current_layer"].as_u64() >= Some(1)).then_some(())
@@ -105,8 +113,7 @@ impl Bed {
 
     /// Makes the rest of the running print several times as fast.
     pub(crate) fn hurry(&self) {
-        let (status, answer) = self.post("/printer/gcode/script?script=M220%20S600");
-        assert_eq!(status, 200, "{answer}");
+        self.gcode("M220 S600");
     }
 
     /// Waits until Klippy's `print_stats.state` is `state`.
@@ -130,6 +137,11 @@ impl Bed {
         let mut answer = String::new();
         BufReader::new(stream).read_line(&mut answer).unwrap();
         serde_json::from_str(&answer).unwrap()
+    }
+
+    fn gcode(&self, line: &str) {
+        let (status, answer) = self.post(&format!("/printer/gcode/script?script={}", encoded(line)));
+        assert_eq!(status, 200, "{line}: {answer}");
     }
 
     fn heat(&self) {

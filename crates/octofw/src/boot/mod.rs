@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use crate::command::CommandError;
 use crate::debian::DebianError;
+use crate::image::ImageError;
 
 pub use guest::{Guest, GuestClock, Machine, Output};
 pub use kernel::GuestFiles;
@@ -46,6 +47,9 @@ pub enum Error {
     /// The kernel or BusyBox could not be fetched.
     #[error(transparent)]
     Debian(#[from] DebianError),
+    /// The image is not what it claims to be, or cannot be read.
+    #[error(transparent)]
+    Image(#[from] ImageError),
     /// The folder of guest files lacks something.
     #[error("{} holds no {what}; it should be an unpacked Debian arm64 kernel package with busybox-static", folder.display())]
     GuestFiles {
