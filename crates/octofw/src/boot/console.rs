@@ -77,6 +77,16 @@ impl Console {
         plain(self.lock().since(from))
     }
 
+    /// The bytes behind `from` and the position behind them; waits at most `within` for some to come.
+    pub fn news(&self, from: Position, within: Duration) -> (Vec<u8>, Position) {
+        let nothing_new =
+            |transcript: &mut Transcript| transcript.since(from).is_empty() && !transcript.ended;
+        let waited = self.shared.1.wait_timeout_while(self.lock(), within, nothing_new);
+        let transcript = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let end = Position(transcript.forgotten + transcript.bytes.len() as u64);
+        (transcript.since(from).to_vec(), end)
+    }
+
     /// The end of the output, for an error.
     pub fn tail(&self) -> String {
         let transcript = self.lock();

@@ -1,6 +1,7 @@
 //! A running guest: one QEMU, its console, and a root shell on it.
 
 use std::io::Write as _;
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -181,6 +182,13 @@ impl Guest {
         Ok(took)
     }
 
+    /// What the console showed before the prompt of the shell.
+    pub fn boot_messages(&self) -> String {
+        let transcript = self.transcript();
+        let end = transcript.find("\nBusyBox v").unwrap_or(transcript.len());
+        transcript.get(..end).unwrap_or_default().to_owned()
+    }
+
     /// Everything that the console has shown so far.
     pub fn transcript(&self) -> String {
         self.console.since(Position::default())
@@ -258,6 +266,11 @@ impl Guest {
     pub fn type_bytes(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.input.write_all(bytes)?;
         self.input.flush()
+    }
+
+    /// What somebody types on the console, as a stream of its own.
+    pub fn keyboard(&self) -> std::io::Result<impl std::io::Write + Send + use<>> {
+        Ok(std::fs::File::from(self.input.as_fd().try_clone_to_owned()?))
     }
 
     /// The console's output, for somebody who watches it.

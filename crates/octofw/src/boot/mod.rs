@@ -5,11 +5,13 @@
 
 pub mod console;
 pub mod cpio;
+pub mod demonstration;
 pub mod guest;
 pub mod initramfs;
 pub mod kernel;
 pub mod oem;
 pub mod root;
+pub mod session;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -82,6 +84,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the image is not what it claims to be, as opposed to a failure of the system or of the guest.
+    #[must_use]
+    pub fn is_wrong_input(&self) -> bool {
+        matches!(self, Self::Image(error) if error.is_wrong_input())
+    }
+
     /// Makes an [`Error::Io`] out of a system error, for `map_err`.
     fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
