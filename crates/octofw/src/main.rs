@@ -1,3 +1,7 @@
 //! The `octofw` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    octofw::cli::run()
+}

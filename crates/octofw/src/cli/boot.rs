@@ -106,20 +106,21 @@ fn boot_lines(guest: &mut Guest) -> Result<String, boot::Error> {
 /// `NAME end UPTIME STATUS`, in seconds since the kernel began.
 fn script_lines(log: &str) -> String {
     let mut lines = String::new();
-    let mut begun = None;
+    let mut begun = ("", 0.0);
     for line in log.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let Some(time) = words.get(2).and_then(|word| word.parse::<f64>().ok()) else { continue };
-        match (words.first(), words.get(1), begun) {
-            (Some(name), Some(&"start"), _) => begun = Some((name.to_string(), time)),
-            (Some(name), Some(&"end"), Some((ref same, start))) if same == name => {
-                let failed = match words.get(3) {
-                    Some(&"0") | None => String::new(),
-                    Some(status) => format!("  status {status}"),
+        let [name, what, time, rest @ ..] = words.as_slice() else { continue };
+        let Ok(time) = time.parse::<f64>() else { continue };
+        match *what {
+            "start" => begun = (name, time),
+            "end" if begun.0 == *name => {
+                let (start, took) = (begun.1, time - begun.1);
+                let failed = match rest {
+                    [status, ..] if *status != "0" => format!("  status {status}"),
+                    _ => String::new(),
                 };
                 // Writing to a String cannot fail.
-                let _ = writeln!(lines, "{start:8.2} s  {name:<20} {:5.2} s{failed}", time - start);
-                begun = None;
+                let _ = writeln!(lines, "{start:8.2} s  {name:<20} {took:5.2} s{failed}");
             }
             _ => {}
         }

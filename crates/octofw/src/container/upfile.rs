@@ -98,7 +98,9 @@ impl Upfile {
         let mut fields = FieldReader::new(Layer::Upfile, 0, &header);
         let magic: [u8; 4] = fields.bytes("magic")?;
         if magic != *MAGIC {
-            return Err(fields.error(Fault::Magic, "magic", 0, shown(&magic), shown(MAGIC)));
+            let found = stored.get(..4).map(shown).unwrap_or_default();
+            let expected = "88 1a 47 df, \"SNMK\" as an upgrade file stores it";
+            return Err(fields.error(Fault::Magic, "magic", 0, found, expected));
         }
         let container_version = fields.u16_be("container version")?;
         if !matches!(container_version, 1 | 2) {

@@ -145,6 +145,18 @@ impl Image {
         self.rkaf_span
     }
 
+    /// The MD5 at the end of `update.img`, as stored; zeros without that layer.
+    #[must_use]
+    pub fn rkfw_md5(&self) -> &[u8; 16] {
+        &self.rkfw_md5
+    }
+
+    /// The RKCRC at the end of the rom image, as stored.
+    #[must_use]
+    pub fn rkaf_crc(&self) -> u32 {
+        self.rkaf_crc
+    }
+
     /// `parameter.txt`, out of its wrapper.
     #[must_use]
     pub fn parameter(&self) -> &Parameter {
@@ -211,7 +223,7 @@ impl Image {
     /// # Errors
     /// If there is no such part.
     pub fn read_part(&self, name: &str) -> Result<SpanReader<'_>, ImageError> {
-        Ok(self.source.reader(self.span_of(name)?))
+        Ok(self.reader(self.span_of(name)?))
     }
 
     /// Copies a part, as it is stored, into a file that appears whole or not at all.
@@ -245,7 +257,13 @@ impl Image {
         Ok(sha256.finalize().into())
     }
 
-    fn unreadable(&self, source: io::Error) -> ImageError {
+    /// A reader over any range of the file.
+    #[must_use]
+    pub fn reader(&self, span: Span) -> SpanReader<'_> {
+        self.source.reader(span)
+    }
+
+    pub(crate) fn unreadable(&self, source: io::Error) -> ImageError {
         ImageError::Io { action: "read", path: self.path().to_owned(), source }
     }
 }

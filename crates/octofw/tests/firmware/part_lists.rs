@@ -14,9 +14,12 @@ use crate::samples::{GZIP, Squashfs};
 
 const PARAMETER: &str = "CMDLINE: mtdparts=:0x1000@0x2000(system_a),0x1000@0x3000(system_b)\n";
 
+/// Part names with their files.
+type Parts = Vec<(String, String)>;
+
 /// The contents that every image has, and the part names that have them.
-fn image(extra: &[(usize, usize)]) -> (Vec<(String, String)>, BTreeMap<String, Vec<u8>>) {
-    let mut parts: Vec<(String, String)> = [
+fn image(extra: &[(usize, usize)]) -> (Parts, BTreeMap<String, Vec<u8>>) {
+    let mut parts: Parts = [
         ("package-file", "package-file"),
         ("parameter", "parameter.txt"),
         ("system_a", "rootfs.img"),

@@ -1,0 +1,181 @@
+//! The command line of `octofw`: one struct and one file per command. Only here is anything printed.
+
+mod boot;
+mod build;
+mod check_program;
+mod inspect;
+mod verify;
+
+use std::error::Error;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::image::{ImageError, RebuildError};
+use crate::program::ProgramError;
+
+/// Builds, inspects and verifies printer firmware images. It never needs root.
+#[derive(Debug, Parser)]
+#[command(name = "octofw", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 fine, 1 findings or failure, 2 wrong usage, \
+                        3 an input is not what it claims to be.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// One line per command, here and in [`Command::run`].
+#[derive(Debug, Subcommand)]
+enum Command {
+    Boot(boot::Args),
+    Build(build::Args),
+    #[command(hide = true)]
+    Session(build::SessionArgs),
+    Inspect(inspect::Args),
+    Verify(verify::Args),
+    CheckProgram(check_program::Args),
+}
+
+impl Command {
+    fn run(self) -> Result<Status, Failure> {
+        match self {
+            Self::Boot(args) => args.run(),
+            Self::Build(args) => args.run(),
+            Self::Session(args) => args.run(),
+            Self::Inspect(args) => args.run(),
+            Self::Verify(args) => args.run(),
+            Self::CheckProgram(args) => args.run(),
+        }
+    }
+}
+
+/// How a command ended; the numbers are the exit codes that scripts rely on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// All is well.
+    Fine = 0,
+    /// There are findings, or something failed.
+    Findings = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// An input is not what it claims to be.
+    WrongInput = 3,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(status as u8)
+    }
+}
+
+/// Why a command could not do its work.
+#[derive(Debug)]
+pub struct Failure {
+    status: Status,
+    error: Box<dyn Error + Send + Sync>,
+}
+
+impl Failure {
+    /// A failure with its exit code.
+    pub fn new(status: Status, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { status, error: error.into() }
+    }
+
+    /// The error and its causes in one line.
+    fn message(&self) -> String {
+        let mut text = self.error.to_string();
+        let mut cause = self.error.source();
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}
+
+fn status_of(is_wrong_input: bool) -> Status {
+    if is_wrong_input { Status::WrongInput } else { Status::Findings }
+}
+
+impl From<ImageError> for Failure {
+    fn from(error: ImageError) -> Self {
+        Self::new(status_of(error.is_wrong_input()), error)
+    }
+}
+
+impl From<RebuildError> for Failure {
+    fn from(error: RebuildError) -> Self {
+        Self::new(status_of(error.is_wrong_input()), error)
+    }
+}
+
+impl From<ProgramError> for Failure {
+    fn from(error: ProgramError) -> Self {
+        Self::new(status_of(error.is_wrong_input()), error)
+    }
+}
+
+/// Parses the command line, does the work, prints what went wrong, and gives the exit code.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help goes to stdout with 0, mistakes to stderr with 2; a closed terminal is no reason to fail.
+            let _ = error.print();
+            return if error.use_stderr() { Status::Usage.into() } else { Status::Fine.into() };
+        }
+    };
+    match cli.command.run() {
+        Ok(status) => status.into(),
+        Err(failure) => {
+            let _ = writeln!(io::stderr().lock(), "octofw: {}", failure.message());
+            failure.status.into()
+        }
+    }
+}
+
+/// Writes to standard output. A reader that has gone away (`| head`) is not an error.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Status::Findings, format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a report as JSON to standard output.
+fn print_json(report: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(report).map_err(|error| Failure::new(Status::Findings, error))?;
+    print(&format!("{text}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_command_has_an_example() {
+        let mut command = Cli::command();
+        command.clone().debug_assert();
+        for sub in command.get_subcommands_mut() {
+            let name = sub.get_name().to_owned();
+            let help = sub.render_long_help().to_string();
+            assert!(help.contains(&format!("octofw {name} ")), "no example: {help}");
+        }
+    }
+
+    #[test]
+    fn causes_are_chained() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot open the door")]
+        struct Outer(#[source] io::Error);
+        let failure = Failure::new(Status::Findings, Outer(io::Error::other("no key")));
+        assert_eq!(failure.message(), "cannot open the door: no key");
+    }
+}

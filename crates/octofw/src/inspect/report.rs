@@ -1,0 +1,139 @@
+//! Filling the report.
+
+use std::path::Path;
+
+use super::{
+    EntryReport, PartReport, PartitionReport, Report, RkafReport, RkfwReport, RootfsReport, UpfileReport,
+};
+use crate::container::fields::hex;
+use crate::container::rkaf::{NO_PARTITION, version_text};
+use crate::container::{FormatError, Kind, Layer};
+use crate::image::{Image, ImageError, ROOTFS};
+use crate::squashfs::Superblock;
+
+pub(super) fn of_squashfs(path: &Path, superblock: &Superblock, size: u64) -> Report {
+    Report {
+        schema: 1,
+        path: path.display().to_string(),
+        kind: "squashfs",
+        size,
+        upfile: None,
+        rkfw: None,
+        rkaf: None,
+        partitions: Vec::new(),
+        rootfs: rootfs(superblock, size),
+        wrong_sums: Vec::new(),
+    }
+}
+
+pub(super) fn of_image(image: &Image) -> Result<Report, ImageError> {
+    let wrong = image.check_sums()?;
+    let is_ok = |layer: Layer| !wrong.iter().any(|error| error.layer == layer);
+    let upfile = image.upfile().map(|upfile| UpfileReport {
+        container_version: upfile.container_version,
+        version: upfile.version.to_string(),
+        date: upfile.date.to_string(),
+        entries: upfile
+            .entries
+            .iter()
+            .map(|entry| EntryReport {
+                name: entry.kind.file_name(),
+                offset: entry.span.offset,
+                size: entry.span.len,
+                md5: hex(&entry.md5),
+                md5_ok: !wrong.iter().any(|error| {
+                    error.layer == Layer::Upfile && error.field.ends_with(entry.kind.file_name())
+                }),
+            })
+            .collect(),
+    });
+    let rkfw = image.rkfw().map(|rkfw| RkfwReport {
+        version: version_text(rkfw.version),
+        code: format!("{:#010x}", rkfw.code),
+        chip: format!("{:#010x}", rkfw.chip),
+        time: rkfw.time.to_string(),
+        loader_size: rkfw.loader.len,
+        image_size: rkfw.image.len,
+        md5: hex(image.rkfw_md5()),
+        md5_ok: is_ok(Layer::Rkfw),
+    });
+    let header = image.rkaf();
+    let mut parts = Vec::with_capacity(header.parts.len());
+    for part in &header.parts {
+        let file = part.file.text();
+        // The second slot of a file has the sum of the first.
+        let known = parts.iter().find(|earlier: &&PartReport| earlier.file == file);
+        let sha256 = match known {
+            Some(earlier) => earlier.sha256.clone(),
+            None if part.is_self() => String::new(),
+            None => hex(&image.part_sha256(file)?),
+        };
+        parts.push(PartReport {
+            name: part.name.to_string(),
+            file: file.to_owned(),
+            position: part.position,
+            size: part.size,
+            flash_sector: (part.flash_address != NO_PARTITION).then_some(part.flash_address),
+            sha256,
+        });
+    }
+    let rkaf = RkafReport {
+        length: header.length,
+        version: version_text(header.version),
+        model: header.model.to_string(),
+        id: header.id.to_string(),
+        manufacturer: header.manufacturer.to_string(),
+        crc: format!("{:#010x}", image.rkaf_crc()),
+        crc_ok: is_ok(Layer::Rkaf),
+        parts,
+    };
+    Ok(Report {
+        schema: 1,
+        path: image.path().display().to_string(),
+        kind: match image.kind() {
+            Kind::Upgrade => "upgrade",
+            Kind::Rkfw => "rkfw",
+            Kind::Rkaf => "rkaf",
+            Kind::Squashfs => "squashfs",
+        },
+        size: image.file_len(),
+        upfile,
+        rkfw,
+        rkaf: Some(rkaf),
+        partitions: partitions(image),
+        rootfs: rootfs(image.rootfs(), image.span_of(ROOTFS)?.len),
+        wrong_sums: wrong.iter().map(FormatError::to_string).collect(),
+    })
+}
+
+fn partitions(image: &Image) -> Vec<PartitionReport> {
+    let of = |partition: &crate::container::parameter::Partition| {
+        let part = image.rkaf().parts.iter().find(|part| part.name.text() == partition.name);
+        let size = partition.bytes();
+        let used = part.map(|part| u64::from(part.size));
+        PartitionReport {
+            name: partition.name.clone(),
+            first_sector: partition.start,
+            size,
+            file: part.map(|part| part.file.to_string()),
+            used,
+            free: size.zip(used).map(|(size, used)| size.cast_signed().saturating_sub_unsigned(used)),
+        }
+    };
+    image.parameter().partitions.iter().map(of).collect()
+}
+
+fn rootfs(superblock: &Superblock, size: u64) -> RootfsReport {
+    RootfsReport {
+        size,
+        bytes_used: superblock.bytes_used,
+        compressor: superblock.compressor.name(),
+        block_size: superblock.block_size,
+        inodes: superblock.inodes,
+        ids: superblock.ids,
+        fragments: superblock.fragments,
+        created: superblock.mkfs_time,
+        xattrs: superblock.has_xattrs,
+        flags: superblock.flags.names(),
+    }
+}

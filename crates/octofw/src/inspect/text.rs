@@ -1,0 +1,99 @@
+//! The report for people.
+
+use std::fmt;
+
+use super::{PartitionReport, Report, RkafReport, RkfwReport, RootfsReport, UpfileReport};
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            "upgrade" => "U1 upgrade file",
+            "rkfw" => "update.img (RKFW)",
+            "rkaf" => "rom image (RKAF)",
+            _ => "squashfs file system",
+        };
+        writeln!(f, "{}: {kind}, {} bytes", self.path, self.size)?;
+        if let Some(upfile) = &self.upfile {
+            write_upfile(f, upfile)?;
+        }
+        if let Some(rkfw) = &self.rkfw {
+            write_rkfw(f, rkfw)?;
+        }
+        if let Some(rkaf) = &self.rkaf {
+            write_rkaf(f, rkaf)?;
+        }
+        if !self.partitions.is_empty() {
+            writeln!(f, "\nPartitions")?;
+            for partition in &self.partitions {
+                write_partition(f, partition)?;
+            }
+        }
+        write_rootfs(f, &self.rootfs)?;
+        for wrong in &self.wrong_sums {
+            writeln!(f, "\nwrong sum: {wrong}")?;
+        }
+        Ok(())
+    }
+}
+
+fn verdict(ok: bool) -> &'static str {
+    if ok { "ok" } else { "WRONG" }
+}
+
+fn write_upfile(f: &mut fmt::Formatter<'_>, upfile: &UpfileReport) -> fmt::Result {
+    let UpfileReport { container_version, version, date, entries } = upfile;
+    writeln!(f, "\nUPFILE  version {version}, built {date}, container version {container_version}")?;
+    for entry in entries {
+        let (name, size, offset, md5) = (entry.name, entry.size, entry.offset, &entry.md5);
+        writeln!(f, "  {name:<14}{size:>11} bytes at {offset:<#12x}MD5 {md5} {}", verdict(entry.md5_ok))?;
+    }
+    Ok(())
+}
+
+fn write_rkfw(f: &mut fmt::Formatter<'_>, rkfw: &RkfwReport) -> fmt::Result {
+    let RkfwReport { version, code, chip, time, loader_size, image_size, md5, md5_ok } = rkfw;
+    writeln!(f, "\nRKFW    version {version}, code {code}, chip {chip}, built {time}")?;
+    writeln!(f, "  loader {loader_size} bytes, rom image {image_size} bytes, MD5 {md5} {}", verdict(*md5_ok))
+}
+
+fn write_rkaf(f: &mut fmt::Formatter<'_>, rkaf: &RkafReport) -> fmt::Result {
+    let RkafReport { length, version, model, id, manufacturer, crc, crc_ok, parts } = rkaf;
+    writeln!(f, "\nRKAF    version {version}, model {model}, id {id}, manufacturer {manufacturer}")?;
+    writeln!(f, "  {} parts, {length} bytes, RKCRC {crc} {}", parts.len(), verdict(*crc_ok))?;
+    for part in parts {
+        let (name, file, size, position) = (&part.name, &part.file, part.size, part.position);
+        let sha256 = part.sha256.get(..16).unwrap_or_default();
+        writeln!(f, "  {name:<14}{file:<19}{size:>10} bytes at {position:<#12x}SHA-256 {sha256}…")?;
+    }
+    Ok(())
+}
+
+fn write_partition(f: &mut fmt::Formatter<'_>, partition: &PartitionReport) -> fmt::Result {
+    let PartitionReport { name, first_sector, size, file, used, .. } = partition;
+    write!(f, "  {name:<14}from sector {first_sector:<9}")?;
+    match size {
+        Some(size) => write!(f, "{size:>11} bytes")?,
+        None => write!(f, "   the rest of it")?,
+    }
+    match (file, used, size) {
+        (Some(file), Some(used), Some(size)) if used > size => {
+            write!(f, "  {file} {used} bytes: {} TOO MANY", used.saturating_sub(*size))?;
+        }
+        (Some(file), Some(used), Some(size)) => {
+            let thousandths = u128::from(*used) * 1000 / u128::from((*size).max(1));
+            write!(f, "  {:>3}.{}% {file}", thousandths / 10, thousandths % 10)?;
+        }
+        (Some(file), ..) => write!(f, "         {file}")?,
+        _ => write!(f, "         not written")?,
+    }
+    writeln!(f)
+}
+
+fn write_rootfs(f: &mut fmt::Formatter<'_>, rootfs: &RootfsReport) -> fmt::Result {
+    let RootfsReport { size, bytes_used, compressor, block_size, inodes, ids, fragments, created, .. } =
+        rootfs;
+    writeln!(f, "\nRoot file system  squashfs 4.0, {compressor}, blocks of {block_size} bytes")?;
+    writeln!(f, "  {size} bytes, {bytes_used} used, {inodes} inodes, {ids} ids, {fragments} fragments")?;
+    let xattrs = if rootfs.xattrs { "present" } else { "none" };
+    writeln!(f, "  created {created}, extended attributes {xattrs}, flags {}", rootfs.flags.join(", "))
+}

@@ -1,0 +1,156 @@
+//! The rules that a firmware file must fulfil by itself.
+
+use std::io::Read as _;
+
+use super::Finding;
+use crate::container::rkaf::{NO_PARTITION, REST};
+use crate::image::{Image, ImageError, ROOTFS};
+use crate::squashfs::Compressor;
+
+/// The printer's newer updater refuses less.
+const SMALLEST: u64 = 50 * 1024 * 1024;
+const MISC: &str = "misc.img";
+const DEBUG_RECORD_AT: u64 = 0x6400;
+const DEBUG_RECORD: [u8; 4] = [0x12, 0x7E, 0x84, 0xCB];
+
+pub(super) fn check(image: &Image, findings: &mut Vec<Finding>) -> Result<(), ImageError> {
+    check_package_file(image, findings);
+    check_partitions(image, findings);
+    check_slots(image, findings);
+    check_rootfs(image, findings);
+    check_container(image, findings);
+    check_misc(image, findings)
+}
+
+fn check_package_file(image: &Image, findings: &mut Vec<Finding>) {
+    let table = image.rkaf().parts.iter().map(|part| (part.name.text(), part.file.text()));
+    let list = image.package_file().iter().map(|line| (line.name.as_str(), line.file.as_str()));
+    if table.clone().eq(list.clone()) {
+        return;
+    }
+    let first = table
+        .map(Some)
+        .chain(std::iter::repeat(None))
+        .zip(list.map(Some).chain(std::iter::repeat(None)))
+        .take(crate::container::rkaf::MAX_PARTS + 1)
+        .find(|(table, list)| table != list);
+    let shown = |line: Option<(&str, &str)>| {
+        line.map_or("nothing".to_owned(), |(name, file)| {
+            format!("{} {}", name.escape_debug(), file.escape_debug())
+        })
+    };
+    if let Some((table, list)) = first {
+        findings.push(Finding::error(
+            "package-file-differs",
+            format!(
+                "package-file has {} where the part table has {}: the image was put together by a broken tool",
+                shown(list),
+                shown(table)
+            ),
+        ));
+    }
+}
+
+fn check_partitions(image: &Image, findings: &mut Vec<Finding>) {
+    for part in &image.rkaf().parts {
+        let name = part.name.text();
+        // The parameter block lies before all partitions, at sector 0.
+        if matches!(part.flash_address, NO_PARTITION | 0) {
+            continue;
+        }
+        let table = (part.flash_address, (part.flash_size != REST).then_some(part.flash_size));
+        let sectors = |sectors: Option<u32>| sectors.map_or("the rest".to_owned(), |count| count.to_string());
+        let message = match image.parameter().partition(name) {
+            None => format!("part {name} has a place in the flash, but parameter.txt has no such partition"),
+            Some(partition) if table == (partition.start, partition.sectors) => continue,
+            Some(partition) => format!(
+                "part {name} is meant for sector {} and {} sectors, but parameter.txt has it at {} with {}",
+                table.0,
+                sectors(table.1),
+                partition.start,
+                sectors(partition.sectors)
+            ),
+        };
+        findings.push(Finding::error("partition-differs", message));
+    }
+    if image.slots(ROOTFS).is_empty() {
+        let message = format!("{ROOTFS} has no partition to go into");
+        findings.push(Finding::error("partition-differs", message));
+    }
+}
+
+fn check_slots(image: &Image, findings: &mut Vec<Finding>) {
+    for part in image.rkaf().files() {
+        let (file, size) = (part.file.text(), u64::from(part.size));
+        for slot in image.slots(file) {
+            if let Some(limit) = slot.limit.filter(|limit| size > *limit) {
+                findings.push(Finding::error(
+                    "slot-overflow",
+                    format!(
+                        "{file} has {size} bytes, {} more than the {limit} that the slot {} holds",
+                        size.saturating_sub(limit),
+                        slot.name
+                    ),
+                ));
+            }
+        }
+    }
+}
+
+fn check_rootfs(image: &Image, findings: &mut Vec<Finding>) {
+    let compressor = image.rootfs().compressor;
+    let old = image.version().is_some_and(|version| version.starts_with("0.") || version.starts_with("1."));
+    if old && matches!(compressor, Compressor::Zstd | Compressor::Lz4 | Compressor::Lzma) {
+        findings.push(Finding::error(
+            "squashfs-unreadable",
+            format!(
+                "the root file system is compressed with {compressor}, which the kernel of 1.x cannot read"
+            ),
+        ));
+    }
+}
+
+fn check_container(image: &Image, findings: &mut Vec<Finding>) {
+    if let Some(rkfw) = image.rkfw()
+        && rkfw.version != image.rkaf().version
+    {
+        let message = format!(
+            "RKFW states version {}, RKAF {}",
+            crate::container::rkaf::version_text(rkfw.version),
+            crate::container::rkaf::version_text(image.rkaf().version)
+        );
+        findings.push(Finding::warning("rkfw-version", message));
+    }
+    let Some(upfile) = image.upfile() else { return };
+    let end = upfile.entries.iter().map(|entry| entry.span.end()).max().unwrap_or_default();
+    let behind = image.file_len().saturating_sub(end);
+    if behind > 0 {
+        let message = format!("{behind} bytes lie behind the last payload, from {end:#x}");
+        findings.push(Finding::warning("upfile-trailing", message));
+    }
+    if image.file_len() < SMALLEST {
+        findings.push(Finding::warning(
+            "below-50-mb",
+            format!(
+                "the file has {} bytes; the printer's newer updater takes none below {SMALLEST}, so this one is for \
+                 tests",
+                image.file_len()
+            ),
+        ));
+    }
+}
+
+fn check_misc(image: &Image, findings: &mut Vec<Finding>) -> Result<(), ImageError> {
+    let Some(span) = image.span_of(MISC).ok().and_then(|span| span.part(DEBUG_RECORD_AT, 4)) else {
+        return Ok(());
+    };
+    let mut record = [0; 4];
+    image.reader(span).read_exact(&mut record).map_err(|source| image.unreadable(source))?;
+    if record == DEBUG_RECORD {
+        findings.push(Finding::warning(
+            "misc-debug-record",
+            "misc.img holds a debug record at 0x6400: this is no image for everyday use",
+        ));
+    }
+    Ok(())
+}
