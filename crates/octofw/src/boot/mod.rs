@@ -31,14 +31,14 @@ const QEMU: &str = "qemu-system-aarch64";
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file could not be read, written or created.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {reason}", path.display())]
     Io {
         /// What was tried, as a verb ("read", "create").
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
         /// The system's reason.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// QEMU is not installed or cannot be started.
     #[error("cannot start {QEMU}: {0}; install it with: apt-get install qemu-system-arm")]
@@ -93,6 +93,6 @@ impl Error {
     /// Makes an [`Error::Io`] out of a system error, for `map_err`.
     fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io { action, path, source }
+        move |reason| Self::Io { action, path, reason }
     }
 }
