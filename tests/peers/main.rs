@@ -1,1 +1,8 @@
 //! Tests against real peers: Moonraker, QEMU, podman.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod boot;
+mod stand_ins;

@@ -1,5 +1,6 @@
 //! The firmware builder: container layers, root file systems, overlays, and the images made of them.
 
+pub mod boot;
 pub mod build;
 pub mod cli;
 pub mod command;

@@ -1,5 +1,6 @@
 //! The command line of `octofw`: one struct and one file per command. Only here is anything printed.
 
+mod boot;
 mod build;
 mod check_program;
 mod inspect;
@@ -30,6 +31,7 @@ struct Cli {
 /// One line per command, here and in [`Command::run`].
 #[derive(Debug, Subcommand)]
 enum Command {
+    Boot(boot::Args),
     Build(build::Args),
     #[command(hide = true)]
     Session(build::SessionArgs),
@@ -44,6 +46,7 @@ enum Command {
 impl Command {
     fn run(self) -> Result<Status, Failure> {
         match self {
+            Self::Boot(args) => args.run(),
             Self::Build(args) => args.run(),
             Self::Session(args) => args.run(),
             Self::Inspect(args) => args.run(),
