@@ -2,8 +2,10 @@
 # Builds the printer program as a static executable: 01-build-program.sh [TRIPLE]
 #
 # The result is .cache/program/TRIPLE/octobridge, and beside it octobridge.symbols, the same program before its symbols
-# were stripped, for a debugger. CROSS chooses the way: `native` (the Rust target, rust-lld, Debian's gcc for the C in
-# ring), `cross` (the same in the container of Cross.toml), or `auto`: cross if a container engine can run it here.
+# were stripped, for a debugger. PROGRAM_DIR names another directory.
+#
+# CROSS chooses the way: `native` (the Rust target, rust-lld, Debian's gcc for the C in ring), `cross` (the same in the
+# container of Cross.toml), or `auto`: cross if a container engine can run it here, else native.
 #
 # Both ways compile the same source with the same lock file and the same flags, and no path of this machine gets into
 # the program: equal tool versions give equal bytes, whoever builds, and wherever.
@@ -14,7 +16,7 @@ cd "$(dirname "$0")/.."
 triple=${1:-aarch64-unknown-linux-musl}
 cross=${CROSS:-auto}
 cross_version=0.2.5
-result=.cache/program/$triple
+result=${PROGRAM_DIR:-.cache/program/$triple}
 
 case $cross in
 auto | cross | native) ;;
@@ -68,17 +70,25 @@ export CARGO_INCREMENTAL SOURCE_DATE_EPOCH
 set -- build --release --locked --target "$triple" --package octobridge --bin octobridge \
     --config 'profile.release.strip="none"'
 
-# Puts a freshly built program into place, stripped; leaves an unchanged one alone.
+# keep PROGRAM WAY COMPILER...: puts a freshly built program into place, stripped; leaves an unchanged one alone.
+# COMPILER prints the version of the C compiler, for the manifest of the image.
 keep() {
+    built=$1
+    way=$2
+    shift 2
     mkdir -p "$result"
-    if ! cmp -s "$1" "$result/octobridge.symbols" || [ ! -e "$result/octobridge" ]; then
+    if ! cmp -s "$built" "$result/octobridge.symbols" || [ ! -e "$result/octobridge" ]; then
         # It needs the compiler's own LLVM library, and does not find it by itself.
-        LD_LIBRARY_PATH="$sysroot/lib" "$sysroot/lib/rustlib/$host/bin/rust-objcopy" --strip-all "$1" "$result/octobridge.new"
-        cp "$1" "$result/octobridge.symbols"
+        LD_LIBRARY_PATH="$sysroot/lib" "$sysroot/lib/rustlib/$host/bin/rust-objcopy" --strip-all "$built" "$result/octobridge.new"
+        cp "$built" "$result/octobridge.symbols"
         chmod 755 "$result/octobridge.new"
         mv "$result/octobridge.new" "$result/octobridge"
     fi
-    echo "$2" >"$result/way"
+    {
+        echo "rustc=$(echo "$versions" | head -n 1)"
+        echo "$compiler=$("$@" --version | head -n 1)"
+    } >"$result/tools"
+    echo "$way" >"$result/way"
 }
 
 build_natively() {
@@ -86,7 +96,7 @@ build_natively() {
     target_dir=${CARGO_TARGET_DIR:-$PWD/target}
     flags "$sysroot" "$cargo_home" "$PWD" "$target_dir"
     cargo "$@"
-    keep "$target_dir/$triple/release/octobridge" native
+    keep "$target_dir/$triple/release/octobridge" native "$compiler"
 }
 
 # Everything that decides what comes out of the container; when it is unchanged, no container need be started.
@@ -113,6 +123,11 @@ prepare_cross() {
     fi
 }
 
+# The image that cross built from Cross.toml for this clone.
+image_of_cross() {
+    "$engine" images --quiet --filter "label=org.cross-rs.workspace_root=$PWD" | head -n 1
+}
+
 build_in_container() {
     # The user's own shell may set these; they belong to this engine only. The host's network is the one that works
     # without a bridge, and the container needs it for the package archive and for crates.
@@ -127,7 +142,8 @@ build_in_container() {
     mkdir -p "$XARGO_HOME" "$CARGO_TARGET_DIR"
     flags /rust /cargo /project /target
     PATH=$PWD/toolchain/cross:$PWD/.cache/cross/bin:$PATH cross "$@"
-    keep "$CARGO_TARGET_DIR/$triple/release/octobridge" cross
+    keep "$CARGO_TARGET_DIR/$triple/release/octobridge" cross \
+        "$engine" run --rm --network=none "$(image_of_cross)" "$compiler"
     fingerprint >"$result/cross-inputs"
 }
 

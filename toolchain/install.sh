@@ -42,10 +42,18 @@ cpio cpio
 e2fsprogs mkfs.ext4
 END
         ;;
+    quick) cat <<'END'
+busybox-static /bin/busybox
+shellcheck shellcheck
+END
+        ;;
+    container)
+        command -v docker >/dev/null 2>&1 || echo 'podman podman'
+        ;;
     test) cat <<'END'
 busybox-static /bin/busybox
-qemu-user-static qemu-aarch64-static
 shellcheck shellcheck
+qemu-user-static qemu-aarch64-static
 python3 /usr/bin/python3
 python3-venv /usr/lib/python3*/ensurepip/__main__.py
 libsodium23 /usr/lib/*/libsodium.so.23
@@ -144,8 +152,8 @@ sysroot() {
     if [ ! -s $remembered ] || [ "${RUSTUP_TOOLCHAIN:-}" ] ||
         [ "${RUSTUP_HOME:-${HOME:-/root}/.rustup}/settings.toml" -nt $remembered ] ||
         [ "$(command -v rustc)" -nt $remembered ]; then
-        rustc --print sysroot >$remembered.new || exit 1
-        mv $remembered.new $remembered
+        rustc --print sysroot >$remembered.$$ || exit 1
+        mv $remembered.$$ $remembered
     fi
     read -r root <$remembered
     echo "$root"
