@@ -1,1 +1,3 @@
 //! Tests that need no peer.
+
+mod transcripts;
