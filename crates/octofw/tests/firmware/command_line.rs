@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use octofw::standin::container::{ContainerOptions, Size};
 use serde_json::Value;
 
 use crate::samples::{Altered, GZIP, Sample};
@@ -155,7 +156,7 @@ fn verify_lists_findings_with_codes() {
         text.contains("\nerror    protected-part-differs: MiniLoaderAll.bin is not the one of the base"),
         "{text}"
     );
-    assert!(text.ends_with("altered.bin: not sound, 1 errors, 1 warnings\n"), "{text}");
+    assert!(text.ends_with("altered.bin: not sound (errors: 1, warnings: 1)\n"), "{text}");
     let output = octofw(&[&args[..], &["--json"]].concat(), sample.folder.path());
     assert_eq!(output.status.code(), Some(1));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -174,6 +175,24 @@ fn check_program_refuses_this_machines_programs() {
     assert_eq!(output.status.code(), Some(1));
     let text = stdout(&output);
     assert!(text.contains(".symtab") && text.contains("more than the 1000 allowed"), "{text}");
+}
+
+/// A file of 64 MB within 40 MB of address space, most of which the program's own libraries take.
+#[test]
+fn memory_does_not_grow_with_the_file() {
+    let options = ContainerOptions { size: Size::Padded, ..ContainerOptions::default() };
+    let sample = Sample::with(GZIP, &options);
+    assert!(fs::metadata(&sample.base).unwrap().len() > 60_000_000);
+    let arguments = [&["inspect", "base.bin"][..], &["verify", "base.bin", "--base", "base.bin"]];
+    for arguments in arguments {
+        let output = Command::new("sh")
+            .args(["-c", "ulimit -v 40960 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_octofw")])
+            .args(arguments)
+            .current_dir(sample.folder.path())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
+    }
 }
 
 /// `octofw inspect … | head -1` must not end with a broken pipe.
