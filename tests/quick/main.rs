@@ -1,1 +1,4 @@
 //! Tests that need no peer.
+
+#[cfg(test)]
+mod init;
