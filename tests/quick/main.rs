@@ -11,6 +11,7 @@
 
 mod cli;
 mod dependencies;
+mod init;
 mod outbox;
 mod telegram;
 mod transcripts;
