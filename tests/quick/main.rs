@@ -1,3 +1,4 @@
 //! Tests that need no peer.
 
+mod moonraker_connection;
 mod transcripts;

@@ -8,8 +8,8 @@
     reason = "helpers of tests: a failure is a panic, and the lines per transcript are the result"
 )]
 
-mod player;
-mod stand_in;
+pub(crate) mod player;
+pub(crate) mod stand_in;
 mod table;
 
 use player::Transcript;
