@@ -12,6 +12,7 @@
 mod cli;
 mod dependencies;
 mod init;
+mod moonraker_connection;
 mod outbox;
 mod telegram;
 mod transcripts;
