@@ -2,12 +2,7 @@
 //! both shells that are at hand. Expectations are those of Python's configparser documentation and of the
 //! helper's documented habits; where there is a Python, it is asked too.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a failing test says where"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a failing test says where")]
 
 use std::fs;
 use std::io::Write as _;
