@@ -1,1 +1,11 @@
 //! Tests against real peers: Moonraker, QEMU, podman.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod boot;
+mod cross;
+mod reproducible;
+mod stand_ins;

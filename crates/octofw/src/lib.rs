@@ -1,5 +1,7 @@
 //! The firmware builder: container layers, root file systems, overlays, and the images made of them.
 
+pub mod boot;
+pub mod build;
 pub mod cli;
 pub mod command;
 pub mod container;
@@ -7,7 +9,10 @@ pub mod debian;
 pub mod image;
 pub mod inspect;
 pub mod lock;
+pub mod manifest;
+pub mod overlay;
 pub mod program;
+pub mod rootfs;
 pub mod sbom;
 pub mod squashfs;
 pub mod standin;

@@ -1,5 +1,7 @@
 //! The command line of `octofw`: one struct and one file per command. Only here is anything printed.
 
+mod boot;
+mod build;
 mod check_program;
 mod inspect;
 mod lock;
@@ -29,6 +31,10 @@ struct Cli {
 /// One line per command, here and in [`Command::run`].
 #[derive(Debug, Subcommand)]
 enum Command {
+    Boot(boot::Args),
+    Build(build::Args),
+    #[command(hide = true)]
+    Session(build::SessionArgs),
     Inspect(inspect::Args),
     Lock(lock::Args),
     Sbom(sbom::Args),
@@ -40,6 +46,9 @@ enum Command {
 impl Command {
     fn run(self) -> Result<Status, Failure> {
         match self {
+            Self::Boot(args) => args.run(),
+            Self::Build(args) => args.run(),
+            Self::Session(args) => args.run(),
             Self::Inspect(args) => args.run(),
             Self::Lock(args) => args.run(),
             Self::Sbom(args) => args.run(),

@@ -1,0 +1,47 @@
+//! Starts the session: this program again, inside fakeroot.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::BuildError;
+use crate::command::Command;
+use crate::rootfs::session::{Outcome, Plan, Report};
+
+/// The hidden command of `octofw` that carries out a plan.
+pub const SESSION: &str = "session";
+
+/// Runs a plan and returns what came of it. `octofw` is this program's own file.
+///
+/// # Errors
+/// When fakeroot is missing or fails, or the session itself does.
+pub fn run(octofw: &Path, plan: &Plan, plan_file: &Path) -> Result<Report, BuildError> {
+    let io = |source: io::Error| {
+        BuildError::system(format!("cannot hand the plan over in {}", plan_file.display()), source)
+    };
+    fs::write(plan_file, serde_json::to_vec(plan).map_err(io::Error::other).map_err(io)?).map_err(io)?;
+    let started = Command::new("fakeroot")
+        .arg("--")
+        .arg(octofw)
+        .arg(SESSION)
+        .arg(plan_file)
+        // Owners on the disk stay those of the caller, also for root: every user gets the same session.
+        .env("FAKEROOTDONTTRYCHOWN", "1")
+        // A session inside another one shall not inherit it.
+        .without("FAKEROOTKEY")
+        .without("FAKED_MODE")
+        .without("LD_PRELOAD")
+        .remedy("install it with: apt-get install fakeroot")
+        .run_shown();
+    let outcome = fs::read(&plan.outcome).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    match (started, outcome) {
+        (Ok(()), Some(Outcome::Done(report))) => Ok(report),
+        (_, Some(Outcome::Failed { message, wrong_input })) => {
+            Err(BuildError::Session { message, wrong_input })
+        }
+        (Err(error), _) => Err(error.into()),
+        (Ok(()), None) => {
+            Err(BuildError::Session { message: "the session left no outcome".into(), wrong_input: false })
+        }
+    }
+}

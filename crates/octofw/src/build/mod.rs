@@ -1,0 +1,467 @@
+//! `octofw build`: a base, overlays, and out comes an image with its manifest.
+//!
+//! Needs no privileges and gives equal bytes for equal inputs and tools, whoever builds, where, and with which umask,
+//! locale or time zone. What the result holds is decided in [`crate::rootfs::session`]; here are the order of the
+//! stages, the files around them, and the shortcut when nothing changed.
+
+pub mod environment;
+pub mod fakeroot;
+pub mod progress;
+pub mod state;
+pub mod tools;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::command::CommandError;
+use crate::image::{BOOT, Image, ImageError, ROOTFS, Rebuild, RebuildError};
+use crate::manifest::{AppliedOverlay, Base, Built, Manifest, Root, SCHEMA};
+use crate::overlay::scripts::{self, PRE_SCRIPTS, SCRIPTS, Surroundings};
+use crate::overlay::{Order, Overlay, OverlayError, name_apart, tree_hash};
+use crate::rootfs::packing::{Packing, PackingError};
+use crate::rootfs::session::Plan;
+use environment::Places;
+use progress::Progress;
+use state::{State, StateError};
+
+/// What to build, from what, and how.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The base image.
+    pub base: PathBuf,
+    /// The overlay folders, in their order.
+    pub overlays: Vec<PathBuf>,
+    /// Order of the parts of an overlay.
+    pub order: Order,
+    /// The profile that scripts are told.
+    pub profile: Option<String>,
+    /// The image to write; the manifest goes beside it.
+    pub out: PathBuf,
+    /// Text appended to the base's version.
+    pub version_suffix: Option<String>,
+    /// Tells scripts to do without the network.
+    pub offline: bool,
+    /// Builds also when nothing changed.
+    pub force: bool,
+    /// Reports stages on standard error.
+    pub progress: bool,
+    /// Time of packing in seconds since 1970; that of the base where none is given.
+    pub epoch: Option<u32>,
+    /// Processors that mksquashfs uses, where not all.
+    pub processors: Option<u32>,
+    /// Versions of tools that the caller knows, by name.
+    pub tools: BTreeMap<String, String>,
+    /// The repository's root, in which scripts run: the current directory.
+    pub directory: PathBuf,
+    /// The file of this program, which is started again inside fakeroot.
+    pub octofw: PathBuf,
+}
+
+/// Why there is no new image. Whatever was there before is still there.
+#[derive(Debug, Error)]
+pub enum BuildError {
+    /// The base cannot be used.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// The new root does not fit the base.
+    #[error(transparent)]
+    Rebuild(#[from] RebuildError),
+    /// An overlay is unfit or its pre-script failed.
+    #[error(transparent)]
+    Overlay(#[from] OverlayError),
+    /// The work on the root failed.
+    #[error("{message}")]
+    Session {
+        /// The whole message, with its causes.
+        message: String,
+        /// Whether the base is not what it claims to be.
+        wrong_input: bool,
+    },
+    /// A tool is missing or failed.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The lock or the state beside the output.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The base's root cannot be read.
+    #[error(transparent)]
+    Packing(#[from] PackingError),
+    /// A script changed a part that must stay as it is in the base.
+    #[error(
+        "a script changed {part}, but only the root file system may differ from the base; leave it alone"
+    )]
+    Protected {
+        /// The part.
+        part: &'static str,
+    },
+    /// A path could not be read or written.
+    #[error("{what}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl BuildError {
+    pub(crate) fn system(what: impl Into<String>, source: io::Error) -> Self {
+        Self::System { what: what.into(), source }
+    }
+
+    /// Whether an input is not what it claims to be, as opposed to a failure.
+    pub fn is_wrong_input(&self) -> bool {
+        match self {
+            Self::Image(error) => error.is_wrong_input(),
+            Self::Rebuild(error) => error.is_wrong_input(),
+            Self::Packing(error) => matches!(error, PackingError::Format { .. }),
+            Self::Session { wrong_input, .. } => *wrong_input,
+            _ => false,
+        }
+    }
+
+    /// Whether the call itself was wrong.
+    pub fn is_wrong_usage(&self) -> bool {
+        matches!(self, Self::Overlay(OverlayError::NoFolder { .. }))
+    }
+}
+
+/// What a build came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// The manifest of the image.
+    pub manifest: Manifest,
+    /// Whether an image was written; otherwise the one that is there is up to date.
+    pub built: bool,
+}
+
+/// Builds the image, or finds that it is up to date.
+///
+/// # Errors
+/// See [`BuildError`]; nothing is written then.
+pub fn build(settings: &Settings) -> Result<Finished, BuildError> {
+    let start = Instant::now();
+    let progress = Progress::new(settings.progress);
+    let mut overlays =
+        settings.overlays.iter().map(|folder| Overlay::open(folder)).collect::<Result<Vec<_>, _>>()?;
+    name_apart(&mut overlays)?;
+    for overlay in &overlays {
+        overlay.check()?;
+    }
+    if let Some(folder) = settings.out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder)
+            .map_err(|e| BuildError::system(format!("cannot make {}", folder.display()), e))?;
+    }
+    if let (Ok(base), Ok(out)) = (settings.base.canonicalize(), settings.out.canonicalize())
+        && base == out
+    {
+        return Err(RebuildError::SameFile { path: settings.out.clone() }.into());
+    }
+    let mut state = State::lock(&settings.out)?;
+    let base_sha256 = state
+        .sha256(&settings.base)
+        .map_err(|e| BuildError::system(format!("cannot read the base {}", settings.base.display()), e))?;
+    let work = Work { settings, progress, tools: tools::versions(&settings.tools)?, base_sha256 };
+
+    // What a pre-script makes can lie anywhere, so only a build without any can tell that nothing changed.
+    let mut pre_scripts = false;
+    for overlay in &overlays {
+        pre_scripts |= overlay.has_pre_scripts()?;
+    }
+    if !pre_scripts && !settings.force {
+        let key = work.key(&mut state, &hashes(&overlays)?)?;
+        if let Some(manifest) = work.current(&mut state, &key) {
+            state.save()?;
+            progress.say(&format!("nothing changed: {} is up to date", settings.out.display()));
+            return Ok(Finished { manifest, built: false });
+        }
+    }
+    let manifest = work.build(&mut state, &overlays)?;
+    progress.done("in all", start);
+    Ok(Finished { manifest, built: true })
+}
+
+/// What stays the same during one build.
+struct Work<'a> {
+    settings: &'a Settings,
+    progress: Progress,
+    tools: BTreeMap<String, String>,
+    base_sha256: String,
+}
+
+/// Everything that decides about the bytes of image and manifest.
+#[derive(Serialize)]
+struct Key<'a> {
+    octofw_sha256: String,
+    base: String,
+    base_sha256: &'a str,
+    overlays: &'a [AppliedOverlay],
+    order: Order,
+    profile: Option<&'a str>,
+    version_suffix: Option<&'a str>,
+    git_version: Option<String>,
+    offline: bool,
+    epoch: Option<u32>,
+    tools: &'a BTreeMap<String, String>,
+}
+
+impl Work<'_> {
+    fn key(&self, state: &mut State, overlays: &[AppliedOverlay]) -> Result<String, BuildError> {
+        let octofw_sha256 = state
+            .sha256(&self.settings.octofw)
+            .map_err(|e| BuildError::system(format!("cannot read {}", self.settings.octofw.display()), e))?;
+        let key = Key {
+            octofw_sha256,
+            base: self.base_name(),
+            base_sha256: &self.base_sha256,
+            overlays,
+            order: self.settings.order,
+            profile: self.settings.profile.as_deref(),
+            version_suffix: self.settings.version_suffix.as_deref(),
+            git_version: std::env::var("GIT_VERSION").ok(),
+            offline: self.settings.offline,
+            epoch: self.settings.epoch,
+            tools: &self.tools,
+        };
+        let text = serde_json::to_vec(&key)
+            .map_err(|e| BuildError::system("cannot write the stage key", e.into()))?;
+        Ok(tree_hash::hex(&Sha256::digest(&text)))
+    }
+
+    /// The manifest of the last build, where it had this key and its files are as it left them.
+    fn current(&self, state: &mut State, key: &str) -> Option<Manifest> {
+        let path = Manifest::path_for(&self.settings.out);
+        if !state.is_current(key, &[&self.settings.out, &path]) {
+            return None;
+        }
+        serde_json::from_slice(&fs::read(path).ok()?).ok()
+    }
+
+    fn build(&self, state: &mut State, overlays: &[Overlay]) -> Result<Manifest, BuildError> {
+        let start = Instant::now();
+        let image = Image::open(&self.settings.base)?;
+        let scratch = Scratch::make(&self.settings.out)?;
+        let parts = scratch.path.join("rk-unpacked");
+        self.unpack(&image, &scratch.path, &parts)?;
+        let base_root = parts.join(ROOTFS);
+        let packing = Packing::of_file(&base_root)?;
+        let epoch = self.settings.epoch.unwrap_or(packing.superblock.mkfs_time);
+        self.progress.done("read the base", start);
+
+        let tree = scratch.path.join("root");
+        let places = Places { build: &scratch.path, root: &tree, parts: &parts };
+        let variables = environment::variables(self.settings, places, epoch, |name| std::env::var(name).ok());
+        for overlay in overlays.iter() {
+            self.pre_scripts(overlay, &tree, &variables)?;
+        }
+        let applied = hashes(overlays)?;
+        let plan = Plan {
+            base: base_root.clone(),
+            tree,
+            result: scratch.path.join("rootfs.new"),
+            outcome: scratch.path.join("outcome.json"),
+            epoch,
+            order: self.settings.order,
+            overlays: overlays.to_vec(),
+            directory: self.settings.directory.clone(),
+            variables,
+            processors: self.settings.processors,
+            progress: self.settings.progress,
+        };
+        let report = fakeroot::run(&self.settings.octofw, &plan, &scratch.path.join("plan.json"))?;
+        for note in &report.notes {
+            self.progress.say(&format!("note: {note}"));
+        }
+        self.check_protected(&image, &parts, overlays)?;
+
+        let start = Instant::now();
+        let unfinished = Unfinished(state::beside(&self.settings.out, "octofw-part"));
+        let suffix = self.settings.version_suffix.as_deref();
+        let rebuilt =
+            Rebuild { base: &image, rootfs: &plan.result, version_suffix: suffix }.write(&unfinished.0)?;
+        let read = |path: &Path| {
+            tree_hash::of_file(path)
+                .map_err(|e| BuildError::system(format!("cannot read {}", path.display()), e))
+        };
+        let (sha256, size) = read(&unfinished.0)?;
+        let (root_sha256, root_size) = read(&plan.result)?;
+        let base_size = fs::metadata(&base_root).map(|m| m.len()).unwrap_or_default();
+        let slot_size = rebuilt.slot_limit;
+        let manifest = Manifest {
+            schema: SCHEMA,
+            base: Base {
+                file: self.base_name(),
+                sha256: self.base_sha256.clone(),
+                version: image.version().map(str::to_owned),
+            },
+            overlays: applied,
+            order: self.settings.order,
+            profile: self.settings.profile.clone(),
+            source_date_epoch: epoch,
+            result: Built { sha256, size, version: rebuilt.version },
+            rootfs: Root {
+                sha256: root_sha256,
+                size: root_size,
+                base_size,
+                slot_size,
+                slot_fill_permille: slot_size
+                    .map(|slot| root_size.saturating_mul(1000).div_ceil(slot.max(1))),
+                compressor: packing.superblock.compressor.name().to_owned(),
+                block_size: packing.superblock.block_size,
+                base: report.base,
+                result: report.result,
+            },
+            changes: report.changes,
+            notes: report.notes,
+            tools: self.tools.clone(),
+        };
+        self.put_in_place(state, &unfinished, &manifest)?;
+        self.progress.done("write the image", start);
+        Ok(manifest)
+    }
+
+    /// Lays the base's parts out where the community's scripts look for them.
+    fn unpack(&self, image: &Image, build: &Path, parts: &Path) -> Result<(), BuildError> {
+        let write = |path: PathBuf, text: &str| {
+            fs::write(&path, text)
+                .map_err(|e| BuildError::system(format!("cannot write {}", path.display()), e))
+        };
+        fs::create_dir(parts)
+            .map_err(|e| BuildError::system(format!("cannot make {}", parts.display()), e))?;
+        image.extract_part(ROOTFS, &parts.join(ROOTFS))?;
+        if let Some(upfile) = image.upfile() {
+            write(build.join("UPFILE_VERSION"), upfile.version.text())?;
+            write(build.join("UPFILE_BUILD_DATE"), upfile.date.text())?;
+        }
+        if self.settings.overlays.is_empty() {
+            return Ok(());
+        }
+        match image.extract_part(BOOT, &parts.join(BOOT)) {
+            // A base without a kernel has nothing for scripts to read.
+            Ok(()) | Err(ImageError::NoPart { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn pre_scripts(
+        &self,
+        overlay: &Overlay,
+        root: &Path,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<(), BuildError> {
+        if !overlay.has_pre_scripts()? {
+            return Ok(());
+        }
+        let start = Instant::now();
+        let hidden = ["FAKEROOTKEY".to_owned(), "LD_PRELOAD".to_owned()];
+        let surroundings =
+            Surroundings { directory: &self.settings.directory, root, variables, hidden: &hidden };
+        scripts::run(overlay, PRE_SCRIPTS, surroundings)?;
+        overlay.check()?;
+        self.progress.done(&format!("pre-scripts of {}", overlay.name), start);
+        Ok(())
+    }
+
+    /// Scripts can reach the kernel in the build folder; what they do to it would be lost, so it is an error.
+    fn check_protected(&self, image: &Image, parts: &Path, overlays: &[Overlay]) -> Result<(), BuildError> {
+        let mut scripts_ran = false;
+        for overlay in overlays {
+            scripts_ran |= overlay.has_pre_scripts()? || !scripts::find(overlay, SCRIPTS)?.is_empty();
+        }
+        let boot = parts.join(BOOT);
+        if !scripts_ran || image.span_of(BOOT).is_err() {
+            return Ok(());
+        }
+        let now = tree_hash::of_file(&boot).map(|(sha256, _)| sha256).unwrap_or_default();
+        if now == tree_hash::hex(&image.part_sha256(BOOT)?) {
+            Ok(())
+        } else {
+            Err(BuildError::Protected { part: BOOT })
+        }
+    }
+
+    fn put_in_place(
+        &self,
+        state: &mut State,
+        unfinished: &Unfinished,
+        manifest: &Manifest,
+    ) -> Result<(), BuildError> {
+        let out = &self.settings.out;
+        let path = Manifest::path_for(out);
+        let text =
+            manifest.to_json().map_err(|e| BuildError::system("cannot write the manifest", e.into()))?;
+        let beside = Unfinished(state::beside(&path, "octofw-part"));
+        fs::write(&beside.0, &text)
+            .map_err(|e| BuildError::system(format!("cannot write {}", path.display()), e))?;
+        state.begin()?;
+        for (from, to) in [(&unfinished.0, out), (&beside.0, &path)] {
+            fs::rename(from, to)
+                .map_err(|e| BuildError::system(format!("cannot write {}", to.display()), e))?;
+        }
+        let manifest_sha256 = tree_hash::hex(&Sha256::digest(&text));
+        let key = self.key(state, &manifest.overlays)?;
+        state.finish(&key, &[(out, &manifest.result.sha256), (&path, &manifest_sha256)])?;
+        Ok(())
+    }
+
+    fn base_name(&self) -> String {
+        self.settings.base.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
+fn hashes(overlays: &[Overlay]) -> Result<Vec<AppliedOverlay>, BuildError> {
+    let mut list = Vec::new();
+    for overlay in overlays {
+        list.push(AppliedOverlay {
+            name: overlay.name.clone(),
+            tree_sha256: tree_hash::of_overlay(overlay)?,
+        });
+    }
+    Ok(list)
+}
+
+/// The build folder, hidden beside the output; it goes when the build ends, however it ends.
+struct Scratch {
+    path: PathBuf,
+}
+
+impl Scratch {
+    fn make(out: &Path) -> Result<Self, BuildError> {
+        let path = std::path::absolute(state::beside(out, "octofw-build"))
+            .map_err(|e| BuildError::system("cannot find the build folder", e))?;
+        let clear = || match fs::remove_dir_all(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        };
+        // What an interrupted build left is in nobody's use: the output is locked.
+        clear().and_then(|()| fs::create_dir(&path)).map_err(|e| {
+            BuildError::system(
+                format!("cannot make an empty build folder {}; delete what is there", path.display()),
+                e,
+            )
+        })?;
+        Ok(Self { path })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// A file on its way; what was not renamed into its place goes.
+struct Unfinished(PathBuf);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}

@@ -1,0 +1,137 @@
+//! `octofw build`, and the hidden `octofw session` that runs inside fakeroot.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::{Failure, Status, print_json, status_of};
+
+use crate::build::{self, BuildError, Settings};
+use crate::manifest::{Manifest, SCHEMA};
+use crate::overlay::Order;
+
+/// Builds a firmware file out of a base and overlays
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: octofw build --base U1_1.3.0.168_upgrade.bin --overlay my-overlay --out firmware.bin\n\
+                        The time of packing is SOURCE_DATE_EPOCH, or that of the base.\n\
+                        The manifest lies beside the output: firmware.manifest.json."
+)]
+pub(super) struct Args {
+    /// Firmware file to build on
+    #[arg(long, value_name = "FILE")]
+    base: PathBuf,
+    /// Overlay folder; give it once per overlay, in the order in which they apply
+    #[arg(long = "overlay", value_name = "DIR", num_args = 1..)]
+    overlays: Vec<PathBuf>,
+    /// Which of scripts/ and root/ of an overlay comes first: classic is scripts, current is root
+    #[arg(long, value_enum, default_value_t)]
+    order: Order,
+    /// Profile that scripts are told as PROFILE
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Firmware file to write; the manifest goes beside it
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Text to append to the base's version
+    #[arg(long, value_name = "TEXT")]
+    version_suffix: Option<String>,
+    /// Tell scripts to do without the network
+    #[arg(long)]
+    offline: bool,
+    /// Build also when nothing changed
+    #[arg(long)]
+    force: bool,
+    /// Say nothing but errors
+    #[arg(long, short)]
+    quiet: bool,
+    /// Print the manifest to standard output
+    #[arg(long)]
+    json: bool,
+    /// Processors that mksquashfs uses (the result does not depend on it)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    processors: Option<u32>,
+    /// Version of a tool for the manifest, instead of asking it
+    #[arg(long = "tool", value_name = "NAME=VERSION", value_parser = tool)]
+    tools: Vec<(String, String)>,
+}
+
+/// The part of a build that runs inside fakeroot
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: fakeroot -- octofw session plan.json (octofw build calls it so)")]
+pub(super) struct SessionArgs {
+    /// The plan that `octofw build` wrote
+    plan: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Printed<'a> {
+    schema: u32,
+    built: bool,
+    out: String,
+    manifest: &'a Manifest,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<Status, Failure> {
+        let system = |what: &'static str| move |e| Failure::new(Status::Findings, format!("{what}: {e}"));
+        let epoch = std::env::var("SOURCE_DATE_EPOCH").ok().map(|value| epoch(&value)).transpose()?;
+        let settings = Settings {
+            base: self.base,
+            overlays: self.overlays,
+            order: self.order,
+            profile: self.profile,
+            out: self.out,
+            version_suffix: self.version_suffix,
+            offline: self.offline,
+            force: self.force,
+            progress: !self.quiet,
+            epoch,
+            processors: self.processors,
+            tools: self.tools.into_iter().collect(),
+            directory: std::env::current_dir().map_err(system("cannot find the current directory"))?,
+            octofw: std::env::current_exe().map_err(system("cannot find this program's own file"))?,
+        };
+        let finished = build::build(&settings)?;
+        if self.json {
+            print_json(&Printed {
+                schema: SCHEMA,
+                built: finished.built,
+                out: settings.out.to_string_lossy().into_owned(),
+                manifest: &finished.manifest,
+            })?;
+        }
+        Ok(Status::Fine)
+    }
+}
+
+impl SessionArgs {
+    /// What fails is told in the outcome's file, and by `octofw build`.
+    pub(super) fn run(self) -> Result<Status, Failure> {
+        crate::rootfs::session::run(&self.plan)
+            .map_err(|e| Failure::new(Status::Findings, format!("cannot carry out the plan: {e}")))?;
+        Ok(Status::Fine)
+    }
+}
+
+fn epoch(value: &str) -> Result<u32, Failure> {
+    let wrong = || {
+        let text = "but must be a number of seconds since 1970 that fits 32 bits";
+        Failure::new(Status::Usage, format!("SOURCE_DATE_EPOCH is {value:?}, {text}"))
+    };
+    value.parse().map_err(|_| wrong())
+}
+
+fn tool(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, version)) if !name.is_empty() => Ok((name.to_owned(), version.trim().to_owned())),
+        _ => Err("write it as NAME=VERSION, for example rustc=\"rustc 1.90.0\"".into()),
+    }
+}
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        let status = if error.is_wrong_usage() { Status::Usage } else { status_of(error.is_wrong_input()) };
+        Self::new(status, error)
+    }
+}

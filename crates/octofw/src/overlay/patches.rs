@@ -1,0 +1,263 @@
+//! Applies an overlay's patches to the unpacked root: `patch -p1`, no fuzz.
+//!
+//! Found at any depth and sorted by path; the folder below `patches/` is the folder below the root to which a patch
+//! belongs. A context that drifted fails the build: a patch that lands somewhere near is worse than none.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use super::{Overlay, OverlayError, entries};
+use crate::command::Command;
+use crate::rootfs::inside::{Tree, mounted_above};
+
+/// The folder's name.
+pub const PATCHES: &str = "patches";
+
+/// The patches of an overlay, relative to `patches/`, in the order in which they are applied.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn find(overlay: &Overlay) -> Result<Vec<PathBuf>, OverlayError> {
+    let mut found = Vec::new();
+    search(overlay, Path::new(""), &mut found)?;
+    found.sort_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
+    Ok(found)
+}
+
+fn search(overlay: &Overlay, below: &Path, found: &mut Vec<PathBuf>) -> Result<(), OverlayError> {
+    for (name, place) in entries(overlay, &overlay.folder.join(PATCHES).join(below))? {
+        let path = below.join(&name);
+        let metadata = fs::symlink_metadata(&place).map_err(|e| overlay.system(&place, e))?;
+        if metadata.is_dir() {
+            search(overlay, &path, found)?;
+        } else if name.ends_with(".patch") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Applies all patches to the tree.
+///
+/// Returns a note for each patch whose hunks were found at other lines than it says.
+///
+/// # Errors
+/// The first patch that does not apply exactly, names a path outside the root or goes through a link.
+pub fn apply(overlay: &Overlay, tree: &Tree) -> Result<Vec<String>, OverlayError> {
+    let mut notes = Vec::new();
+    for patch in find(overlay)? {
+        let name = Path::new(PATCHES).join(&patch);
+        let file = overlay.folder.join(&name).canonicalize().map_err(|e| overlay.system(&name, e))?;
+        let text = fs::read(&file).map_err(|e| overlay.system(&name, e))?;
+        if text.windows(2).any(|pair| pair == b"\r\n") {
+            return Err(
+                overlay.unfit(&name, "it has Windows line ends (CRLF); convert it with: sed -i 's/\\r$//'")
+            );
+        }
+        let folder = patch.parent().unwrap_or(Path::new(""));
+        for target in targets(&text).map_err(|problem| overlay.unfit(&name, problem))? {
+            check_target(overlay, tree, &name, &folder.join(target))?;
+        }
+        if !tree.look(folder).map_err(|e| overlay.system(&name, e))?.is_some_and(|found| found.is_dir()) {
+            let problem = format!("there is no folder /{} in the root for it", folder.display());
+            return Err(overlay.unfit(&name, problem));
+        }
+        let printed = Command::new("patch")
+            .args(["-u", "-p1", "-F", "0", "--forward", "--no-backup-if-mismatch", "-i"])
+            .arg(&file)
+            .directory(tree.place(folder))
+            .env("LC_ALL", "C")
+            .without("POSIXLY_CORRECT")
+            .without("VERSION_CONTROL")
+            .without("PATCH_GET")
+            .remedy("install it with: apt-get install patch")
+            .run()
+            .map_err(|e| overlay.failed(&name, e))?;
+        let moved = printed.lines().filter(|line| line.contains("(offset"));
+        notes.extend(moved.map(|line| format!("{}: {}: {}", overlay.name, name.display(), line.trim())));
+    }
+    Ok(notes)
+}
+
+fn check_target(overlay: &Overlay, tree: &Tree, name: &Path, target: &Path) -> Result<(), OverlayError> {
+    let system = |e| overlay.system(name, e);
+    if let Some(mounted) = mounted_above(target) {
+        let problem = format!(
+            "it changes /{}, but on the printer something else is mounted over /{mounted}",
+            target.display()
+        );
+        return Err(overlay.unfit(name, problem));
+    }
+    let link = match tree.link_above(target).map_err(system)? {
+        Some(link) => Some(link),
+        None => {
+            tree.look(target).map_err(system)?.filter(|found| found.is_symlink()).map(|_| target.to_owned())
+        }
+    };
+    match link {
+        None => Ok(()),
+        Some(link) => {
+            let problem = format!(
+                "it changes /{}, but /{} is a link; patch the path that the link leads to",
+                target.display(),
+                link.display()
+            );
+            Err(overlay.unfit(name, problem))
+        }
+    }
+}
+
+/// The paths that a patch names, without their first component, as `-p1` takes them.
+fn targets(text: &[u8]) -> Result<Vec<PathBuf>, String> {
+    let mut found = Vec::new();
+    let mut hunk = Hunk::default();
+    let mut changes = false;
+    for line in text.split(|byte| *byte == b'\n') {
+        let line = String::from_utf8_lossy(line);
+        if hunk.takes(&line) {
+            continue;
+        }
+        if let Some(begun) = Hunk::begins(&line) {
+            hunk = begun;
+            changes = true;
+            continue;
+        }
+        if is_other_format(&line) {
+            return Err(
+                "it is no unified diff (patch would run an ed script); make it with: diff -u, or git diff"
+                    .into(),
+            );
+        }
+        changes |= GIT_CHANGES.iter().any(|mark| line.starts_with(mark));
+        let header = ["--- ", "+++ "].iter().find_map(|mark| line.strip_prefix(mark)).map(|rest| (rest, 1));
+        let moved = ["rename from ", "rename to ", "copy from ", "copy to "];
+        let header =
+            header.or_else(|| moved.iter().find_map(|mark| line.strip_prefix(mark)).map(|rest| (rest, 0)));
+        let Some((rest, strip)) = header else { continue };
+        // A time may follow after a tab.
+        let path = Path::new(rest.split('\t').next().unwrap_or(rest).trim_end());
+        if path == Path::new("/dev/null") {
+            continue;
+        }
+        if path.is_absolute() || path.components().any(|part| part == Component::ParentDir) {
+            return Err(format!("it names {}, which is absolute or climbs out of the root", path.display()));
+        }
+        let stripped: PathBuf =
+            path.components().filter(|part| *part != Component::CurDir).skip(strip).collect();
+        if !stripped.as_os_str().is_empty() {
+            found.push(stripped);
+        }
+    }
+    if changes {
+        Ok(found)
+    } else {
+        Err("it changes nothing: there is no hunk (@@ -1,2 +1,2 @@) in it".into())
+    }
+}
+
+/// Changes that git writes without a hunk.
+const GIT_CHANGES: [&str; 5] =
+    ["rename to ", "copy to ", "new mode ", "new file mode ", "deleted file mode "];
+
+/// Whether a line outside of a hunk is a command of an ed script or of a plain diff (`3,4c`, `3c4`, `7d`), or the mark
+/// of a context diff.
+fn is_other_format(line: &str) -> bool {
+    let rest = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ',');
+    let command = rest.len() < line.len() && rest.starts_with(['a', 'c', 'd', 'i', 's']);
+    let numbers_only = |text: &str| text.chars().all(|c| c.is_ascii_digit() || c == ',');
+    (command && numbers_only(rest.get(1..).unwrap_or_default())) || line.starts_with("***************")
+}
+
+/// How many lines of a hunk are still to come: a removed line may look like a header (`--- x` is the removed `-- x`).
+#[derive(Default)]
+struct Hunk {
+    old: u64,
+    new: u64,
+}
+
+impl Hunk {
+    /// `@@ -12,3 +12,4 @@`; a missing count is 1.
+    fn begins(line: &str) -> Option<Self> {
+        let mut words = line.strip_prefix("@@ -")?.split(' ');
+        let count = |range: &str| match range.split_once(',') {
+            Some((_, count)) => count.parse().ok(),
+            None => Some(1),
+        };
+        let old = count(words.next()?)?;
+        let new = count(words.next()?.strip_prefix('+')?)?;
+        Some(Self { old, new })
+    }
+
+    /// Whether the line belongs to the hunk.
+    fn takes(&mut self, line: &str) -> bool {
+        if self.old == 0 && self.new == 0 {
+            return false;
+        }
+        match line.bytes().next() {
+            Some(b'-') => self.old = self.old.saturating_sub(1),
+            Some(b'+') => self.new = self.new.saturating_sub(1),
+            Some(b'\\') => {}
+            _ => (self.old, self.new) = (self.old.saturating_sub(1), self.new.saturating_sub(1)),
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_paths_of_a_patch_are_read_from_its_headers() {
+        let text = b"diff --git a/etc/x b/etc/x\n--- a/etc/x\t2026-01-01 00:00:00\n+++ b/etc/x\n@@ -1 +1 @@\n-a\n+b\n--- /dev/null\n+++ b/new\n@@ -0,0 +1 @@\n+x\nrename to etc/y\n";
+        let expected = ["etc/x", "etc/x", "new", "etc/y"].map(PathBuf::from);
+        assert_eq!(targets(text).unwrap(), expected);
+        let comment = b"--- a/x\n+++ b/x\n@@ -1,2 +1 @@\n--- /etc/old\n context\n--- a/y\n+++ b/y\n";
+        assert_eq!(targets(comment).unwrap(), ["x", "x", "y", "y"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn a_patch_that_climbs_is_refused() {
+        for bad in ["--- a/../../x\n", "+++ /etc/passwd\n", "rename to ../x\n"] {
+            assert!(targets(bad.as_bytes()).unwrap_err().contains("climbs out"), "{bad}");
+        }
+        for bad in ["", "words\n", "--- a/x\n+++ b/x\n"] {
+            assert!(targets(bad.as_bytes()).unwrap_err().contains("changes nothing"), "{bad}");
+        }
+        for bad in ["1c\n", "3,4d\n", "3,4c5,6\n", "0a1\n", "***************\n"] {
+            let text = format!("--- a/x\n+++ b/x\n{bad}");
+            assert!(targets(text.as_bytes()).unwrap_err().contains("no unified diff"), "{bad}");
+        }
+        assert_eq!(targets(b"5 apples\nold mode 100644\nnew mode 100755\n").unwrap(), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn patches_are_found_at_any_depth_sorted_by_path() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [
+            "patches/z.patch",
+            "patches/etc/b.patch",
+            "patches/etc/a.patch",
+            "patches/etc-x/c.patch",
+            "patches/README",
+            "patches/usr/x.patch",
+        ] {
+            let place = folder.path().join(path);
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            fs::write(place, "").unwrap();
+        }
+        let overlay = Overlay::open(folder.path()).unwrap();
+        let expected =
+            ["etc-x/c.patch", "etc/a.patch", "etc/b.patch", "usr/x.patch", "z.patch"].map(PathBuf::from);
+        assert_eq!(find(&overlay).unwrap(), expected);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_patch_leads_out(text in "((--- |\\+\\+\\+ |rename to |@@ -1 \\+)[ab./\t0-9]{0,10}\n){0,4}") {
+            for path in targets(text.as_bytes()).unwrap_or_default() {
+                proptest::prop_assert!(path.components().all(|part| matches!(part, Component::Normal(_))));
+            }
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Proof that a squashfs and a tree hold the same: the listing of `unsquashfs -lln` against a [`Snapshot`].
+//!
+//! The listing of the base is compared with the tree right after unpacking, the listing of the result with the tree that
+//! was packed. Together they show that nothing was lost on the way: no owner, no mode, no node, no link, no time.
+//! The line format is that of `unsquashfs.c` in squashfs-tools 4.4 to 4.6.
+
+use std::path::Path;
+
+use thiserror::Error;
+
+use super::snapshot::{Entry, Kind, Snapshot, shown};
+use crate::command::{Command, CommandError};
+
+/// What stands before each path of a listing.
+const PREFIX: &str = "squashfs-root";
+/// How many differences an error lists.
+const MOST_SHOWN: usize = 8;
+
+/// Why a squashfs and a tree were not found to be equal.
+#[derive(Debug, Error)]
+pub enum ListingError {
+    /// The listing could not be had.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// They differ.
+    #[error(
+        "{name} and the unpacked tree differ; owners, modes or nodes got lost on this file system or in fakeroot:\n{differences}"
+    )]
+    Differs {
+        /// Which squashfs, by its file name.
+        name: String,
+        /// The first lines that stand on one side only.
+        differences: String,
+    },
+}
+
+/// One line of a listing, with the columns' padding taken out.
+type Line = Vec<u8>;
+
+/// Compares a squashfs with the tree it was unpacked to, or packed from.
+///
+/// # Errors
+/// When they differ or the squashfs cannot be listed.
+pub fn compare(squashfs: &Path, tree: &Snapshot) -> Result<(), ListingError> {
+    let listing = Command::new("unsquashfs")
+        .arg("-lln")
+        .arg(squashfs)
+        .env("TZ", "UTC")
+        .env("LC_ALL", "C")
+        .remedy("install it with: apt-get install squashfs-tools")
+        .output()?;
+    let mut there = parsed(&listing);
+    let mut here: Vec<Line> = tree.entries.iter().map(|(path, entry)| expected(path, entry)).collect();
+    there.sort_unstable();
+    here.sort_unstable();
+    if there == here {
+        return Ok(());
+    }
+    let missing = here.iter().filter(|line| there.binary_search(line).is_err()).map(|line| ('-', line));
+    let extra = there.iter().filter(|line| here.binary_search(line).is_err()).map(|line| ('+', line));
+    let differences: Vec<String> =
+        missing.chain(extra).take(MOST_SHOWN).map(|(side, line)| format!("{side} {}", shown(line))).collect();
+    let name = squashfs.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Err(ListingError::Differs { name, differences: differences.join("\n") })
+}
+
+/// The lines of a listing. A directory's size is an inner matter of squashfs and left out.
+fn parsed(listing: &[u8]) -> Vec<Line> {
+    listing.split(|byte| *byte == b'\n').filter_map(parsed_line).collect()
+}
+
+/// `-rwxr-xr-x 0/0    300000 2023-11-14 22:13 squashfs-root/bin/sh`: mode, owner, size or device, date, time, path.
+fn parsed_line(line: &[u8]) -> Option<Line> {
+    let (mode, rest) = word(line)?;
+    let (owner, rest) = word(rest)?;
+    // `5,  1`: padding may stand between the two numbers of a device.
+    let (mut size, mut rest) = word(rest).map(|(size, rest)| (size.to_vec(), rest))?;
+    if size.ends_with(b",") {
+        let (minor, after) = word(rest)?;
+        size.extend_from_slice(minor);
+        rest = after;
+    }
+    let (date, rest) = word(rest)?;
+    let (time, rest) = word(rest)?;
+    let path = rest.strip_prefix(PREFIX.as_bytes())?;
+    if mode.starts_with(b"d") {
+        size = b"-".to_vec();
+    }
+    Some([mode, owner, &size, date, time, path].join(&b' '))
+}
+
+fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let text = text.trim_ascii_start();
+    let end = text.iter().position(|byte| *byte == b' ')?;
+    let (word, rest) = text.split_at(end);
+    Some((word, rest.get(1..)?))
+}
+
+fn expected(path: &[u8], entry: &Entry) -> Line {
+    let size = match entry.kind {
+        Kind::Directory => "-".to_owned(),
+        Kind::CharacterDevice | Kind::BlockDevice => device(entry.device),
+        Kind::File | Kind::Link | Kind::Fifo | Kind::Socket => entry.size.to_string(),
+    };
+    let (date, time) = date_and_time(entry.modified.0);
+    let head = format!("{} {}/{} {size} {date} {time} ", mode_text(entry), entry.uid, entry.gid);
+    let mut line = head.into_bytes();
+    if !path.is_empty() {
+        line.push(b'/');
+        line.extend_from_slice(path);
+    }
+    if let Some(target) = &entry.target {
+        line.extend_from_slice(b" -> ");
+        line.extend_from_slice(target);
+    }
+    line
+}
+
+/// unsquashfs splits the kernel's encoded device number at the eighth bit, also where the minor number is larger.
+fn device((major, minor): (u64, u64)) -> String {
+    let encoded = (minor & 0xff) | (major << 8) | ((minor & !0xff) << 12);
+    format!("{},{}", encoded >> 8, encoded & 0xff)
+}
+
+fn mode_text(entry: &Entry) -> String {
+    let kind = match entry.kind {
+        Kind::File => '-',
+        Kind::Directory => 'd',
+        Kind::Link => 'l',
+        Kind::CharacterDevice => 'c',
+        Kind::BlockDevice => 'b',
+        Kind::Fifo => 'p',
+        Kind::Socket => 's',
+    };
+    let mut text = String::from(kind);
+    for (shift, special, letters) in [(6, 0o4000, "sS"), (3, 0o2000, "sS"), (0, 0o1000, "tT")] {
+        let bits = entry.mode >> shift;
+        text.push(if bits & 4 != 0 { 'r' } else { '-' });
+        text.push(if bits & 2 != 0 { 'w' } else { '-' });
+        let mut letters = letters.chars();
+        text.push(match (entry.mode & special != 0, bits & 1 != 0) {
+            (true, true) => letters.next().unwrap_or('s'),
+            (true, false) => letters.nth(1).unwrap_or('S'),
+            (false, true) => 'x',
+            (false, false) => '-',
+        });
+    }
+    text
+}
+
+/// Date and time of day of a moment in seconds since 1970, in UTC (days to civil, after H. Hinnant).
+fn date_and_time(seconds: i64) -> (String, String) {
+    let days = seconds.div_euclid(86_400) + 719_468;
+    let of_day = seconds.rem_euclid(86_400);
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (format!("{year}-{month:02}-{day:02}"), format!("{:02}:{:02}", of_day / 3600, of_day % 3600 / 60))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(kind: Kind, mode: u32, size: u64) -> Entry {
+        Entry {
+            kind,
+            mode,
+            uid: 1000,
+            gid: 33,
+            size,
+            modified: (1_700_000_000, 0),
+            inode: (0, 0),
+            device: (0, 0),
+            target: None,
+        }
+    }
+
+    /// Lines as unsquashfs 4.5.1 prints them, and the entries they stand for.
+    #[test]
+    fn a_line_and_its_entry_agree() {
+        let link = Entry { target: Some(b"/a -> b".to_vec()), ..entry(Kind::Link, 0o777, 7) };
+        let console = Entry { device: (5, 1), ..entry(Kind::CharacterDevice, 0o600, 0) };
+        let large = Entry { device: (300, 70_000), ..entry(Kind::BlockDevice, 0o644, 0) };
+        let cases = [
+            (
+                "drwxr-x--- 1000/33                71 2023-11-14 22:13 squashfs-root",
+                "",
+                entry(Kind::Directory, 0o750, 0),
+            ),
+            (
+                "-rwsr-xr-x 1000/33            300000 2023-11-14 22:13 squashfs-root/bin/s u",
+                "bin/s u",
+                entry(Kind::File, 0o4755, 300_000),
+            ),
+            (
+                "-rwSr-Sr-T 1000/33                 0 2023-11-14 22:13 squashfs-root/x",
+                "x",
+                entry(Kind::File, 0o7644, 0),
+            ),
+            (
+                "drwxrwxrwt 1000/33                 3 2023-11-14 22:13 squashfs-root/tmp",
+                "tmp",
+                entry(Kind::Directory, 0o1777, 0),
+            ),
+            ("lrwxrwxrwx 1000/33                 7 2023-11-14 22:13 squashfs-root/l -> /a -> b", "l", link),
+            (
+                "crw------- 1000/33           5,  1 2023-11-14 22:13 squashfs-root/dev/console",
+                "dev/console",
+                console,
+            ),
+            (
+                "brw-r--r-- 1000/33         1118508,112 2023-11-14 22:13 squashfs-root/dev/big",
+                "dev/big",
+                large,
+            ),
+            (
+                "prw-r--r-- 1000/33                 0 2023-11-14 22:13 squashfs-root/f",
+                "f",
+                entry(Kind::Fifo, 0o644, 0),
+            ),
+        ];
+        for (line, path, entry) in cases {
+            let parsed = parsed_line(line.as_bytes()).unwrap();
+            assert_eq!(shown(&parsed), shown(&expected(path.as_bytes(), &entry)), "{line}");
+        }
+    }
+
+    #[test]
+    fn dates_are_those_of_utc() {
+        let cases = [
+            (0, "1970-01-01", "00:00"),
+            (951_827_696, "2000-02-29", "12:34"),
+            (1_776_182_305, "2026-04-14", "15:58"),
+            (4_107_542_399, "2100-02-28", "23:59"),
+            (4_107_542_400, "2100-03-01", "00:00"),
+        ];
+        for (seconds, date, time) in cases {
+            assert_eq!(date_and_time(seconds), (date.to_owned(), time.to_owned()));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_listing_makes_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+            parsed(&bytes);
+        }
+    }
+}

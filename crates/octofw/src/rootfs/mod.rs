@@ -1,0 +1,11 @@
+//! The unpacked root: what is in it, where its links lead, and how it is packed again.
+//!
+//! Owners, device nodes and setuid bits live in one fakeroot session ([`session`]); nothing here needs privileges.
+//! Not here: the container around the squashfs, and what an overlay is.
+
+pub mod architecture;
+pub mod inside;
+pub mod listing;
+pub mod packing;
+pub mod session;
+pub mod snapshot;

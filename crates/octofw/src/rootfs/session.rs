@@ -1,0 +1,377 @@
+//! The part of a build that runs inside fakeroot: unpack, apply the overlays, check, pack.
+//!
+//! `octofw build` starts itself again as `fakeroot -- octofw session PLAN`. One process tree does all the work on the
+//! tree, so that the ownership database lives exactly as long as the files it describes: an inode number that is used
+//! again can never bring back an old owner. The outcome goes to a file that the plan names.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use nix::sys::stat::{Mode, umask};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::architecture::Architecture;
+use super::inside::Tree;
+use super::listing::{self, ListingError};
+use super::packing::{Packing, PackingError};
+use super::snapshot::{Kind, Snapshot, What, place, shown};
+use crate::build::progress::Progress;
+use crate::command::{Command, CommandError, whole};
+use crate::manifest::{Change, Counts};
+use crate::overlay::scripts::{SCRIPTS, Surroundings};
+use crate::overlay::{Order, Overlay, OverlayError, owners, patches, root, scripts, tree_hash};
+
+/// What a session is to do. It travels as JSON in a file of the build folder.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Plan {
+    /// The base's squashfs.
+    pub base: PathBuf,
+    /// Where to unpack it; must not exist.
+    pub tree: PathBuf,
+    /// Where to write the new squashfs; must not exist.
+    pub result: PathBuf,
+    /// Where to write the [`Outcome`].
+    pub outcome: PathBuf,
+    /// Time of packing, and of everything that changes, in seconds since 1970.
+    pub epoch: u32,
+    /// In which order the parts of an overlay are applied.
+    pub order: Order,
+    /// The overlays, in their order.
+    pub overlays: Vec<Overlay>,
+    /// In which folder scripts are started.
+    pub directory: PathBuf,
+    /// What scripts find in their environment.
+    pub variables: BTreeMap<String, String>,
+    /// How many processors `mksquashfs` uses, where not all.
+    pub processors: Option<u32>,
+    /// Whether stages are reported on standard error.
+    pub progress: bool,
+}
+
+/// What came of a session.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The new squashfs is written and proven equal to the tree.
+    Done(Report),
+    /// It failed.
+    Failed {
+        /// The whole message, with its causes.
+        message: String,
+        /// Whether the base is not what it claims to be.
+        wrong_input: bool,
+    },
+}
+
+/// What the overlays did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Every path that differs from the base, in byte order.
+    pub changes: Vec<Change>,
+    /// What the builder of the image should know.
+    pub notes: Vec<String>,
+    /// Figures of the base's root.
+    pub base: Counts,
+    /// Figures of the new root.
+    pub result: Counts,
+}
+
+/// Why a session failed.
+#[derive(Debug, Error)]
+pub enum SessionError {
+    /// An overlay is unfit or failed.
+    #[error(transparent)]
+    Overlay(#[from] OverlayError),
+    /// A squashfs tool failed.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// A squashfs and its tree differ.
+    #[error(transparent)]
+    Listing(#[from] ListingError),
+    /// The base's squashfs is not one.
+    #[error(transparent)]
+    Packing(#[from] PackingError),
+    /// A path could not be read or written.
+    #[error("{what}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Owners do not stick.
+    #[error(
+        "owners do not stick: fakeroot has no effect on this program; install fakeroot (apt-get install fakeroot) and use an octofw that is linked to the system's C library"
+    )]
+    NotFaked,
+    /// The number of inodes differs between a squashfs and its tree.
+    #[error("{squashfs} has {there} inodes, the unpacked tree {here}: hard links were lost")]
+    Inodes {
+        /// The squashfs, by its file name.
+        squashfs: String,
+        /// Inodes in its superblock.
+        there: u64,
+        /// Inodes in the tree.
+        here: u64,
+    },
+    /// The result would not be fit for the printer.
+    #[error("{path}: {problem}")]
+    Unfit {
+        /// The path in the root.
+        path: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+}
+
+fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> SessionError {
+    let what = what.into();
+    move |source| SessionError::System { what, source }
+}
+
+/// Carries out the plan in the file `plan` and writes the outcome where the plan says.
+///
+/// # Errors
+/// Only when plan or outcome cannot be read or written; whatever else fails is part of the outcome.
+pub fn run(plan: &Path) -> io::Result<()> {
+    let plan: Plan = serde_json::from_slice(&fs::read(plan)?)?;
+    let outcome = match carry_out(&plan) {
+        Ok(report) => Outcome::Done(report),
+        Err(error) => Outcome::Failed {
+            wrong_input: matches!(error, SessionError::Packing(PackingError::Format { .. })),
+            message: whole(&error),
+        },
+    };
+    fs::write(&plan.outcome, serde_json::to_vec(&outcome)?)
+}
+
+fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
+    umask(Mode::from_bits_truncate(0o022));
+    let progress = Progress::new(plan.progress);
+    let start = Instant::now();
+    prove_faked(plan)?;
+    let packing = Packing::of_file(&plan.base)?;
+    unpack(plan)?;
+    let base = Snapshot::take(&plan.tree).map_err(system("cannot walk the unpacked base"))?;
+    prove_equal(&plan.base, &packing, &base)?;
+    progress.done("unpack the root", start);
+
+    let mut notes = Vec::new();
+    if packing.superblock.has_xattrs {
+        notes.push(
+            "the base has extended attributes; the printer's kernel cannot read them and they are left out"
+                .to_owned(),
+        );
+    }
+    let tree = Tree::at(&plan.tree);
+    let mut touched: BTreeMap<Vec<u8>, BTreeSet<usize>> = BTreeMap::new();
+    let mut before = base.clone();
+    for (number, overlay) in plan.overlays.iter().enumerate() {
+        let start = Instant::now();
+        apply(plan, overlay, &tree, &mut notes)?;
+        let after = Snapshot::take(&plan.tree).map_err(system("cannot walk the root"))?;
+        for path in after.since(&before).into_keys() {
+            touched.entry(path).or_default().insert(number);
+        }
+        before = after;
+        progress.done(&format!("overlay {}", overlay.name), start);
+    }
+
+    let mut last = before;
+    last.settle_times(&plan.tree, &base, plan.epoch).map_err(system("cannot set a time"))?;
+    let changes = changes(plan, &base, &last, &touched)?;
+    check_owners(&base, &last)?;
+    check_nodes(&base, &last)?;
+    check_hard_links(plan, &base, &last)?;
+
+    let start = Instant::now();
+    pack(plan, &packing)?;
+    prove_equal(&plan.result, &Packing::of_file(&plan.result)?, &last)?;
+    progress.done("pack the root", start);
+    Ok(Report { changes, notes, base: counts(&base), result: counts(&last) })
+}
+
+/// Gives a file an owner that nobody has and looks whether it has it.
+fn prove_faked(plan: &Plan) -> Result<(), SessionError> {
+    let probe = plan.outcome.with_extension("probe");
+    let proven = fs::write(&probe, "")
+        .and_then(|()| chown(&probe, Some(12_345), Some(23_456)))
+        .and_then(|()| fs::symlink_metadata(&probe))
+        .is_ok_and(|metadata| (metadata.uid(), metadata.gid()) == (12_345, 23_456));
+    fs::remove_file(&probe).map_err(system("cannot write into the build folder"))?;
+    if proven { Ok(()) } else { Err(SessionError::NotFaked) }
+}
+
+fn unpack(plan: &Plan) -> Result<(), SessionError> {
+    squashfs_tool("unsquashfs")
+        .args(["-no-progress", "-quiet", "-no-xattrs", "-d"])
+        .arg(&plan.tree)
+        .arg(&plan.base)
+        .run()?;
+    Ok(())
+}
+
+fn pack(plan: &Plan, packing: &Packing) -> Result<(), SessionError> {
+    let mut command = squashfs_tool("mksquashfs")
+        .arg(&plan.tree)
+        .arg(&plan.result)
+        .args(packing.options())
+        .args(["-mkfs-time", &plan.epoch.to_string()])
+        .args(["-noappend", "-no-progress", "-quiet", "-no-recovery", "-exit-on-error"]);
+    if let Some(processors) = plan.processors {
+        command = command.args(["-processors", &processors.to_string()]);
+    }
+    command.run()?;
+    Ok(())
+}
+
+/// SOURCE_DATE_EPOCH would clamp the times of files that did not change; the time of packing is given as an option.
+fn squashfs_tool(program: &str) -> Command {
+    Command::new(program)
+        .without("SOURCE_DATE_EPOCH")
+        .env("TZ", "UTC")
+        .env("LC_ALL", "C")
+        .remedy("install it with: apt-get install squashfs-tools")
+}
+
+/// Shows that a squashfs and its tree hold the same, hard links included.
+fn prove_equal(squashfs: &Path, packing: &Packing, tree: &Snapshot) -> Result<(), SessionError> {
+    listing::compare(squashfs, tree)?;
+    let (there, here) = (u64::from(packing.superblock.inodes), tree.inodes());
+    if there == here {
+        return Ok(());
+    }
+    let squashfs = squashfs.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Err(SessionError::Inodes { squashfs, there, here })
+}
+
+fn apply(plan: &Plan, overlay: &Overlay, tree: &Tree, notes: &mut Vec<String>) -> Result<(), OverlayError> {
+    notes.extend(patches::apply(overlay, tree)?);
+    let hidden = [];
+    let surroundings = Surroundings {
+        directory: &plan.directory,
+        root: &plan.tree,
+        variables: &plan.variables,
+        hidden: &hidden,
+    };
+    match plan.order {
+        Order::Classic => {
+            scripts::run(overlay, SCRIPTS, surroundings)?;
+            notes.extend(root::apply(overlay, tree, plan.epoch)?);
+        }
+        Order::Current => {
+            notes.extend(root::apply(overlay, tree, plan.epoch)?);
+            scripts::run(overlay, SCRIPTS, surroundings)?;
+        }
+    }
+    owners::apply(overlay, tree)
+}
+
+/// Lists what differs from the base, and refuses programs for another machine.
+fn changes(
+    plan: &Plan,
+    base: &Snapshot,
+    last: &Snapshot,
+    touched: &BTreeMap<Vec<u8>, BTreeSet<usize>>,
+) -> Result<Vec<Change>, SessionError> {
+    let mut list = Vec::new();
+    for (path, what) in last.since(base) {
+        let overlays: Vec<String> = touched
+            .get(&path)
+            .into_iter()
+            .flatten()
+            .filter_map(|number| plan.overlays.get(*number))
+            .map(|overlay| overlay.name.clone())
+            .collect();
+        let name = shown(&path);
+        let Some(entry) = last.entries.get(&path).or_else(|| base.entries.get(&path)) else { continue };
+        let mut sha256 = None;
+        if entry.kind == Kind::File && matches!(what, What::Added | What::Replaced) {
+            let place = place(&plan.tree, &path);
+            let found = Architecture::of_file(&place).map_err(system(format!("cannot read {name}")))?;
+            if matches!(found, Architecture::Foreign(_)) {
+                let problem = format!(
+                    "overlay {} puts a program for {} there, but the printer is aarch64; cross-build it for aarch64",
+                    overlays.join(", "),
+                    found.name()
+                );
+                return Err(SessionError::Unfit { path: name, problem });
+            }
+            sha256 = Some(tree_hash::of_file(&place).map_err(system(format!("cannot read {name}")))?.0);
+        }
+        list.push(Change::new(name, what, overlays, entry, sha256));
+    }
+    Ok(list)
+}
+
+/// The community's probe for lost owners: these two belong to root and to the printer's user.
+fn check_owners(base: &Snapshot, last: &Snapshot) -> Result<(), SessionError> {
+    for (path, uid, gid) in [("etc/passwd", 0, 0), ("home/lava/bin/hwver.sh", 1000, 1000)] {
+        let owner = |snapshot: &Snapshot| snapshot.get(path).map(|entry| (entry.uid, entry.gid));
+        if owner(base) == Some((uid, gid)) && owner(last) != Some((uid, gid)) {
+            let problem = format!(
+                "it belongs to {uid}:{gid} in the base and no longer does; a script copied the root without its owners, or changed this one"
+            );
+            return Err(SessionError::Unfit { path: path.into(), problem });
+        }
+    }
+    Ok(())
+}
+
+fn check_nodes(base: &Snapshot, last: &Snapshot) -> Result<(), SessionError> {
+    for (path, entry) in base.entries.iter().filter(|(_, entry)| entry.kind.is_device()) {
+        let kept =
+            last.entries.get(path).is_some_and(|now| now.kind == entry.kind && now.device == entry.device);
+        if !kept {
+            let problem = "this device node of the base is gone or changed; no overlay may touch the base's device nodes";
+            return Err(SessionError::Unfit { path: shown(path), problem: problem.into() });
+        }
+    }
+    Ok(())
+}
+
+/// Names that were one inode in the base and still have equal contents must still be one inode.
+fn check_hard_links(plan: &Plan, base: &Snapshot, last: &Snapshot) -> Result<(), SessionError> {
+    let mut groups: BTreeMap<(u64, u64), Vec<&Vec<u8>>> = BTreeMap::new();
+    for (path, entry) in base.entries.iter().filter(|(_, entry)| entry.kind == Kind::File) {
+        groups.entry(entry.inode).or_default().push(path);
+    }
+    for names in groups.into_values().filter(|names| names.len() > 1) {
+        let mut inodes: BTreeMap<(u64, u64), &Vec<u8>> = BTreeMap::new();
+        for path in names {
+            if let Some(now) = last.entries.get(path).filter(|now| now.kind == Kind::File) {
+                inodes.entry(now.inode).or_insert(path);
+            }
+        }
+        if inodes.len() < 2 {
+            continue;
+        }
+        let mut seen = BTreeMap::new();
+        for path in inodes.into_values() {
+            let digest = tree_hash::of_file(&place(&plan.tree, path))
+                .map_err(system(format!("cannot read {}", shown(path))))?;
+            if let Some(other) = seen.insert(digest, path) {
+                let problem = format!(
+                    "in the base it is the same file as {} (a hard link), now it is a copy; an overlay copied both, which loses the link",
+                    shown(other)
+                );
+                return Err(SessionError::Unfit { path: shown(path), problem });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn counts(snapshot: &Snapshot) -> Counts {
+    Counts {
+        paths: snapshot.entries.len() as u64,
+        inodes: snapshot.inodes(),
+        hard_links: snapshot.hard_links(),
+        devices: snapshot.devices(),
+    }
+}

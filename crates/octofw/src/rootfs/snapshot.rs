@@ -1,0 +1,350 @@
+//! What is in the unpacked root at one moment, and what differs between two moments.
+//!
+//! Taken inside the fakeroot session, so owners, modes and nodes are those that the image gets. Two snapshots around an
+//! overlay tell which paths it touched, whatever its scripts did.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fs::{self, Metadata, Permissions};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::sys::stat::{UtimensatFlags, utimensat};
+use nix::sys::time::TimeSpec;
+use serde::{Deserialize, Serialize};
+
+/// What kind of thing a path names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Link,
+    /// A character device.
+    CharacterDevice,
+    /// A block device.
+    BlockDevice,
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+}
+
+impl Kind {
+    /// Whether it is a device node.
+    pub fn is_device(self) -> bool {
+        matches!(self, Kind::CharacterDevice | Kind::BlockDevice)
+    }
+
+    fn of(metadata: &Metadata) -> Self {
+        let kind = metadata.file_type();
+        if kind.is_dir() {
+            Kind::Directory
+        } else if kind.is_symlink() {
+            Kind::Link
+        } else if kind.is_char_device() {
+            Kind::CharacterDevice
+        } else if kind.is_block_device() {
+            Kind::BlockDevice
+        } else if kind.is_fifo() {
+            Kind::Fifo
+        } else if kind.is_socket() {
+            Kind::Socket
+        } else {
+            Kind::File
+        }
+    }
+}
+
+/// A moment in seconds and nanoseconds since 1970.
+pub type Instant = (i64, i64);
+
+/// One path of the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// What it is.
+    pub kind: Kind,
+    /// Permission bits with setuid, setgid and sticky.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Bytes of a file, or of a link's target; 0 for everything else.
+    pub size: u64,
+    /// Last change of the content.
+    pub modified: Instant,
+    /// Device and inode on the build machine: equal for hard links.
+    pub inode: (u64, u64),
+    /// Major and minor number of a device node.
+    pub device: (u64, u64),
+    /// Where a link points.
+    pub target: Option<Vec<u8>>,
+}
+
+/// How one path differs between two snapshots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum What {
+    /// It is new.
+    Added,
+    /// Its content, or what it is, changed.
+    Replaced,
+    /// It is gone.
+    Deleted,
+    /// Only its owner or its mode changed.
+    Attributes,
+}
+
+/// Every path of a tree, by its name relative to the root (the root itself is the empty name).
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// The entries, in byte order of their paths.
+    pub entries: BTreeMap<Vec<u8>, Entry>,
+}
+
+impl Snapshot {
+    /// Walks the tree. Files that their owner may not read and write are made so on the build machine, while the mode
+    /// that the image gets stays: only then can an ordinary user pack them.
+    ///
+    /// # Errors
+    /// When something cannot be read; the error names the path.
+    pub fn take(root: &Path) -> io::Result<Self> {
+        let mut entries = BTreeMap::new();
+        let mut folders = vec![Vec::new()];
+        entries.insert(Vec::new(), entry(root)?);
+        while let Some(folder) = folders.pop() {
+            let place = place(root, &folder);
+            for child in fs::read_dir(&place).map_err(|e| named(&place, e))? {
+                let child = child.map_err(|e| named(&place, e))?;
+                let mut path = folder.clone();
+                if !path.is_empty() {
+                    path.push(b'/');
+                }
+                path.extend_from_slice(child.file_name().as_bytes());
+                let found = entry(&child.path())?;
+                if found.kind == Kind::Directory {
+                    folders.push(path.clone());
+                }
+                entries.insert(path, found);
+            }
+        }
+        Ok(Self { entries })
+    }
+
+    /// The entry at a path given as text.
+    pub fn get(&self, path: &str) -> Option<&Entry> {
+        self.entries.get(path.as_bytes())
+    }
+
+    /// How many different inodes the tree has, which is what the squashfs superblock counts.
+    pub fn inodes(&self) -> u64 {
+        self.entries.values().map(|e| e.inode).collect::<BTreeSet<_>>().len() as u64
+    }
+
+    /// How many names are further names of an inode that has one already.
+    pub fn hard_links(&self) -> u64 {
+        self.entries.len() as u64 - self.inodes()
+    }
+
+    /// How many device nodes there are.
+    pub fn devices(&self) -> u64 {
+        self.entries.values().filter(|e| e.kind.is_device()).count() as u64
+    }
+
+    /// What was done to get from `earlier` to this one, per path.
+    pub fn since(&self, earlier: &Snapshot) -> BTreeMap<Vec<u8>, What> {
+        let mut changes = BTreeMap::new();
+        for path in earlier.entries.keys().filter(|path| !self.entries.contains_key(*path)) {
+            changes.insert(path.clone(), What::Deleted);
+        }
+        for (path, now) in &self.entries {
+            let what = match earlier.entries.get(path) {
+                None => Some(What::Added),
+                Some(before) => difference(before, now),
+            };
+            if let Some(what) = what {
+                changes.insert(path.clone(), what);
+            }
+        }
+        changes
+    }
+
+    /// Gives everything that is not as it was in `base` the modification time `epoch`, in the tree and here. That
+    /// includes directories in which something came or went; whatever was not touched keeps its own time, also under a
+    /// new name.
+    ///
+    /// # Errors
+    /// When a time cannot be set; the error names the path.
+    pub fn settle_times(&mut self, root: &Path, base: &Snapshot, epoch: u32) -> io::Result<()> {
+        let when = i64::from(epoch);
+        let untouched: BTreeSet<_> = base.entries.values().map(|e| (e.inode, e.modified, e.kind)).collect();
+        for (path, now) in &mut self.entries {
+            if !untouched.contains(&(now.inode, now.modified, now.kind)) && now.modified != (when, 0) {
+                set_time(&place(root, path), epoch)?;
+                now.modified = (when, 0);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sets the modification time of `place` itself, link or not, in seconds since 1970.
+///
+/// # Errors
+/// When the system refuses; the error names the path.
+pub fn set_time(place: &Path, epoch: u32) -> io::Result<()> {
+    let time = TimeSpec::new(i64::from(epoch), 0);
+    utimensat(nix::fcntl::AT_FDCWD, place, &time, &time, UtimensatFlags::NoFollowSymlink)
+        .map_err(|e| named(place, e.into()))
+}
+
+/// A path as text: what is not plain UTF-8 text is written as `\xNN`.
+pub fn shown(path: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in path.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c.is_control() || c == '\\' {
+                text.extend(c.escape_default());
+            } else {
+                text.push(c);
+            }
+        }
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}
+
+/// The place of a path on the build machine.
+pub fn place(root: &Path, path: &[u8]) -> PathBuf {
+    if path.is_empty() { root.to_path_buf() } else { root.join(OsStr::from_bytes(path)) }
+}
+
+fn difference(before: &Entry, now: &Entry) -> Option<What> {
+    let replaced = before.kind != now.kind
+        || before.target != now.target
+        || before.device != now.device
+        || (now.kind == Kind::File
+            && (before.size, before.modified, before.inode) != (now.size, now.modified, now.inode));
+    let attributes = (before.mode, before.uid, before.gid) != (now.mode, now.uid, now.gid);
+    match (replaced, attributes) {
+        (true, _) => Some(What::Replaced),
+        (false, true) => Some(What::Attributes),
+        (false, false) => None,
+    }
+}
+
+fn entry(place: &Path) -> io::Result<Entry> {
+    let metadata = fs::symlink_metadata(place).map_err(|e| named(place, e))?;
+    let kind = Kind::of(&metadata);
+    let mode = metadata.mode() & 0o7777;
+    if kind == Kind::File && mode & 0o600 != 0o600 {
+        // fakeroot records the mode as it is and grants the owner reading and writing on the disk.
+        fs::set_permissions(place, Permissions::from_mode(mode)).map_err(|e| named(place, e))?;
+    }
+    let target = match kind {
+        Kind::Link => Some(fs::read_link(place).map_err(|e| named(place, e))?.into_os_string().into_vec()),
+        _ => None,
+    };
+    let size = match (&kind, &target) {
+        (_, Some(target)) => target.len() as u64,
+        (Kind::File, None) => metadata.len(),
+        _ => 0,
+    };
+    let device = match kind.is_device() {
+        true => (nix::sys::stat::major(metadata.rdev()), nix::sys::stat::minor(metadata.rdev())),
+        false => (0, 0),
+    };
+    Ok(Entry {
+        kind,
+        mode,
+        uid: metadata.uid(),
+        gid: metadata.gid(),
+        size,
+        modified: (metadata.mtime(), metadata.mtime_nsec()),
+        inode: (metadata.dev(), metadata.ino()),
+        device,
+        target,
+    })
+}
+
+fn named(place: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", place.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn sample() -> (tempfile::TempDir, Snapshot) {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("d")).unwrap();
+        for (name, text) in [("a", "1"), ("d/b", "2"), ("gone", "3"), ("e", "4")] {
+            fs::write(root.path().join(name), text).unwrap();
+        }
+        fs::hard_link(root.path().join("a"), root.path().join("a2")).unwrap();
+        symlink("a", root.path().join("l")).unwrap();
+        for name in ["a", "d/b", "gone", "e", "l", "d", ""] {
+            set_time(&place(root.path(), name.as_bytes()), 1000).unwrap();
+        }
+        let snapshot = Snapshot::take(root.path()).unwrap();
+        (root, snapshot)
+    }
+
+    #[test]
+    fn differences_are_told_per_path() {
+        let (root, before) = sample();
+        assert_eq!((before.inodes(), before.hard_links(), before.devices()), (7, 1, 0));
+        assert!(before.since(&before).is_empty());
+
+        fs::write(root.path().join("d/b"), "other").unwrap();
+        fs::write(root.path().join("d/new"), "").unwrap();
+        fs::remove_file(root.path().join("gone")).unwrap();
+        fs::set_permissions(root.path().join("e"), Permissions::from_mode(0o4755)).unwrap();
+        fs::remove_file(root.path().join("l")).unwrap();
+        symlink("b", root.path().join("l")).unwrap();
+        let after = Snapshot::take(root.path()).unwrap();
+        let changes: Vec<_> =
+            after.since(&before).into_iter().map(|(path, what)| (shown(&path), what)).collect();
+        let expected = [
+            ("d/b", What::Replaced),
+            ("d/new", What::Added),
+            ("e", What::Attributes),
+            ("gone", What::Deleted),
+            ("l", What::Replaced),
+        ];
+        assert_eq!(changes, expected.map(|(path, what)| (path.to_owned(), what)));
+    }
+
+    #[test]
+    fn times_settle_on_what_changed_and_nothing_else() {
+        let (root, before) = sample();
+        fs::write(root.path().join("d/new"), "").unwrap();
+        fs::remove_file(root.path().join("l")).unwrap();
+        symlink("b", root.path().join("l")).unwrap();
+        let mut after = Snapshot::take(root.path()).unwrap();
+        after.settle_times(root.path(), &before, 2000).unwrap();
+        let times = |snapshot: &Snapshot, path: &str| snapshot.get(path).unwrap().modified;
+        for (path, time) in
+            [("", 2000), ("a", 1000), ("a2", 1000), ("d", 2000), ("d/b", 1000), ("d/new", 2000), ("l", 2000)]
+        {
+            assert_eq!(times(&after, path), (time, 0), "{path}");
+        }
+        assert_eq!(times(&Snapshot::take(root.path()).unwrap(), "l"), (2000, 0));
+    }
+
+    #[test]
+    fn odd_names_are_shown_as_text() {
+        assert_eq!(shown("etc/é".as_bytes()), "etc/é");
+        assert_eq!(shown(b"a\xff\nb\\"), "a\\xff\\nb\\\\");
+    }
+}

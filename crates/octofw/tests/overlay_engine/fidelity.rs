@@ -1,0 +1,107 @@
+//! What no overlay touches must come out as it went in.
+
+use std::fs;
+use std::process::Command;
+
+use octofw::rootfs::snapshot::What;
+
+use crate::bed::{Bed, base, listing};
+
+#[test]
+fn without_overlays_the_same_bytes_come_out() {
+    let mut bed = Bed::new();
+    bed.overlay("empty", |o| {
+        o.folder("scripts", 0o755)
+            .folder("pre-scripts", 0o755)
+            .folder("root", 0o755)
+            .folder("patches", 0o755);
+    });
+    let built = bed.build().unwrap();
+    assert!(built.report.changes.is_empty(), "{:?}", built.report.changes);
+    assert_eq!(built.listing(), listing(&bed.path("base.squashfs")));
+    // Only the time of packing differs: bytes 8 to 12 of the superblock.
+    let mut bytes = fs::read(built.squashfs.path()).unwrap();
+    bytes[8..12].copy_from_slice(&base()[8..12]);
+    assert!(bytes == base(), "an untouched root is packed to other bytes");
+}
+
+#[test]
+fn owners_nodes_setuid_and_hard_links_survive() {
+    let bed = Bed::with(|o| {
+        o.file("root/etc/new", "x");
+    });
+    let built = bed.build().unwrap();
+    for (path, line) in [
+        ("bin/su", "-rwsr-xr-x 0/0 200000 old"),
+        ("dev/console", "crw------- 0/0 5,1 old"),
+        ("dev/mmcblk0", "brw-r--r-- 0/0 179,0 old"),
+        ("etc/fifo", "prw-r--r-- 0/0 0 old"),
+        ("etc/shadow", "---------- 0/0 7 old"),
+        ("home/lava/bin/hwver.sh", "-rwxr-xr-x 1000/1000 10 old"),
+        ("var/lib/private", "drwx------ 1000/102 old"),
+        ("var/lib/locked", "dr-xr-xr-x 0/0 old"),
+        ("etc/to-file -> /usr/share/target", "lrwxrwxrwx 33/33 17 old"),
+        ("etc", "drwxr-xr-x 0/0 new"),
+        ("etc/init.d", "drwxr-xr-x 0/0 old"),
+        ("etc/new", "-rw-r--r-- 0/0 1 new"),
+    ] {
+        assert_eq!(built.line(path), line, "{path}");
+    }
+    assert_eq!((built.report.base.hard_links, built.report.result.hard_links), (3, 3));
+    assert_eq!((built.report.base.devices, built.report.result.devices), (2, 2));
+    assert_eq!(built.report.result.inodes, built.report.base.inodes + 1);
+    assert_eq!(built.changes(), [("etc/new".to_owned(), What::Added, "01-test".to_owned())]);
+    assert_eq!(built.content("etc/shadow"), "secret\n");
+}
+
+#[test]
+fn compressor_and_block_size_are_those_of_the_base() {
+    let built = Bed::new().build().unwrap();
+    let printed = Command::new("unsquashfs").arg("-s").arg(built.squashfs.path()).output().unwrap();
+    let text = String::from_utf8(printed.stdout).unwrap();
+    for expected in
+        ["Compression gzip\n", "Block size 65536\n", "exportable via NFS\n", "Xattrs are not stored\n"]
+    {
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
+#[test]
+fn what_would_brick_the_printer_is_refused() {
+    for (body, expected) in [
+        (
+            "chown 0:0 $1/home/lava/bin/hwver.sh",
+            "home/lava/bin/hwver.sh: it belongs to 1000:1000 in the base and no longer does",
+        ),
+        ("rm $1/etc/passwd", "etc/passwd: it belongs to 0:0 in the base"),
+        ("rm $1/dev/console", "dev/console: this device node of the base is gone"),
+        ("rm $1/dev/console; touch $1/dev/console", "dev/console: this device node of the base is gone"),
+        ("cp -r $1/bin $1/bin2; rm -r $1/bin; mv $1/bin2 $1/bin", "(a hard link), now it is a copy"),
+        ("cp /bin/true $1/usr/bin/native", "usr/bin/native: overlay 01-test puts a program for"),
+        (
+            r"printf '\177ELF\001\001\001\000\000\000\000\000\000\000\000\000\002\000\050\000' >$1/usr/bin/arm",
+            "for ARM (32 bit) there, but the printer is aarch64",
+        ),
+    ] {
+        let error = Bed::with(|o| {
+            o.script("scripts/1.sh", body);
+        })
+        .error();
+        assert!(error.contains(expected), "{body}: {error}");
+    }
+    let aarch64 = Bed::with(|o| {
+        o.script("scripts/1.sh", r"printf '\177ELF\002\001\001\000\000\000\000\000\000\000\000\000\002\000\267\000' >$1/usr/bin/ours");
+    });
+    assert!(aarch64.build().is_ok());
+}
+
+#[test]
+fn a_base_that_is_no_squashfs_is_wrong_input() {
+    let bed = Bed::new();
+    let mut damaged = base().to_vec();
+    damaged[96..300].fill(0x55);
+    fs::write(bed.path("base.squashfs"), damaged).unwrap();
+    assert!(bed.error().contains("unsquashfs"), "{}", bed.error());
+    fs::write(bed.path("base.squashfs"), "nothing").unwrap();
+    assert!(bed.error().contains("is not a sound root file system"), "{}", bed.error());
+}

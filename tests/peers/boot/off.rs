@@ -1,0 +1,27 @@
+//! With everything off, nothing of ours runs and nothing leaves the printer.
+
+use crate::support::pcap::{Protocol, protocols};
+use crate::support::printer::{Printer, untouched, with_relay};
+
+#[test]
+fn off_means_off() {
+    // Moonraker would be there to be asked: the port is that of nobody.
+    let mut printer = Printer::new(&with_relay(untouched(), 1));
+    let packets = printer.record_packets();
+    let mut booted = printer.boot();
+    let took = booted.start_took("S66octoapp");
+    assert!(took <= 1.0, "S66octoapp start took {took} s");
+    assert_eq!(booted.processes(), [0; 0], "{}", booted.run("ps").text);
+    let status = booted.service("status");
+    assert_eq!(status.status, 3, "{}", status.text);
+    assert_eq!(booted.pid_file(), None);
+
+    let transports = || -> Vec<Protocol> {
+        protocols(&packets).into_iter().filter(|protocol| *protocol != Protocol::Other).collect()
+    };
+    assert_eq!(transports(), []);
+    // The dump would have shown one.
+    assert_ne!(booted.run("wget -q -T 5 -O /dev/null http://10.0.2.2:1/").status, 0);
+    assert!(transports().contains(&Protocol::Tcp), "the packet dump records nothing");
+    booted.power_off();
+}

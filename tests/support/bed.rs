@@ -1,0 +1,209 @@
+//! A printer on the host: the real Moonraker and a real Klipper host (Kalico) with a simulated micro-controller.
+//!
+//! `tests/vectors/moonraker/bed/` brings them up; the Python environments are those of `toolchain/install.sh`.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{http, wait};
+
+/// A bed that runs. It is taken down when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Bed {
+    process: Child,
+    folder: tempfile::TempDir,
+    port: u16,
+}
+
+/// What a job looks like.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Job {
+    /// Number of layers.
+    pub(crate) layers: u32,
+    /// Edge of the printed squares in millimetres.
+    pub(crate) size: u32,
+    /// Speed in mm/s; a layer is about `12 * size` millimetres of movement.
+    pub(crate) speed: u32,
+}
+
+impl Job {
+    /// About ten seconds of movement.
+    pub(crate) const SHORT: Self = Self { layers: 4, size: 20, speed: 100 };
+    /// More than a minute: for what happens in the middle of a print.
+    pub(crate) const LONG: Self = Self { layers: 25, size: 25, speed: 100 };
+}
+
+impl Bed {
+    /// Brings the bed up and waits until Klippy is ready.
+    pub(crate) fn up() -> Self {
+        let folder = tempfile::Builder::new().prefix("bed-").tempdir_in("/tmp").unwrap();
+        let port = free_port();
+        let mut process = Command::new("python3")
+            .arg(source("bed.py"))
+            .arg(folder.path())
+            .arg("--klippy")
+            .arg(environment("KALICO", ".cache/python/kalico/bin/kalico"))
+            .arg("--moonraker")
+            .arg(environment("MOONRAKER", ".cache/python/moonraker/bin/moonraker"))
+            .args(["--tools", "1", "--port", &port.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3 starts");
+        let output = process.stdout.take().unwrap();
+        let bed = Self { process, folder, port };
+        let mut ready = String::new();
+        BufReader::new(output).read_line(&mut ready).unwrap();
+        let said: Value = serde_json::from_str(&ready).unwrap_or_default();
+        assert_eq!(said["state"], "ready", "the bed did not come up: {ready}\n{}", bed.logs());
+        bed
+    }
+
+    /// Moonraker's port on 127.0.0.1.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Moonraker's Unix socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.path().join("comms/moonraker.sock")
+    }
+
+    /// Slices a job, uploads it under `name`, starts it hot, and waits for its first layer.
+    pub(crate) fn start_print(&self, name: &str, job: Job) {
+        let file = self.folder.path().join("job.gcode");
+        let made = Command::new("python3")
+            .arg(source("make_gcode.py"))
+            .arg(&file)
+            .args(["--layers", &job.layers.to_string(), "--size", &job.size.to_string()])
+            .args(["--speed", &job.speed.to_string()])
+            .status()
+            .unwrap();
+        assert!(made.success(), "make_gcode.py failed");
+        // The real START_PRINT waits until the controllers of the heaters have settled, which takes twenty seconds.
+        let job = std::fs::read_to_string(file).unwrap();
+        let (before, after) =
+            job.split_once("START_PRINT BED=60 NOZZLE=200").expect("the job's first command");
+        self.upload(name, format!("{before}M140 S60\nM104 S200\nG28{after}").as_bytes());
+        self.gcode("M140 S60");
+        self.gcode("M104 S200");
+        wait::until("a hot nozzle", Duration::from_secs(20), || {
+            self.heat();
+            (self.query("extruder")["temperature"].as_f64() >= Some(190.0)).then_some(())
+        });
+        let (status, answer) = self.post(&format!("/printer/print/start?filename={}", encoded(name)));
+        assert_eq!(status, 200, "{answer}");
+        wait::until("the first layer", Duration::from_secs(30), || {
+            let shown = self.query("print_stats");
+            assert_ne!(shown["state"], "error", "{shown}");
+            (shown["info"]["current_layer"].as_u64() >= Some(1)).then_some(())
+        });
+    }
+
+    /// Cancels the running print.
+    pub(crate) fn cancel_print(&self) {
+        let (status, answer) = self.post("/printer/print/cancel");
+        assert_eq!(status, 200, "{answer}");
+    }
+
+    /// Makes the rest of the running print several times as fast.
+    pub(crate) fn hurry(&self) {
+        self.gcode("M220 S600");
+    }
+
+    /// Waits until Klippy's `print_stats.state` is `state`.
+    pub(crate) fn wait_for(&self, state: &str, within: Duration) {
+        let awaited = format!("print_stats.state `{state}`");
+        wait::until(&awaited, within, || (self.query("print_stats")["state"] == state).then_some(()));
+    }
+
+    /// One object of Klippy, as it is now.
+    pub(crate) fn query(&self, object: &str) -> Value {
+        let (status, answer) =
+            http::request(self.port, "GET", &format!("/printer/objects/query?{object}"), None);
+        assert_eq!(status, 200, "{answer}");
+        answer["result"]["status"][object].clone()
+    }
+
+    /// Sends one line to the simulated micro-controller and gives its answer.
+    pub(crate) fn control(&self, line: &str) -> Value {
+        let mut stream = UnixStream::connect(self.folder.path().join("ctl")).unwrap();
+        stream.write_all(format!("{line}\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer).unwrap();
+        serde_json::from_str(&answer).unwrap()
+    }
+
+    fn gcode(&self, line: &str) {
+        let (status, answer) = self.post(&format!("/printer/gcode/script?script={}", encoded(line)));
+        assert_eq!(status, 200, "{line}: {answer}");
+    }
+
+    fn heat(&self) {
+        for line in ["temp extruder 200", "temp heater_bed 60"] {
+            let answer = self.control(line);
+            assert_eq!(answer["error"], Value::Null, "{line}: {answer}");
+        }
+    }
+
+    fn upload(&self, name: &str, content: &[u8]) {
+        let boundary = "a-line-that-no-g-code-has";
+        let head = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: application/octet-stream\r\n\r\n"
+        );
+        let body = [head.as_bytes(), content, format!("\r\n--{boundary}--\r\n").as_bytes()].concat();
+        let kind = format!("multipart/form-data; boundary={boundary}");
+        let (status, answer) = http::request(self.port, "POST", "/server/files/upload", Some((&kind, &body)));
+        assert_eq!(status, 201, "{answer}");
+    }
+
+    fn post(&self, path: &str) -> (u16, Value) {
+        http::request(self.port, "POST", path, None)
+    }
+
+    fn logs(&self) -> String {
+        let read = |name: &str| std::fs::read_to_string(self.folder.path().join("logs").join(name));
+        ["sim.out", "klippy.out", "moonraker.out"]
+            .iter()
+            .filter_map(|name| read(name).ok().map(|text| format!("== {name}\n{text}")))
+            .collect()
+    }
+}
+
+impl Drop for Bed {
+    fn drop(&mut self) {
+        // bed.py ends its three processes on SIGTERM.
+        let id = nix::unistd::Pid::from_raw(i32::try_from(self.process.id()).unwrap());
+        let _ = nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM);
+        let _ = self.process.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn source(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/moonraker/bed").join(name)
+}
+
+/// A program of the environments, or the one that a variable of this name says.
+fn environment(variable: &str, path: &str) -> PathBuf {
+    let program = std::env::var_os(variable)
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(path), PathBuf::from);
+    assert!(program.is_file(), "{} is missing: run `make test` once, which installs it", program.display());
+    program
+}
+
+/// A file name for a query: everything but letters, digits and `._-` as %XX.
+fn encoded(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    name.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}

@@ -1,0 +1,10 @@
+//! The other side of the tests: strict stand-ins for services that cannot be had, and the real peers that can.
+#![allow(dead_code, reason = "each test program uses the part it needs")]
+
+pub(crate) mod bed;
+pub(crate) mod forward;
+pub(crate) mod http;
+pub(crate) mod pcap;
+pub(crate) mod printer;
+pub(crate) mod telegram;
+pub(crate) mod wait;

@@ -1,0 +1,258 @@
+//! A printer in QEMU: the root of `dist/firmware.bin`, and an `/oem` disk that a test has filled.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use octofw::boot::oem::LAVA;
+use octofw::boot::{Guest, GuestClock, GuestFiles, Machine, OemDisk, OemTree, Output};
+use octofw::debian::Archive;
+
+use super::telegram::Telegram;
+use super::wait;
+
+/// From power-on to the root shell, on a busy host.
+const BOOT: Duration = Duration::from_secs(60);
+
+/// The program's path on the printer.
+const PROGRAM: &str = "/usr/local/bin/octobridge";
+
+/// The pid file of the supervising process.
+pub(crate) const PID_FILE: &str = "/var/run/octoapp.pid";
+
+/// Where the owner's switches lie, below `/oem`.
+pub(crate) const EXTENDED: &str = "printer_data/config/extended/extended2.cfg";
+
+/// The bot and the chat of the tests.
+pub(crate) const TOKEN: &str = "123456789:test-token-that-nobody-has";
+/// A group with topics.
+pub(crate) const CHAT: i64 = -1_001_234_567_890;
+/// The printer's topic in it.
+pub(crate) const THREAD: u64 = 7;
+
+/// Where the printer finds Moonraker.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Moonraker {
+    /// Nowhere.
+    None,
+    /// At its usual socket, which the stand-in relays to this port of the host.
+    Socket(u16),
+    /// At a WebSocket on this port of the host.
+    WebSocket(u16),
+}
+
+/// The `/oem` of a printer on which nothing was set up.
+pub(crate) fn untouched() -> OemTree {
+    OemTree::new().folder("printer_data", LAVA, 0o755)
+}
+
+/// The `/oem` of a printer whose owner has switched Telegram on.
+pub(crate) fn with_telegram(telegram: &Telegram, moonraker: Moonraker) -> OemTree {
+    let url = match moonraker {
+        Moonraker::WebSocket(port) => format!("moonraker_url: ws://10.0.2.2:{port}/websocket\n"),
+        Moonraker::None | Moonraker::Socket(_) => String::new(),
+    };
+    let settings = format!(
+        "[octobridge]\nextra_ca_file: /oem/standin/ca.pem\n{url}\n\
+         [telegram]\nenabled: true\nchat_id: {CHAT}\nthread_id: {THREAD}\napi_url: https://10.0.2.2:{}\n",
+        telegram.port()
+    );
+    let tree = untouched()
+        .file(EXTENDED, LAVA, 0o644, settings)
+        .folder("printer_data/octoapp", LAVA, 0o700)
+        .file("printer_data/octoapp/telegram_bot_token", LAVA, 0o600, format!("{TOKEN}\n"))
+        .file("standin/ca.pem", 0, 0o644, telegram.ca());
+    match moonraker {
+        Moonraker::Socket(port) => with_relay(tree, port),
+        Moonraker::None | Moonraker::WebSocket(_) => tree,
+    }
+}
+
+/// Adds what relays Moonraker's socket to a port of the host.
+pub(crate) fn with_relay(tree: OemTree, port: u16) -> OemTree {
+    let start = format!(
+        "#!/bin/sh\nexec /oem/standin/relay /oem/printer_data/comms/moonraker.sock 10.0.2.2:{port}\n"
+    );
+    tree.file("standin/moonraker", 0, 0o755, start).file("standin/relay", 0, 0o755, relay())
+}
+
+/// A printer that can be switched on, again and again with the same `/oem`.
+#[derive(Debug)]
+pub(crate) struct Printer {
+    machine: Machine,
+    folder: tempfile::TempDir,
+}
+
+impl Printer {
+    /// A printer with the image under test.
+    pub(crate) fn new(oem: &OemTree) -> Self {
+        let image = image();
+        let folder = tempfile::Builder::new().prefix("printer-").tempdir().unwrap();
+        let disk = OemDisk::create(&folder.path().join("oem.img"), 256, oem).unwrap();
+        let machine = Machine::new(image.kernel.clone(), image.initramfs.clone(), image.root.clone(), disk);
+        Self { machine, folder }
+    }
+
+    /// The same printer with its clock at a date when it is switched on.
+    pub(crate) fn at(mut self, date: &str) -> Self {
+        self.machine.clock = GuestClock::Date(date.to_owned());
+        self
+    }
+
+    /// Where every packet is recorded from the next boot on.
+    pub(crate) fn record_packets(&mut self) -> PathBuf {
+        let path = self.folder.path().join("packets.pcap");
+        self.machine.packet_dump = Some(path.clone());
+        path
+    }
+
+    /// Switches the printer on and waits until all its scripts have run.
+    pub(crate) fn boot(&self) -> Booted {
+        Booted { guest: Guest::boot(&self.machine, BOOT).unwrap_or_else(|error| panic!("{error}")) }
+    }
+}
+
+/// A printer that is switched on.
+#[derive(Debug)]
+pub(crate) struct Booted {
+    guest: Guest,
+}
+
+impl Booted {
+    /// Runs a command as root.
+    pub(crate) fn run(&mut self, command: &str) -> Output {
+        self.guest.run(command).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Runs a command as root and gives what it printed; panics when it fails.
+    pub(crate) fn done(&mut self, command: &str) -> String {
+        let Output { status, text } = self.run(command);
+        assert_eq!(status, 0, "{command}: {text}");
+        text
+    }
+
+    /// Calls the init script.
+    pub(crate) fn service(&mut self, action: &str) -> Output {
+        self.run(&format!("/etc/init.d/S66octoapp {action}"))
+    }
+
+    /// The processes that execute our program.
+    pub(crate) fn processes(&mut self) -> Vec<u32> {
+        let list = self.run(&format!(
+            "ls -l /proc/[0-9]*/exe 2>/dev/null | sed -n 's#.*/proc/\\([0-9]*\\)/exe -> {PROGRAM}.*#\\1#p'"
+        ));
+        let mut processes: Vec<u32> = list.text.lines().filter_map(|line| line.trim().parse().ok()).collect();
+        processes.sort_unstable();
+        processes
+    }
+
+    /// What the pid file says, if there is one.
+    pub(crate) fn pid_file(&mut self) -> Option<u32> {
+        self.run(&format!("cat {PID_FILE}")).text.trim().parse().ok()
+    }
+
+    /// Waits until the service runs and the pid file names one of its processes.
+    pub(crate) fn wait_for_service(&mut self, within: Duration) -> Vec<u32> {
+        wait::until("a running service with a true pid file", within, || {
+            let processes = self.processes();
+            let named = self.pid_file()?;
+            processes.contains(&named).then_some(processes)
+        })
+    }
+
+    /// How long the start of an init script took, in seconds.
+    pub(crate) fn start_took(&mut self, script: &str) -> f64 {
+        let log = self.done("cat /tmp/boot-times.log");
+        let at = |what: &str| -> f64 {
+            let wanted = format!("{script} {what} ");
+            let line = log.lines().find_map(|line| line.strip_prefix(&wanted));
+            let line = line.unwrap_or_else(|| panic!("the boot has no `{wanted}`:\n{log}"));
+            line.split(' ').next().unwrap().parse().unwrap()
+        };
+        at("end") - at("start")
+    }
+
+    /// The sum of `VmRSS` over all our processes after so many idle minutes, in KiB.
+    pub(crate) fn resident_after(&mut self, idle_minutes: u32) -> u64 {
+        let seconds = u64::from(idle_minutes) * 60;
+        let wait = format!("sleep {seconds}");
+        let slept = self.guest.run_within(&wait, Duration::from_secs(seconds + 60));
+        assert_eq!(slept.unwrap_or_else(|error| panic!("{error}")).status, 0);
+        let processes = self.processes();
+        assert!(!processes.is_empty(), "the service does not run");
+        processes.iter().map(|pid| resident(&self.done(&format!("cat /proc/{pid}/status")))).sum()
+    }
+
+    /// What the console has shown since power-on.
+    pub(crate) fn transcript(&self) -> String {
+        self.guest.transcript()
+    }
+
+    /// Switches the printer off through init.
+    pub(crate) fn power_off(self) {
+        self.guest.power_off().unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// Cuts the power.
+    pub(crate) fn cut_power(self) {
+        self.guest.kill().unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+/// `VmRSS` of a `/proc/PID/status`, in KiB.
+fn resident(status: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let value = line.and_then(|line| line.trim().strip_suffix(" kB")).and_then(|value| value.parse().ok());
+    value.unwrap_or_else(|| panic!("no VmRSS in:\n{status}"))
+}
+
+#[derive(Debug)]
+struct Image {
+    root: PathBuf,
+    kernel: PathBuf,
+    initramfs: PathBuf,
+}
+
+/// The image under test, taken apart once for all tests of the process.
+fn image() -> &'static Image {
+    static IMAGE: OnceLock<Image> = OnceLock::new();
+    IMAGE.get_or_init(|| {
+        let firmware = std::env::var_os("FIRMWARE_UNDER_TEST")
+            .map_or_else(|| project("dist/firmware.bin"), PathBuf::from);
+        assert!(firmware.is_file(), "{} is missing: run `make overlay` first", firmware.display());
+        let cache = project(".cache/octofw");
+        let folder = project("target/boot-test");
+        std::fs::create_dir_all(&folder).unwrap();
+        let root = octofw::boot::root::take_out(&firmware, &folder.join("rootfs.img")).unwrap();
+        let archive = Archive::open(&cache).unwrap();
+        let files = GuestFiles::fetch(&archive, &cache.join("guest"), None).unwrap();
+        let initramfs = folder.join("initramfs.cpio");
+        std::fs::write(&initramfs, octofw::boot::initramfs::build(&files).unwrap()).unwrap();
+        Image { root, kernel: files.kernel, initramfs }
+    })
+}
+
+/// The relay, built for the printer once for all tests of the process.
+fn relay() -> Vec<u8> {
+    static RELAY: OnceLock<Vec<u8>> = OnceLock::new();
+    let build = || {
+        let target = "aarch64-unknown-linux-musl";
+        let folder = project("target/relay");
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--locked", "--release", "-p", "standin-relay", "--target", target])
+            .arg("--target-dir")
+            .arg(&folder)
+            .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER", "rust-lld")
+            .current_dir(project(""))
+            .status()
+            .unwrap();
+        assert!(built.success(), "the relay for the booted printer does not build");
+        std::fs::read(folder.join(target).join("release/standin-relay")).unwrap()
+    };
+    RELAY.get_or_init(build).clone()
+}
+
+fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
