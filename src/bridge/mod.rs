@@ -1,2 +1,109 @@
 //! The bridges: one folder per service. A bridge knows events and its own wire format; never Moonraker's JSON,
 //! never another bridge.
+//!
+//! A new bridge is a folder here and a line in [`BRIDGES`].
+
+pub mod http;
+pub mod telegram;
+
+use crate::printer::Event;
+use rustls::ClientConfig;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Every bridge there is.
+pub const BRIDGES: &[Kind] = &[Kind { name: telegram::NAME, check: telegram::check, start: telegram::start }];
+
+/// A wall clock before this moment (2026-01-01) was never set: the program is younger than that.
+const EARLIEST: Duration = Duration::from_secs(1_767_225_600);
+
+/// One service that a printer can be joined to.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    /// Its name, as in `extended.cfg`.
+    pub name: &'static str,
+    /// Checks its settings, looked up as in [`Setup::setting`], without starting it.
+    pub check: fn(&Lookup<'_>) -> Result<(), StartError>,
+    /// Starts it.
+    pub start: fn(&Setup<'_>) -> Result<Box<dyn Bridge>, StartError>,
+}
+
+/// Finds the text of a setting by the name of its environment variable.
+pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+/// What a bridge gets to start with.
+pub struct Setup<'a> {
+    /// Directory for secrets and state.
+    pub data_dir: &'a Path,
+    /// What to call the printer in messages; empty: nothing.
+    pub printer: &'a str,
+    /// The program's one TLS set-up.
+    pub tls: Arc<ClientConfig>,
+    /// Looks a setting up by the name of its environment variable; none where it is unset.
+    pub setting: &'a Lookup<'a>,
+}
+
+/// Why a bridge did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting is missing or wrong; the text names it.
+    #[error("{0}")]
+    Setting(String),
+    /// There is no thread for it.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[source] std::io::Error),
+}
+
+/// A running bridge. It works on threads of its own: no call but [`Bridge::stop`] waits for the network.
+pub trait Bridge: Send {
+    /// Its name, as in `extended.cfg`.
+    fn name(&self) -> &'static str;
+
+    /// Takes notice of an event. When this returns, a message that must not be lost is on disk.
+    fn on_event(&mut self, event: &Event);
+
+    /// How it goes.
+    fn status(&self) -> BridgeStatus;
+
+    /// Sends what can be sent within `grace`, then ends. Blocks for `grace` and half a second at most.
+    fn stop(&mut self, grace: Duration);
+}
+
+/// How a bridge is, from best to worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// All is well.
+    Ok,
+    /// Something is away that comes back by itself: the network, the clock.
+    Waiting,
+    /// It works, but somebody should look.
+    Warn,
+    /// It does not work until somebody does something.
+    Fail,
+}
+
+/// What a bridge tells about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BridgeStatus {
+    /// The bridge's name, as in `extended.cfg`.
+    pub name: String,
+    /// How it is.
+    pub health: Health,
+    /// One line for people: trouble with its remedy, last success, messages that wait.
+    pub text: String,
+    /// Messages that wait.
+    pub queued: usize,
+    /// When the last message was delivered, in seconds since the Unix epoch.
+    pub last_ok: Option<u64>,
+    /// What keeps messages from being delivered now.
+    pub last_error: Option<String>,
+}
+
+/// Whether a wall clock that shows `unix` (time since the Unix epoch) can be believed. A printer boots with a
+/// wrong date until it has a network.
+pub fn clock_is_set(unix: Duration) -> bool {
+    unix >= EARLIEST
+}

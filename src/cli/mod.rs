@@ -1,5 +1,14 @@
 //! The command line: one file per command; this one parses and dispatches.
 
+mod config;
+mod run;
+mod secret;
+mod status;
+mod version;
+
+use crate::settings::Environment;
+use argh::FromArgs;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// The exit codes that scripts rely on.
@@ -22,8 +31,78 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// Cloud and chat connections for a Klipper printer: OctoApp, Prusa Connect, Telegram.
+#[derive(Debug, FromArgs)]
+#[argh(
+    help_triggers("-h", "--help"),
+    example = "octobridge status\noctobridge config check\noctobridge secret set telegram_bot_token < token.txt",
+    note = "Settings come from the environment, from secrets files in printer_data/octoapp, from extended2.cfg \
+            or extended.cfg, and from the bootstrap JSON, in this order. Options take a space, not an equals sign.",
+    error_code(0, "Done."),
+    error_code(1, "Failed; the message says why."),
+    error_code(2, "Wrong usage or settings."),
+    error_code(3, "Not running, or nothing enabled.")
+)]
+struct CommandLine {
+    #[argh(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, FromArgs)]
+#[argh(subcommand)]
+enum Command {
+    Run(run::Run),
+    Worker(run::Worker),
+    Status(status::Status),
+    Config(config::Config),
+    Secret(secret::SecretCommand),
+    Version(version::Version),
+}
+
 /// Parses `args` (program name first), runs the command, and returns its exit code.
-pub fn main(args: Vec<String>) -> Exit {
-    let _ = args;
-    Exit::Usage
+pub fn main(args: &[String]) -> Exit {
+    let mut words: Vec<&str> = args.iter().skip(1).map(String::as_str).collect();
+    if matches!(words.as_slice(), ["--version" | "-V"]) {
+        words = vec!["version"];
+    }
+    if words.is_empty() {
+        words = vec!["--help"];
+    }
+    match CommandLine::from_args(&["octobridge"], &words) {
+        Ok(line) => dispatch(line.command),
+        Err(early) if early.status.is_ok() => {
+            say(&early.output);
+            Exit::Done
+        }
+        Err(early) => {
+            complain(&format!("{}\nTry `octobridge --help`.", early.output.trim_end()));
+            Exit::Usage
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Exit {
+    let environment: Environment = std::env::vars().collect();
+    match command {
+        Command::Run(run) => run.execute(&environment),
+        Command::Worker(worker) => worker.execute(&environment),
+        Command::Status(status) => status.execute(&environment),
+        Command::Config(config) => config.execute(&environment),
+        Command::Secret(secret) => secret.execute(&environment),
+        Command::Version(version) => version.execute(),
+    }
+}
+
+/// Writes to standard output; a reader that has gone away is not an error.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    if !text.ends_with('\n') {
+        let _ = out.write_all(b"\n");
+    }
+}
+
+/// Writes a message to standard error.
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "octobridge: {text}");
 }

@@ -1,2 +1,117 @@
 //! A bounded queue on disk: what must reach a service although the network, the process or the power fails.
 //! Never looks into the messages it keeps.
+//!
+//! [`Outbox`] is the queue with its journal, [`Queue`] the handle that a producer and a consumer share.
+//! A message is known by its key, and a key is taken once: also after the message was delivered.
+
+mod journal;
+mod list;
+mod queue;
+mod record;
+mod store;
+
+#[cfg(test)]
+mod crash_tests;
+
+pub use journal::{Outbox, Persistence, Recovered};
+pub use list::{Held, Pushed};
+pub use queue::{Queue, Woken};
+pub use store::{FileStore, Read, Store, replace_file};
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How much it matters that a message arrives. When the outbox is full the least important goes first, and
+/// the oldest among equals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Importance {
+    /// Worth nothing when it is late: progress.
+    Passing = 0,
+    /// Worth telling: paused, resumed.
+    Normal = 1,
+    /// Not to be lost: a start, an error.
+    Important = 2,
+    /// The end of a job: goes last, and is on disk before [`Outbox::push`] returns.
+    Terminal = 3,
+}
+
+impl Importance {
+    fn from_byte(byte: u8) -> Option<Self> {
+        [Self::Passing, Self::Normal, Self::Important, Self::Terminal].get(usize::from(byte)).copied()
+    }
+
+    /// Whether a record of such a message is flushed to the medium at once.
+    fn is_flushed(self) -> bool {
+        self >= Self::Important
+    }
+}
+
+/// One message on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Identity: the same for the same fact. At most 1024 bytes.
+    pub key: String,
+    /// How much it matters.
+    pub importance: Importance,
+    /// When the fact happened, as time since the Unix epoch (kept in milliseconds).
+    pub at: Duration,
+    /// Names what the message is the newest word on: it replaces a waiting one of the same slot.
+    pub slot: Option<String>,
+    /// The message, in the bridge's own form.
+    pub body: Vec<u8>,
+}
+
+/// Bounds of an outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Most messages that wait.
+    pub entries: usize,
+    /// Most bytes of waiting messages (bodies, keys and a little for each).
+    pub bytes: usize,
+    /// How many keys of settled messages are remembered.
+    pub keys: usize,
+    /// Size of the file, in bytes, from which on it is rewritten when half of it is history.
+    pub history: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { entries: 200, bytes: 256 * 1024, keys: 300, history: 64 * 1024 }
+    }
+}
+
+/// Why messages are not kept on disk.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboxError {
+    /// The directory cannot be made or used.
+    #[error("cannot use the directory {}: {source}; check that it is writable and owned by the service's user", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Another process has the journal.
+    #[error("{} is in use by another process; stop the other instance", path.display())]
+    InUse {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The journal cannot be read.
+    #[error("cannot read {}: {source}; check its owner and mode", path.display())]
+    Read {
+        /// The journal.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The journal cannot be written.
+    #[error("cannot write {}: {source}; check free space and that the disk is writable", path.display())]
+    Write {
+        /// The journal.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}

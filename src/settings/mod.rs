@@ -1,1 +1,130 @@
 //! Settings from every source, merged into one typed value in which each field knows where it came from.
+//!
+//! Precedence: environment over secrets files over extended2.cfg (else extended.cfg) over the bootstrap JSON
+//! over defaults. What is wrong with a source is collected as a [`Problem`] and never stops the rest.
+
+mod bootstrap;
+mod bounded_file;
+mod extended_cfg;
+mod keys;
+mod lookup;
+mod origin;
+mod paths;
+mod secret;
+
+pub use bootstrap::{Bootstrap, BootstrapError};
+pub use bounded_file::{ReadError, read_text};
+pub use extended_cfg::{CfgError, CfgValue, ExtendedCfg};
+pub use keys::{ALL as ALL_KEYS, Key};
+pub use origin::{Origin, Problem, Sourced};
+pub use paths::{BOOTSTRAP_PLACES, PRINTER_DATA, Paths, SHIPPED_BOOTSTRAP};
+pub use secret::Secret;
+
+use lookup::Sources;
+use std::collections::BTreeMap;
+
+/// The process's environment, passed in so that nothing else reads it.
+pub type Environment = BTreeMap<String, String>;
+
+/// The bridges that can be switched on, by their section in extended.cfg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BridgeName {
+    /// OctoApp push notifications.
+    OctoApp,
+    /// Prusa Connect.
+    PrusaConnect,
+    /// Telegram.
+    Telegram,
+}
+
+impl BridgeName {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 3] = [Self::OctoApp, Self::PrusaConnect, Self::Telegram];
+
+    /// The section of extended.cfg.
+    pub fn section(self) -> &'static str {
+        match self {
+            Self::OctoApp => "octoapp",
+            Self::PrusaConnect => "prusa_connect",
+            Self::Telegram => "telegram",
+        }
+    }
+
+    /// Whether this version of the program carries the bridge.
+    pub fn is_built(self) -> bool {
+        matches!(self, Self::Telegram)
+    }
+}
+
+/// Everything the program is told from outside.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The folders.
+    pub paths: Paths,
+    /// Which bridges are on, with the reason; same order as [`BridgeName::ALL`].
+    pub enabled: [Sourced<bool>; 3],
+    /// Level of the log.
+    pub log_level: Sourced<log::LevelFilter>,
+    /// Everything that is set, as text, by name. All of it in the type of secrets, so that nothing is printed
+    /// by accident.
+    values: Vec<(Key, Sourced<Secret>)>,
+    /// What is wrong with the sources.
+    pub problems: Vec<Problem>,
+}
+
+/// One line of `config show`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// Name of the setting.
+    pub name: String,
+    /// Its value, masked where it is a secret; `None` where it is not set.
+    pub value: Option<String>,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+impl Settings {
+    /// Reads and merges all sources. `bootstrap` is the argument of `run`, a path or base64; without it the
+    /// JSON is looked for in its usual places.
+    pub fn load(bootstrap: Option<&str>, environment: &Environment) -> Self {
+        let sources = Sources::open(bootstrap, environment);
+        sources.settle()
+    }
+
+    /// The text of a setting, by the name of its environment variable; none where it is not set.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.find(name).map(|found| found.value.expose())
+    }
+
+    /// Where a setting comes from.
+    pub fn origin(&self, name: &str) -> Option<&Origin> {
+        self.find(name).map(|found| &found.origin)
+    }
+
+    fn find(&self, name: &str) -> Option<&Sourced<Secret>> {
+        self.values.iter().find(|(key, _)| key.name == name).map(|(_, found)| found)
+    }
+
+    /// Whether `bridge` is on.
+    pub fn is_enabled(&self, bridge: BridgeName) -> bool {
+        BridgeName::ALL.iter().zip(&self.enabled).any(|(name, on)| *name == bridge && on.value)
+    }
+
+    /// Whether any bridge is on that this program carries.
+    pub fn anything_to_run(&self) -> bool {
+        BridgeName::ALL.into_iter().any(|name| name.is_built() && self.is_enabled(name))
+    }
+
+    /// The effective settings with their origins, secrets masked.
+    pub fn show(bootstrap: Option<&str>, environment: &Environment) -> Vec<Shown> {
+        Sources::open(bootstrap, environment).show()
+    }
+}
+
+/// The folders alone, for the supervising process, which must not depend on more.
+pub fn run_paths(bootstrap: Option<&str>, environment: &Environment) -> Paths {
+    Sources::open(bootstrap, environment).into_paths()
+}
+
+#[cfg(test)]
+mod tests;

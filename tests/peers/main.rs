@@ -12,4 +12,6 @@
 mod support;
 
 mod boot;
+mod cross;
+mod reproducible;
 mod stand_ins;

@@ -13,6 +13,7 @@ pub mod manifest;
 pub mod overlay;
 pub mod program;
 pub mod rootfs;
+pub mod sbom;
 pub mod squashfs;
 pub mod standin;
 pub mod verify;

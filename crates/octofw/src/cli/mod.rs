@@ -4,6 +4,9 @@ mod boot;
 mod build;
 mod check_program;
 mod inspect;
+mod lock;
+mod sbom;
+mod standin;
 mod verify;
 
 use std::error::Error;
@@ -33,6 +36,9 @@ enum Command {
     #[command(hide = true)]
     Session(build::SessionArgs),
     Inspect(inspect::Args),
+    Lock(lock::Args),
+    Sbom(sbom::Args),
+    Standin(standin::Args),
     Verify(verify::Args),
     CheckProgram(check_program::Args),
 }
@@ -44,6 +50,9 @@ impl Command {
             Self::Build(args) => args.run(),
             Self::Session(args) => args.run(),
             Self::Inspect(args) => args.run(),
+            Self::Lock(args) => args.run(),
+            Self::Sbom(args) => args.run(),
+            Self::Standin(args) => args.run(),
             Self::Verify(args) => args.run(),
             Self::CheckProgram(args) => args.run(),
         }

@@ -60,7 +60,7 @@ impl Args {
             let verdict = if errors == 0 { "sound" } else { "not sound" };
             let warnings = findings.len().saturating_sub(errors);
             let path = self.file.display();
-            let _ = writeln!(text, "{path}: {verdict}, {errors} errors, {warnings} warnings");
+            let _ = writeln!(text, "{path}: {verdict} (errors: {errors}, warnings: {warnings})");
             print(&text)?;
         }
         Ok(if errors == 0 { Status::Fine } else { Status::Findings })

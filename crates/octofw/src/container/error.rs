@@ -119,7 +119,6 @@ impl Fault {
             Self::Magic => "Give a U1 upgrade file, or the layer of one that the command takes.",
             Self::Version => "This format is newer than this program: use a newer octofw.",
             Self::Sum => "The content was changed or damaged: download or build the file again.",
-            Self::Limit => "Keep within the limit named above.",
             Self::Missing => "Give a complete U1 firmware file.",
             Self::Text
             | Self::Count
@@ -129,7 +128,8 @@ impl Fault {
             | Self::InTable
             | Self::Overlap
             | Self::Misaligned
-            | Self::Mismatch => {
+            | Self::Mismatch
+            | Self::Limit => {
                 "The file is damaged or was made by a broken tool: get it from its origin again."
             }
         }

@@ -1,5 +1,6 @@
 //! The byte substitution under which the UPFILE header and entry table are stored: a fixed permutation with no
-//! structure behind it, carried as data. It is a constant of the vendor's format and hides nothing.
+//! structure behind it, carried as data. It is a constant of the vendor's format and hides nothing;
+//! the same values stand in every tool that reads the format (`tools/upfile/helpers.h` of the community builder).
 
 /// `PLAIN[stored]` is the plain byte.
 #[rustfmt::skip]

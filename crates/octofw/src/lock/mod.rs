@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::debian::{Deb, is_kernel};
 
-pub use observe::{TOOLS, file_digest, observe_sources, observe_tools, tree_digest};
+pub use observe::{RECIPE, TOOLS, file_digest, observe_sources, observe_tools, tree_digest};
 
 /// The file's name at the root of the repository.
 pub const FILE_NAME: &str = "octofw.lock";
@@ -114,6 +114,14 @@ impl fmt::Display for Drift {
     }
 }
 
+impl LockError {
+    /// Whether an input is not what it claims to be, rather than missing, in the way or changed.
+    #[must_use]
+    pub fn is_wrong_input(&self) -> bool {
+        matches!(self, LockError::Malformed { .. } | LockError::Newer { .. })
+    }
+}
+
 impl Default for Lock {
     fn default() -> Lock {
         Lock::new()
@@ -165,14 +173,7 @@ impl Lock {
     pub fn write(&self, path: &Path) -> Result<(), LockError> {
         let malformed = |source| LockError::Malformed { path: path.to_path_buf(), source };
         let text = self.to_text().map_err(malformed)?;
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let directory = directory.unwrap_or_else(|| Path::new("."));
-        let file = tempfile::NamedTempFile::new_in(directory).map_err(file_error("write", path))?;
-        fs::write(file.path(), text).map_err(file_error("write", path))?;
-        let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        fs::set_permissions(file.path(), readable).map_err(file_error("write", path))?;
-        file.persist(path).map_err(|error| error.error).map_err(file_error("write", path))?;
-        Ok(())
+        write_whole(path, &text).map_err(file_error("write", path))
     }
 
     /// Records a package.
@@ -273,6 +274,19 @@ impl Lock {
         let tools = self.tools.iter().map(|(name, version)| (format!("tool {name}"), version.clone()));
         packages.chain(sources).chain(tools).collect()
     }
+}
+
+/// Writes a text file that appears whole or not at all, readable to all whatever the umask; missing folders
+/// above it are made.
+pub(crate) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = directory.unwrap_or_else(|| Path::new("."));
+    fs::create_dir_all(directory)?;
+    let file = tempfile::NamedTempFile::new_in(directory)?;
+    fs::write(file.path(), text)?;
+    fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    file.persist(path)?;
+    Ok(())
 }
 
 #[derive(Deserialize)]

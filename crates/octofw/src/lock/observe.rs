@@ -21,6 +21,9 @@ pub const TOOLS: [(&str, &str, &str); 5] = [
 /// Files of the repository that decide what is built; those that do not exist are left out.
 const FILES: [&str; 3] = ["Cargo.lock", "rust-toolchain", "rust-toolchain.toml"];
 
+/// What the stand-in's recipe is called in a lock.
+pub const RECIPE: &str = "rootfs/";
+
 /// Adds the sources of a repository to a lock: the files that decide what is built, and the recipe's tree.
 ///
 /// # Errors
@@ -32,9 +35,9 @@ pub fn observe_sources(lock: &mut Lock, repository: &Path) -> Result<(), LockErr
             lock.lock_source(name, &file_digest(&path)?);
         }
     }
-    let recipe = repository.join("rootfs");
+    let recipe = repository.join(RECIPE);
     if recipe.is_dir() {
-        lock.lock_source("rootfs/", &tree_digest(&recipe)?);
+        lock.lock_source(RECIPE, &tree_digest(&recipe)?);
     }
     Ok(())
 }

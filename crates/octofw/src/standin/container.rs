@@ -239,6 +239,7 @@ fn rkfw_header(version: u32) -> Rkfw {
     }
 }
 
+/// Without blanks after the colons of what the RKAF header repeats: the community's packer would take them over.
 fn parameter_text() -> String {
     let partitions: Vec<String> = PARTS
         .iter()
@@ -249,7 +250,7 @@ fn parameter_text() -> String {
         })
         .collect();
     format!(
-        "FIRMWARE_VER: 1.0.0\nMACHINE_MODEL: RK3562\nMACHINE_ID: 007\nMANUFACTURER: Octobridge stand-in\n\
+        "FIRMWARE_VER: 1.0.0\nMACHINE_MODEL:RK3562\nMACHINE_ID:007\nMANUFACTURER:Octobridge stand-in\n\
          MAGIC: 0x5041524B\nATAG: 0x00200800\nMACHINE: 0xffffffff\nCHECK_MASK: 0x80\nPWR_HLD: 0,0,A,0,1\nTYPE: GPT\n\
          GROW_ALIGN: 0\nCMDLINE: mtdparts=:{}\n",
         partitions.join(",")

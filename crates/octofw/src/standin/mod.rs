@@ -14,7 +14,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::command::CommandError;
-use crate::debian::Deb;
+use crate::debian::{Archive, Deb};
+use crate::lock::{Lock, RECIPE, observe_tools, tree_digest};
 
 pub use crate::squashfs::Compressor;
 pub use container::Size;
@@ -61,6 +62,9 @@ pub enum StandinError {
     /// The BusyBox package could not be unpacked.
     #[error("no BusyBox for the root")]
     Package(#[from] crate::debian::DebianError),
+    /// The recipe could not be looked at.
+    #[error("cannot take stock of the recipe")]
+    Stock(#[from] crate::lock::LockError),
 }
 
 fn file_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StandinError {
@@ -100,6 +104,19 @@ impl Default for RootOptions {
             block_size: 128 << 10,
         }
     }
+}
+
+/// Fetches what a stand-in is made of, and lists it: the package, the recipe and the tool, to hold against a lock.
+///
+/// # Errors
+/// When the package cannot be had or the recipe cannot be read.
+pub fn gather(recipe: &Path, archive: &Archive, lock: Option<&Lock>) -> Result<(Deb, Lock), StandinError> {
+    let busybox = archive.fetch(BUSYBOX_PACKAGE, lock)?;
+    let mut met = Lock::new();
+    met.lock_deb(&busybox);
+    met.lock_source(RECIPE, &tree_digest(recipe)?);
+    observe_tools(&mut met, Path::new("."), &["mksquashfs"]);
+    Ok((busybox, met))
 }
 
 /// Makes the root's squashfs out of a recipe and the BusyBox package. The same inputs give the same bytes.

@@ -1,8 +1,15 @@
 //! Firmware files as a whole: made, read, taken apart, rebuilt, and broken on purpose.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that meets the unexpected shall stop")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected shall stop"
+)]
 
+mod command_line;
 mod corruption;
 mod part_lists;
 mod rebuild;
 mod samples;
 mod standin;
+mod verify;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
 
-use octofw::container::assemble::{AssembleError, Assembly, Content};
+use octofw::container::assemble::{AssembleError, Assembly, Content, Outer};
 use octofw::container::parameter;
 use octofw::container::rkaf::{NO_PARTITION, Rkaf};
+use octofw::container::{FixedText, Kind};
 use octofw::image::{Image, Rebuild};
 use proptest::prelude::*;
 
@@ -89,6 +90,30 @@ proptest! {
             prop_assert_eq!(rebuilt.part_sha256(file).unwrap(), image.part_sha256(file).unwrap());
         }
     }
+}
+
+/// The printer's updater takes a rom image without the RKFW layer too.
+#[test]
+fn an_upgrade_file_may_hold_the_rom_image_directly() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("upgrade.bin");
+    let (parts, contents) = image(&[(1, 5000)]);
+    let mut assembly = assembly(&parts, &contents);
+    assembly.outer = Some(Outer {
+        container_version: 2,
+        version: FixedText::new("1.0").unwrap(),
+        date: FixedText::new("20260101000000").unwrap(),
+        reserved: [0; 16],
+        others: [("a", b"1"), ("b", b"2"), ("c", b"3")].map(|(name, bytes)| Content::of_bytes(name, bytes)),
+    });
+    assembly.write(&path).unwrap();
+    let image = Image::open(&path).unwrap();
+    assert_eq!((image.kind(), image.rkfw()), (Kind::Upgrade, None));
+    assert_eq!(image.rkaf_span().offset, 192);
+    let rootfs = GZIP.write(&folder.path().join("rootfs"));
+    let out = folder.path().join("out.bin");
+    Rebuild { base: &image, rootfs: &rootfs, version_suffix: None }.write(&out).unwrap();
+    assert!(fs::read(&path).unwrap() == fs::read(&out).unwrap());
 }
 
 #[test]

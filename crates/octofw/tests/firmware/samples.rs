@@ -3,6 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use md5::{Digest as _, Md5};
+use octofw::container::rkcrc::rkcrc;
+use octofw::container::rkfw;
+use octofw::container::upfile::Upfile;
+use octofw::image::Image;
 use octofw::standin::container::{ContainerOptions, write_container};
 use tempfile::TempDir;
 
@@ -74,5 +79,53 @@ impl Sample {
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
+    }
+}
+
+/// The layers of a sample with something changed and all sums mended, so that only the change itself is wrong.
+pub(crate) struct Altered {
+    bytes: Vec<u8>,
+    rkfw: usize,
+    rom: usize,
+    rom_end: usize,
+}
+
+impl Altered {
+    pub(crate) fn of(sample: &Sample) -> Self {
+        let image = Image::open(&sample.base).unwrap();
+        Self {
+            bytes: fs::read(&sample.base).unwrap(),
+            rkfw: image.span_of("update.img").unwrap().offset as usize,
+            rom: image.rkaf_span().offset as usize,
+            rom_end: image.rkaf_span().end() as usize,
+        }
+    }
+
+    /// Bytes from the start of the RKFW layer.
+    pub(crate) fn rkfw(&mut self, at: usize) -> &mut [u8] {
+        &mut self.bytes[self.rkfw + at..]
+    }
+
+    /// Bytes from the start of the rom image.
+    pub(crate) fn rom(&mut self, at: usize) -> &mut [u8] {
+        &mut self.bytes[self.rom + at..]
+    }
+
+    /// Mends the sums, from the inside out, and writes the file.
+    pub(crate) fn write(mut self, path: &Path) -> PathBuf {
+        let crc_at = self.rom_end - 4;
+        let crc = rkcrc(&self.bytes[self.rom..crc_at]).to_le_bytes();
+        self.bytes[crc_at..self.rom_end].copy_from_slice(&crc);
+        let md5: [u8; 16] = Md5::digest(&self.bytes[self.rkfw..self.rom_end]).into();
+        let digits = rkfw::encode_trailer(&md5);
+        self.bytes[self.rom_end..self.rom_end + 32].copy_from_slice(digits.as_bytes());
+        let mut upfile = Upfile::parse(&self.bytes, self.bytes.len() as u64).unwrap();
+        for entry in &mut upfile.entries {
+            entry.md5 =
+                Md5::digest(&self.bytes[entry.span.offset as usize..entry.span.end() as usize]).into();
+        }
+        self.bytes[..192].copy_from_slice(&upfile.encode());
+        fs::write(path, &self.bytes).unwrap();
+        path.to_owned()
     }
 }

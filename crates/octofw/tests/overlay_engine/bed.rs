@@ -123,7 +123,7 @@ impl Bed {
 }
 
 /// Writes an overlay's files.
-pub(crate) struct Scribe(PathBuf);
+pub(crate) struct Scribe(pub(crate) PathBuf);
 
 impl Scribe {
     fn place(&self, path: &str) -> PathBuf {

@@ -1,8 +1,15 @@
 //! The overlay engine with real squashfs-tools and fakeroot on small trees.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected shall stop"
+)]
 
 mod bed;
 mod copying;
 mod fidelity;
+mod images;
 mod ordering;
 mod patching;
 mod scripting;

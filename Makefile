@@ -1,0 +1,92 @@
+# A thin front of cargo and of the scripts in toolchain/ and pre-scripts/. docs/building.md explains it.
+
+# Variables of the command line reach the scripts through the environment.
+export FIRMWARE OVERLAYS PROFILE OUT CROSS VECTORS_DIR
+
+# cargo uses all cores by itself, and make's job server would only confuse it. One target at a time, also with -j.
+.NOTPARALLEL:
+unexport MAKEFLAGS MFLAGS
+MAKE_TARGET = $@
+export MAKE_TARGET
+
+install = @toolchain/install.sh $@
+
+# Integration tests that need a real peer are those of tests/peers/; everything else is quick.
+quick_tests = $(filter-out peers,$(sort \
+	$(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs)) \
+	$(patsubst tests/%.rs,%,$(wildcard tests/*.rs)) \
+	$(foreach crate,$(wildcard crates/*),$(patsubst $(crate)/tests/%/main.rs,%,$(wildcard $(crate)/tests/*/main.rs)) \
+	$(patsubst $(crate)/tests/%.rs,%,$(wildcard $(crate)/tests/*.rs)))))
+
+.PHONY: help
+help:
+	@echo 'make overlay     build dist/firmware.bin: our program and overlay, baked into a base image'
+	@echo '                 FIRMWARE=FILE     stock upgrade file to build on (default: a stand-in made from rootfs/)'
+	@echo '                 OVERLAYS="DIR …"  further overlays, applied after ours'
+	@echo '                 PROFILE=NAME      profile that the overlays see'
+	@echo '                 OUT=FILE          image to write (default: dist/firmware.bin)'
+	@echo '                 CROSS=WAY         auto, cross (in a container) or native (default: auto)'
+	@echo 'make test        run every test there is; VECTORS_DIR=DIR for other vectors'
+	@echo 'make test-quick  run the tests that need no QEMU, podman or Moonraker'
+	@echo 'make boot        boot dist/firmware.bin in QEMU; CONSOLE=1 leaves a console'
+	@echo 'make bench       measure size, memory and speed into dist/bench/, and compare with the budgets'
+	@echo 'make fuzz        run every fuzz target; SECONDS=600 for each, TARGET=NAME for one'
+	@echo 'make lint        check format, code, shell scripts and text'
+	@echo 'make sbom        write dist/sbom/, which lists what the image is made of'
+	@echo 'make container   build the container image printer-bridge:latest'
+	@echo 'make lock        record every input of the image with its hash'
+	@echo 'make clean       remove target/, dist/ and .cache/'
+
+.PHONY: overlay
+overlay:
+	$(install) overlay
+	@toolchain/build-image.sh
+
+.PHONY: test
+test:
+	$(install) overlay cross boot test moonraker
+	@toolchain/build-image.sh --again
+	@FIRMWARE_UNDER_TEST="$$(sed -n 's/^OUT=//p' .cache/image-settings)" \
+		cargo test --locked --workspace --no-fail-fast
+
+.PHONY: test-quick
+test-quick:
+	$(install) overlay quick
+	@cargo test --locked --workspace --no-fail-fast --lib --bins $(addprefix --test ,$(quick_tests))
+
+.PHONY: boot
+boot:
+	$(install) overlay boot
+	@toolchain/boot.sh $(if $(CONSOLE),--console)
+
+.PHONY: bench
+bench:
+	$(install) overlay boot test moonraker
+	@toolchain/bench.sh
+
+.PHONY: fuzz
+fuzz:
+	@SECONDS_EACH='$(or $(SECONDS),600)' toolchain/fuzz.sh $(TARGET)
+
+.PHONY: lint
+lint:
+	$(install) overlay lint rust-lint
+	@toolchain/lint.sh
+
+.PHONY: sbom
+sbom: overlay
+	@ls dist/sbom/*.json
+
+.PHONY: container
+container:
+	$(install) overlay container
+	@toolchain/build-container.sh
+
+.PHONY: lock
+lock:
+	$(install) overlay
+	@cargo run --quiet --locked --profile tool --package octofw -- lock
+
+.PHONY: clean
+clean:
+	@toolchain/clean.sh

@@ -1,0 +1,48 @@
+//! The budgets, measured: each benchmark runs a peer and us side by side where there is a peer, prints a row, and
+//! writes `dist/bench/NAME.json`. Run by `make bench`; `make bench ONLY=startup` runs one.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark prints a table for a person"
+)]
+
+mod overlay;
+mod program_size;
+mod report;
+
+use report::{Row, print_table, write_json};
+
+type Benchmark = fn() -> Result<Vec<Row>, String>;
+
+const BENCHMARKS: [(&str, Benchmark); 2] =
+    [("program_size", program_size::measure), ("overlay", overlay::measure)];
+
+fn main() -> std::process::ExitCode {
+    // `cargo bench` adds an argument of its own.
+    let only: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let mut rows = Vec::new();
+    let mut failed = false;
+    for (name, measure) in BENCHMARKS {
+        if !only.is_empty() && !only.iter().any(|wanted| name.contains(wanted.as_str())) {
+            continue;
+        }
+        eprintln!("measuring {name} …");
+        match measure() {
+            Ok(measured) => {
+                if let Err(error) = write_json(name, &measured) {
+                    eprintln!("cannot write dist/bench/{name}.json: {error}");
+                    failed = true;
+                }
+                rows.extend(measured);
+            }
+            Err(error) => {
+                eprintln!("{name}: {error}");
+                failed = true;
+            }
+        }
+    }
+    print_table(&rows);
+    let missed = rows.iter().any(|row| row.met() == Some(false));
+    if failed || missed { std::process::ExitCode::FAILURE } else { std::process::ExitCode::SUCCESS }
+}

@@ -1,0 +1,118 @@
+//! `octofw lock`, and the options about the lock that other commands share.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::{Failure, Status, print};
+use crate::debian::{Archive, DebianError};
+use crate::lock::{Drift, FILE_NAME, Lock, LockError, TOOLS, observe_sources, observe_tools};
+use crate::standin::BUSYBOX_PACKAGE;
+
+/// Records every input of an image with its hash or version, or checks that nothing changed
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: octofw lock --check\n\
+                        Without --check, the current state of everything becomes the locked one.")]
+pub(super) struct Args {
+    /// The lock file; the repository is the folder it lies in
+    #[arg(long, value_name = "FILE", default_value = FILE_NAME)]
+    file: PathBuf,
+    /// Change nothing; exit code 1 if an input differs
+    #[arg(long)]
+    check: bool,
+    /// Cache of fetched packages
+    #[arg(long, value_name = "DIR", default_value = CACHE)]
+    cache: PathBuf,
+    /// Use only what the cache holds
+    #[arg(long)]
+    offline: bool,
+}
+
+/// Where fetched packages are kept unless the user says otherwise.
+pub(super) const CACHE: &str = ".cache/octofw";
+
+/// Options of the commands that use locked inputs.
+#[derive(Debug, clap::Args)]
+pub(super) struct LockOptions {
+    /// Lock file; without one nothing is compared
+    #[arg(long = "lock", value_name = "FILE", default_value = FILE_NAME)]
+    file: PathBuf,
+    /// Fail, instead of warning, if an input is not the locked one
+    #[arg(long)]
+    pub(super) locked: bool,
+    /// Cache of fetched packages
+    #[arg(long, value_name = "DIR", default_value = CACHE)]
+    pub(super) cache: PathBuf,
+    /// Use only what the cache holds
+    #[arg(long)]
+    pub(super) offline: bool,
+}
+
+impl LockOptions {
+    /// The lock, if there is one; `--locked` needs one.
+    pub(super) fn read(&self) -> Result<Option<Lock>, Failure> {
+        Ok(if self.locked { Some(Lock::read(&self.file)?) } else { Lock::read_if_any(&self.file)? })
+    }
+}
+
+/// One line per difference on standard error. A closed one is no reason to fail.
+pub(super) fn warn(drifts: &[Drift]) {
+    for drift in drifts {
+        let _ = writeln!(io::stderr().lock(), "octofw: warning: {drift}");
+    }
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<Status, Failure> {
+        let old = if self.check { Some(Lock::read(&self.file)?) } else { Lock::read_if_any(&self.file)? };
+        let found = self.observe(old.as_ref().filter(|_| self.check))?;
+        let drifts = old.as_ref().map(|old| old.compare(&found)).unwrap_or_default();
+        let mut text = String::new();
+        for drift in &drifts {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{drift}");
+        }
+        let path = self.file.display();
+        if self.check {
+            let _ = match drifts.len() {
+                0 => writeln!(text, "{path}: every input is the locked one"),
+                count => writeln!(text, "{path}: {count} inputs differ"),
+            };
+            print(&text)?;
+            return Ok(if drifts.is_empty() { Status::Fine } else { Status::Findings });
+        }
+        found.write(&self.file)?;
+        let _ = match (&old, drifts.len()) {
+            (None, _) => writeln!(text, "{path}: written"),
+            (Some(_), 0) => writeln!(text, "{path}: unchanged"),
+            (Some(_), count) => writeln!(text, "{path}: {count} inputs recorded anew"),
+        };
+        print(&text)?;
+        Ok(Status::Fine)
+    }
+
+    /// Everything as it is now; packages as `lock` has them where they can still be had.
+    fn observe(&self, lock: Option<&Lock>) -> Result<Lock, Failure> {
+        let repository = self.file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let repository = repository.unwrap_or_else(|| Path::new("."));
+        let mut found = Lock::new();
+        let archive = Archive::open(&self.cache)?.offline(self.offline);
+        found.lock_deb(&archive.fetch(BUSYBOX_PACKAGE, lock)?);
+        found.lock_deb(&archive.fetch_kernel(lock)?);
+        observe_sources(&mut found, repository)?;
+        observe_tools(&mut found, repository, &TOOLS.map(|(name, ..)| name));
+        Ok(found)
+    }
+}
+
+impl From<LockError> for Failure {
+    fn from(error: LockError) -> Self {
+        Self::new(super::status_of(error.is_wrong_input()), error)
+    }
+}
+
+impl From<DebianError> for Failure {
+    fn from(error: DebianError) -> Self {
+        Self::new(Status::Findings, error)
+    }
+}

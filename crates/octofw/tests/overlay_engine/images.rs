@@ -1,0 +1,431 @@
+//! `octofw build` as a person calls it: from a firmware file to a firmware file.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use octofw::image::Image;
+use octofw::standin::container::{ContainerOptions, write_container};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::bed::{MADE, OCTOFW, Scribe, base, listing};
+
+/// A repository with a base and overlays, in which `octofw build` is called.
+struct Repository {
+    folder: TempDir,
+}
+
+/// How a call ended.
+struct Ended {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Repository {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("base.squashfs"), base()).unwrap();
+        let at = |name: &str| folder.path().join(name);
+        write_container(&at("base.squashfs"), &ContainerOptions::default(), &at("base.bin")).unwrap();
+        fs::remove_file(at("base.squashfs")).unwrap();
+        let repository = Self { folder };
+        repository.overlay("overlays/01-test", |o| {
+            o.file("root/etc/new", "new\n")
+                .file_with_mode("root/opt/tool", "tool\n", 0o755)
+                .script("scripts/1.sh", "cd $1; ls -R etc >etc/list");
+        });
+        repository
+    }
+
+    fn overlay(&self, path: &str, fill: impl FnOnce(&Scribe)) {
+        fs::create_dir_all(self.path(path)).unwrap();
+        fill(&Scribe(self.path(path)));
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// `octofw build` in the repository with more arguments.
+    fn command(&self, more: &[&str]) -> Command {
+        let mut command = Command::new(OCTOFW);
+        command.args([
+            "build",
+            "--base",
+            "base.bin",
+            "--overlay",
+            "overlays/01-test",
+            "--out",
+            "dist/firmware.bin",
+        ]);
+        // The compilers' versions are given: their programs are slow to answer, and nothing here depends on them.
+        command.args(["--tool", "rustc=1", "--tool", "cc=1"]).args(more).current_dir(self.folder.path());
+        command.env_remove("SOURCE_DATE_EPOCH").env_remove("GIT_VERSION");
+        command
+    }
+
+    fn run(&self, more: &[&str]) -> Ended {
+        ended(self.command(more))
+    }
+
+    fn manifest(&self) -> Value {
+        serde_json::from_slice(&fs::read(self.path("dist/firmware.manifest.json")).unwrap()).unwrap()
+    }
+
+    /// What lies in `dist`, without the hidden state file.
+    fn outputs(&self) -> Vec<String> {
+        let Ok(list) = fs::read_dir(self.path("dist")) else { return Vec::new() };
+        let mut names: Vec<String> = list.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| name != ".firmware.bin.octofw-state");
+        names.sort();
+        names
+    }
+
+    fn result(&self) -> (Vec<u8>, Vec<u8>) {
+        (
+            fs::read(self.path("dist/firmware.bin")).unwrap(),
+            fs::read(self.path("dist/firmware.manifest.json")).unwrap(),
+        )
+    }
+}
+
+fn ended(mut command: Command) -> Ended {
+    let output = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+impl Ended {
+    fn fine(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}", self.err);
+        self
+    }
+
+    fn fails(self, code: i32, expected: &str) -> Self {
+        assert_eq!(self.code, Some(code), "{}", self.err);
+        assert!(self.err.contains(expected), "{}", self.err);
+        self
+    }
+}
+
+#[test]
+fn an_image_and_its_manifest_come_out() {
+    let repository = Repository::new();
+    let ended = repository.run(&["--version-suffix", "abc", "--profile", "extended", "--json"]).fine();
+    assert_eq!(repository.outputs(), ["firmware.bin", "firmware.manifest.json"]);
+
+    let image = Image::open(&repository.path("dist/firmware.bin")).unwrap();
+    assert_eq!(image.version(), Some("1.3.0.168abc"));
+    image.extract_part("rootfs.img", &repository.path("root.squashfs")).unwrap();
+    let lines = listing(&repository.path("root.squashfs"));
+    assert_eq!(
+        lines["opt/tool"], "-rwxr-xr-x 0/0 5 old",
+        "the time of what changed is that of the base's packing"
+    );
+    let made = image.rootfs().mkfs_time;
+    assert_eq!(made.to_string(), MADE);
+
+    let manifest = repository.manifest();
+    assert_eq!(serde_json::from_str::<Value>(&ended.out).unwrap()["manifest"], manifest);
+    let overlay_hash = manifest["overlays"][0]["tree_sha256"].as_str().unwrap();
+    assert_eq!((manifest["overlays"][0]["name"].as_str(), overlay_hash.len()), (Some("01-test"), 64));
+    for (pointer, expected) in [
+        ("/schema", Value::from(1)),
+        ("/base/file", "base.bin".into()),
+        ("/base/version", "1.3.0.168".into()),
+        ("/order", "current".into()),
+        ("/profile", "extended".into()),
+        ("/source_date_epoch", Value::from(1_700_000_100)),
+        ("/result/version", "1.3.0.168abc".into()),
+        ("/result/size", fs::metadata(repository.path("dist/firmware.bin")).unwrap().len().into()),
+        ("/rootfs/slot_size", Value::from(314_572_800)),
+        ("/rootfs/slot_fill_permille", Value::from(1)),
+        ("/rootfs/compressor", "gzip".into()),
+        ("/rootfs/block_size", Value::from(65_536)),
+        ("/tools/rustc", "1".into()),
+        ("/tools/octofw", env!("CARGO_PKG_VERSION").into()),
+    ] {
+        assert_eq!(manifest.pointer(pointer), Some(&expected), "{pointer}");
+    }
+    let changes: Vec<&str> =
+        manifest["changes"].as_array().unwrap().iter().filter_map(|c| c["path"].as_str()).collect();
+    assert_eq!(changes, ["etc/list", "etc/new", "opt", "opt/tool"]);
+    let text = manifest.to_string();
+    assert!(!text.contains(repository.folder.path().to_str().unwrap()), "no path of this machine: {text}");
+}
+
+#[test]
+fn when_nothing_changed_no_stage_runs() {
+    let repository = Repository::new();
+    let stages = ["read the base", "unpack the root", "overlay 01-test", "pack the root", "write the image"];
+    let first = repository.run(&[]).fine();
+    assert!(stages.iter().all(|stage| first.err.contains(stage)), "{}", first.err);
+    let inode = || fs::metadata(repository.path("dist/firmware.bin")).unwrap().ino();
+    let (before, bytes) = (inode(), repository.result());
+
+    let again = repository.run(&["--json"]).fine();
+    assert_eq!(again.err, "octofw: nothing changed: dist/firmware.bin is up to date\n");
+    assert_eq!(serde_json::from_str::<Value>(&again.out).unwrap()["built"], false);
+    assert_eq!(inode(), before);
+    assert_eq!(repository.run(&["--quiet"]).fine().err, "");
+
+    // What does not count: the mode that a checkout gives, and the folder's times.
+    fs::set_permissions(repository.path("overlays/01-test/root/etc/new"), Permissions::from_mode(0o600))
+        .unwrap();
+    assert!(repository.run(&[]).fine().err.contains("nothing changed"));
+
+    let rebuilt = |what: &str, ended: Ended| assert!(ended.fine().err.contains("pack the root"), "{what}");
+    rebuilt("--force", repository.run(&["--force"]));
+    assert!(repository.result() == bytes, "the same inputs give the same bytes");
+    rebuilt("--order", repository.run(&["--order", "classic"]));
+    rebuilt("--order back", repository.run(&[]));
+    for name in ["dist/firmware.bin", "dist/firmware.manifest.json"] {
+        let mut text = fs::read(repository.path(name)).unwrap();
+        text[100] ^= 1;
+        fs::write(repository.path(name), text).unwrap();
+        rebuilt(name, repository.run(&[]));
+        assert!(repository.result() == bytes);
+    }
+    fs::write(repository.path("overlays/01-test/root/etc/new"), "NEW\n").unwrap();
+    rebuilt("overlay", repository.run(&[]));
+    let more = repository.path("overlays/02-more/root/etc/more");
+    fs::create_dir_all(more.parent().unwrap()).unwrap();
+    fs::write(more, "").unwrap();
+    rebuilt("one more overlay", repository.run(&["--overlay", "overlays/02-more"]));
+    let mut command = repository.command(&["--overlay", "overlays/02-more"]);
+    command.env("SOURCE_DATE_EPOCH", "1750000000");
+    rebuilt("SOURCE_DATE_EPOCH", ended(command));
+    assert_eq!(repository.manifest()["source_date_epoch"], 1_750_000_000);
+}
+
+#[test]
+fn what_fails_leaves_no_output_and_keeps_an_older_one() {
+    let repository = Repository::new();
+    let script = repository.path("overlays/01-test/scripts/1.sh");
+    let good = fs::read(&script).unwrap();
+    fs::write(&script, "#!/bin/sh\necho broken; exit 5\n").unwrap();
+    let failed = repository.run(&[]).fails(1, "overlay 01-test: scripts/1.sh: ");
+    assert!(failed.err.ends_with("ended with exit status 5:\nbroken\n"), "{}", failed.err);
+    assert!(repository.outputs().is_empty(), "{:?}", repository.outputs());
+
+    fs::write(&script, &good).unwrap();
+    repository.run(&[]).fine();
+    let older = repository.result();
+    fs::write(&script, "#!/bin/sh\nexit 5\n").unwrap();
+    repository.run(&[]).fails(1, "exit status 5");
+    assert_eq!(repository.outputs(), ["firmware.bin", "firmware.manifest.json"]);
+    assert!(repository.result() == older);
+}
+
+#[test]
+fn exit_codes_are_those_of_the_contract() {
+    let repository = Repository::new();
+    repository.run(&["--overlay", "overlays/none"]).fails(2, "there is no overlay folder overlays/none");
+    repository.run(&["--order", "new"]).fails(2, "possible values: classic, current");
+    repository.run(&["--overlay", "overlays/01-test"]).fails(1, "it is given twice");
+    let mut command = repository.command(&[]);
+    command.env("SOURCE_DATE_EPOCH", "yesterday");
+    ended(command).fails(2, "SOURCE_DATE_EPOCH is \"yesterday\"");
+    repository.run(&["--version-suffix", "a b"]).fails(1, "may have only letters, digits");
+
+    let mut bytes = fs::read(repository.path("base.bin")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(repository.path("base.bin"), &bytes).unwrap();
+    repository.run(&[]).fails(3, "is not a sound U1 firmware file");
+    fs::remove_file(repository.path("base.bin")).unwrap();
+    repository.run(&[]).fails(1, "cannot read the base base.bin");
+    fs::create_dir_all(repository.path("dist")).unwrap();
+    fs::write(repository.path("dist/firmware.bin"), "precious").unwrap();
+    let mut command = repository.command(&[]);
+    command.args(["--base", "dist/firmware.bin"]);
+    assert_eq!(ended(command).code, Some(2), "--base twice");
+    let mut command = Command::new(OCTOFW);
+    command
+        .args(["build", "--base", "dist/firmware.bin", "--out", "dist/firmware.bin"])
+        .current_dir(repository.folder.path());
+    ended(command).fails(1, "is both an input and the output");
+    assert_eq!(fs::read_to_string(repository.path("dist/firmware.bin")).unwrap(), "precious");
+}
+
+#[test]
+fn scripts_that_cannot_run_stop_the_build_before_it_starts() {
+    let repository = Repository::new();
+    let script = repository.path("overlays/01-test/scripts/1.sh");
+    fs::set_permissions(&script, Permissions::from_mode(0o644)).unwrap();
+    let failed = repository
+        .run(&[])
+        .fails(1, "scripts/1.sh: it is not executable; run: chmod +x overlays/01-test/scripts/1.sh");
+    assert!(!failed.err.contains("read the base"), "{}", failed.err);
+    fs::write(&script, "#!/bin/sh\r\n").unwrap();
+    repository.run(&[]).fails(1, "scripts/1.sh: it has Windows line ends (CRLF)");
+}
+
+#[test]
+fn scripts_see_what_the_communitys_builder_shows_them() {
+    let repository = Repository::new();
+    repository.overlay("overlays/01-test", |o| {
+        o.script(
+            "scripts/1.sh",
+            "
+            { echo \"$0 $CREATE_FIRMWARE $PROFILE $GIT_VERSION $TZ $LC_ALL $SOURCE_DATE_EPOCH\"
+              [ \"$1\" = \"$ROOTFS_DIR\" ] && [ \"$PWD\" = \"$ROOT_DIR\" ] && echo root
+              cat $BUILD_DIR/UPFILE_VERSION; echo; cat $BUILD_DIR/UPFILE_BUILD_DATE; echo
+              [ -s $BOOT_IMG ] && head -c 4 $ROOTFS_IMG; echo
+              tool-of-the-repository; echo ${CACHE_DIR#$ROOT_DIR}
+            } >$1/etc/seen",
+        );
+    });
+    let helper = repository.path("scripts/helpers/tool-of-the-repository");
+    fs::create_dir_all(helper.parent().unwrap()).unwrap();
+    fs::write(&helper, "#!/bin/sh\necho helped\n").unwrap();
+    fs::set_permissions(&helper, Permissions::from_mode(0o755)).unwrap();
+    let mut command = repository.command(&["--profile", "extended"]);
+    command.env("GIT_VERSION", "1234567").env("TZ", "Asia/Tokyo");
+    ended(command).fine();
+    let image = Image::open(&repository.path("dist/firmware.bin")).unwrap();
+    image.extract_part("rootfs.img", &repository.path("root.squashfs")).unwrap();
+    let seen = Command::new("unsquashfs")
+        .arg("-cat")
+        .arg(repository.path("root.squashfs"))
+        .arg("etc/seen")
+        .output()
+        .unwrap();
+    let expected = "./overlays/01-test/scripts/1.sh 1 extended 1234567 UTC C 1700000100\nroot\n1.3.0.168\n20260101000000\nhsqs\nhelped\n/tmp/cache\n";
+    assert_eq!(String::from_utf8(seen.stdout).unwrap(), expected);
+}
+
+#[test]
+fn the_kernel_stays_as_it_is() {
+    let repository = Repository::new();
+    repository.overlay("overlays/01-test", |o| {
+        o.script("scripts/1.sh", "echo more >>$BOOT_IMG");
+    });
+    repository.run(&[]).fails(1, "a script changed boot.img");
+    assert!(repository.outputs().is_empty());
+}
+
+#[test]
+fn pre_scripts_run_as_who_builds_and_what_they_make_is_built() {
+    let repository = Repository::new();
+    repository.overlay("overlays/01-test", |o| {
+        o.script("pre-scripts/1.sh", "[ -z \"$FAKEROOTKEY$LD_PRELOAD\" ]; [ ! -e \"$1\" ]; mkdir -p overlays/01-test/root/etc; cat made >overlays/01-test/root/etc/made; id -u >ran-as; umask >>ran-as");
+    });
+    for made in ["one", "two"] {
+        fs::write(repository.path("made"), made).unwrap();
+        repository.run(&[]).fine();
+        let changes = repository.manifest()["changes"].clone();
+        let change = changes.as_array().unwrap().iter().find(|change| change["path"] == "etc/made").unwrap();
+        assert_eq!(change["size"], 3, "{change}");
+        let image = Image::open(&repository.path("dist/firmware.bin")).unwrap();
+        image.extract_part("rootfs.img", &repository.path("root.squashfs")).unwrap();
+        let seen = Command::new("unsquashfs")
+            .arg("-cat")
+            .arg(repository.path("root.squashfs"))
+            .arg("etc/made")
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8(seen.stdout).unwrap(), made);
+    }
+    assert_eq!(
+        fs::read_to_string(repository.path("ran-as")).unwrap(),
+        format!("{}\n0022\n", nix::unistd::getuid())
+    );
+    fs::write(repository.path("overlays/01-test/pre-scripts/1.sh"), "#!/bin/sh\nexit 3\n").unwrap();
+    repository.run(&[]).fails(1, "overlay 01-test: pre-scripts/1.sh: ");
+}
+
+#[test]
+fn two_builds_into_one_output_do_not_meet() {
+    let repository = Repository::new();
+    fs::create_dir(repository.path("dist")).unwrap();
+    let state = fs::File::create(repository.path("dist/.firmware.bin.octofw-state")).unwrap();
+    state.lock().unwrap();
+    repository.run(&[]).fails(1, "another build writes to dist/firmware.bin");
+    drop(state);
+    repository.run(&[]).fine();
+}
+
+#[test]
+fn what_an_interrupted_build_left_is_no_obstacle() {
+    let repository = Repository::new();
+    fs::create_dir_all(repository.path("dist/.firmware.bin.octofw-build/root/etc")).unwrap();
+    fs::write(repository.path("dist/.firmware.bin.octofw-build/plan.json"), "{").unwrap();
+    repository.run(&[]).fine();
+    assert_eq!(repository.outputs(), ["firmware.bin", "firmware.manifest.json"]);
+}
+
+/// Two machines as far apart as one machine can show them.
+#[test]
+fn who_builds_where_and_with_what_settings_makes_no_difference() {
+    let first = Repository::new();
+    first.run(&[]).fine();
+    let expected = first.result();
+
+    let same = |what: &str, repository: &Repository, ended: Ended| {
+        ended.fine();
+        assert!(
+            repository.result() == expected,
+            "{what}: other bytes\n{}",
+            String::from_utf8_lossy(&repository.result().1)
+        );
+    };
+    let shell = |repository: &Repository, script: &str| {
+        let mut command = Command::new("sh");
+        let program = repository.command(&["--processors", "1"]);
+        command.args(["-c", script, "sh"]).arg(program.get_program()).args(program.get_args());
+        command
+            .current_dir(repository.folder.path())
+            .env_remove("SOURCE_DATE_EPOCH")
+            .env_remove("GIT_VERSION");
+        command
+    };
+    let other = Repository::new();
+    let mut command = shell(&other, "umask 077; exec \"$@\"");
+    command
+        .env("TZ", "Pacific/Auckland")
+        .env("LANG", "tr_TR.UTF-8")
+        .env("LC_ALL", "de_DE.UTF-8")
+        .env("HOME", "/nonexistent");
+    same("umask, time zone, language, one processor", &other, ended(command));
+
+    let nested = Repository::new();
+    same("inside another fakeroot", &nested, ended(shell(&nested, "exec fakeroot -- \"$@\"")));
+
+    // Files of a checkout have other modes and times.
+    let modes = Repository::new();
+    for path in ["overlays/01-test/root/etc/new", "overlays/01-test/root/opt/tool"] {
+        let mode = if path.ends_with("tool") { 0o700 } else { 0o600 };
+        fs::set_permissions(modes.path(path), Permissions::from_mode(mode)).unwrap();
+        fs::File::open(modes.path(path)).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+    }
+    same("modes and times of the checkout", &modes, modes.run(&[]));
+
+    if nix::unistd::getuid().is_root() {
+        let theirs = Repository::new();
+        let program = theirs.path("octofw");
+        fs::copy(OCTOFW, &program).unwrap();
+        give_to_nobody(theirs.folder.path());
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]).arg(&program);
+        command.args(theirs.command(&[]).get_args()).current_dir(theirs.folder.path());
+        command.env_remove("SOURCE_DATE_EPOCH").env_remove("GIT_VERSION");
+        same("an ordinary user", &theirs, ended(command));
+        assert_eq!(fs::metadata(theirs.path("dist/firmware.bin")).unwrap().uid(), 65_534);
+    }
+}
+
+fn give_to_nobody(folder: &Path) {
+    std::os::unix::fs::lchown(folder, Some(65_534), Some(65_534)).unwrap();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if fs::symlink_metadata(&path).unwrap().is_dir() {
+            give_to_nobody(&path);
+        } else {
+            std::os::unix::fs::lchown(&path, Some(65_534), Some(65_534)).unwrap();
+        }
+    }
+}

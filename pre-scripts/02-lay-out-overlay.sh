@@ -1,0 +1,51 @@
+#!/bin/sh
+# Lays this repository out as an overlay of the community's firmware tree:
+# dist/overlay/53-octoapp-moonraker-plugin/{root,scripts,README.md}
+#
+# Files come from overlay/, scripts/ and .cache/program/; the list of what the program is made of comes from octofw.
+# Modes follow from the run bit alone, times from the commit, so that neither umask nor clock of the build shows. An
+# unchanged overlay is left alone.
+set -eu
+
+cd "$(dirname "$0")/.."
+umask 022
+
+name=53-octoapp-moonraker-plugin
+program=.cache/program/aarch64-unknown-linux-musl/octobridge
+octofw=${OCTOFW:-target/tool/octofw}
+
+mkdir -p dist/overlay
+new=$(mktemp -d dist/overlay/.new.XXXXXX)
+trap 'rm -rf "$new"' EXIT
+trap 'exit 1' HUP INT TERM
+
+mkdir -p "$new/root" "$new/scripts"
+cp -dR overlay/. "$new/root/"
+rm -f "$new/root/README.md"
+cp scripts/*.sh "$new/scripts/"
+cp overlay/README.md "$new/README.md"
+
+share=$new/root/usr/local/share/octobridge
+mkdir -p "$new/root/usr/local/bin" "$share/licences" dist/sbom
+cp "$program" "$new/root/usr/local/bin/octobridge"
+cp LICENSE-APACHE LICENSE-MIT "$share/licences/"
+SOURCE_DATE_EPOCH=$(toolchain/source-date.sh)
+export SOURCE_DATE_EPOCH
+"$octofw" sbom --program "$program" --out dist/sbom/octobridge.cdx.json
+cp dist/sbom/octobridge.cdx.json "$share/"
+
+find "$new" -type d -exec chmod 755 {} +
+find "$new" -type f -perm -100 -exec chmod 755 {} +
+find "$new" -type f ! -perm -100 -exec chmod 644 {} +
+find "$new" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+
+place=dist/overlay/$name
+# Contents, links, modes and times of a tree, one line each.
+listing() {
+    (cd "$1" && find . -printf '%P %y %m %T@ %l\n' | LC_ALL=C sort && find . -type f -exec sha256sum {} + | LC_ALL=C sort)
+}
+if [ -d "$place" ] && [ "$(listing "$place")" = "$(listing "$new")" ]; then
+    exit 0
+fi
+rm -rf "$place"
+mv "$new" "$place"

@@ -1,0 +1,79 @@
+//! Remembers on disk where a group went when it became a supergroup, until the settings name the new chat.
+
+use super::config::Chat;
+use super::wire::Moved;
+use crate::outbox::replace_file;
+use std::path::{Path, PathBuf};
+
+/// Version of the file.
+const VERSION: u32 = 1;
+
+/// The state file of one configured chat.
+#[derive(Debug)]
+pub(super) struct MovedChat {
+    path: PathBuf,
+    configured: Chat,
+}
+
+impl MovedChat {
+    /// The file in `data_dir` for the chat that the settings name.
+    pub(super) fn new(data_dir: &Path, configured: &Chat) -> Self {
+        Self { path: data_dir.join("telegram-chat.json"), configured: configured.clone() }
+    }
+
+    /// Where the configured chat went, if it did.
+    pub(super) fn load(&self) -> Option<i64> {
+        let moved = self.read()?;
+        (moved.version <= VERSION && moved.configured == self.configured.to_string()).then_some(moved.chat_id)
+    }
+
+    /// Stores where the configured chat went. A failure is logged: the server tells again.
+    pub(super) fn save(&self, chat_id: i64) {
+        if self.read().is_some_and(|moved| moved.version > VERSION) {
+            log::warn!("{} is from a newer version and stays as it is", self.path.display());
+            return;
+        }
+        let moved = Moved { version: VERSION, configured: self.configured.to_string(), chat_id };
+        let written = serde_json::to_vec(&moved)
+            .map_err(std::io::Error::from)
+            .and_then(|json| replace_file(&self.path, &json));
+        if let Err(error) = written {
+            log::warn!("cannot write {}: {error}", self.path.display());
+        }
+    }
+
+    fn read(&self) -> Option<Moved> {
+        let json = std::fs::read(&self.path).ok()?;
+        serde_json::from_slice(&json).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_move_of_the_configured_chat_is_remembered() {
+        let place = tempfile::tempdir().unwrap();
+        let moved = MovedChat::new(place.path(), &Chat::Id(-100));
+        assert_eq!(moved.load(), None);
+        moved.save(-1_001_234);
+        assert_eq!(MovedChat::new(place.path(), &Chat::Id(-100)).load(), Some(-1_001_234));
+        assert_eq!(MovedChat::new(place.path(), &Chat::Id(-200)).load(), None);
+    }
+
+    #[test]
+    fn what_a_newer_version_wrote_stays() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("telegram-chat.json");
+        let newer = r#"{"version":2,"configured":"-100","chat_id":-5,"more":[]}"#;
+        std::fs::write(&path, newer).unwrap();
+        let moved = MovedChat::new(place.path(), &Chat::Id(-100));
+        assert_eq!(moved.load(), None);
+        moved.save(-7);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), newer);
+        std::fs::write(&path, "no json").unwrap();
+        moved.save(-7);
+        assert_eq!(moved.load(), Some(-7));
+    }
+}

@@ -1,0 +1,133 @@
+//! What the sender tells about itself, and how that reads in one line.
+
+use super::text;
+use crate::bridge::{BridgeStatus, Health};
+use crate::outbox::Persistence;
+use std::time::Duration;
+
+/// How the deliveries go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Report {
+    /// When the last message was delivered, as time since the Unix epoch.
+    pub(super) last_ok: Option<Duration>,
+    /// What keeps messages from being delivered; none after a success.
+    pub(super) trouble: Option<Trouble>,
+    /// When the next try is due, on the monotonic clock.
+    pub(super) retry_at: Option<Duration>,
+    /// Whether messages go without their topic, because it is gone.
+    pub(super) thread_lost: bool,
+    /// Where the configured chat went.
+    pub(super) moved_to: Option<i64>,
+}
+
+/// What keeps messages from being delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Trouble {
+    /// How bad it is.
+    pub(super) health: Health,
+    /// What it is and what to do, without secrets.
+    pub(super) text: String,
+}
+
+/// What the outbox and the thread say.
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    /// Messages that wait.
+    pub(super) queued: usize,
+    /// Messages dropped for lack of room.
+    pub(super) dropped: u64,
+    /// Where messages are kept.
+    pub(super) persistence: Persistence,
+    /// Whether the sender's thread runs.
+    pub(super) alive: bool,
+    /// The monotonic clock.
+    pub(super) now: Duration,
+}
+
+/// The line for `status`: the worst first, then the facts.
+pub(super) fn status(report: &Report, around: &Surroundings) -> BridgeStatus {
+    let mut health = Health::Ok;
+    let mut parts = Vec::new();
+    let mut note = |worse: Health, text: String| {
+        health = health.max(worse);
+        parts.push(text);
+    };
+    if !around.alive {
+        note(Health::Fail, "the sender has ended; restart the service".to_owned());
+    }
+    if let Some(trouble) = &report.trouble {
+        let retry = report.retry_at.map(|at| at.saturating_sub(around.now).as_secs());
+        let retry = retry.map(|seconds| format!("; next try in {seconds} s")).unwrap_or_default();
+        note(trouble.health, format!("{}{retry}", trouble.text));
+    }
+    if let Persistence::Memory(reason) = &around.persistence {
+        note(Health::Warn, format!("messages are kept in memory only: {reason}"));
+    }
+    if report.thread_lost {
+        note(Health::Warn, "the topic is gone; messages go without it; check TELEGRAM_THREAD_ID".to_owned());
+    }
+    if let Some(chat) = report.moved_to {
+        note(Health::Warn, format!("the chat is now {chat}; set TELEGRAM_CHAT_ID to it"));
+    }
+    if around.dropped > 0 {
+        note(Health::Warn, format!("{} dropped for lack of room", around.dropped));
+    }
+    note(
+        Health::Ok,
+        match report.last_ok {
+            Some(at) => format!("last message {}", text::date(at)),
+            None => "no message sent yet".to_owned(),
+        },
+    );
+    note(Health::Ok, format!("{} waiting", around.queued));
+    BridgeStatus {
+        name: super::NAME.to_owned(),
+        health,
+        text: parts.join("; "),
+        queued: around.queued,
+        last_ok: report.last_ok.map(|at| at.as_secs()),
+        last_error: report.trouble.as_ref().map(|trouble| trouble.text.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn around() -> Surroundings {
+        let now = Duration::from_secs(100);
+        Surroundings { queued: 0, dropped: 0, persistence: Persistence::Disk, alive: true, now }
+    }
+
+    #[test]
+    fn the_line_says_what_matters() {
+        let quiet = status(&Report::default(), &around());
+        assert_eq!((quiet.health, quiet.text.as_str()), (Health::Ok, "no message sent yet; 0 waiting"));
+        let report = Report {
+            last_ok: Some(Duration::from_secs(1_795_227_600)),
+            trouble: Some(Trouble { health: Health::Waiting, text: "cannot reach it".to_owned() }),
+            retry_at: Some(Duration::from_secs(132)),
+            ..Report::default()
+        };
+        let line = status(&report, &Surroundings { queued: 3, ..around() });
+        let expected = "cannot reach it; next try in 32 s; last message 2026-11-21 02:20 UTC; 3 waiting";
+        assert_eq!((line.health, line.text.as_str()), (Health::Waiting, expected));
+        assert_eq!(
+            (line.last_ok, line.last_error.as_deref()),
+            (Some(1_795_227_600), Some("cannot reach it"))
+        );
+    }
+
+    #[test]
+    fn the_worst_counts() {
+        let memory = Persistence::Memory("disk full".to_owned());
+        let ended = Surroundings { alive: false, persistence: memory, ..around() };
+        let line = status(&Report { thread_lost: true, ..Report::default() }, &ended);
+        assert_eq!(line.health, Health::Fail);
+        assert!(
+            line.text.starts_with("the sender has ended; restart the service; messages are kept"),
+            "{}",
+            line.text
+        );
+    }
+}

@@ -1,0 +1,240 @@
+//! Takes messages out of the outbox one after the other, sends each, and does what the answer asks for.
+//!
+//! One step sends at most one request and never waits: it says until when to wait. The thread around it waits.
+
+use super::client::{Api, Letter};
+use super::config::{Chat, Config, redact};
+use super::delivery::{self, Attempt, Class, Decision, Outcome};
+use super::moved::MovedChat;
+use super::pace::Pace;
+use super::report::{Report, Trouble};
+use super::wire::Stored;
+use super::{rules, text};
+use crate::bridge::Health;
+use crate::clock::Clock;
+use crate::outbox::{Importance, Queue, Store};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long a lost topic is left alone before it is tried again.
+const THREAD_AGAIN: Duration = Duration::from_secs(3600);
+/// Length of a text that was too long for the server, in UTF-16 units.
+const SHORT: usize = 1000;
+
+/// What to do after a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Go on at once.
+    Again,
+    /// Wait until this moment of the monotonic clock.
+    At(Duration),
+    /// Wait for a message.
+    Idle,
+}
+
+/// Sends what waits in an outbox.
+pub(super) struct Sender<A, S> {
+    pub(super) api: A,
+    pub(super) queue: Queue<S>,
+    pub(super) clock: Box<dyn Clock>,
+    /// Chance, from 0 to 1.
+    pub(super) spread: Box<dyn FnMut() -> f64 + Send>,
+    pub(super) report: Arc<Mutex<Report>>,
+    chat: Chat,
+    thread: Option<i64>,
+    moved: MovedChat,
+    pace: Pace,
+    not_before: Duration,
+    thread_again: Option<Duration>,
+    failures: u32,
+    /// The message that the attempt belongs to.
+    current: Option<u64>,
+    attempt: Attempt,
+}
+
+impl<A: Api, S: Store> Sender<A, S> {
+    pub(super) fn new(
+        config: &Config,
+        moved: MovedChat,
+        api: A,
+        queue: Queue<S>,
+        clock: Box<dyn Clock>,
+        spread: Box<dyn FnMut() -> f64 + Send>,
+    ) -> Self {
+        let moved_to = moved.load();
+        let chat = moved_to.map_or_else(|| config.chat.clone(), Chat::Id);
+        let report = Report { moved_to, ..Report::default() };
+        Self {
+            api,
+            queue,
+            clock,
+            spread,
+            report: Arc::new(Mutex::new(report)),
+            pace: Pace::new(chat.is_group()),
+            chat,
+            thread: config.thread,
+            moved,
+            not_before: Duration::ZERO,
+            thread_again: None,
+            failures: 0,
+            current: None,
+            attempt: Attempt::default(),
+        }
+    }
+
+    /// Sends at most one request.
+    pub(super) fn step(&mut self) -> Next {
+        let now = self.clock.now();
+        if now.monotonic < self.not_before {
+            return Next::At(self.not_before);
+        }
+        let Some(held) = self.queue.peek() else { return Next::Idle };
+        let stored = match serde_json::from_slice::<Stored>(&held.entry.body) {
+            Ok(stored) => stored,
+            Err(error) => {
+                self.queue.discard(held.id, &format!("it is not a message of this version: {error}"));
+                return Next::Again;
+            }
+        };
+        if let Err(later) = self.pace.take(now.monotonic) {
+            return Next::At(later);
+        }
+        if self.current != Some(held.id) {
+            (self.current, self.attempt) = (Some(held.id), Attempt::default());
+        }
+        let thread = self.thread.filter(|_| self.thread_again.is_none_or(|again| now.monotonic >= again));
+        let mut words = rules::dated(&stored.text, held.entry.at, now.unix);
+        if self.attempt.shortened {
+            words = text::shorten(&words, SHORT);
+        }
+        let last = self.queue.len() <= 1;
+        let letter = Letter { chat: &self.chat, thread, text: &words, last, now: now.unix };
+        let outcome = self.api.send_message(letter);
+        let class = delivery::classify(&outcome);
+        let attempt = Attempt { failures: self.failures, with_thread: thread.is_some(), ..self.attempt };
+        let decision = delivery::decide(class, attempt, (self.spread)());
+        self.failures = match (decision, class) {
+            (Decision::Retry(_), Class::Flood(_) | Class::Conflict) => 0,
+            (Decision::Retry(_), _) => self.failures.saturating_add(1),
+            _ => 0,
+        };
+        self.carry_out(decision, held.id, class, &outcome, thread.is_some())
+    }
+
+    fn carry_out(
+        &mut self,
+        decision: Decision,
+        id: u64,
+        class: Class,
+        outcome: &Outcome,
+        threaded: bool,
+    ) -> Next {
+        let after = self.clock.now();
+        match decision {
+            Decision::Delivered => {
+                self.queue.done(id);
+                if threaded {
+                    self.thread_again = None;
+                }
+                let thread_lost = self.thread_again.is_some();
+                self.report(|report| {
+                    (report.last_ok, report.trouble, report.retry_at) = (Some(after.unix), None, None);
+                    report.thread_lost = thread_lost;
+                });
+                Next::Again
+            }
+            Decision::Retry(wait) => {
+                self.wait(after.monotonic + wait, Health::Waiting, explain(class, outcome))
+            }
+            Decision::ProbeToken(wait) => {
+                self.wait(after.monotonic + wait, Health::Fail, explain(class, outcome))
+            }
+            Decision::ProbeChat(wait) => {
+                // What must arrive stays, in its order, for the day the chat is back; of the rest the newest.
+                let newest = self.queue.newest();
+                self.queue.discard_where("the chat cannot be reached", |held| {
+                    held.entry.importance < Importance::Terminal && Some(held.id) != newest
+                });
+                self.wait(after.monotonic + wait, Health::Fail, explain(class, outcome))
+            }
+            Decision::WithoutThread => {
+                log::warn!(
+                    "the topic {} is gone or closed: sending without it",
+                    self.thread.unwrap_or_default()
+                );
+                self.thread_again = Some(after.monotonic + THREAD_AGAIN);
+                Next::Again
+            }
+            Decision::Shorten => {
+                self.attempt.shortened = true;
+                Next::Again
+            }
+            Decision::MoveTo(chat_id) => {
+                log::warn!("the chat {} is now {chat_id}: change TELEGRAM_CHAT_ID", self.chat);
+                self.attempt.moves += 1;
+                self.chat = Chat::Id(chat_id);
+                self.moved.save(chat_id);
+                self.report(|report| report.moved_to = Some(chat_id));
+                Next::Again
+            }
+            Decision::GiveUp => {
+                let reason = explain(class, outcome);
+                self.queue.discard(id, &reason);
+                let trouble = Trouble { health: Health::Warn, text: reason };
+                self.report(|report| (report.trouble, report.retry_at) = (Some(trouble), None));
+                Next::Again
+            }
+        }
+    }
+
+    fn wait(&mut self, until: Duration, health: Health, text: String) -> Next {
+        // Once for each trouble, not for each try.
+        let is_new = self.lock_report().trouble.as_ref().is_none_or(|trouble| trouble.text != text);
+        if is_new {
+            log::warn!("telegram: {text}");
+        }
+        self.not_before = until;
+        self.report(|report| {
+            report.trouble = Some(Trouble { health, text });
+            report.retry_at = Some(until);
+        });
+        Next::At(until)
+    }
+
+    fn report(&self, change: impl FnOnce(&mut Report)) {
+        change(&mut self.lock_report());
+    }
+
+    fn lock_report(&self) -> std::sync::MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What happened and what to do about it, in one line without secrets.
+pub(super) fn explain(class: Class, outcome: &Outcome) -> String {
+    let answer = match outcome {
+        Outcome::Failed(fault) => return fault.text.clone(),
+        Outcome::Answered(answer) => answer,
+    };
+    let said = answer.envelope.as_ref().and_then(|envelope| envelope.description.as_deref());
+    let said = match said {
+        Some(said) => format!("\"{}\"", text::shorten(&text::name(said), 100)),
+        None => format!("HTTP {}", answer.status),
+    };
+    let remedy = match class {
+        Class::TokenRefused => {
+            "the token is refused; check TELEGRAM_BOT_TOKEN with @BotFather, and TELEGRAM_API_URL if it is set"
+        }
+        Class::ChatGone | Class::ThreadGone => {
+            "the bot may not write to the chat; check TELEGRAM_CHAT_ID, and that the bot is a member, unblocked and allowed to send"
+        }
+        Class::Flood(_) => "too many messages; waiting as told",
+        Class::Conflict => "another program uses the same token",
+        Class::Migrated(_) => "the chat moved more than once; set TELEGRAM_CHAT_ID to its present number",
+        Class::Transient | Class::ClockNotSet | Class::Done => "the server has trouble; trying again",
+        Class::EditGone | Class::Markup | Class::TooLong | Class::PhotoRefused | Class::Refused => {
+            "the message was refused and dropped; please report this"
+        }
+    };
+    redact(&format!("{remedy} (the server says {said})"))
+}

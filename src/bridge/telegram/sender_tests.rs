@@ -1,0 +1,481 @@
+//! The whole sender against a scripted server, on a clock that the test turns: no socket, no waiting.
+
+use super::client::{Api, Letter};
+use super::config::{Config, RawConfig};
+use super::delivery::{Fault, FaultKind, Outcome};
+use super::moved::MovedChat;
+use super::rules;
+use super::sender::{Next, Sender};
+use super::wire::{Answer, Stored};
+use crate::bridge::Health;
+use crate::clock::{Clock, Moment};
+use crate::outbox::{Entry, Importance, Limits, Outbox, Queue};
+use proptest::prelude::*;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// 2026-11-21 02:20:00 UTC.
+const START: u64 = 1_795_227_600;
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[derive(Clone)]
+struct FakeClock(Arc<Mutex<Moment>>);
+
+impl Clock for FakeClock {
+    fn now(&self) -> Moment {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// What the server does with one request.
+#[derive(Debug, Clone)]
+enum Reply {
+    Answer(u16, String),
+    /// It takes the message, and the answer is lost.
+    Lost,
+    /// It is not reached.
+    Unreached,
+    /// The certificate seems to be from the future.
+    TooEarly,
+}
+
+fn refusal(code: u16, description: &str) -> Reply {
+    Reply::Answer(code, format!(r#"{{"ok":false,"error_code":{code},"description":"{description}"}}"#))
+}
+
+/// A request that the server took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Request {
+    /// Seconds since the start.
+    at: u64,
+    chat: String,
+    thread: Option<i64>,
+    text: String,
+    /// Whether the message came into the chat.
+    shown: bool,
+}
+
+#[derive(Clone)]
+struct Server {
+    script: Arc<Mutex<VecDeque<Reply>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
+    clock: FakeClock,
+}
+
+impl Api for Server {
+    fn send_message(&mut self, letter: Letter<'_>) -> Outcome {
+        let reply = self.script.lock().unwrap().pop_front();
+        let reply = reply.unwrap_or(Reply::Answer(200, r#"{"ok":true,"result":{}}"#.to_owned()));
+        let fault = |kind| Outcome::Failed(Fault { kind, text: "cannot reach it".to_owned() });
+        let (shown, outcome) = match reply {
+            Reply::Answer(status, body) => {
+                (body.contains("true"), Outcome::Answered(Answer::read(status, None, body.as_bytes())))
+            }
+            Reply::Lost => (true, fault(FaultKind::Network)),
+            Reply::Unreached => (false, fault(FaultKind::Network)),
+            Reply::TooEarly => (false, fault(FaultKind::ClockNotSet)),
+        };
+        let at = self.clock.now().monotonic.as_secs();
+        let (chat, text) = (letter.chat.to_string(), letter.text.to_owned());
+        self.requests.lock().unwrap().push(Request { at, chat, thread: letter.thread, text, shown });
+        outcome
+    }
+}
+
+struct World {
+    place: tempfile::TempDir,
+    clock: FakeClock,
+    server: Server,
+    sender: Option<Sender<Server, crate::outbox::FileStore>>,
+    config: Config,
+}
+
+impl World {
+    fn new(script: &[Reply]) -> Self {
+        let raw = RawConfig { token: "1:secret-token", chat: "-100", thread: "17", ..RawConfig::default() };
+        let clock =
+            FakeClock(Arc::new(Mutex::new(Moment { monotonic: Duration::ZERO, unix: seconds(START) })));
+        let script = Arc::new(Mutex::new(script.iter().cloned().collect()));
+        let server = Server { script, requests: Arc::default(), clock: clock.clone() };
+        let place = tempfile::tempdir().unwrap();
+        let mut world = Self { place, clock, server, sender: None, config: Config::parse(raw).unwrap() };
+        world.restart();
+        world
+    }
+
+    /// Ends the process without a word and starts it again.
+    fn restart(&mut self) {
+        self.sender = None;
+        let (outbox, _) = Outbox::open(&self.place.path().join("outbox/journal"), Limits::default());
+        self.sender = Some(Sender::new(
+            &self.config,
+            MovedChat::new(self.place.path(), &self.config.chat),
+            self.server.clone(),
+            Queue::new(outbox),
+            Box::new(self.clock.clone()),
+            Box::new(|| 0.0),
+        ));
+    }
+
+    fn sender(&mut self) -> &mut Sender<Server, crate::outbox::FileStore> {
+        self.sender.as_mut().unwrap()
+    }
+
+    fn push(&mut self, text: &str, importance: Importance) {
+        let at = self.clock.now().unix;
+        let body = serde_json::to_vec(&Stored { text: text.to_owned() }).unwrap();
+        self.sender().queue.push(Entry { key: text.to_owned(), importance, at, slot: None, body });
+    }
+
+    /// Lets the sender work until `until` seconds after the start.
+    fn run(&mut self, until: u64) {
+        let until = seconds(until);
+        loop {
+            let now = self.clock.now().monotonic;
+            match self.sender().step() {
+                Next::Again => {}
+                Next::At(moment) if moment <= until => {
+                    assert!(moment > now, "it waits for the past");
+                    self.turn(moment);
+                }
+                Next::At(_) | Next::Idle => return self.turn(until.max(now)),
+            }
+        }
+    }
+
+    /// Turns both clocks to a moment of the monotonic one.
+    fn turn(&self, monotonic: Duration) {
+        let mut moment = self.clock.0.lock().unwrap();
+        let passed = monotonic - moment.monotonic;
+        moment.unix += passed;
+        moment.monotonic = monotonic;
+    }
+
+    fn requests(&self) -> Vec<Request> {
+        self.server.requests.lock().unwrap().clone()
+    }
+
+    fn times(&self) -> Vec<u64> {
+        self.requests().iter().map(|request| request.at).collect()
+    }
+
+    /// The texts that came into the chat, in order.
+    fn chat(&self) -> Vec<String> {
+        self.requests().into_iter().filter(|request| request.shown).map(|request| request.text).collect()
+    }
+
+    fn waiting(&mut self) -> usize {
+        self.sender().queue.len()
+    }
+
+    fn trouble(&mut self) -> (Health, String) {
+        let report = self.sender().report.lock().unwrap().clone();
+        report.trouble.map_or((Health::Ok, String::new()), |trouble| (trouble.health, trouble.text))
+    }
+}
+
+use Importance::{Important, Normal, Terminal};
+
+#[test]
+fn a_message_goes_to_chat_and_topic_once() {
+    let mut world = World::new(&[]);
+    world.push("Started: cube", Important);
+    world.run(100);
+    let expected =
+        Request { at: 0, chat: "-100".into(), thread: Some(17), text: "Started: cube".into(), shown: true };
+    assert_eq!(world.requests(), [expected]);
+    assert_eq!(world.waiting(), 0);
+    assert_eq!(world.trouble().0, Health::Ok);
+    world.restart();
+    world.push("Started: cube", Important);
+    world.run(200);
+    assert_eq!(world.requests().len(), 1, "the same fact again");
+}
+
+#[test]
+fn a_flood_limit_is_waited_out() {
+    let flood = r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 30","parameters":{"retry_after":30}}"#;
+    let mut world = World::new(&[Reply::Answer(429, flood.to_owned())]);
+    world.push("a", Terminal);
+    world.push("b", Terminal);
+    world.run(20);
+    assert_eq!(world.trouble().0, Health::Waiting);
+    world.run(100);
+    assert_eq!(world.times(), [0, 30, 30]);
+    assert_eq!(world.chat(), ["a", "b"]);
+}
+
+#[test]
+fn server_trouble_is_waited_out_with_growing_pauses() {
+    let script =
+        [refusal(500, "Internal Server Error"), Reply::Answer(502, "<html>".to_owned()), Reply::Unreached];
+    let mut world = World::new(&script);
+    world.push("a", Terminal);
+    world.run(100);
+    assert_eq!(world.times(), [0, 1, 3, 7]);
+    assert_eq!(world.chat(), ["a"]);
+    // A success starts the pauses anew.
+    world.server.script.lock().unwrap().push_back(Reply::Unreached);
+    world.push("b", Terminal);
+    world.run(200);
+    assert_eq!(world.times()[4..], [100, 101]);
+}
+
+#[test]
+fn a_lost_answer_costs_one_duplicate() {
+    let mut world = World::new(&[Reply::Lost]);
+    world.push("a", Terminal);
+    world.run(1000);
+    assert_eq!(world.chat(), ["a", "a"]);
+}
+
+#[test]
+fn a_group_that_moves_is_followed_and_remembered() {
+    let moved = r#"{"ok":false,"error_code":400,"description":"Bad Request: group chat was upgraded to a supergroup chat","parameters":{"migrate_to_chat_id":-1009876543210}}"#;
+    let mut world = World::new(&[Reply::Answer(400, moved.to_owned())]);
+    world.push("a", Terminal);
+    world.run(10);
+    world.restart();
+    world.push("b", Terminal);
+    world.run(20);
+    let chats: Vec<String> = world.requests().into_iter().map(|request| request.chat).collect();
+    assert_eq!(chats, ["-100", "-1009876543210", "-1009876543210"]);
+    assert_eq!(world.chat(), ["a", "b"]);
+    assert_eq!(world.sender().report.lock().unwrap().moved_to, Some(-1_009_876_543_210));
+}
+
+#[test]
+fn a_group_that_moves_in_circles_is_no_hot_loop() {
+    let moved = r#"{"ok":false,"error_code":400,"parameters":{"migrate_to_chat_id":-7}}"#;
+    let mut world = World::new(&vec![Reply::Answer(400, moved.to_owned()); 1000]);
+    world.push("a", Terminal);
+    world.run(3600);
+    assert!(world.requests().len() < 3600 / 60 + 10, "{}", world.requests().len());
+    assert_eq!(world.waiting(), 1);
+}
+
+#[test]
+fn a_lost_topic_is_left_out_for_an_hour() {
+    let mut world = World::new(&[refusal(400, "Bad Request: message thread not found")]);
+    world.push("a", Terminal);
+    world.run(10);
+    world.push("b", Terminal);
+    world.run(20);
+    assert!(world.sender().report.lock().unwrap().thread_lost);
+    world.run(3700);
+    world.push("c", Terminal);
+    world.run(3800);
+    let threads: Vec<Option<i64>> = world.requests().iter().map(|request| request.thread).collect();
+    assert_eq!(threads, [Some(17), None, None, Some(17)]);
+    assert_eq!(world.chat(), ["a", "b", "c"]);
+    assert!(!world.sender().report.lock().unwrap().thread_lost);
+}
+
+#[test]
+fn a_chat_without_any_open_topic_is_probed() {
+    let mut world =
+        World::new(&[refusal(400, "Bad Request: TOPIC_CLOSED"), refusal(400, "Bad Request: TOPIC_CLOSED")]);
+    world.push("a", Terminal);
+    world.run(599);
+    assert_eq!(world.times(), [0, 0]);
+    world.run(700);
+    assert_eq!(world.chat(), ["[2026-11-21 02:20 UTC] a"]);
+}
+
+#[test]
+fn a_refused_token_is_probed_every_ten_minutes() {
+    let mut world = World::new(&vec![refusal(401, "Unauthorized"); 3]);
+    for text in ["a", "b"] {
+        world.push(text, Terminal);
+    }
+    world.push("c", Normal);
+    world.run(1700);
+    assert_eq!(world.times(), [0, 600, 1200]);
+    let (health, text) = world.trouble();
+    assert_eq!(health, Health::Fail);
+    assert!(text.contains("TELEGRAM_BOT_TOKEN") && !text.contains("secret-token"), "{text}");
+    world.run(2000);
+    let day = "[2026-11-21 02:20 UTC]";
+    assert_eq!(world.chat(), [format!("{day} a"), format!("{day} b"), format!("{day} c")]);
+    assert_eq!(world.trouble().0, Health::Ok);
+}
+
+#[test]
+fn while_the_chat_is_gone_only_ends_and_the_newest_are_kept() {
+    let mut world = World::new(&vec![refusal(403, "Forbidden: bot was blocked by the user"); 2]);
+    for (text, importance) in [("s1", Important), ("p1", Normal), ("e1", Terminal), ("s2", Important)] {
+        world.push(text, importance);
+    }
+    world.run(500);
+    assert_eq!((world.times(), world.waiting()), (vec![0], 2));
+    assert_eq!(world.trouble().0, Health::Fail);
+    world.push("e2", Terminal);
+    world.run(1300);
+    assert_eq!(world.times()[..3], [0, 600, 1200]);
+    let texts: Vec<String> = world.chat().iter().map(|text| text[text.len() - 2..].to_owned()).collect();
+    assert_eq!(texts, ["e1", "e2"]);
+}
+
+#[test]
+fn a_refused_message_does_not_hold_up_the_others() {
+    let mut world = World::new(&[refusal(400, "Bad Request: message text is empty")]);
+    world.push("a", Terminal);
+    world.push("b", Terminal);
+    world.run(10);
+    assert_eq!(world.chat(), ["b"]);
+    assert_eq!(world.waiting(), 0);
+}
+
+#[test]
+fn a_text_that_is_too_long_is_shortened_once() {
+    let mut world = World::new(&vec![refusal(400, "Bad Request: message is too long"); 2]);
+    world.push(&"x".repeat(1020), Terminal);
+    world.run(10);
+    let lengths: Vec<usize> =
+        world.requests().iter().map(|request| request.text.encode_utf16().count()).collect();
+    assert_eq!((lengths, world.waiting()), (vec![1020, 1000], 0));
+}
+
+#[test]
+fn a_body_of_another_kind_is_dropped() {
+    let mut world = World::new(&[]);
+    let body = br#"{"photo":1}"#.to_vec();
+    let entry = Entry { key: "k".into(), importance: Normal, at: seconds(START), slot: None, body };
+    world.sender().queue.push(entry);
+    world.push("a", Normal);
+    world.run(10);
+    assert_eq!(world.chat(), ["a"]);
+}
+
+#[test]
+fn a_clock_that_is_set_late_is_waited_for() {
+    let mut world = World::new(&vec![Reply::TooEarly; 20]);
+    world.clock.0.lock().unwrap().unix = seconds(40);
+    world.push("Completed: cube", Terminal);
+    world.run(100);
+    let times = world.times();
+    assert_eq!(times[..6], [0, 1, 3, 7, 15, 25]);
+    world.clock.0.lock().unwrap().unix = seconds(START);
+    world.server.script.lock().unwrap().clear();
+    world.run(111);
+    // When it happened is unknown, so that nothing wrong is said about it.
+    assert_eq!(world.chat(), ["Completed: cube"]);
+}
+
+#[test]
+fn the_end_of_a_job_survives_a_day_offline_and_a_reboot() {
+    let day = 86_400;
+    let mut world = World::new(&vec![Reply::Unreached; 5000]);
+    world.push("Started: cube", Important);
+    world.run(60);
+    world.push("Completed: cube - 1m", Terminal);
+    world.run(day / 2);
+    world.restart();
+    world.run(day);
+    assert!(world.times().len() < 1500 + 20, "it tries once a minute: {}", world.times().len());
+    assert_eq!(world.chat(), Vec::<String>::new());
+    world.server.script.lock().unwrap().clear();
+    world.run(day + 61);
+    let expected = ["[2026-11-21 02:20 UTC] Started: cube", "[2026-11-21 02:21 UTC] Completed: cube - 1m"];
+    assert_eq!(world.chat(), expected);
+}
+
+#[test]
+fn a_burst_in_a_group_is_paced() {
+    let mut world = World::new(&[]);
+    for n in 0..40 {
+        world.push(&format!("m{n}"), Normal);
+    }
+    world.run(300);
+    assert_eq!(world.chat().len(), 40);
+    let times = world.times();
+    for start in 0..200 {
+        assert!(times.iter().filter(|at| (start..start + 60).contains(*at)).count() <= 20);
+    }
+}
+
+#[test]
+fn a_lost_answer_across_a_crash_keeps_order() {
+    let mut world = World::new(&[Reply::Lost]);
+    for text in ["a", "b"] {
+        world.push(text, Terminal);
+    }
+    assert!(matches!(world.sender().step(), Next::At(_)));
+    world.restart();
+    world.run(10);
+    assert_eq!(world.chat(), ["a", "a", "b"]);
+}
+
+#[derive(Debug, Clone)]
+enum Turn {
+    Reply(Reply),
+    Restart,
+    Push,
+}
+
+proptest! {
+    // Each case writes and flushes real files.
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn every_end_arrives_in_order_and_twice_only_after_a_lost_answer(
+        turns in proptest::collection::vec(
+            prop_oneof![
+                4 => Just(Turn::Push),
+                1 => Just(Turn::Restart),
+                1 => Just(Turn::Reply(Reply::Lost)),
+                1 => Just(Turn::Reply(Reply::Unreached)),
+                1 => Just(Turn::Reply(refusal(500, "Internal Server Error"))),
+                1 => Just(Turn::Reply(refusal(401, "Unauthorized"))),
+                1 => Just(Turn::Reply(refusal(403, "Forbidden: bot was kicked from the group chat"))),
+                1 => Just(Turn::Reply(refusal(429, "Too Many Requests: retry after 7"))),
+                1 => Just(Turn::Reply(refusal(400, "Bad Request: message thread not found"))),
+                1 => Just(Turn::Reply(Reply::Answer(200, "<html>log in</html>".to_owned()))),
+            ],
+            1..40,
+        ),
+        pace in 1u64..900,
+    ) {
+        let mut world = World::new(&[]);
+        let mut now = 0;
+        let mut pushed = Vec::new();
+        let mut lost = 0;
+        for turn in turns {
+            match turn {
+                Turn::Push => {
+                    let text = format!("end {:02}", pushed.len());
+                    world.push(&text, Terminal);
+                    pushed.push(text);
+                }
+                Turn::Restart => world.restart(),
+                Turn::Reply(reply) => {
+                    lost += usize::from(matches!(reply, Reply::Lost));
+                    world.server.script.lock().unwrap().push_back(reply);
+                }
+            }
+            now += pace;
+            world.run(now);
+        }
+        world.run(now + 7 * 86_400);
+        let shown: Vec<String> =
+            world.chat().into_iter().map(|text| text[text.len() - 6..].to_owned()).collect();
+        let mut once = shown.clone();
+        once.dedup();
+        prop_assert_eq!(once, pushed.clone(), "each end, in order");
+        prop_assert!(shown.len() - pushed.len() <= lost, "{} lost answers, {:?}", lost, shown);
+        prop_assert_eq!(world.waiting(), 0);
+    }
+}
+
+#[test]
+fn the_late_text_is_dated_by_the_rules() {
+    // The sender and the rules agree on the border of ten minutes.
+    let mut world = World::new(&[refusal(401, "Unauthorized")]);
+    world.push("a", Terminal);
+    world.run(700);
+    assert_eq!(world.chat(), [rules::dated("a", seconds(START), seconds(START + 600))]);
+}

@@ -1,0 +1,172 @@
+//! Texts that are safe to show: foreign names cleaned and shortened, times in words.
+//!
+//! Lengths of messages are counted in UTF-16 units, the strictest reading of Telegram's limits.
+
+use std::time::Duration;
+
+/// Most UTF-16 units of a message (Bot API, sendMessage).
+pub(super) const MOST_MESSAGE: usize = 4096;
+/// Most characters of a name that is shown, and how many of its beginning stay.
+const MOST_NAME: usize = 128;
+const NAME_HEAD: usize = 120;
+
+/// A name on one line without what could mislead, shortened in the middle.
+pub(super) fn name(text: &str) -> String {
+    let clean: String = text.chars().filter(|c| !is_misleading(*c)).collect();
+    let clean = clean.trim();
+    let count = clean.chars().count();
+    if count == 0 {
+        return "(no name)".to_owned();
+    }
+    if count <= MOST_NAME {
+        return clean.to_owned();
+    }
+    let head: String = clean.chars().take(NAME_HEAD).collect();
+    let tail: String = clean.chars().skip(count - (MOST_NAME - NAME_HEAD - 1)).collect();
+    format!("{head}\u{2026}{tail}")
+}
+
+/// A text of several lines without what could mislead, at most `most` UTF-16 units long.
+pub(super) fn paragraph(text: &str, most: usize) -> String {
+    let lines = text.lines().map(|line| line.chars().filter(|c| !is_misleading(*c)).collect::<String>());
+    let lines: Vec<String> =
+        lines.map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
+    shorten(&lines.join("\n"), most)
+}
+
+/// `text`, or its beginning and an ellipsis, in at most `most` UTF-16 units.
+pub(super) fn shorten(text: &str, most: usize) -> String {
+    if text.encode_utf16().count() <= most {
+        return text.to_owned();
+    }
+    let mut left = most.saturating_sub(1);
+    let fits = |c: &char| {
+        let units = c.len_utf16();
+        let fits = units <= left;
+        left = left.saturating_sub(units);
+        fits
+    };
+    let mut short: String = text.chars().take_while(fits).collect();
+    short.push('\u{2026}');
+    short
+}
+
+/// A time span as `2h 14m`, or `14m` below an hour.
+pub(super) fn span(time: Duration) -> String {
+    let minutes = time.as_secs() / 60;
+    match (minutes / 60, minutes % 60) {
+        (0, 0) => "under 1m".to_owned(),
+        (0, minutes) => format!("{minutes}m"),
+        (hours, minutes) => format!("{hours}h {minutes}m"),
+    }
+}
+
+/// A wall clock time as `2026-11-21 14:20 UTC`.
+pub(super) fn date(unix: Duration) -> String {
+    let seconds = unix.as_secs();
+    let (year, month, day) = civil(seconds / 86_400);
+    let (hour, minute) = (seconds / 3600 % 24, seconds / 60 % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
+}
+
+/// Year, month and day of a number of days since 1970-01-01 in the Gregorian calendar.
+fn civil(days: u64) -> (u64, u64, u64) {
+    // Years are counted from March, so that the leap day is a year's last; 400 years have 146097 days.
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+/// Control characters, and those that change the direction of what follows or hide in it.
+fn is_misleading(c: char) -> bool {
+    let invisible = matches!(c,
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}');
+    // The joiner inside an emoji family is no trick.
+    c.is_control() || (invisible && c != '\u{200d}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_are_cleaned_and_shortened() {
+        let long = format!("{}{}.gcode", "a".repeat(120), "b".repeat(100));
+        let cases = [
+            ("cube.gcode".to_owned(), "cube.gcode".to_owned()),
+            ("_*[<b>`.gcode".to_owned(), "_*[<b>`.gcode".to_owned()),
+            ("a\u{202e}edocg.b\n\u{7}c".to_owned(), "aedocg.bc".to_owned()),
+            (" \t ".to_owned(), "(no name)".to_owned()),
+            ("x".repeat(128), "x".repeat(128)),
+            (long, format!("{}\u{2026}b.gcode", "a".repeat(120))),
+        ];
+        for (raw, expected) in cases {
+            assert_eq!(name(&raw), expected);
+            assert!(name(&raw).chars().count() <= 128);
+        }
+    }
+
+    #[test]
+    fn paragraphs_keep_their_lines() {
+        assert_eq!(paragraph("one\r\n\n  two\u{0}\u{202d} \n", 100), "one\ntwo");
+    }
+
+    #[test]
+    fn lengths_are_utf16_units() {
+        // The cases of the vectors `b-limits`.
+        assert_eq!(shorten(&"a".repeat(4096), 4096).len(), 4096);
+        assert_eq!(shorten(&"\u{1f3b2}".repeat(2048), 4096).chars().count(), 2048);
+        let over = format!("{}{}", "c".repeat(511), "\u{1f3b2}".repeat(257));
+        assert_eq!(shorten(&over, 1024), format!("{}{}\u{2026}", "c".repeat(511), "\u{1f3b2}".repeat(256)));
+    }
+
+    #[test]
+    fn spans() {
+        let cases = [
+            (0, "under 1m"),
+            (59, "under 1m"),
+            (60, "1m"),
+            (3599, "59m"),
+            (3600, "1h 0m"),
+            (8040, "2h 14m"),
+            (100 * 3600, "100h 0m"),
+        ];
+        for (seconds, expected) in cases {
+            assert_eq!(span(Duration::from_secs(seconds)), expected);
+        }
+    }
+
+    #[test]
+    fn dates() {
+        // From `date -u -d @N`.
+        let cases = [
+            (0, "1970-01-01 00:00 UTC"),
+            (951_782_399, "2000-02-28 23:59 UTC"),
+            (951_782_400, "2000-02-29 00:00 UTC"),
+            (951_868_800, "2000-03-01 00:00 UTC"),
+            (1_767_225_600, "2026-01-01 00:00 UTC"),
+            (1_795_227_600, "2026-11-21 02:20 UTC"),
+            (4_107_542_399, "2100-02-28 23:59 UTC"),
+            (4_107_542_400, "2100-03-01 00:00 UTC"),
+        ];
+        for (unix, expected) in cases {
+            assert_eq!(date(Duration::from_secs(unix)), expected, "{unix}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_grows_beyond_its_limit(text in "\\PC{0,400}", most in 1usize..300) {
+            prop_assert!(shorten(&text, most).encode_utf16().count() <= most);
+            prop_assert!(paragraph(&text, most).encode_utf16().count() <= most);
+            prop_assert!(name(&text).chars().count() <= MOST_NAME);
+            prop_assert!(!name(&text).chars().any(is_misleading));
+        }
+    }
+}

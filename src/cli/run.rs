@@ -1,0 +1,82 @@
+//! `octobridge run`, and the worker that it starts.
+
+use super::{Exit, complain};
+use crate::settings::Environment;
+use crate::supervisor::{Guard, RestartPolicy, ensure_process_name, supervise};
+use argh::FromArgs;
+use std::ffi::OsString;
+use std::time::Duration;
+
+/// Run the service in the foreground, until it is told to stop
+#[derive(Debug, FromArgs)]
+#[argh(
+    subcommand,
+    name = "run",
+    help_triggers("-h", "--help"),
+    note = "SIGTERM stops it, SIGHUP makes it read its settings again. It ends at once with exit code 3 when no \
+            bridge is switched on."
+)]
+pub(super) struct Run {
+    /// bootstrap JSON to use: a path, or base64 as OctoApp's installers pass it
+    #[argh(positional)]
+    bootstrap: Option<String>,
+    /// how often a worker had to take over before, in a row
+    #[argh(option, hidden_help, default = "0")]
+    takeovers: u32,
+    /// milliseconds to wait before the first start
+    #[argh(option, hidden_help, default = "0")]
+    delay: u64,
+}
+
+/// The part of the service that does the work; started by `run`
+#[derive(Debug, FromArgs)]
+#[argh(subcommand, name = "worker", help_triggers("-h", "--help"))]
+pub(super) struct Worker {
+    /// bootstrap JSON to use
+    #[argh(positional)]
+    bootstrap: Option<String>,
+    /// how often the worker was restarted
+    #[argh(option, default = "0")]
+    restarts: u32,
+    /// how often a worker had to take over before, in a row
+    #[argh(option, default = "0")]
+    takeovers: u32,
+}
+
+impl Run {
+    pub(super) fn execute(self, environment: &Environment) -> Exit {
+        ensure_process_name();
+        let paths = crate::settings::run_paths(self.bootstrap.as_deref(), environment);
+        let mut worker: Vec<OsString> = vec!["worker".into()];
+        worker.extend(self.bootstrap.map(OsString::from));
+        worker.extend(["--takeovers".into(), self.takeovers.to_string().into()]);
+        let guard = Guard {
+            run: paths.run,
+            pid_file: paths.pid_file,
+            worker,
+            policy: RestartPolicy::default(),
+            delay: Duration::from_millis(self.delay),
+        };
+        match supervise(guard) {
+            Ok(0) => Exit::Done,
+            Ok(2) => Exit::Usage,
+            Ok(3) => Exit::NotRunning,
+            Ok(_) => Exit::Failed,
+            Err(error) => {
+                complain(&error.to_string());
+                Exit::Failed
+            }
+        }
+    }
+}
+
+impl Worker {
+    pub(super) fn execute(self, environment: &Environment) -> Exit {
+        crate::worker::run(crate::worker::Options {
+            bootstrap: self.bootstrap,
+            restarts: self.restarts,
+            takeovers: self.takeovers,
+            environment,
+        })
+    }
+}

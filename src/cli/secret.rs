@@ -1,0 +1,128 @@
+//! `octobridge secret set NAME`: stores a secret in a file of its own, readable by its owner alone.
+
+use super::{Exit, complain, say};
+use crate::settings::{ALL_KEYS, Environment, Key, Settings};
+use argh::FromArgs;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+/// Store a secret, read from standard input
+#[derive(Debug, FromArgs)]
+#[argh(
+    subcommand,
+    name = "secret",
+    help_triggers("-h", "--help"),
+    example = "octobridge secret set telegram_bot_token < token.txt"
+)]
+pub(super) struct SecretCommand {
+    #[argh(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, FromArgs)]
+#[argh(subcommand)]
+enum Action {
+    Set(Set),
+}
+
+/// Read one line from standard input and store it under NAME; an empty line deletes the secret
+#[derive(Debug, FromArgs)]
+#[argh(subcommand, name = "set", help_triggers("-h", "--help"))]
+struct Set {
+    /// name of the secret, such as telegram_bot_token
+    #[argh(positional)]
+    name: String,
+}
+
+impl SecretCommand {
+    pub(super) fn execute(self, environment: &Environment) -> Exit {
+        let Action::Set(Set { name }) = self.action;
+        let Some(key) = Key::secret_named(&name) else {
+            let known: Vec<String> = ALL_KEYS.iter().filter(|k| k.secret).map(Key::file_name).collect();
+            complain(&format!("there is no secret `{name}`; the secrets are {}", known.join(", ")));
+            return Exit::Usage;
+        };
+        let folder = Settings::load(None, environment).paths.data;
+        match read_line().and_then(|text| store(&folder, key, text.trim())) {
+            Ok(message) => {
+                say(&message);
+                Exit::Done
+            }
+            Err(error) => {
+                complain(&format!("cannot store {} in {}: {error}", key.file_name(), folder.display()));
+                Exit::Failed
+            }
+        }
+    }
+}
+
+fn read_line() -> io::Result<String> {
+    if io::stdin().is_terminal() {
+        complain("type or paste the secret, then Enter (it is shown on the screen; `< FILE` avoids that)");
+    }
+    let mut line = Vec::new();
+    for byte in io::stdin().lock().take(16 * 1024).bytes() {
+        match byte? {
+            b'\n' => break,
+            byte => line.push(byte),
+        }
+    }
+    String::from_utf8(line).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
+}
+
+fn store(folder: &Path, key: Key, text: &str) -> io::Result<String> {
+    let path = folder.join(key.file_name());
+    if text.is_empty() {
+        return match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(format!("{} is deleted. Run `/etc/init.d/S66octoapp reload`.", key.file_name())),
+        };
+    }
+    if !folder.is_dir() {
+        DirBuilder::new().mode(0o700).create(folder)?;
+        give_to_owner_of(folder.parent().unwrap_or(folder), folder)?;
+    }
+    let new = folder.join(format!(".{}.new", key.file_name()));
+    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    // Root stores it over SSH; the service, which runs as lava, must be able to read it.
+    give_to_owner_of(folder, &new)?;
+    std::fs::rename(&new, &path)?;
+    File::open(folder)?.sync_all()?;
+    Ok(format!("Stored in {}. Run `/etc/init.d/S66octoapp reload`.", path.display()))
+}
+
+fn give_to_owner_of(model: &Path, path: &Path) -> io::Result<()> {
+    if nix::unistd::geteuid().is_root() {
+        let owner = std::fs::metadata(model)?;
+        std::os::unix::fs::chown(path, Some(owner.uid()), Some(owner.gid()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn stores_privately_replaces_and_deletes() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("octoapp");
+        let key = Key::secret_named("telegram-bot-token").unwrap();
+        let path = folder.join("telegram_bot_token");
+        for text in ["1:a", "1:b"] {
+            let message = store(&folder, key, text).unwrap();
+            assert!(!message.contains(text));
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&folder), mode(&path)), (0o700, 0o600));
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+        store(&folder, key, "").unwrap();
+        assert!(!path.exists());
+    }
+}

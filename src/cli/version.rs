@@ -1,0 +1,16 @@
+//! `octobridge version`.
+
+use super::{Exit, say};
+use argh::FromArgs;
+
+/// Print the version
+#[derive(Debug, FromArgs)]
+#[argh(subcommand, name = "version", help_triggers("-h", "--help"))]
+pub(super) struct Version {}
+
+impl Version {
+    pub(super) fn execute(self) -> Exit {
+        say(&format!("octobridge {}", env!("CARGO_PKG_VERSION")));
+        Exit::Done
+    }
+}

@@ -1,0 +1,208 @@
+//! The handle through which a producer and a consumer on different threads share one outbox.
+
+use super::{Entry, FileStore, Held, Outbox, Persistence, Pushed, Store};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Why [`Queue::wait`] returned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Woken {
+    /// A message was pushed since the last wait.
+    Pushed,
+    /// The time is up.
+    TimedOut,
+    /// [`Queue::close`] was called; every further wait returns this at once.
+    Closed,
+}
+
+/// A shared outbox. Clones are handles to the same one.
+#[derive(Debug)]
+pub struct Queue<S = FileStore> {
+    shared: Arc<Shared<S>>,
+}
+
+#[derive(Debug)]
+struct Shared<S> {
+    state: Mutex<State<S>>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State<S> {
+    outbox: Outbox<S>,
+    pushed: bool,
+    closed: bool,
+}
+
+impl<S> Clone for Queue<S> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<S: Store> Queue<S> {
+    /// Shares `outbox`.
+    pub fn new(outbox: Outbox<S>) -> Self {
+        let state = State { outbox, pushed: false, closed: false };
+        Self { shared: Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() }) }
+    }
+
+    /// Takes a message in, and wakes the consumer; see [`Outbox::push`].
+    pub fn push(&self, entry: Entry) -> Pushed {
+        let mut state = self.lock();
+        let pushed = state.outbox.push(entry);
+        state.pushed = true;
+        drop(state);
+        self.shared.changed.notify_all();
+        pushed
+    }
+
+    /// A copy of the oldest waiting message.
+    pub fn peek(&self) -> Option<Held> {
+        self.lock().outbox.peek().cloned()
+    }
+
+    /// Settles a delivered message; see [`Outbox::done`].
+    pub fn done(&self, id: u64) -> bool {
+        self.lock().outbox.done(id)
+    }
+
+    /// Gives a message up; see [`Outbox::discard`].
+    pub fn discard(&self, id: u64, reason: &str) -> bool {
+        self.lock().outbox.discard(id, reason)
+    }
+
+    /// Gives up every waiting message that `unwanted` names, and returns how many those were.
+    pub fn discard_where(&self, reason: &str, unwanted: impl Fn(&Held) -> bool) -> usize {
+        let mut state = self.lock();
+        let ids: Vec<u64> =
+            state.outbox.waiting().filter(|held| unwanted(held)).map(|held| held.id).collect();
+        ids.into_iter().filter(|id| state.outbox.discard(*id, reason)).count()
+    }
+
+    /// The newest waiting message's handle.
+    pub fn newest(&self) -> Option<u64> {
+        self.lock().outbox.waiting().last().map(|held| held.id)
+    }
+
+    /// Number of waiting messages.
+    pub fn len(&self) -> usize {
+        self.lock().outbox.len()
+    }
+
+    /// Whether no message waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many messages were dropped for lack of room.
+    pub fn dropped(&self) -> u64 {
+        self.lock().outbox.dropped()
+    }
+
+    /// Where the messages are kept now.
+    pub fn persistence(&self) -> Persistence {
+        self.lock().outbox.persistence()
+    }
+
+    /// Tries again to bring to disk what is kept in memory; see [`Outbox::retry_disk`].
+    pub fn retry_disk(&self) -> bool {
+        self.lock().outbox.retry_disk()
+    }
+
+    /// Blocks until something was pushed (also before the call, since the last wait), `timeout` has passed,
+    /// or the queue is closed.
+    pub fn wait(&self, timeout: Option<Duration>) -> Woken {
+        let idle = |state: &mut State<S>| !state.pushed && !state.closed;
+        let state = self.lock();
+        let mut state = match timeout {
+            None => self.shared.changed.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner),
+            Some(timeout) => {
+                let waited = self.shared.changed.wait_timeout_while(state, timeout, idle);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        let pushed = std::mem::take(&mut state.pushed);
+        match (state.closed, pushed) {
+            (true, _) => Woken::Closed,
+            (false, true) => Woken::Pushed,
+            (false, false) => Woken::TimedOut,
+        }
+    }
+
+    /// Blocks until `timeout` has passed or the queue is closed, whatever is pushed meanwhile.
+    pub fn sleep(&self, timeout: Duration) -> Woken {
+        let state = self.lock();
+        let waited = self.shared.changed.wait_timeout_while(state, timeout, |state| !state.closed);
+        match waited.unwrap_or_else(PoisonError::into_inner).0.closed {
+            true => Woken::Closed,
+            false => Woken::TimedOut,
+        }
+    }
+
+    /// Wakes the consumer for good. Messages can still be pushed, and wait for the next start.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.shared.changed.notify_all();
+    }
+
+    /// Whether [`Queue::close`] was called.
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<S>> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Importance, Limits};
+    use super::*;
+
+    fn queue() -> (tempfile::TempDir, Queue) {
+        let place = tempfile::tempdir().unwrap();
+        let (outbox, _) = Outbox::open(&place.path().join("journal"), Limits::default());
+        (place, Queue::new(outbox))
+    }
+
+    fn entry(key: &str) -> Entry {
+        let at = Duration::from_secs(1);
+        Entry { key: key.to_owned(), importance: Importance::Normal, at, slot: None, body: Vec::new() }
+    }
+
+    #[test]
+    fn a_push_before_the_wait_is_not_missed() {
+        let (_place, queue) = queue();
+        queue.push(entry("a"));
+        assert_eq!(queue.wait(None), Woken::Pushed);
+        assert_eq!(queue.wait(Some(Duration::ZERO)), Woken::TimedOut);
+        queue.close();
+        assert_eq!(queue.wait(None), Woken::Closed);
+        assert_eq!(queue.sleep(Duration::from_secs(3600)), Woken::Closed);
+        assert_eq!(queue.push(entry("b")), Pushed::Queued { replaced: 0, dropped: 0 });
+        assert_eq!(queue.len(), 2);
+    }
+
+    #[test]
+    fn a_consumer_thread_is_woken() {
+        let (_place, queue) = queue();
+        let consumer = queue.clone();
+        let thread = std::thread::spawn(move || {
+            let mut taken = Vec::new();
+            while consumer.wait(None) != Woken::Closed || !consumer.is_empty() {
+                while let Some(held) = consumer.peek() {
+                    consumer.done(held.id);
+                    taken.push(held.entry.key);
+                }
+            }
+            taken
+        });
+        for key in ["a", "b", "c"] {
+            queue.push(entry(key));
+        }
+        queue.close();
+        assert_eq!(thread.join().unwrap(), ["a", "b", "c"]);
+    }
+}

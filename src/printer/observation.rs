@@ -1,0 +1,26 @@
+//! What a source tells the domain.
+
+use super::Snapshot;
+use crate::clock::Moment;
+use std::sync::Arc;
+
+/// One thing that a source saw.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Observation {
+    /// The connection to the printer was lost. Told only after something was seen over it.
+    Lost {
+        /// In words.
+        reason: String,
+    },
+    /// The whole state of the printer, complete and consistent in itself. Also told unchanged now and then.
+    Seen(Arc<Snapshot>),
+}
+
+/// Something, and when it came.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timed<T> {
+    /// When.
+    pub at: Moment,
+    /// What.
+    pub what: T,
+}

@@ -1,0 +1,227 @@
+//! The state of the printer at one moment, whatever source told it.
+
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// All that is known of the printer at one moment.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Snapshot {
+    /// The firmware host.
+    pub klippy: Klippy,
+    /// The print job and what became of it; none while Klipper cannot be asked. Says nothing while Klipper is
+    /// not ready: after a fault a killed print reads "paused".
+    pub print: Option<Print>,
+    /// Text of the display (`M117`).
+    pub message: Option<String>,
+    /// Past and present jobs.
+    pub history: Arc<History>,
+}
+
+/// Klipper's host process.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Klippy {
+    /// Its state.
+    pub state: KlippyState,
+    /// Its own words about the state; several lines.
+    pub message: Option<String>,
+}
+
+/// States of Klipper's host process, by the names of Moonraker's `klippy_state`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KlippyState {
+    /// No connection between Moonraker and Klipper.
+    #[default]
+    Disconnected,
+    /// It starts.
+    Startup,
+    /// It works.
+    Ready,
+    /// Stopped by an emergency stop or a fault of a micro-controller.
+    Shutdown,
+    /// It could not start: wrong configuration, or no micro-controller.
+    Error,
+}
+
+impl KlippyState {
+    /// The state of that name, where there is one.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "disconnected" => Self::Disconnected,
+            "startup" => Self::Startup,
+            "ready" => Self::Ready,
+            "shutdown" => Self::Shutdown,
+            "error" => Self::Error,
+            _ => return None,
+        })
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Disconnected => "disconnected",
+            Self::Startup => "startup",
+            Self::Ready => "ready",
+            Self::Shutdown => "shutdown",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// States of a print, by the names of Klipper's `print_stats.state`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrintState {
+    /// No job since the last reset.
+    Standby,
+    /// A job runs; heating counts.
+    Printing,
+    /// A job waits.
+    Paused,
+    /// The last job came to its end.
+    Complete,
+    /// The last job was cancelled.
+    Cancelled,
+    /// The last job ended by an error.
+    Error,
+}
+
+impl PrintState {
+    /// The state of that name, where there is one.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "standby" => Self::Standby,
+            "printing" => Self::Printing,
+            "paused" => Self::Paused,
+            "complete" => Self::Complete,
+            "cancelled" => Self::Cancelled,
+            "error" => Self::Error,
+            _ => return None,
+        })
+    }
+
+    /// Whether a job is under way.
+    pub fn is_active(self) -> bool {
+        matches!(self, Self::Printing | Self::Paused)
+    }
+}
+
+/// The print job as Klipper tells it. The values of the last job stay until a reset or the next start.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Print {
+    /// Its state.
+    pub state: PrintState,
+    /// The file, relative to the gcodes root, without a slash in front; none while there is none.
+    pub file: Option<String>,
+    /// Why the state is [`PrintState::Error`].
+    pub message: Option<String>,
+    /// Time since the start, pauses included.
+    pub total_duration: Option<Duration>,
+    /// Time since the first extrusion, without pauses.
+    pub print_duration: Option<Duration>,
+    /// Progress from 0 to 1: the position within the part of the file that prints, where its bounds are known,
+    /// else within the whole file. The latter does not begin at 0 when the file has pictures at its head.
+    pub progress: Option<f64>,
+    /// Progress from 0 to 1 as the display shows it: `M73` of the slicer, which falls back to the position in
+    /// the whole file when there is none.
+    pub display_progress: Option<f64>,
+    /// Number of the present layer, where the slicer tells it.
+    pub layer: Option<u32>,
+    /// Number of layers, where the slicer tells it.
+    pub layers: Option<u32>,
+}
+
+/// The newest jobs of Moonraker's history.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct History {
+    /// Whether there is a history to ask at all.
+    pub available: bool,
+    /// The newest first.
+    pub jobs: Vec<JobRecord>,
+}
+
+impl History {
+    /// The record of that identity.
+    pub fn find(&self, id: &RecordId) -> Option<&JobRecord> {
+        self.jobs.iter().find(|job| job.id == *id)
+    }
+}
+
+/// Identity of a job in Moonraker's history. The number alone does not do: it begins anew with a new database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordId {
+    /// `job_id`: six hex digits.
+    pub id: String,
+    /// `start_time`, in milliseconds since the Unix epoch.
+    pub started_ms: u64,
+}
+
+/// One job of Moonraker's history.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobRecord {
+    /// Its identity.
+    pub id: RecordId,
+    /// The file, relative to the gcodes root, without a slash in front.
+    pub file: String,
+    /// What became of it.
+    pub status: JobStatus,
+    /// End, since the Unix epoch; none while it runs.
+    pub ended: Option<Duration>,
+    /// Time since the start, pauses included, as of the last change of the record.
+    pub total_duration: Option<Duration>,
+    /// First byte of the file that prints.
+    pub gcode_start_byte: Option<u64>,
+    /// Byte behind the last one that prints.
+    pub gcode_end_byte: Option<u64>,
+    /// The slicer's estimate.
+    pub estimated_time: Option<Duration>,
+}
+
+/// What the history says of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobStatus {
+    /// It runs.
+    InProgress,
+    /// It came to its end.
+    Completed,
+    /// It was cancelled.
+    Cancelled,
+    /// It ended by an error.
+    Error,
+    /// Klipper shut down.
+    KlippyShutdown,
+    /// Klipper's process vanished.
+    KlippyDisconnect,
+    /// Moonraker was stopped; the print may go on without it.
+    ServerExit,
+    /// Moonraker died, or the power was cut; the print may go on if it was only Moonraker.
+    Interrupted,
+    /// A word that is not known here.
+    Other,
+}
+
+impl JobStatus {
+    /// The status of that name.
+    pub fn from_name(name: &str) -> Self {
+        match name {
+            "in_progress" => Self::InProgress,
+            "completed" => Self::Completed,
+            "cancelled" => Self::Cancelled,
+            "error" => Self::Error,
+            "klippy_shutdown" => Self::KlippyShutdown,
+            "klippy_disconnect" => Self::KlippyDisconnect,
+            "server_exit" => Self::ServerExit,
+            "interrupted" => Self::Interrupted,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether it tells the end of the job itself, and not only that of Moonraker's watching.
+    pub fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::Completed | Self::Cancelled | Self::Error | Self::KlippyShutdown | Self::KlippyDisconnect
+        )
+    }
+}

@@ -1,0 +1,296 @@
+//! The sources themselves, and the walk through them for one setting after the other.
+
+use super::bootstrap::Bootstrap;
+use super::bounded_file::read_text;
+use super::extended_cfg::ExtendedCfg;
+use super::keys::{self, ALL, Key};
+use super::paths::Paths;
+use super::{BridgeName, Environment, Origin, Problem, Secret, Settings, Shown, Sourced};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// extended.cfg is some kilobytes; nobody edits more by hand.
+const CFG_LIMIT: u64 = 256 * 1024;
+/// A token, a key or a password.
+const SECRET_LIMIT: u64 = 16 * 1024;
+/// In rising age: the newer file wins where both are there.
+const CFG_NAMES: [&str; 2] = ["extended2.cfg", "extended.cfg"];
+
+pub(super) struct Sources<'a> {
+    environment: &'a Environment,
+    paths: Paths,
+    bootstrap: Bootstrap,
+    cfg: Option<(PathBuf, ExtendedCfg)>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Sources<'a> {
+    pub(super) fn open(argument: Option<&str>, environment: &'a Environment) -> Self {
+        let variable = |name: &str| set(environment.get(name));
+        let mut problems = Vec::new();
+        let mut bootstrap = Bootstrap::default();
+        let given = argument.map(str::to_owned).or_else(|| {
+            let config = Paths::resolve(&Bootstrap::default(), variable).config;
+            Paths::find_bootstrap(&config).map(|path| path.display().to_string())
+        });
+        if let Some(given) = given {
+            match Bootstrap::from_argument(&given) {
+                Ok(read) => bootstrap = read,
+                Err(error) => problems.push(Problem::new(
+                    error.to_string(),
+                    "correct it, or delete the file so that the shipped one counts; the usual folders are used",
+                )),
+            }
+        }
+        let paths = Paths::resolve(&bootstrap, variable);
+        let mut sources = Self { environment, paths, bootstrap, cfg: None, problems };
+        sources.check_printer_data();
+        sources.read_cfg();
+        sources
+    }
+
+    fn check_printer_data(&mut self) {
+        let folder = &self.paths.printer_data;
+        if folder.is_dir() || !self.runs_on_a_printer() {
+            return;
+        }
+        let target = std::fs::read_link(folder).map(|to| format!(" (a link to {})", to.display()));
+        self.problems.push(Problem::new(
+            format!(
+                "the printer's data folder {}{} is missing",
+                folder.display(),
+                target.unwrap_or_default()
+            ),
+            "check that /oem is mounted; without it there are no settings, and everything is off",
+        ));
+    }
+
+    /// Somebody expects a printer here: its folder was named, or the overlay's files are there.
+    fn runs_on_a_printer(&self) -> bool {
+        self.bootstrap.file.is_some() || std::fs::symlink_metadata(&self.paths.printer_data).is_ok()
+    }
+
+    fn read_cfg(&mut self) {
+        for name in CFG_NAMES {
+            let path = self.paths.config.join("extended").join(name);
+            let text = match read_text(&path, CFG_LIMIT) {
+                Ok(text) => text,
+                Err(error) if error.is_missing() => continue,
+                Err(error) => {
+                    self.problems.push(Problem::new(
+                        error.to_string(),
+                        "mend the file; until then every bridge is off",
+                    ));
+                    return;
+                }
+            };
+            match ExtendedCfg::parse(&text) {
+                Ok(cfg) => self.cfg = Some((path, cfg)),
+                Err(error) => self.problems.push(Problem::new(
+                    format!("{} {error}", path.display()),
+                    "mend that line; until then every bridge is off",
+                )),
+            }
+            return;
+        }
+    }
+
+    /// The text of one setting, from the first source that has it.
+    fn find(&mut self, key: Key) -> Option<Sourced<String>> {
+        if let Some(value) = set(self.environment.get(key.name)) {
+            return Some(Sourced { value, origin: Origin::Environment(key.name.to_owned()) });
+        }
+        if key.secret {
+            return self.find_secret(key);
+        }
+        if let Some(found) = key.cfg.and_then(|(section, name)| self.find_cfg(section, name)) {
+            return Some(found);
+        }
+        key.default.map(|text| Sourced { value: text.to_owned(), origin: Origin::Default })
+    }
+
+    fn find_secret(&mut self, key: Key) -> Option<Sourced<String>> {
+        let variable = format!("{}_FILE", key.name);
+        if let Some(file) = set(self.environment.get(&variable)).map(PathBuf::from) {
+            return match read_text(&file, SECRET_LIMIT) {
+                Ok(text) => set(Some(&text))
+                    .map(|value| Sourced { value, origin: Origin::EnvironmentFile { variable, file } }),
+                Err(error) => {
+                    self.problems.push(Problem::new(
+                        format!("{variable}: {error}"),
+                        "name a readable file, or unset the variable",
+                    ));
+                    None
+                }
+            };
+        }
+        let file = self.paths.data.join(key.file_name());
+        match read_text(&file, SECRET_LIMIT) {
+            Ok(text) => {
+                self.check_mode(&file);
+                set(Some(&text)).map(|value| Sourced { value, origin: Origin::SecretFile(file) })
+            }
+            Err(error) if error.is_missing() => None,
+            Err(error) => {
+                self.problems.push(Problem::new(
+                    error.to_string(),
+                    format!("store it again with `octobridge secret set {}`", key.file_name()),
+                ));
+                None
+            }
+        }
+    }
+
+    fn check_mode(&mut self, file: &Path) {
+        let Ok(metadata) = std::fs::metadata(file) else { return };
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            self.problems.push(Problem::new(
+                format!("{} can be read by others (mode {mode:04o})", file.display()),
+                format!("run `chmod 600 {}`", file.display()),
+            ));
+        }
+    }
+
+    fn find_cfg(&mut self, section: &str, name: &str) -> Option<Sourced<String>> {
+        let (path, cfg) = self.cfg.as_ref()?;
+        match cfg.get(section, name) {
+            Ok(found) => {
+                let found = found?;
+                let origin = Origin::ExtendedCfg { file: path.clone(), line: found.line };
+                set(Some(&found.text)).map(|value| Sourced { value, origin })
+            }
+            Err(error) => {
+                let problem =
+                    Problem::new(format!("{} {error}", path.display()), "until then it counts as not set");
+                if !self.problems.contains(&problem) {
+                    self.problems.push(problem);
+                }
+                None
+            }
+        }
+    }
+
+    fn find_enabled(&mut self, bridge: BridgeName) -> Sourced<bool> {
+        let section = bridge.section();
+        let Some(found) = self.find_cfg(section, "enabled") else {
+            // A container has no extended.cfg: there, token and chat in the environment are the switch.
+            let by_environment = bridge == BridgeName::Telegram
+                && !self.runs_on_a_printer()
+                && [keys::TELEGRAM_BOT_TOKEN, keys::TELEGRAM_CHAT_ID]
+                    .into_iter()
+                    .all(|k| self.find(k).is_some());
+            let origin = match by_environment {
+                true => Origin::Environment(keys::TELEGRAM_BOT_TOKEN.name.to_owned()),
+                false => Origin::Default,
+            };
+            return Sourced { value: by_environment, origin };
+        };
+        let on = found.value == "true";
+        if !on && !matches!(found.value.as_str(), "false" | "off" | "no" | "0") {
+            self.problems.push(Problem::new(
+                format!("[{section}] enabled is `{}` ({}), which counts as off", found.value, found.origin),
+                "write `enabled: true`, with nothing behind it, to switch it on",
+            ));
+        }
+        if on && !bridge.is_built() {
+            self.problems.push(Problem::new(
+                format!("[{section}] is switched on ({}), but this version has no such bridge", found.origin),
+                "install a newer image, or switch it off",
+            ));
+        }
+        Sourced { value: on, origin: found.origin }
+    }
+
+    pub(super) fn into_paths(self) -> Paths {
+        self.paths
+    }
+
+    pub(super) fn settle(mut self) -> Settings {
+        let enabled = BridgeName::ALL.map(|bridge| self.find_enabled(bridge));
+        let log_level = self.log_level();
+        let values = ALL
+            .into_iter()
+            .filter_map(|key| {
+                let found = self.find(key)?;
+                Some((key, Sourced { value: Secret::new(found.value), origin: found.origin }))
+            })
+            .collect();
+        Settings { enabled, log_level, values, problems: self.problems, paths: self.paths }
+    }
+
+    fn log_level(&mut self) -> Sourced<log::LevelFilter> {
+        let default = Sourced { value: log::LevelFilter::Info, origin: Origin::Default };
+        let Some(found) = self.find(keys::LOG_LEVEL) else { return default };
+        if let Ok(value) = found.value.parse() {
+            return Sourced { value, origin: found.origin };
+        }
+        self.problems.push(Problem::new(
+            format!("the log level `{}` ({}) is unknown", found.value, found.origin),
+            "use error, warn, info or debug; info is used now",
+        ));
+        default
+    }
+
+    pub(super) fn show(mut self) -> Vec<Shown> {
+        let on = BridgeName::ALL.map(|bridge| {
+            let found = self.find_enabled(bridge);
+            Shown {
+                name: format!("[{}] enabled", bridge.section()),
+                value: Some(found.value.to_string()),
+                origin: found.origin,
+            }
+        });
+        let folder_origin = |key, given: &Option<PathBuf>, file: &Option<PathBuf>| match given {
+            Some(_) => Origin::Bootstrap { file: file.clone(), key },
+            None => Origin::Default,
+        };
+        let file = &self.bootstrap.file;
+        let data_origin = match set(self.environment.get("DATA_DIR")) {
+            Some(_) => Origin::Environment("DATA_DIR".to_owned()),
+            None => folder_origin("LocalFileStoragePath", &self.bootstrap.data_folder, file),
+        };
+        let folders = [
+            (
+                "config folder",
+                &self.paths.config,
+                folder_origin("ConfigFolder", &self.bootstrap.config_folder, file),
+            ),
+            ("log folder", &self.paths.logs, folder_origin("LogFolder", &self.bootstrap.log_folder, file)),
+            ("DATA_DIR", &self.paths.data, data_origin),
+        ]
+        .map(|(name, path, origin)| Shown {
+            name: name.to_owned(),
+            value: Some(path.display().to_string()),
+            origin,
+        });
+        let mut shown: Vec<Shown> = on.into_iter().chain(folders).collect();
+        for key in ALL {
+            let found = self.find(key);
+            let origin = found.as_ref().map_or(Origin::Default, |s| s.origin.clone());
+            let value =
+                found.map(|s| if key.secret { "(set, hidden)".to_owned() } else { hide_user_info(&s.value) });
+            shown.push(Shown { name: key.name.to_owned(), value, origin });
+        }
+        shown
+    }
+}
+
+/// Missing, empty and blank all count as not set.
+fn set(text: Option<&String>) -> Option<String> {
+    text.map(|t| t.trim()).filter(|t| !t.is_empty()).map(str::to_owned)
+}
+
+/// A URL may carry a name and password: they are not shown.
+fn hide_user_info(value: &str) -> String {
+    match value.split_once("://") {
+        Some((scheme, rest)) => {
+            let end = rest.find('/').unwrap_or(rest.len());
+            match rest[..end].rfind('@') {
+                Some(at) => format!("{scheme}://(hidden){}", &rest[at..]),
+                None => value.to_owned(),
+            }
+        }
+        None => value.to_owned(),
+    }
+}

@@ -1,0 +1,23 @@
+//! Moonraker as a source: JSON-RPC over its Unix socket or its WebSocket.
+//!
+//! [`session`] holds the talk itself and does no I/O; [`transport`] carries bytes; [`run`](run()) joins the two
+//! and reconnects for ever. The protocol's facts are Moonraker's documentation and recordings of version 0.11.
+
+mod endpoint;
+mod framing;
+mod history;
+mod lenient;
+mod objects;
+mod run;
+mod session;
+mod transport;
+mod wire;
+
+pub use endpoint::{Endpoint, EndpointError};
+pub use run::{Config, run};
+pub use session::{Action, ApiKey, Session, SessionError, SessionOptions};
+pub use transport::TransportError;
+
+/// Longest message that is taken. Moonraker's own messages stay below 100 kB; what is longer is not Moonraker,
+/// or is broken, and must not fill the printer's memory.
+pub const MAX_MESSAGE: usize = 1024 * 1024;

@@ -1,0 +1,569 @@
+//! One connection's talk with Moonraker, without I/O: what came and the time go in, actions come out.
+//!
+//! All first questions are sent at once, so that the first sight of the printer needs no more time than the
+//! slowest answer. A sight is told when it changed, whole: print, Klipper, and history.
+
+use super::MAX_MESSAGE;
+use super::history;
+use super::lenient::Field;
+use super::objects::Known;
+use super::wire::{self, Call, Head};
+use crate::printer::{History, Klippy, KlippyState, Observation, Snapshot};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// `server.info` is asked at this step while Klipper is not ready: state `error` comes without a notification.
+const POLL: Duration = Duration::from_secs(2);
+/// The first such question after a disconnect: restarts take one to three seconds.
+const FIRST_POLL: Duration = Duration::from_secs(1);
+/// All objects are queried anew at this step, should a change have been missed.
+const FULL_QUERY: Duration = Duration::from_secs(60);
+/// The history is asked this long after a change of the print's state about which it said nothing. Longer than
+/// the observer's patience, which ends with the answer.
+const HISTORY_DELAY: Duration = Duration::from_millis(1500);
+/// The first sight is told without the answers that take longer than this.
+const FIRST_SIGHT: Duration = Duration::from_secs(2);
+/// A shutdown without its reason is held back so long.
+const REASON_DELAY: Duration = Duration::from_secs(1);
+/// After so long a silence Moonraker is asked something. It sends process figures every second.
+const SILENCE: Duration = Duration::from_secs(20);
+/// Time for an answer of Moonraker itself; beyond it the connection counts as dead.
+const ANSWER: Duration = Duration::from_secs(10);
+/// Time for an answer that Klipper must give; beyond it the question is asked again.
+const KLIPPY_ANSWER: Duration = Duration::from_secs(30);
+
+/// A key for Moonraker's API. Never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey(String);
+
+impl ApiKey {
+    /// Takes the key as Moonraker shows it.
+    pub fn new(key: impl Into<String>) -> Self {
+        Self(key.into())
+    }
+
+    /// The key itself, for the wire.
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKey(…)")
+    }
+}
+
+/// What a session says of itself.
+#[derive(Debug, Clone)]
+pub struct SessionOptions {
+    /// Version of this program.
+    pub version: &'static str,
+    /// Key for Moonraker, where it asks for one.
+    pub api_key: Option<ApiKey>,
+}
+
+/// What is to be done.
+#[derive(Clone, PartialEq)]
+pub enum Action {
+    /// Send this message, framed as the transport does it.
+    Send(String),
+    /// Tell the domain.
+    Emit(Observation),
+    /// Close the connection; the session takes nothing more.
+    Close(SessionError),
+}
+
+impl fmt::Debug for Action {
+    /// Without the text of requests, one of which holds the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(text) => write!(f, "Send({} bytes)", text.len()),
+            Self::Emit(observation) => f.debug_tuple("Emit").field(observation).finish(),
+            Self::Close(error) => f.debug_tuple("Close").field(error).finish(),
+        }
+    }
+}
+
+/// Why a session ends its connection.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SessionError {
+    /// A message is not JSON.
+    #[error("what answers there does not speak Moonraker's JSON ({found:?} …): check MOONRAKER_URL")]
+    Garbage {
+        /// Its beginning.
+        found: String,
+    },
+    /// A message is longer than [`MAX_MESSAGE`].
+    #[error("a message is longer than {} KiB, which no Moonraker sends: check MOONRAKER_URL", MAX_MESSAGE / 1024)]
+    TooLong,
+    /// No answer came in time.
+    #[error("Moonraker does not answer {method} within {} s: it hangs or the connection is dead; if it stays so, restart Moonraker", ANSWER.as_secs())]
+    Stalled {
+        /// The method that was called.
+        method: &'static str,
+    },
+    /// Credentials are wanted.
+    #[error(
+        "Moonraker refuses this program without a valid key: set MOONRAKER_API_KEY, add this machine to trusted_clients in moonraker.conf, or use Moonraker's Unix socket"
+    )]
+    Unauthorized,
+}
+
+#[derive(Debug)]
+struct Pending {
+    id: u64,
+    call: Call,
+    due: Duration,
+}
+
+/// One connection's talk.
+#[derive(Debug)]
+pub struct Session {
+    options: SessionOptions,
+    next_id: u64,
+    pending: Vec<Pending>,
+    /// When the first sight is told with what is known then.
+    first_at: Option<Duration>,
+    received_at: Duration,
+    /// Questions that were refused before the key in `identify` was accepted.
+    refused: bool,
+    info_known: bool,
+    objects_known: bool,
+    history_known: bool,
+    subscribed: bool,
+    klippy: Klippy,
+    objects: Known,
+    history: Arc<History>,
+    version: Option<String>,
+    poll_at: Option<Duration>,
+    query_at: Option<Duration>,
+    history_at: Option<Duration>,
+    /// Until when a shutdown waits for its reason.
+    hold_until: Option<Duration>,
+    told: Option<Arc<Snapshot>>,
+    closed: bool,
+}
+
+impl Session {
+    /// A session for a connection that is not open yet.
+    pub fn new(options: SessionOptions) -> Self {
+        Self {
+            options,
+            next_id: 1,
+            pending: Vec::new(),
+            first_at: None,
+            received_at: Duration::ZERO,
+            refused: false,
+            info_known: false,
+            objects_known: false,
+            history_known: false,
+            subscribed: false,
+            klippy: Klippy::default(),
+            objects: Known::default(),
+            history: Arc::default(),
+            version: None,
+            poll_at: None,
+            query_at: None,
+            history_at: None,
+            hold_until: None,
+            told: None,
+            closed: false,
+        }
+    }
+
+    /// The connection is open. All times are monotonic.
+    pub fn on_connected(&mut self, now: Duration) -> Vec<Action> {
+        let mut actions = Vec::new();
+        self.first_at = Some(now + FIRST_SIGHT);
+        self.received_at = now;
+        for call in [Call::Identify, Call::ServerInfo, Call::Subscribe, Call::History] {
+            self.ask(call, now, &mut actions);
+        }
+        actions
+    }
+
+    /// A message came, without its framing.
+    pub fn on_message(&mut self, message: &[u8], now: Duration) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if self.closed {
+            return actions;
+        }
+        self.received_at = now;
+        if message.len() > MAX_MESSAGE {
+            self.close(SessionError::TooLong, &mut actions);
+            return actions;
+        }
+        if first_byte(message) == Some(b'[') {
+            // A batch: nothing that we asked for.
+            return actions;
+        }
+        let head: Head<'_> = match serde_json::from_slice(message) {
+            Ok(head) => head,
+            Err(error) => {
+                log::debug!("moonraker: message of {} bytes: {error}", message.len());
+                let found = wire::clip(&String::from_utf8_lossy(message.get(..40).unwrap_or(message)), 40);
+                self.close(SessionError::Garbage { found }, &mut actions);
+                return actions;
+            }
+        };
+        if let Field::Value(method) = &head.method {
+            self.on_notification(method, message, now, &mut actions);
+        } else if let Field::Value(id) = head.id {
+            self.on_reply(id, &head, message, now, &mut actions);
+        }
+        actions
+    }
+
+    /// Time passed. To be called at [`Self::next_tick`].
+    pub fn on_tick(&mut self, now: Duration) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if self.closed {
+            return actions;
+        }
+        while let Some(index) = self.pending.iter().position(|pending| pending.due <= now) {
+            let late = self.pending.swap_remove(index);
+            match late.call {
+                Call::Identify | Call::ServerInfo => {
+                    self.close(SessionError::Stalled { method: late.call.method() }, &mut actions);
+                    return actions;
+                }
+                Call::History => self.no_history(&mut actions),
+                Call::Subscribe => self.not_subscribed(now, &mut actions),
+                Call::PrinterInfo | Call::Query => {}
+            }
+        }
+        if due(&mut self.poll_at, now) {
+            self.ask(Call::ServerInfo, now, &mut actions);
+            self.poll_at = Some(now + POLL);
+        }
+        if due(&mut self.query_at, now) && self.subscribed {
+            self.ask(Call::Query, now, &mut actions);
+            self.query_at = Some(now + FULL_QUERY);
+        }
+        if due(&mut self.history_at, now) {
+            self.ask(Call::History, now, &mut actions);
+        }
+        if self.pending.is_empty() && now.saturating_sub(self.received_at) >= SILENCE {
+            self.ask(Call::ServerInfo, now, &mut actions);
+        }
+        due(&mut self.hold_until, now);
+        due(&mut self.first_at, now);
+        self.tell(false, &mut actions);
+        actions
+    }
+
+    /// The connection is closed, from whichever side.
+    pub fn on_closed(&mut self, reason: &str) -> Vec<Action> {
+        self.closed = true;
+        self.pending.clear();
+        if self.told.take().is_none() {
+            return Vec::new();
+        }
+        vec![Action::Emit(Observation::Lost { reason: reason.to_owned() })]
+    }
+
+    /// When [`Self::on_tick`] wants to be called, on the monotonic clock.
+    pub fn next_tick(&self) -> Option<Duration> {
+        if self.closed {
+            return None;
+        }
+        let silence = self.pending.is_empty().then_some(self.received_at + SILENCE);
+        let due = self.pending.iter().map(|pending| pending.due).min();
+        [due, self.poll_at, self.query_at, self.history_at, self.hold_until, self.first_at, silence]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Whether the printer was seen over this connection.
+    pub fn is_useful(&self) -> bool {
+        self.told.is_some()
+    }
+
+    /// Klipper's state, once known.
+    pub fn klippy(&self) -> Option<&Klippy> {
+        self.info_known.then_some(&self.klippy)
+    }
+
+    /// Moonraker's version, once known.
+    pub fn moonraker_version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    fn on_notification(&mut self, method: &str, message: &[u8], now: Duration, actions: &mut Vec<Action>) {
+        match method {
+            "notify_status_update" => {
+                if let Some(status) = wire::parameter(message) {
+                    self.merge(status, now);
+                    self.tell(false, actions);
+                }
+            }
+            "notify_history_changed" => {
+                if let Some(change) = wire::parameter(message)
+                    && history::change(&mut self.history, change)
+                {
+                    self.history_at = None;
+                    self.tell(false, actions);
+                }
+            }
+            "notify_klippy_ready" => {
+                self.set_klippy(KlippyState::Ready, None, now);
+                // Its objects are new ones, and the old subscription died with the old process.
+                self.forget_objects();
+                self.ask(Call::Subscribe, now, actions);
+                self.tell(false, actions);
+            }
+            "notify_klippy_shutdown" => {
+                let message = self.klippy.message.take();
+                let message = message.filter(|_| self.klippy.state == KlippyState::Shutdown);
+                if message.is_none() && self.hold_until.is_none() {
+                    self.hold_until = Some(now + REASON_DELAY);
+                    self.ask(Call::PrinterInfo, now, actions);
+                }
+                self.set_klippy(KlippyState::Shutdown, message, now);
+                self.tell(false, actions);
+            }
+            "notify_klippy_disconnected" => {
+                self.set_klippy(KlippyState::Disconnected, None, now);
+                self.hold_until = None;
+                self.forget_objects();
+                self.poll_at = Some(now + FIRST_POLL);
+                self.tell(false, actions);
+            }
+            _ => {}
+        }
+    }
+
+    fn on_reply(
+        &mut self,
+        id: u64,
+        head: &Head<'_>,
+        message: &[u8],
+        now: Duration,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(index) = self.pending.iter().position(|pending| pending.id == id) else { return };
+        let call = self.pending.swap_remove(index).call;
+        if let Field::Value(super::lenient::Object(error)) = &head.error {
+            if error.is_unauthorized() {
+                return self.on_unauthorized(call, actions);
+            }
+            log::debug!("moonraker: {}: {}", call.method(), error.in_words());
+            return self.on_refusal(call, now, actions);
+        }
+        match call {
+            Call::Identify => {
+                if std::mem::take(&mut self.refused) {
+                    for call in [Call::ServerInfo, Call::Subscribe, Call::History] {
+                        self.ask(call, now, actions);
+                    }
+                }
+            }
+            Call::ServerInfo => {
+                self.on_server_info(wire::result(message).unwrap_or_default(), now, actions);
+                self.tell(true, actions);
+            }
+            Call::PrinterInfo => {
+                let info: wire::PrinterInfo<'_> = wire::result(message).unwrap_or_default();
+                if self.klippy.state != KlippyState::Ready && self.klippy.message.is_none() {
+                    info.state_message
+                        .merge_into(&mut self.klippy.message, |text| Some(wire::clip(&text, 4096)));
+                }
+                self.hold_until = None;
+                self.tell(false, actions);
+            }
+            Call::Subscribe | Call::Query => {
+                let objects: wire::Objects<'_> = wire::result(message).unwrap_or_default();
+                if call == Call::Subscribe {
+                    self.subscribed = true;
+                    self.objects_known = true;
+                    self.query_at = Some(now + FULL_QUERY);
+                }
+                if let Field::Value(super::lenient::Object(status)) = objects.status {
+                    self.merge(status, now);
+                }
+                self.tell(true, actions);
+            }
+            Call::History => {
+                history::replace(&mut self.history, wire::result(message).unwrap_or_default());
+                self.history_known = true;
+                self.tell(true, actions);
+            }
+        }
+    }
+
+    fn on_unauthorized(&mut self, call: Call, actions: &mut Vec<Action>) {
+        let identifying = self.pending.iter().any(|pending| pending.call == Call::Identify);
+        if call != Call::Identify && identifying && self.options.api_key.is_some() {
+            // The key in `identify` opens the door, and that was sent first but is not answered yet.
+            self.refused = true;
+        } else {
+            self.close(SessionError::Unauthorized, actions);
+        }
+    }
+
+    fn on_refusal(&mut self, call: Call, now: Duration, actions: &mut Vec<Action>) {
+        match call {
+            // Older and patched versions may not know it; nothing else depends on it.
+            Call::Identify | Call::Query => {}
+            Call::ServerInfo => self.poll_at = Some(now + POLL),
+            Call::PrinterInfo => {
+                self.hold_until = None;
+                self.tell(false, actions);
+            }
+            Call::Subscribe => self.not_subscribed(now, actions),
+            Call::History => self.no_history(actions),
+        }
+    }
+
+    fn on_server_info(&mut self, info: wire::ServerInfo<'_>, now: Duration, actions: &mut Vec<Action>) {
+        self.info_known = true;
+        if let Field::Value(version) = &info.moonraker_version {
+            self.version = Some(wire::clip(version, 64));
+        }
+        let named = match &info.klippy_state {
+            Field::Value(name) => KlippyState::from_name(name),
+            _ => None,
+        };
+        let state = match (named, info.klippy_connected) {
+            (_, Field::Value(false)) => KlippyState::Disconnected,
+            (Some(state), _) => state,
+            // A word that is not known here: not ready, and nothing worse.
+            (None, _) => KlippyState::Startup,
+        };
+        let message = self.klippy.message.take().filter(|_| self.klippy.state == state);
+        if state != KlippyState::Ready && state != KlippyState::Disconnected && message.is_none() {
+            self.ask(Call::PrinterInfo, now, actions);
+            if state != KlippyState::Startup && self.klippy.state != state {
+                self.hold_until = Some(now + REASON_DELAY);
+            }
+        }
+        self.set_klippy(state, message, now);
+        if state != KlippyState::Disconnected && !self.subscribed && !self.is_asking(Call::Subscribe) {
+            self.ask(Call::Subscribe, now, actions);
+        }
+    }
+
+    fn set_klippy(&mut self, state: KlippyState, message: Option<String>, now: Duration) {
+        if state == KlippyState::Ready {
+            self.poll_at = None;
+            self.hold_until = None;
+        } else if self.poll_at.is_none() {
+            self.poll_at = Some(now + POLL);
+        }
+        if self.klippy.state != state {
+            log::debug!("moonraker: Klipper is {}", state.name());
+            // A job ends with Klipper, and the history knows how.
+            if state != KlippyState::Ready && self.history_known && !self.is_asking(Call::History) {
+                self.history_at.get_or_insert(now + HISTORY_DELAY);
+            }
+        }
+        self.klippy = Klippy { state, message };
+    }
+
+    /// Takes full values or changes of objects.
+    fn merge(&mut self, status: wire::Status<'_>, now: Duration) {
+        let before = self.objects.print_state();
+        let told_webhooks = matches!(status.webhooks, Field::Value(_));
+        self.objects.merge(status);
+        if told_webhooks && let Some(state) = self.objects.webhooks_state {
+            let message = match state {
+                KlippyState::Ready => None,
+                _ => self.objects.webhooks_message.clone(),
+            };
+            if message.is_some() {
+                self.hold_until = None;
+            }
+            self.set_klippy(state, message, now);
+        }
+        if self.objects.print_state() != before && self.history_known {
+            self.history_at = Some(now + HISTORY_DELAY);
+        }
+    }
+
+    fn forget_objects(&mut self) {
+        self.objects = Known::default();
+        self.subscribed = false;
+        self.query_at = None;
+        self.pending
+            .retain(|pending| !matches!(pending.call, Call::Subscribe | Call::Query | Call::PrinterInfo));
+    }
+
+    fn not_subscribed(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        self.objects_known = true;
+        self.subscribed = false;
+        self.poll_at.get_or_insert(now + POLL);
+        self.tell(false, actions);
+    }
+
+    fn no_history(&mut self, actions: &mut Vec<Action>) {
+        // One that answered before is only late.
+        if !self.history_known {
+            self.history = Arc::default();
+        }
+        self.history_known = true;
+        self.tell(true, actions);
+    }
+
+    /// Tells what is seen, if it changed or if `again`, and if enough is known.
+    fn tell(&mut self, again: bool, actions: &mut Vec<Action>) {
+        let complete = self.info_known && self.objects_known && self.history_known;
+        let waited = self.info_known && self.first_at.is_none();
+        if self.closed || !(complete || waited) || self.hold_until.is_some() {
+            return;
+        }
+        let snapshot = Snapshot {
+            klippy: self.klippy.clone(),
+            print: self.objects.print(&self.history),
+            message: self.objects.display_message.clone(),
+            history: Arc::clone(&self.history),
+        };
+        if !again && self.told.as_deref() == Some(&snapshot) {
+            return;
+        }
+        let snapshot = Arc::new(snapshot);
+        self.told = Some(Arc::clone(&snapshot));
+        actions.push(Action::Emit(Observation::Seen(snapshot)));
+    }
+
+    fn ask(&mut self, call: Call, now: Duration, actions: &mut Vec<Action>) {
+        if self.is_asking(call) {
+            return;
+        }
+        let id = self.next_id;
+        self.next_id += 1;
+        let limit = match call {
+            Call::Identify | Call::ServerInfo | Call::History => ANSWER,
+            Call::PrinterInfo | Call::Subscribe | Call::Query => KLIPPY_ANSWER,
+        };
+        self.pending.push(Pending { id, call, due: now + limit });
+        let identity = match call {
+            Call::Identify => {
+                wire::identity(self.options.version, self.options.api_key.as_ref().map(ApiKey::reveal))
+            }
+            _ => String::new(),
+        };
+        actions.push(Action::Send(wire::request(call, id, &identity)));
+    }
+
+    fn is_asking(&self, call: Call) -> bool {
+        self.pending.iter().any(|pending| pending.call == call)
+    }
+
+    fn close(&mut self, error: SessionError, actions: &mut Vec<Action>) {
+        self.closed = true;
+        self.pending.clear();
+        actions.push(Action::Close(error));
+    }
+}
+
+fn first_byte(message: &[u8]) -> Option<u8> {
+    message.iter().copied().find(|byte| !byte.is_ascii_whitespace())
+}
+
+/// Whether the time has come; if so it is taken away.
+fn due(at: &mut Option<Duration>, now: Duration) -> bool {
+    at.take_if(|at| *at <= now).is_some()
+}

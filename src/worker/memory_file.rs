@@ -1,0 +1,83 @@
+//! The observer's memory on disk: replaced as a whole, or not at all.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Name of the file in the state folder.
+const NAME: &str = "observer.json";
+/// A memory is some kilobytes.
+const LIMIT: u64 = 256 * 1024;
+
+/// The file.
+#[derive(Debug)]
+pub(super) struct MemoryFile {
+    path: Option<PathBuf>,
+    last: Vec<u8>,
+}
+
+impl MemoryFile {
+    /// The file in `state`; without a folder the memory lives as long as the process.
+    pub(super) fn new(state: Option<&Path>) -> Self {
+        Self { path: state.map(|dir| dir.join(NAME)), last: Vec::new() }
+    }
+
+    /// What was stored last; empty where there is nothing, or it cannot be read.
+    pub(super) fn read(&mut self) -> Vec<u8> {
+        let text = self.path.as_deref().and_then(|path| crate::settings::read_text(path, LIMIT).ok());
+        self.last = text.unwrap_or_default().into_bytes();
+        self.last.clone()
+    }
+
+    /// Puts what stands there aside, because a newer version of the program wrote it.
+    pub(super) fn set_aside(&mut self) {
+        if let Some(path) = &self.path {
+            let _ = std::fs::rename(path, path.with_extension("json.newer"));
+        }
+        self.last.clear();
+    }
+
+    /// Stores `bytes`, when they differ from what is stored.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; the old memory is whole then.
+    pub(super) fn write(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        let Some(path) = &self.path else { return Ok(()) };
+        if bytes == self.last {
+            return Ok(());
+        }
+        let new = path.with_extension("json.new");
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&new, path)?;
+        if let Some(folder) = path.parent() {
+            File::open(folder)?.sync_all()?;
+        }
+        self.last = bytes;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comes_back_after_a_restart_and_is_written_only_when_it_changed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut file = MemoryFile::new(Some(dir.path()));
+        assert_eq!(file.read(), b"");
+        file.write(b"{}".to_vec()).unwrap();
+        let written = std::fs::metadata(dir.path().join(NAME)).unwrap().modified().unwrap();
+        file.write(b"{}".to_vec()).unwrap();
+        assert_eq!(std::fs::metadata(dir.path().join(NAME)).unwrap().modified().unwrap(), written);
+        let mut again = MemoryFile::new(Some(dir.path()));
+        assert_eq!(again.read(), b"{}");
+        again.set_aside();
+        assert_eq!(MemoryFile::new(Some(dir.path())).read(), b"");
+        assert!(dir.path().join("observer.json.newer").exists());
+    }
+}

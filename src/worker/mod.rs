@@ -1,0 +1,119 @@
+//! The process that does the work: wires the source, the observer, the bridges and the status together. Knows who
+//! is wired to whom, and no protocol.
+
+mod bridges;
+mod folders;
+mod memory_file;
+mod service;
+
+use crate::cli::Exit;
+use crate::settings::{Environment, Settings};
+use crate::source::moonraker::Endpoint;
+use crate::supervisor::{RestartPolicy, take_over};
+use crate::{log_file, tls};
+use folders::Folders;
+use service::{Ended, Service};
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::Path;
+use std::time::Instant;
+
+/// What the worker is started with.
+#[derive(Debug)]
+pub struct Options<'a> {
+    /// Bootstrap JSON: a path, or base64.
+    pub bootstrap: Option<String>,
+    /// How often the worker was restarted.
+    pub restarts: u32,
+    /// How often a worker had to take over before, in a row.
+    pub takeovers: u32,
+    /// The process's environment.
+    pub environment: &'a Environment,
+}
+
+/// Runs until the service is told to stop. Never returns when the supervising process dies: this one takes its
+/// place then.
+pub fn run(options: Options<'_>) -> Exit {
+    let started = Instant::now();
+    tls::install_provider();
+    let settings = Settings::load(options.bootstrap.as_deref(), options.environment);
+    if !settings.anything_to_run() {
+        return nothing_to_run(&settings);
+    }
+    let folders = Folders::prepare(&settings.paths);
+    let logs: Vec<&Path> = folders.logs.iter().map(AsRef::as_ref).collect();
+    let log = log_file::start(&logs, settings.log_level.value);
+    log::info!("octobridge {} starts (restarts: {})", env!("CARGO_PKG_VERSION"), options.restarts);
+    for problem in settings.problems.iter().chain(&folders.problems) {
+        log::warn!("{problem}");
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            log::error!("cannot start: {error}");
+            return Exit::Failed;
+        }
+    };
+    let service = Service::new(settings, folders, log, options.restarts);
+    match runtime.block_on(service.run()) {
+        Ended::Asked => {
+            log::info!("stopped");
+            Exit::Done
+        }
+        Ended::SupervisorDied => {
+            let restart = RestartPolicy::resume(options.takeovers, 0).died(started.elapsed());
+            log::warn!("the supervising process died; this one takes its place");
+            let mut arguments: Vec<OsString> = vec!["run".into()];
+            arguments.extend(options.bootstrap.map(OsString::from));
+            arguments.extend(["--takeovers".into(), restart.in_a_row.to_string().into()]);
+            // The first time at once; only a supervising process that keeps dying is waited for.
+            if restart.in_a_row > 1 {
+                arguments.extend(["--delay".into(), restart.after.as_millis().to_string().into()]);
+            }
+            let error = take_over(arguments);
+            log::error!("cannot take the supervising process's place: {error}");
+            Exit::Failed
+        }
+    }
+}
+
+fn nothing_to_run(settings: &Settings) -> Exit {
+    let mut err = std::io::stderr().lock();
+    let _ = writeln!(err, "octobridge: nothing to run, because no bridge is switched on");
+    for problem in &settings.problems {
+        let _ = writeln!(err, "octobridge: {problem}");
+    }
+    Exit::NotRunning
+}
+
+/// What is wrong with the settings of the bridges that are switched on, and of the connection to the printer.
+pub fn check(settings: &Settings) -> Vec<String> {
+    let mut problems = bridges::check(settings);
+    problems.extend(endpoints(settings).err());
+    problems
+}
+
+/// Where Moonraker may be: the address that is set, else its usual places.
+fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, String> {
+    const NAME: &str = "MOONRAKER_URL";
+    if let Some(url) = settings.text(NAME) {
+        let origin = settings.origin(NAME).map(|origin| format!(" ({origin})")).unwrap_or_default();
+        return url.parse().map(|endpoint| vec![endpoint]).map_err(|error| format!("{error}{origin}"));
+    }
+    let websocket = "ws://127.0.0.1:7125/websocket".parse().ok();
+    let socket = Endpoint::Unix(settings.paths.moonraker_socket());
+    Ok([Some(socket), websocket].into_iter().flatten().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::settings::BridgeName;
+
+    #[test]
+    fn the_settings_know_which_bridges_there_are() {
+        for name in BridgeName::ALL {
+            let built = crate::bridge::BRIDGES.iter().any(|kind| kind.name == name.section());
+            assert_eq!(built, name.is_built(), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The command line as people and scripts see it: the real program in a sealed environment.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+struct Printer {
+    dir: tempfile::TempDir,
+}
+
+impl Printer {
+    fn new(extended2: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let extended = dir.path().join("printer_data/config/extended");
+        std::fs::create_dir_all(&extended).unwrap();
+        std::fs::write(extended.join("extended2.cfg"), extended2).unwrap();
+        Self { dir }
+    }
+
+    fn data(&self) -> std::path::PathBuf {
+        self.dir.path().join("printer_data")
+    }
+
+    fn run(&self, args: &[&str], input: &str) -> Output {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_octobridge"))
+            .args(args)
+            .env_clear()
+            .env("PRINTER_DATA", self.data())
+            .env("OCTOBRIDGE_RUN_DIR", self.dir.path().join("run"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A command that reads nothing may have ended already.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
+    }
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn usage_errors_end_with_2_and_help_with_0() {
+    let printer = Printer::new("");
+    let table: [(&[&str], i32, &str); 9] = [
+        (&[], 0, "Commands:"),
+        (&["--help"], 0, "secrets files"),
+        (&["-h"], 0, "Commands:"),
+        (&["--version"], 0, "octobridge 0."),
+        (&["version"], 0, "octobridge 0."),
+        (&["nonsense"], 2, "--help"),
+        (&["status", "--nonsense"], 2, "--help"),
+        (&["config"], 2, "show"),
+        (&["secret", "set", "nonsense"], 2, "telegram_bot_token"),
+    ];
+    for (args, code, expected) in table {
+        let output = printer.run(args, "");
+        let all = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {all}");
+        assert!(all.contains(expected), "{args:?}: {all}");
+    }
+}
+
+#[test]
+fn run_ends_at_once_with_3_when_nothing_is_switched_on() {
+    let printer = Printer::new("[telegram]\nenabled: false\n");
+    let output = printer.run(&["run"], "");
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("no bridge is switched on"), "{}", text(&output.stderr));
+    let output = printer.run(&["status"], "");
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stdout).contains("telegram: off"), "{}", text(&output.stdout));
+    // Nothing is written to the printer's storage for a service that does not run.
+    assert!(!printer.data().join("octoapp").exists());
+}
+
+#[test]
+fn config_check_names_file_line_and_remedy() {
+    let printer = Printer::new("[telegram]\nenabled: true\nenabled: true\n");
+    let output = printer.run(&["config", "check"], "");
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stdout);
+    assert!(said.contains("extended2.cfg line 3") && said.contains("mend"), "{said}");
+    assert_eq!(Printer::new("").run(&["config", "check"], "").status.code(), Some(0));
+}
+
+#[test]
+fn config_check_names_what_an_enabled_bridge_lacks() {
+    let output = Printer::new("[telegram]\nenabled: true\n").run(&["config", "check"], "");
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stdout);
+    assert!(said.contains("secret set telegram_bot_token"), "{said}");
+
+    let printer = Printer::new("[telegram]\nenabled: true\nchat_id: five\n");
+    printer.run(&["secret", "set", "telegram_bot_token"], "123:SECRETTOKEN\n");
+    let output = printer.run(&["config", "check"], "");
+    let said = text(&output.stdout);
+    assert!(said.contains("TELEGRAM_CHAT_ID") && said.contains("extended2.cfg line 3"), "{said}");
+}
+
+#[test]
+fn a_secret_is_stored_privately_used_and_never_shown() {
+    use std::os::unix::fs::PermissionsExt;
+    let printer = Printer::new("[telegram]\nenabled: true\nchat_id: 5\n");
+    let output = printer.run(&["secret", "set", "telegram_bot_token"], "123:SECRETTOKEN\n");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let file = printer.data().join("octoapp/telegram_bot_token");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "123:SECRETTOKEN");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    for args in
+        [["config", "show"].as_slice(), &["config", "show", "--json"], &["status"], &["config", "check"]]
+    {
+        let output = printer.run(args, "");
+        let all = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(!all.contains("SECRET"), "{args:?}: {all}");
+    }
+    let shown = printer.run(&["config", "show"], "");
+    let line = text(&shown.stdout).lines().find(|l| l.starts_with("TELEGRAM_BOT_TOKEN")).unwrap().to_owned();
+    assert!(line.contains("hidden") && line.contains("telegram_bot_token"), "{line}");
+}
+
+#[test]
+fn config_show_tells_where_each_value_came_from() {
+    let printer = Printer::new("[telegram]\nchat_id: 5\n");
+    let output = printer.run(&["config", "show"], "");
+    let said = text(&output.stdout);
+    let origin = format!("{} line 2", Path::new("config/extended/extended2.cfg").display());
+    assert!(said.lines().any(|l| l.starts_with("TELEGRAM_CHAT_ID") && l.contains(&origin)), "{said}");
+    assert!(said.lines().any(|l| l.starts_with("OCTOBRIDGE_LOG") && l.contains("info  (default)")), "{said}");
+}

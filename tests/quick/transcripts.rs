@@ -1,0 +1,101 @@
+//! Recordings of a real Moonraker, played through the real session and observer, give the events of the tables
+//! beside them, uncut and cut at any boundary between messages and gone on from the stored memory.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "helpers of tests: a failure is a panic, and the lines per transcript are the result"
+)]
+
+mod player;
+mod stand_in;
+mod table;
+
+use player::Transcript;
+use std::path::{Path, PathBuf};
+use table::Table;
+
+fn transcripts() -> Vec<PathBuf> {
+    let folder = std::env::var_os("VECTORS_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors"), PathBuf::from)
+        .join("moonraker");
+    let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+    paths.sort();
+    assert!(!paths.is_empty(), "no transcript in {}", folder.display());
+    paths
+}
+
+fn name(path: &Path) -> std::borrow::Cow<'_, str> {
+    path.file_stem().unwrap().to_string_lossy()
+}
+
+#[test]
+fn each_gives_the_events_of_its_table() {
+    let mut failed = 0;
+    for path in transcripts() {
+        let name = name(&path);
+        let table = Table::beside(&path);
+        if let Some(reason) = &table.skip {
+            println!("moonraker {name} skipped: {reason}");
+            continue;
+        }
+        let (told, _) = player::play(&Transcript::load(&path));
+        match table.compare(&told) {
+            Ok(()) => println!("moonraker {name} ok"),
+            Err(difference) => {
+                failed += 1;
+                println!("moonraker {name} FAILED: {difference}\n{}", table::show(&told));
+            }
+        }
+    }
+    assert_eq!(failed, 0, "transcripts failed");
+}
+
+/// At each cut the old process is gone and a new one connects at once, as after a crash.
+#[test]
+fn each_gives_the_same_events_when_cut_and_gone_on() {
+    let mut cuts = 0;
+    for path in transcripts() {
+        let table = Table::beside(&path);
+        if table.skip.is_some() {
+            continue;
+        }
+        let transcript = Transcript::load(&path);
+        let (whole, boundaries) = player::play(&transcript);
+        for (index, boundary) in boundaries.iter().enumerate().skip(1) {
+            let mut told = whole[..boundary.told].to_vec();
+            told.extend(player::resume(&transcript, index, boundary));
+            if let Err(difference) = table.compare(&told) {
+                let t = transcript.items[index].0;
+                panic!(
+                    "{} cut before line {index} at {t}: {difference}\n{}",
+                    name(&path),
+                    table::show(&told)
+                );
+            }
+            cuts += 1;
+        }
+    }
+    println!("{cuts} cuts");
+}
+
+/// The outbox takes a key once: no two facts may share one, and a fact keeps its key.
+#[test]
+fn keys_name_facts() {
+    for path in transcripts() {
+        let transcript = Transcript::load(&path);
+        let (told, _) = player::play(&transcript);
+        let mut keys: Vec<&str> = told.iter().map(|told| told.event.key.as_str()).collect();
+        keys.sort_unstable();
+        let count = keys.len();
+        keys.dedup();
+        assert_eq!(keys.len(), count, "{}: {}", name(&path), table::show(&told));
+        let (again, _) = player::play(&transcript);
+        for (one, other) in told.iter().zip(&again) {
+            assert_eq!(one.event.key, other.event.key);
+        }
+    }
+}

@@ -1,0 +1,225 @@
+#!/bin/sh
+# Installs what a make target misses: install.sh TARGET [GROUP ...].
+#
+# TARGET only appears in messages. Looks for commands and files, never for package names, so that a machine which has
+# the tools from elsewhere is left alone and a second run is silent. Whatever is installed is named first. When it
+# cannot be installed (no apt, no way to become root), the last line names the command that would do it.
+set -eu
+
+cd "$(dirname "$0")/.."
+
+target=${1:?usage: install.sh TARGET GROUP...}
+shift
+
+# Groups, one line each thing: PACKAGE PROBE. A probe is a command, or a path (a pattern is allowed).
+things() {
+    case $1 in
+    overlay) cat <<'END'
+gcc cc
+libc6-dev /usr/include/stdio.h
+gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
+libc6-dev-arm64-cross /usr/aarch64-linux-gnu/include/stdio.h
+squashfs-tools mksquashfs
+fakeroot fakeroot
+patch patch
+END
+        ;;
+    cross) cat <<'END'
+mmdebstrap mmdebstrap
+podman podman
+runc runc
+busybox-static /bin/busybox
+debian-archive-keyring /usr/share/keyrings/debian-archive-keyring.gpg
+END
+        # Without root, podman and mmdebstrap need the helpers that map user ids.
+        if [ "$(id -u)" -ne 0 ]; then
+            echo 'uidmap newuidmap'
+        fi
+        ;;
+    boot) cat <<'END'
+qemu-system-arm qemu-system-aarch64
+cpio cpio
+e2fsprogs mkfs.ext4
+END
+        ;;
+    quick) cat <<'END'
+busybox-static /bin/busybox
+shellcheck shellcheck
+END
+        ;;
+    container)
+        command -v docker >/dev/null 2>&1 || echo 'podman podman'
+        ;;
+    test) cat <<'END'
+busybox-static /bin/busybox
+shellcheck shellcheck
+qemu-user-static qemu-aarch64-static
+python3 /usr/bin/python3
+python3-venv /usr/lib/python3*/ensurepip/__main__.py
+libsodium23 /usr/lib/*/libsodium.so.23
+END
+        ;;
+    lint) cat <<'END'
+shellcheck shellcheck
+codespell codespell
+END
+        ;;
+    rust-target:* | rust-lint | moonraker) ;;
+    *)
+        echo "install.sh: there is no group \`$1\`" >&2
+        exit 2
+        ;;
+    esac
+}
+
+# True if the command or file is there. Commands of /sbin count, though a user's PATH often lacks it.
+present() {
+    case $1 in
+    /*)
+        for found in $1; do
+            [ -e "$found" ] && return 0
+        done
+        return 1
+        ;;
+    *) command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ] ;;
+    esac
+}
+
+missing_packages() {
+    missing=
+    for group in "$@"; do
+        list=$(things "$group")
+        while read -r package probe; do
+            [ -n "$package" ] || continue
+            present "$probe" && continue
+            case " $missing " in *" $package "*) ;; *) missing="$missing $package" ;; esac
+        done <<END
+$list
+END
+    done
+    missing=${missing# }
+}
+
+# True if apt knows every package already; then the lists need no update.
+apt_knows() {
+    for package in $missing; do
+        apt-cache show --no-all-versions "$package" >/dev/null 2>&1 || return 1
+    done
+}
+
+install_packages() {
+    missing_packages "$@"
+    [ -n "$missing" ] || return 0
+    by_hand="apt-get install --no-install-recommends $missing"
+    if ! command -v apt-get >/dev/null 2>&1; then
+        echo "make $target needs: $missing (names of Debian packages; there is no apt here to install them)" >&2
+        exit 1
+    fi
+    as_root=
+    if [ "$(id -u)" -ne 0 ]; then
+        if ! command -v sudo >/dev/null 2>&1 || { [ ! -t 0 ] && ! sudo -n true 2>/dev/null; }; then
+            echo "make $target needs packages that only root can install: su -c '$by_hand'" >&2
+            exit 1
+        fi
+        as_root=sudo
+    fi
+    echo "make $target installs these system packages with apt: $missing"
+    apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0"
+    # shellcheck disable=SC2086 # both are lists of words
+    if ! { apt_knows && $apt install -y --no-install-recommends $missing >.cache/apt.log 2>&1; }; then
+        if ! { $apt update && $apt install -y --no-install-recommends $missing; } >.cache/apt.log 2>&1; then
+            tail -n 20 .cache/apt.log >&2
+            echo "apt failed (its whole output is in .cache/apt.log); once it works: ${as_root:+sudo }$by_hand" >&2
+            exit 1
+        fi
+    fi
+    missing_packages "$@"
+    if [ -n "$missing" ]; then
+        echo "apt installed everything, and still something of these is not found: $missing" >&2
+        exit 1
+    fi
+}
+
+# rustc takes longer to start than everything else here, so the place of its libraries is remembered.
+sysroot() {
+    if ! command -v rustc >/dev/null 2>&1; then
+        echo "make $target needs Rust: install it from https://rustup.rs, then open a new shell" >&2
+        exit 1
+    fi
+    remembered=.cache/rust-sysroot
+    # A change of toolchain shows in the variable, in rustup's settings, or in rustc itself.
+    # shellcheck disable=SC3013 # `-nt` is not POSIX, but every sh of a Linux system knows it
+    if [ ! -s $remembered ] || [ "${RUSTUP_TOOLCHAIN:-}" ] ||
+        [ "${RUSTUP_HOME:-${HOME:-/root}/.rustup}/settings.toml" -nt $remembered ] ||
+        [ "$(command -v rustc)" -nt $remembered ]; then
+        rustc --print sysroot >$remembered.$$ || exit 1
+        mv $remembered.$$ $remembered
+    fi
+    read -r root <$remembered
+    echo "$root"
+}
+
+install_rust_target() {
+    root=$(sysroot)
+    for triple in "$@"; do
+        [ -d "$root/lib/rustlib/$triple/lib" ] && continue
+        if ! command -v rustup >/dev/null 2>&1; then
+            echo "make $target needs Rust's libraries for $triple in $root, and there is no rustup to add them" >&2
+            exit 1
+        fi
+        echo "make $target adds the Rust target $triple with rustup"
+        if ! rustup --quiet target add "$triple"; then
+            echo "rustup failed; once it works: rustup target add $triple" >&2
+            exit 1
+        fi
+    done
+}
+
+install_rust_lint() {
+    for component in rustfmt clippy; do
+        program=cargo-clippy
+        [ $component = clippy ] || program=rustfmt
+        [ -x "$(sysroot)/bin/$program" ] && continue
+        echo "make $target adds $component with rustup"
+        if ! rustup --quiet component add $component; then
+            echo "rustup failed; once it works: rustup component add $component" >&2
+            exit 1
+        fi
+    done
+}
+
+# A Python environment of its own below .cache/python/NAME, exactly as locked in toolchain/NAME-requirements.txt.
+install_python() {
+    name=$1
+    lock=toolchain/$name-requirements.txt
+    place=.cache/python/$name
+    cmp -s "$lock" "$place/installed" && [ -x "$place/bin/python3" ] && return 0
+    python=/usr/bin/python3
+    if ! "$python" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        python=$(command -v python3)
+    fi
+    echo "make $target installs $name from PyPI into $place"
+    rm -rf "$place"
+    if ! {
+        "$python" -m venv "$place" &&
+            "$place/bin/python3" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
+    }; then
+        echo "pip failed; once it works: make $target" >&2
+        exit 1
+    fi
+    cp "$lock" "$place/installed"
+}
+
+[ -d .cache ] || mkdir -p .cache
+install_packages "$@"
+for group in "$@"; do
+    case $group in
+    overlay) install_rust_target aarch64-unknown-linux-musl ;;
+    rust-target:*) install_rust_target "${group#*:}" ;;
+    rust-lint) install_rust_lint ;;
+    moonraker)
+        install_python moonraker
+        install_python kalico
+        ;;
+    esac
+done
