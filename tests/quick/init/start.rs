@@ -60,6 +60,43 @@ fn starts_in_quick_succession_give_one_service() {
 }
 
 #[test]
+fn starts_at_the_same_time_give_one_service() {
+    under_each_shell(|rig| {
+        for round in 1..=5 {
+            std::thread::scope(|scope| {
+                let starts: Vec<_> = (0..4).map(|_| scope.spawn(|| rig.service("start"))).collect();
+                for start in starts {
+                    let outcome = start.join().unwrap();
+                    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""), "{outcome:?}");
+                }
+            });
+            rig.wait_for_note("ready", round);
+            assert_eq!(rig.processes().len(), 2, "{:?}", rig.notes());
+            assert_eq!(rig.noted("home /home/lava"), round, "{:?}", rig.notes());
+            assert_done(&rig.service("stop"), "Stopping octobridge");
+            rig.assert_nothing_left();
+        }
+    });
+}
+
+#[test]
+fn a_lock_that_nobody_holds_stops_no_start() {
+    under_each_shell(|rig| {
+        let mut foreign = Foreign::sleeper();
+        let lock = rig.path("var/run/octobridge.lock");
+        for holder in ["4194300", "nonsense", &foreign.pid().to_string(), "/etc/passwd"] {
+            std::os::unix::fs::symlink(holder, &lock).unwrap();
+            rig.start_and_settle();
+            assert!(fs::symlink_metadata(&lock).is_err(), "{holder}");
+            assert_done(&rig.service("stop"), "Stopping octobridge");
+        }
+        fs::create_dir(&lock).unwrap();
+        rig.start_and_settle();
+        assert!(foreign.lives());
+    });
+}
+
+#[test]
 fn a_launch_that_hangs_counts_as_starting_and_can_be_stopped() {
     under_each_shell(|rig| {
         // The launcher waits for somebody to open the pipe, as it would for a file system that does not answer.
