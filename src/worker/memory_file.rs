@@ -1,12 +1,17 @@
 //! The observer's memory on disk: replaced as a whole, or not at all.
 
+use crate::printer::Memory;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// Name of the file in the state folder.
-const NAME: &str = "observer.json";
+/// Name of the file in the state folder. The version in it keeps the memories of two programs apart: the printer may
+/// fall back to its other slot, and come back.
+fn name() -> String {
+    format!("observer-v{}.json", Memory::VERSION)
+}
+
 /// A memory is some kilobytes.
 const LIMIT: u64 = 256 * 1024;
 
@@ -20,7 +25,7 @@ pub(super) struct MemoryFile {
 impl MemoryFile {
     /// The file in `state`; without a folder the memory lives as long as the process.
     pub(super) fn new(state: Option<&Path>) -> Self {
-        Self { path: state.map(|dir| dir.join(NAME)), last: Vec::new() }
+        Self { path: state.map(|dir| dir.join(name())), last: Vec::new() }
     }
 
     /// What was stored last; empty where there is nothing, or it cannot be read.
@@ -30,12 +35,9 @@ impl MemoryFile {
         self.last.clone()
     }
 
-    /// Puts what stands there aside, because a newer version of the program wrote it.
-    pub(super) fn set_aside(&mut self) {
-        if let Some(path) = &self.path {
-            let _ = std::fs::rename(path, path.with_extension("json.newer"));
-        }
-        self.last.clear();
+    /// Leaves what stands there as it is, and stores nothing in this run.
+    pub(super) fn leave_alone(&mut self) {
+        self.path = None;
     }
 
     /// Stores `bytes`, when they differ from what is stored.
@@ -71,13 +73,13 @@ mod tests {
         let mut file = MemoryFile::new(Some(dir.path()));
         assert_eq!(file.read(), b"");
         file.write(b"{}".to_vec()).unwrap();
-        let written = std::fs::metadata(dir.path().join(NAME)).unwrap().modified().unwrap();
+        let written = std::fs::metadata(dir.path().join(name())).unwrap().modified().unwrap();
         file.write(b"{}".to_vec()).unwrap();
-        assert_eq!(std::fs::metadata(dir.path().join(NAME)).unwrap().modified().unwrap(), written);
+        assert_eq!(std::fs::metadata(dir.path().join(name())).unwrap().modified().unwrap(), written);
         let mut again = MemoryFile::new(Some(dir.path()));
         assert_eq!(again.read(), b"{}");
-        again.set_aside();
-        assert_eq!(MemoryFile::new(Some(dir.path())).read(), b"");
-        assert!(dir.path().join("observer.json.newer").exists());
+        again.leave_alone();
+        again.write(b"other".to_vec()).unwrap();
+        assert_eq!(MemoryFile::new(Some(dir.path())).read(), b"{}");
     }
 }

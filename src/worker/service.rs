@@ -172,7 +172,7 @@ fn recall(file: &mut MemoryFile) -> Memory {
     Memory::from_json(&stored).unwrap_or_else(|error| {
         log::warn!("{error}");
         if matches!(error, MemoryError::Newer { .. }) {
-            file.set_aside();
+            file.leave_alone();
         }
         Memory::default()
     })
