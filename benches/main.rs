@@ -2,21 +2,33 @@
 //! writes `dist/bench/NAME.json`. Run by `make bench`; `make bench ONLY=startup` runs one.
 #![allow(
     clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a benchmark prints a table for a person"
 )]
 
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+mod memory;
 mod overlay;
 mod program_size;
 mod report;
+mod startup;
 
 use report::{Row, print_table, write_json};
 
 type Benchmark = fn() -> Result<Vec<Row>, String>;
 
-const BENCHMARKS: [(&str, Benchmark); 2] =
-    [("program_size", program_size::measure), ("overlay", overlay::measure)];
+const BENCHMARKS: [(&str, Benchmark); 4] = [
+    ("program_size", program_size::measure),
+    ("startup", startup::measure),
+    ("memory", memory::measure),
+    ("overlay", overlay::measure),
+];
 
 fn main() -> std::process::ExitCode {
     // `cargo bench` adds an argument of its own.

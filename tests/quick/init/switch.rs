@@ -114,9 +114,9 @@ fn get_without_any_file_is_false() {
 #[test]
 fn switching_on_adds_only_what_it_needs_restarts_and_says_what_is_next() {
     for (bridge, section, hint) in [
-        ("octoapp", "octoapp", "octobridge pair octoapp"),
-        ("prusa-connect", "prusa_connect", "octobridge pair prusa-connect"),
-        ("telegram", "telegram", "octobridge pair telegram"),
+        ("octoapp", "octoapp", "has no such bridge yet"),
+        ("prusa-connect", "prusa_connect", "has no such bridge yet"),
+        ("telegram", "telegram", "octobridge secret set telegram_bot_token"),
     ] {
         with_settings(SHIPPED, |rig| {
             let file = rig.path(FOLDER).join("extended2.cfg");
