@@ -29,12 +29,12 @@ help:
 	@echo 'make test        run every test there is; VECTORS_DIR=DIR for other vectors'
 	@echo 'make test-quick  run the tests that need no QEMU, podman or Moonraker'
 	@echo 'make boot        boot dist/firmware.bin in QEMU; CONSOLE=1 leaves a console'
-	@echo 'make bench       measure size, memory and speed into dist/bench/, and compare with the budgets'
+	@echo 'make bench       measure size, memory and speed into dist/bench/, and compare with the budgets; ONLY=NAME'
 	@echo 'make fuzz        run every fuzz target; SECONDS=600 for each, TARGET=NAME for one'
 	@echo 'make lint        check format, code, shell scripts and text'
 	@echo 'make sbom        write dist/sbom/, which lists what the image is made of'
 	@echo 'make container   build the container image printer-bridge:latest'
-	@echo 'make lock        record every input of the image with its hash'
+	@echo 'make lock        record every input of the image with its hash in octofw.lock; CHECK=1 only compares'
 	@echo 'make clean       remove target/, dist/ and .cache/'
 
 .PHONY: overlay
@@ -62,7 +62,7 @@ boot:
 .PHONY: bench
 bench:
 	$(install) overlay boot test moonraker
-	@toolchain/bench.sh
+	@toolchain/bench.sh $(ONLY)
 
 .PHONY: fuzz
 fuzz:
@@ -85,7 +85,7 @@ container:
 .PHONY: lock
 lock:
 	$(install) overlay
-	@cargo run --quiet --locked --profile tool --package octofw -- lock
+	@cargo run --quiet --locked --profile tool --package octofw -- lock $(if $(CHECK),--check)
 
 .PHONY: clean
 clean:

@@ -11,7 +11,10 @@ cd "$(dirname "$0")/.."
 umask 022
 
 name=53-octoapp-moonraker-plugin
-program=.cache/program/aarch64-unknown-linux-musl/octobridge
+triple=aarch64-unknown-linux-musl
+program=.cache/program/$triple/octobridge
+# Beside the image.
+sbom=$(dirname "${OUT:-dist/firmware.bin}")/sbom
 octofw=${OCTOFW:-target/tool/octofw}
 
 mkdir -p dist/overlay
@@ -23,16 +26,20 @@ mkdir -p "$new/root" "$new/scripts"
 cp -dR overlay/. "$new/root/"
 rm -f "$new/root/README.md"
 cp scripts/*.sh "$new/scripts/"
-cp overlay/README.md "$new/README.md"
+if [ -f overlay/README.md ]; then
+    cp overlay/README.md "$new/"
+else
+    cp README.md "$new/"
+fi
 
 share=$new/root/usr/local/share/octobridge
-mkdir -p "$new/root/usr/local/bin" "$share/licences" dist/sbom
+mkdir -p "$new/root/usr/local/bin" "$share/licences" "$sbom"
 cp "$program" "$new/root/usr/local/bin/octobridge"
 cp LICENSE-APACHE LICENSE-MIT "$share/licences/"
 SOURCE_DATE_EPOCH=$(toolchain/source-date.sh)
 export SOURCE_DATE_EPOCH
-"$octofw" sbom --program "$program" --out dist/sbom/octobridge.cdx.json
-cp dist/sbom/octobridge.cdx.json "$share/"
+"$octofw" sbom program --package octobridge --target $triple --out "$sbom/octobridge.cdx.json" >/dev/null
+cp "$sbom/octobridge.cdx.json" "$share/"
 
 find "$new" -type d -exec chmod 755 {} +
 find "$new" -type f -perm -100 -exec chmod 755 {} +

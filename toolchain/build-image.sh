@@ -27,6 +27,8 @@ if [ "${1:-}" = --again ] && [ -r "$settings" ]; then
     export CROSS
 fi
 out=${OUT:-dist/firmware.bin}
+OUT=$out
+export OUT
 if [ -n "${FIRMWARE:-}" ] && [ ! -f "$FIRMWARE" ]; then
     echo "FIRMWARE=$FIRMWARE: there is no such file" >&2
     exit 2
@@ -64,7 +66,7 @@ if [ -z "$base" ]; then
     base=.cache/standin/mini.bin
     mkdir -p .cache/standin
     # Made anew when the recipe or the program that reads it is newer.
-    if [ ! -f $base ] || [ -n "$(find rootfs "$octofw" -newer $base -print -quit)" ]; then
+    if [ ! -f $base ] || [ -n "$(find rootfs octofw.lock "$octofw" -newer $base -print -quit)" ]; then
         "$octofw" standin --size mini --out $base
         touch $base
     fi
@@ -81,3 +83,8 @@ while IFS= read -r tool; do
     set -- "$@" --tool "$tool"
 done <$program/tools
 "$octofw" build "$@" --out "$out"
+directory=$(dirname "$out")
+stem=$(basename "$out")
+sbom=$directory/sbom
+"$octofw" sbom image --manifest "$directory/${stem%.*}.manifest.json" --program-sbom "$sbom/octobridge.cdx.json" \
+    --out "$sbom/image.cdx.json" >/dev/null
