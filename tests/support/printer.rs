@@ -8,6 +8,7 @@ use std::time::Duration;
 use octofw::boot::oem::LAVA;
 use octofw::boot::{Guest, GuestClock, GuestFiles, Machine, OemDisk, OemTree, Output};
 use octofw::debian::Archive;
+use octofw::lock::Lock;
 
 use super::telegram::Telegram;
 use super::wait;
@@ -249,7 +250,8 @@ fn image() -> &'static Image {
         std::fs::create_dir_all(&folder).unwrap();
         let root = octofw::boot::root::take_out(&firmware, &folder.join("rootfs.img")).unwrap();
         let archive = Archive::open(&cache).unwrap();
-        let files = GuestFiles::fetch(&archive, &cache.join("guest"), None).unwrap();
+        let lock = Lock::read_if_any(&project("octofw.lock")).unwrap();
+        let (files, _) = GuestFiles::fetch(&archive, &cache.join("guest"), lock.as_ref()).unwrap();
         let initramfs = folder.join("initramfs.cpio");
         std::fs::write(&initramfs, octofw::boot::initramfs::build(&files).unwrap()).unwrap();
         Image { root, kernel: files.kernel, initramfs }

@@ -22,6 +22,9 @@ fn processes_come_back_and_obey_the_init_script() {
     let telegram = Telegram::start(TOKEN, CHAT);
     let mut booted = Printer::new(&with_telegram(&telegram, Moonraker::None)).boot();
     let first = booted.wait_for_service(SOON);
+    // The budgets are measured by `make bench`; this is what no moment may exceed.
+    let resident = booted.resident_after(0);
+    assert!((100..=12 << 10).contains(&resident), "{resident} KiB resident");
     each_comes_back(&mut booted, first.len());
     two_starts_give_one(&mut booted);
     stop_and_restart(&mut booted);

@@ -34,12 +34,15 @@ pub struct GuestFiles {
 }
 
 impl GuestFiles {
-    /// Fetches Debian's kernel and BusyBox into the cache of `archive` and unpacks them into `cache`, once.
+    /// Fetches Debian's kernel and BusyBox into the cache of `archive` and unpacks them into `cache`, once. Gives
+    /// the files, and the packages that were met, to be compared with the lock.
     ///
     /// # Errors
     /// When a package cannot be had or unpacked, or lacks what a guest needs.
-    pub fn fetch(archive: &Archive, cache: &Path, lock: Option<&Lock>) -> Result<Self, Error> {
+    pub fn fetch(archive: &Archive, cache: &Path, lock: Option<&Lock>) -> Result<(Self, Lock), Error> {
         let packages = [archive.fetch_kernel(lock)?, archive.fetch("busybox-static", lock)?];
+        let mut met = Lock::new();
+        packages.iter().for_each(|deb| met.lock_deb(deb));
         let name = packages.each_ref().map(|deb| deb.sha256.get(..16).unwrap_or(&deb.sha256)).join("-");
         let folder = cache.join(name);
         if !folder.is_dir() {
@@ -54,7 +57,7 @@ impl GuestFiles {
                 _ => {}
             }
         }
-        Self::in_folder(&folder)
+        Ok((Self::in_folder(&folder)?, met))
     }
 
     /// Finds the files in a folder into which Debian's packages `linux-image-…-cloud-arm64` and

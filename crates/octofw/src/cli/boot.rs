@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::lock::{self, LockOptions};
 use super::{Failure, Status, print};
 use crate::boot::{
-    self, Error, Guest, GuestFiles, Machine, OemDisk, Output, demonstration, initramfs, root, session,
+    self, Guest, GuestFiles, Machine, OemDisk, Output, demonstration, initramfs, root, session,
 };
 use crate::debian::Archive;
 
@@ -39,12 +40,8 @@ pub(super) struct Args {
     /// Folder with Debian's arm64 kernel package and busybox-static, unpacked, instead of fetching them
     #[arg(long, value_name = "DIR")]
     kernel: Option<PathBuf>,
-    /// Folder in which fetched packages are kept
-    #[arg(long, value_name = "DIR", default_value = ".cache/octofw")]
-    cache: PathBuf,
-    /// Fetch nothing
-    #[arg(long)]
-    offline: bool,
+    #[command(flatten)]
+    lock: LockOptions,
 }
 
 impl Args {
@@ -74,16 +71,23 @@ impl Args {
         let root = root::take_out(&self.image, &scratch.join("rootfs.img"))?;
         let files = match &self.kernel {
             Some(folder) => GuestFiles::in_folder(folder)?,
-            None => {
-                let archive = Archive::open(&self.cache).map_err(Error::from)?.offline(self.offline);
-                GuestFiles::fetch(&archive, &self.cache.join("guest"), None)?
-            }
+            None => self.fetch()?,
         };
         let first = scratch.join("initramfs.cpio");
         std::fs::write(&first, initramfs::build(&files)?).map_err(|error| {
             Failure::new(Status::Findings, format!("cannot write {}: {error}", first.display()))
         })?;
         Ok(Machine::new(files.kernel, first, root, self.oem_disk(scratch)?))
+    }
+
+    fn fetch(&self) -> Result<GuestFiles, Failure> {
+        let lock = self.lock.read()?;
+        let archive = Archive::open(&self.lock.cache)?.offline(self.lock.offline);
+        let (files, met) = GuestFiles::fetch(&archive, &self.lock.cache.join("guest"), lock.as_ref())?;
+        if let Some(lock) = &lock {
+            lock::warn(&lock.admit(&met, self.lock.locked)?);
+        }
+        Ok(files)
     }
 
     fn oem_disk(&self, scratch: &Path) -> Result<OemDisk, boot::Error> {
