@@ -11,17 +11,11 @@ const TOKEN: &str = "1:a";
 const CHAT: i64 = -5;
 
 fn agent(telegram: &Telegram) -> ureq::Agent {
-    // Another test of this process may have been quicker.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let ca = ureq::tls::Certificate::from_pem(telegram.ca().as_bytes()).unwrap();
-    let tls = ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::new_with_certs(&[ca])).build();
-    let timeout = Some(Duration::from_secs(2));
-    ureq::Agent::config_builder()
-        .tls_config(tls)
-        .http_status_as_error(false)
-        .timeout_global(timeout)
-        .build()
-        .into()
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, telegram.ca()).unwrap();
+    let tls = octobridge::tls::client_config(Some(&ca)).unwrap();
+    octobridge::bridge::http::agent(tls, Duration::from_secs(2), Duration::from_secs(2))
 }
 
 /// Status and body of a call; status 0 when there was no whole answer.

@@ -11,6 +11,8 @@
 
 mod cli;
 mod dependencies;
+mod init;
+mod moonraker_connection;
 mod outbox;
 mod telegram;
 mod transcripts;

@@ -8,8 +8,8 @@
     reason = "helpers of tests: a failure is a panic, and the lines per transcript are the result"
 )]
 
-mod player;
-mod stand_in;
+pub(crate) mod player;
+pub(crate) mod stand_in;
 mod table;
 
 use player::Transcript;
@@ -57,29 +57,41 @@ fn each_gives_the_events_of_its_table() {
 /// At each cut the old process is gone and a new one connects at once, as after a crash.
 #[test]
 fn each_gives_the_same_events_when_cut_and_gone_on() {
-    let mut cuts = 0;
-    for path in transcripts() {
-        let table = Table::beside(&path);
-        if table.skip.is_some() {
-            continue;
-        }
-        let transcript = Transcript::load(&path);
-        let (whole, boundaries) = player::play(&transcript);
-        for (index, boundary) in boundaries.iter().enumerate().skip(1) {
-            let mut told = whole[..boundary.told].to_vec();
-            told.extend(player::resume(&transcript, index, boundary));
-            if let Err(difference) = table.compare(&told) {
-                let t = transcript.items[index].0;
-                panic!(
-                    "{} cut before line {index} at {t}: {difference}\n{}",
-                    name(&path),
-                    table::show(&told)
-                );
-            }
-            cuts += 1;
+    let paths = std::sync::Mutex::new(transcripts());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let cuts: usize = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut cuts = 0;
+                    while let Some(path) = { paths.lock().unwrap().pop() } {
+                        cuts += cut_everywhere(&path);
+                    }
+                    cuts
+                })
+            })
+            .collect();
+        workers.into_iter().map(|worker| worker.join().unwrap()).sum()
+    });
+    println!("{cuts} cuts");
+}
+
+fn cut_everywhere(path: &Path) -> usize {
+    let table = Table::beside(path);
+    if table.skip.is_some() {
+        return 0;
+    }
+    let transcript = Transcript::load(path);
+    let (whole, boundaries) = player::play(&transcript);
+    for (index, boundary) in boundaries.iter().enumerate() {
+        let mut told = whole[..boundary.told].to_vec();
+        told.extend(player::resume(&transcript, index, boundary));
+        if let Err(difference) = table.compare(&told) {
+            let t = transcript.items[index].0;
+            panic!("{} cut before line {index} at {t}: {difference}\n{}", name(path), table::show(&told));
         }
     }
-    println!("{cuts} cuts");
+    boundaries.len()
 }
 
 /// The outbox takes a key once: no two facts may share one, and a fact keeps its key.

@@ -15,8 +15,9 @@ use super::wait;
 /// From power-on to the root shell, on a busy host.
 const BOOT: Duration = Duration::from_secs(60);
 
-/// The program's path on the printer.
-const PROGRAM: &str = "/usr/local/bin/octobridge";
+/// Shell command that lists the processes which execute our program, by id.
+pub(crate) const LIST_PROCESSES: &str = "ls -l /proc/[0-9]*/exe 2>/dev/null | \
+    sed -n 's#.*/proc/\\([0-9]*\\)/exe -> /usr/local/bin/octobridge.*#\\1#p'";
 
 /// The pid file of the supervising process.
 pub(crate) const PID_FILE: &str = "/var/run/octoapp.pid";
@@ -109,20 +110,24 @@ impl Printer {
 
     /// Switches the printer on and waits until all its scripts have run.
     pub(crate) fn boot(&self) -> Booted {
-        Booted { guest: Guest::boot(&self.machine, BOOT).unwrap_or_else(|error| panic!("{error}")) }
+        Booted { guest: Some(Guest::boot(&self.machine, BOOT).unwrap_or_else(|error| panic!("{error}"))) }
     }
 }
 
-/// A printer that is switched on.
+/// A printer that is switched on. When a test fails, it tells how the service is.
 #[derive(Debug)]
 pub(crate) struct Booted {
-    guest: Guest,
+    guest: Option<Guest>,
 }
 
 impl Booted {
+    fn guest(&mut self) -> &mut Guest {
+        self.guest.as_mut().expect("the printer is on")
+    }
+
     /// Runs a command as root.
     pub(crate) fn run(&mut self, command: &str) -> Output {
-        self.guest.run(command).unwrap_or_else(|error| panic!("{error}"))
+        self.guest().run(command).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Runs a command as root and gives what it printed; panics when it fails.
@@ -139,9 +144,7 @@ impl Booted {
 
     /// The processes that execute our program.
     pub(crate) fn processes(&mut self) -> Vec<u32> {
-        let list = self.run(&format!(
-            "ls -l /proc/[0-9]*/exe 2>/dev/null | sed -n 's#.*/proc/\\([0-9]*\\)/exe -> {PROGRAM}.*#\\1#p'"
-        ));
+        let list = self.run(LIST_PROCESSES);
         let mut processes: Vec<u32> = list.text.lines().filter_map(|line| line.trim().parse().ok()).collect();
         processes.sort_unstable();
         processes
@@ -152,13 +155,18 @@ impl Booted {
         self.run(&format!("cat {PID_FILE}")).text.trim().parse().ok()
     }
 
-    /// Waits until the service runs and the pid file names one of its processes.
+    /// Waits until the service runs and answers, and the pid file names one of its processes; gives these.
     pub(crate) fn wait_for_service(&mut self, within: Duration) -> Vec<u32> {
         wait::until("a running service with a true pid file", within, || {
-            let processes = self.processes();
-            let named = self.pid_file()?;
-            processes.contains(&named).then_some(processes)
+            let answers = self.service("status").status == 0;
+            let (processes, named) = (self.processes(), self.pid_file()?);
+            (answers && processes.contains(&named)).then_some(processes)
         })
+    }
+
+    /// Waits until nothing of ours runs.
+    pub(crate) fn wait_for_silence(&mut self, within: Duration) {
+        wait::until("the end of all our processes", within, || self.processes().is_empty().then_some(()));
     }
 
     /// How long the start of an init script took, in seconds.
@@ -177,26 +185,40 @@ impl Booted {
     pub(crate) fn resident_after(&mut self, idle_minutes: u32) -> u64 {
         let seconds = u64::from(idle_minutes) * 60;
         let wait = format!("sleep {seconds}");
-        let slept = self.guest.run_within(&wait, Duration::from_secs(seconds + 60));
+        let slept = self.guest().run_within(&wait, Duration::from_secs(seconds + 60));
         assert_eq!(slept.unwrap_or_else(|error| panic!("{error}")).status, 0);
         let processes = self.processes();
         assert!(!processes.is_empty(), "the service does not run");
         processes.iter().map(|pid| resident(&self.done(&format!("cat /proc/{pid}/status")))).sum()
     }
 
-    /// What the console has shown since power-on.
-    pub(crate) fn transcript(&self) -> String {
-        self.guest.transcript()
-    }
-
     /// Switches the printer off through init.
-    pub(crate) fn power_off(self) {
-        self.guest.power_off().unwrap_or_else(|error| panic!("{error}"));
+    pub(crate) fn power_off(mut self) {
+        let guest = self.guest.take().expect("the printer is on");
+        guest.power_off().unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// Cuts the power.
-    pub(crate) fn cut_power(self) {
-        self.guest.kill().unwrap_or_else(|error| panic!("{error}"));
+    pub(crate) fn cut_power(mut self) {
+        let guest = self.guest.take().expect("the printer is on");
+        guest.kill().unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+impl Drop for Booted {
+    fn drop(&mut self) {
+        let Some(guest) = self.guest.as_mut().filter(|_| std::thread::panicking()) else { return };
+        for command in [
+            "/etc/init.d/S66octoapp status",
+            "ps | grep octo[a]pp",
+            "cat /var/run/octoapp.pid",
+            "tail -n 40 /oem/printer_data/logs/octoapp.log /var/run/octobridge/*.log",
+        ] {
+            match guest.run(command) {
+                Ok(output) => eprintln!("# {command}\n{}", output.text),
+                Err(error) => eprintln!("# {command}\n{error}"),
+            }
+        }
     }
 }
 
@@ -219,6 +241,7 @@ fn image() -> &'static Image {
     static IMAGE: OnceLock<Image> = OnceLock::new();
     IMAGE.get_or_init(|| {
         let firmware = std::env::var_os("FIRMWARE_UNDER_TEST")
+            .filter(|path| !path.is_empty())
             .map_or_else(|| project("dist/firmware.bin"), PathBuf::from);
         assert!(firmware.is_file(), "{} is missing: run `make overlay` first", firmware.display());
         let cache = project(".cache/octofw");

@@ -44,7 +44,7 @@ impl Observer {
         self.unseen_jobs(history, now, events);
         if let Some(link) = &mut self.link {
             link.looked = true;
-            link.job_seen = self.memory.job.is_some();
+            link.job_seen = self.memory.job.is_some() && (link.job_seen || print.state.is_active());
         }
     }
 
@@ -202,6 +202,10 @@ impl Observer {
         }
         for record in newer {
             if matches!(record.status, JobStatus::InProgress | JobStatus::Other) {
+                break;
+            }
+            if !record.status.is_final() && history.jobs.first() == Some(&record) {
+                // Moonraker was restarted in it: it may still run.
                 break;
             }
             self.memory.newest = Some(record.id.clone());

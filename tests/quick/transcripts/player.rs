@@ -18,7 +18,7 @@ const NEAR: f64 = 1.0;
 
 /// One line of the connection `main`.
 #[derive(Debug)]
-pub(super) enum Item {
+pub(crate) enum Item {
     Open,
     Close,
     /// A request that the recorded client sent.
@@ -29,12 +29,12 @@ pub(super) enum Item {
 
 /// The lines of the connection `main` with their times.
 #[derive(Debug)]
-pub(super) struct Transcript {
-    pub(super) items: Vec<(f64, Item)>,
+pub(crate) struct Transcript {
+    pub(crate) items: Vec<(f64, Item)>,
 }
 
 impl Transcript {
-    pub(super) fn load(path: &Path) -> Self {
+    pub(crate) fn load(path: &Path) -> Self {
         let text =
             std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let mut items = Vec::new();
@@ -67,13 +67,13 @@ impl Transcript {
 
 /// An event with the time at which it was told.
 #[derive(Debug, Clone)]
-pub(super) struct Told {
-    pub(super) t: f64,
-    pub(super) event: Event,
+pub(crate) struct Told {
+    pub(crate) t: f64,
+    pub(crate) event: Event,
 }
 
 impl Told {
-    pub(super) fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self.event.kind {
             EventKind::JobStarted => "job_started",
             EventKind::Paused => "paused",
@@ -88,7 +88,7 @@ impl Told {
         }
     }
 
-    pub(super) fn reason(&self) -> Option<&str> {
+    pub(crate) fn reason(&self) -> Option<&str> {
         match &self.event.kind {
             EventKind::Failed { reason } | EventKind::KlippyDown { reason } => reason.as_deref(),
             _ => None,
@@ -98,10 +98,10 @@ impl Told {
 
 /// State of the play at one boundary between messages, to go on from.
 #[derive(Clone)]
-pub(super) struct Boundary {
+pub(crate) struct Boundary {
     memory: Vec<u8>,
     stand_in: StandIn,
-    pub(super) told: usize,
+    pub(crate) told: usize,
 }
 
 /// A play under way.
@@ -120,7 +120,7 @@ struct Player<'a> {
 }
 
 /// Plays the whole; gives the events, and the state at each boundary.
-pub(super) fn play(transcript: &Transcript) -> (Vec<Told>, Vec<Boundary>) {
+pub(crate) fn play(transcript: &Transcript) -> (Vec<Told>, Vec<Boundary>) {
     let start = transcript.items.first().map_or(0.0, |(t, _)| *t);
     let mut player = Player::new(transcript, 0, start, StandIn::default(), Memory::default());
     let mut boundaries = Vec::new();
@@ -137,7 +137,7 @@ pub(super) fn play(transcript: &Transcript) -> (Vec<Told>, Vec<Boundary>) {
 }
 
 /// Goes on at a boundary with a new process that has the stored memory; gives the events from there.
-pub(super) fn resume(transcript: &Transcript, index: usize, boundary: &Boundary) -> Vec<Told> {
+pub(crate) fn resume(transcript: &Transcript, index: usize, boundary: &Boundary) -> Vec<Told> {
     let start = transcript.items[index].0;
     let memory = Memory::from_json(&boundary.memory).unwrap();
     let mut player = Player::new(transcript, index, start, boundary.stand_in.clone(), memory);

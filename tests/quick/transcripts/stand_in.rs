@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 /// Moonraker as known from the recording.
 #[derive(Debug, Clone, Default)]
-pub(super) struct StandIn {
+pub(crate) struct StandIn {
     /// Whether the recorded connection is open.
-    pub(super) open: bool,
+    pub(crate) open: bool,
     klippy: Option<String>,
     klippy_message: Option<String>,
     /// Object, then field.
@@ -19,31 +19,31 @@ pub(super) struct StandIn {
 
 /// What a message taught.
 #[derive(Debug, Default)]
-pub(super) struct Learnt {
+pub(crate) struct Learnt {
     /// Objects whose values an answer showed to be other than known.
-    pub(super) changes: Option<Value>,
+    pub(crate) changes: Option<Value>,
     /// The method that was answered.
-    pub(super) answered: Option<String>,
+    pub(crate) answered: Option<String>,
 }
 
 impl StandIn {
-    pub(super) fn note_request(&mut self, message: &Value) {
+    pub(crate) fn note_request(&mut self, message: &Value) {
         if let (Some(id), Some(method)) = (message["id"].as_u64(), message["method"].as_str()) {
             self.requests.insert(id, method.to_owned());
         }
     }
 
     /// Ids of recorded requests of that method without an answer yet.
-    pub(super) fn open_requests(&self, method: &str) -> Vec<u64> {
+    pub(crate) fn open_requests(&self, method: &str) -> Vec<u64> {
         self.requests.iter().filter(|(_, asked)| *asked == method).map(|(id, _)| *id).collect()
     }
 
-    pub(super) fn knows_klippy(&self) -> bool {
+    pub(crate) fn knows_klippy(&self) -> bool {
         self.klippy.is_some()
     }
 
     /// Takes a message that the recorded client got.
-    pub(super) fn learn(&mut self, message: &Value) -> Learnt {
+    pub(crate) fn learn(&mut self, message: &Value) -> Learnt {
         let mut learnt = Learnt::default();
         match message["method"].as_str() {
             Some("notify_status_update") => {
@@ -94,7 +94,7 @@ impl StandIn {
     }
 
     /// The answer to one of our requests.
-    pub(super) fn answer(&self, method: &str, id: u64) -> Value {
+    pub(crate) fn answer(&self, method: &str, id: u64) -> Value {
         let klippy = self.klippy.as_deref().unwrap_or("ready");
         let connected = klippy != "disconnected";
         let result = match method {

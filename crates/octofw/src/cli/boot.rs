@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Failure, Status, print};
 use crate::boot::{
@@ -12,6 +12,12 @@ use crate::debian::Archive;
 
 /// Longer than the slowest boot seen on a busy machine.
 const LOG_IN: Duration = Duration::from_secs(120);
+
+/// `S66octoapp status`: it should run and does not, or not yet.
+const DEAD: i32 = 1;
+
+/// How long the service may take until it answers.
+const BEGIN: Duration = Duration::from_secs(10);
 
 /// Size of a new `/oem` disk in MiB; the file is sparse.
 const OEM_SIZE: u32 = 1024;
@@ -50,7 +56,7 @@ impl Args {
         let took = guest.log_in(LOG_IN)?;
         print(&boot_lines(&mut guest)?)?;
         print(&format!("From power-on to the log-in: {:.1} s\n\n", took.as_secs_f64()))?;
-        let Output { status, text } = guest.run("/etc/init.d/S66octoapp status")?;
+        let Output { status, text } = service_status(&mut guest)?;
         print(&format!("# /etc/init.d/S66octoapp status\n{text}"))?;
         if self.console {
             print("\nThis is the printer's console. Ctrl-A X ends it.\n")?;
@@ -87,6 +93,18 @@ impl Args {
         }
         let bot = demonstration::Bot::of_environment();
         OemDisk::create(&path, OEM_SIZE, &demonstration::oem(bot.as_ref()))
+    }
+}
+
+/// What the service says of itself; it is given a little time to begin, since its start does not wait for it.
+fn service_status(guest: &mut Guest) -> Result<Output, boot::Error> {
+    let asked = Instant::now();
+    loop {
+        let output = guest.run("/etc/init.d/S66octoapp status")?;
+        if output.status != DEAD || asked.elapsed() > BEGIN {
+            return Ok(output);
+        }
+        std::thread::sleep(Duration::from_millis(200));
     }
 }
 

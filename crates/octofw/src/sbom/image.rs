@@ -1,54 +1,14 @@
 //! The bill of materials of an image: the base, each overlay with the files it brought, and the printer program
 //! with its crates. What is inside the base is not known and not guessed.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::bom::{Bom, Component, Dependency, Kind, Metadata, Property};
 use super::{SbomError, file_error};
-
-/// What a bill needs of the manifest that `octofw build` writes beside an image; the rest is passed over.
-#[derive(Debug, Clone, Deserialize)]
-struct Manifest {
-    base: Base,
-    overlays: Vec<Overlay>,
-    result: Built,
-    changes: Vec<Change>,
-    #[serde(default)]
-    tools: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct Base {
-    file: String,
-    sha256: String,
-    version: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct Overlay {
-    name: String,
-    tree_sha256: String,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct Built {
-    sha256: String,
-    version: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct Change {
-    path: String,
-    overlays: Vec<String>,
-    owner: Option<String>,
-    mode: Option<String>,
-    sha256: Option<String>,
-}
+use crate::manifest::{Change, Manifest};
 
 /// Makes the bill of an image from its manifest and the bill of the program in it.
 ///
@@ -125,6 +85,13 @@ mod tests {
     const MANIFEST: &str = r#"{
         "schema": 1,
         "base": {"file": "U1_1.3.0.168_x_upgrade.bin", "sha256": "aa", "version": "1.3.0.168"},
+        "profile": null,
+        "source_date_epoch": 1767225600,
+        "rootfs": {"sha256": "ff", "size": 1, "base_size": 1, "slot_size": null, "slot_fill_permille": null,
+            "compressor": "gzip", "block_size": 131072,
+            "base": {"paths": 1, "inodes": 1, "hard_links": 0, "devices": 0},
+            "result": {"paths": 1, "inodes": 1, "hard_links": 0, "devices": 0}},
+        "notes": [],
         "overlays": [{"name": "01-first", "tree_sha256": "bb"}, {"name": "53-ours", "tree_sha256": "cc"}],
         "order": "classic",
         "result": {"sha256": "dd", "size": 1, "version": null},

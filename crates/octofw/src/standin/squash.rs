@@ -27,22 +27,23 @@ pub(super) fn pack(entries: &Entries, options: &RootOptions, out: &Path) -> Resu
 
     let image = scratch.path().join("root.squashfs");
     let root = entries.get("/").map(|entry| entry.owner);
-    let root = root.ok_or_else(|| StandinError::Recipe {
-        path: out.to_path_buf(),
-        reason: "there is no entry for /".to_owned(),
-    })?;
-    // sqfstar reads its standard input, which only a shell can lead to a file here.
-    Command::new("sh")
-        .args(["-c", "exec sqfstar \"$@\" <\"$0\""])
+    // sqfstar 4.5 takes the root's owner from nowhere but the user that calls it.
+    let owned =
+        root.filter(|owner| (owner.uid, owner.gid) == (0, 0)).ok_or_else(|| StandinError::Recipe {
+            path: out.to_path_buf(),
+            reason: "the root directory must belong to 0:0".to_owned(),
+        })?;
+    // It also reads its standard input, which only a shell can lead to a file here.
+    Command::new("fakeroot")
+        .args(["--", "sh", "-c", "exec sqfstar \"$@\" <\"$0\""])
         .arg(&archive)
         .args(["-quiet", "-no-progress", "-no-xattrs", "-comp", options.compressor.name()])
-        .args(["-b", &options.block_size.to_string()])
-        .args(["-root-mode", &format!("{:o}", root.mode)])
-        .args(["-root-uid", &root.uid.to_string(), "-root-gid", &root.gid.to_string()])
+        .args(["-b", &options.block_size.to_string(), "-root-mode", &format!("{:o}", owned.mode)])
         .arg(&image)
         .env("SOURCE_DATE_EPOCH", EPOCH.to_string())
         .env("LC_ALL", "C")
         .env("TZ", "UTC")
+        .remedy("install it with: apt-get install fakeroot")
         .run()
         .map_err(|source| StandinError::Squashfs { source })?;
     std::fs::rename(&image, out).map_err(file_error("write", out))
@@ -52,7 +53,7 @@ pub(super) fn pack(entries: &Entries, options: &RootOptions, out: &Path) -> Resu
 fn write_tar(entries: &Entries, to: impl Write) -> io::Result<()> {
     let mut archive = tar::Builder::new(to);
     let is_hard = |entry: &Entry| matches!(entry.content, Content::Hard(_));
-    // sqfstar takes the root's own owner from its options.
+    // The root itself is not part of the stream.
     let inner = || entries.iter().filter(|(path, _)| path.as_str() != "/");
     for (path, entry) in inner().filter(|(_, entry)| !is_hard(entry)) {
         add(&mut archive, path, entry)?;

@@ -3,13 +3,18 @@
 //! All first questions are sent at once, so that the first sight of the printer needs no more time than the
 //! slowest answer. A sight is told when it changed, whole: print, Klipper, and history.
 
+mod action;
+#[cfg(test)]
+mod tests;
+
+pub use action::{Action, ApiKey, SessionError, SessionOptions};
+
 use super::MAX_MESSAGE;
 use super::history;
 use super::lenient::Field;
 use super::objects::Known;
 use super::wire::{self, Call, Head};
 use crate::printer::{History, Klippy, KlippyState, Observation, Snapshot};
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,8 +24,8 @@ const POLL: Duration = Duration::from_secs(2);
 const FIRST_POLL: Duration = Duration::from_secs(1);
 /// All objects are queried anew at this step, should a change have been missed.
 const FULL_QUERY: Duration = Duration::from_secs(60);
-/// The history is asked this long after a change of the print's state about which it said nothing. Longer than
-/// the observer's patience, which ends with the answer.
+/// The history is asked this long after a change of the print's state about which it said nothing, the first
+/// sight included. Longer than the observer's patience, which ends with the answer.
 const HISTORY_DELAY: Duration = Duration::from_millis(1500);
 /// The first sight is told without the answers that take longer than this.
 const FIRST_SIGHT: Duration = Duration::from_secs(2);
@@ -32,84 +37,6 @@ const SILENCE: Duration = Duration::from_secs(20);
 const ANSWER: Duration = Duration::from_secs(10);
 /// Time for an answer that Klipper must give; beyond it the question is asked again.
 const KLIPPY_ANSWER: Duration = Duration::from_secs(30);
-
-/// A key for Moonraker's API. Never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ApiKey(String);
-
-impl ApiKey {
-    /// Takes the key as Moonraker shows it.
-    pub fn new(key: impl Into<String>) -> Self {
-        Self(key.into())
-    }
-
-    /// The key itself, for the wire.
-    pub(super) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ApiKey(…)")
-    }
-}
-
-/// What a session says of itself.
-#[derive(Debug, Clone)]
-pub struct SessionOptions {
-    /// Version of this program.
-    pub version: &'static str,
-    /// Key for Moonraker, where it asks for one.
-    pub api_key: Option<ApiKey>,
-}
-
-/// What is to be done.
-#[derive(Clone, PartialEq)]
-pub enum Action {
-    /// Send this message, framed as the transport does it.
-    Send(String),
-    /// Tell the domain.
-    Emit(Observation),
-    /// Close the connection; the session takes nothing more.
-    Close(SessionError),
-}
-
-impl fmt::Debug for Action {
-    /// Without the text of requests, one of which holds the key.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Send(text) => write!(f, "Send({} bytes)", text.len()),
-            Self::Emit(observation) => f.debug_tuple("Emit").field(observation).finish(),
-            Self::Close(error) => f.debug_tuple("Close").field(error).finish(),
-        }
-    }
-}
-
-/// Why a session ends its connection.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SessionError {
-    /// A message is not JSON.
-    #[error("what answers there does not speak Moonraker's JSON ({found:?} …): check MOONRAKER_URL")]
-    Garbage {
-        /// Its beginning.
-        found: String,
-    },
-    /// A message is longer than [`MAX_MESSAGE`].
-    #[error("a message is longer than {} KiB, which no Moonraker sends: check MOONRAKER_URL", MAX_MESSAGE / 1024)]
-    TooLong,
-    /// No answer came in time.
-    #[error("Moonraker does not answer {method} within {} s: it hangs or the connection is dead; if it stays so, restart Moonraker", ANSWER.as_secs())]
-    Stalled {
-        /// The method that was called.
-        method: &'static str,
-    },
-    /// Credentials are wanted.
-    #[error(
-        "Moonraker refuses this program without a valid key: set MOONRAKER_API_KEY, add this machine to trusted_clients in moonraker.conf, or use Moonraker's Unix socket"
-    )]
-    Unauthorized,
-}
 
 #[derive(Debug)]
 struct Pending {
@@ -456,7 +383,7 @@ impl Session {
         if self.klippy.state != state {
             log::debug!("moonraker: Klipper is {}", state.name());
             // A job ends with Klipper, and the history knows how.
-            if state != KlippyState::Ready && self.history_known && !self.is_asking(Call::History) {
+            if state != KlippyState::Ready {
                 self.history_at.get_or_insert(now + HISTORY_DELAY);
             }
         }
@@ -478,7 +405,7 @@ impl Session {
             }
             self.set_klippy(state, message, now);
         }
-        if self.objects.print_state() != before && self.history_known {
+        if self.objects.print_state() != before {
             self.history_at = Some(now + HISTORY_DELAY);
         }
     }
