@@ -129,11 +129,14 @@ image_of_cross() {
 }
 
 build_in_container() {
-    # The user's own shell may set these; they belong to this engine only. The host's network is the one that works
-    # without a bridge, and the container needs it for the package archive and for crates.
+    # Fetched out here, where proxies and certificates of this machine are known; the compilers need no network. The
+    # package archive for the image is reached through the host's network, which works without a bridge.
+    cargo fetch --quiet --locked
     CROSS_CONTAINER_ENGINE=$engine
     CROSS_BUILD_OPTS=--network=host
-    CROSS_CONTAINER_OPTS=--network=host
+    CROSS_CONTAINER_OPTS=--network=none
+    CARGO_NET_OFFLINE=true
+    export CARGO_NET_OFFLINE
     # cross must neither change the toolchain (see toolchain/cross/rustup) nor write outside the clone.
     CROSS_CUSTOM_TOOLCHAIN=1
     XARGO_HOME=$PWD/.cache/cross/xargo
