@@ -139,6 +139,15 @@ fn end(worker: &mut Child, signals: &Signals) -> Result<(), SuperviseError> {
     }
 }
 
+/// Lets signals through again in a worker: it inherits the supervising process's mask.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn unblock_signals() -> io::Result<()> {
+    SigSet::all().thread_unblock().map_err(Into::into)
+}
+
 /// The signals this process waits for, instead of being interrupted by them.
 struct Signals {
     fd: SignalFd,

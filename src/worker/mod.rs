@@ -9,7 +9,7 @@ mod service;
 use crate::cli::Exit;
 use crate::settings::{Environment, Settings};
 use crate::source::moonraker::Endpoint;
-use crate::supervisor::{RestartPolicy, take_over};
+use crate::supervisor::{RestartPolicy, take_over, unblock_signals};
 use crate::{log_file, tls};
 use folders::Folders;
 use service::{Ended, Service};
@@ -36,6 +36,7 @@ pub struct Options<'a> {
 pub fn run(options: Options<'_>) -> Exit {
     let started = Instant::now();
     tls::install_provider();
+    let unblocked = unblock_signals();
     let settings = Settings::load(options.bootstrap.as_deref(), options.environment);
     if !settings.anything_to_run() {
         return nothing_to_run(&settings);
@@ -44,6 +45,9 @@ pub fn run(options: Options<'_>) -> Exit {
     let logs: Vec<&Path> = folders.logs.iter().map(AsRef::as_ref).collect();
     let log = log_file::start(&logs, settings.log_level.value);
     log::info!("octobridge {} starts (restarts: {})", env!("CARGO_PKG_VERSION"), options.restarts);
+    if let Err(error) = unblocked {
+        log::warn!("signals stay blocked, and stopping takes seconds: {error}");
+    }
     for problem in settings.problems.iter().chain(&folders.problems) {
         log::warn!("{problem}");
     }

@@ -14,5 +14,6 @@ mod dependencies;
 mod init;
 mod moonraker_connection;
 mod outbox;
+mod supervision;
 mod telegram;
 mod transcripts;

@@ -1,0 +1,154 @@
+//! The two processes of the service: real processes, killed and told to stop.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// The contract: back within five seconds.
+const BACK: Duration = Duration::from_secs(5);
+
+struct Service {
+    dir: tempfile::TempDir,
+    supervisor: Child,
+}
+
+impl Service {
+    /// Starts it with Telegram on, and nothing to reach: neither a printer nor a Bot API.
+    fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let extended = dir.path().join("printer_data/config/extended");
+        std::fs::create_dir_all(&extended).unwrap();
+        let settings = "[telegram]\nenabled: true\nchat_id: 5\napi_url: https://127.0.0.1:9\n";
+        std::fs::write(extended.join("extended2.cfg"), settings).unwrap();
+        let supervisor = command(&dir, "run").stderr(Stdio::null()).spawn().unwrap();
+        let service = Self { dir, supervisor };
+        service.wait("a first answer", |report| report.is_some());
+        service
+    }
+
+    fn report(&self) -> Option<serde_json::Value> {
+        let output = command(&self.dir, "status").arg("--json").output().unwrap();
+        let state: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        (state["state"] == "running").then_some(state)
+    }
+
+    fn pid(&self, which: &str) -> i32 {
+        i32::try_from(self.report().unwrap()[which].as_i64().unwrap()).unwrap()
+    }
+
+    fn wait(&self, what: &str, test: impl Fn(Option<serde_json::Value>) -> bool) {
+        let deadline = Instant::now() + BACK;
+        while !test(self.report()) {
+            assert!(Instant::now() < deadline, "{what} did not come within {BACK:?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn pid_file(&self) -> PathBuf {
+        self.dir.path().join("run/octoapp.pid")
+    }
+
+    fn pid_in_file(&self) -> i32 {
+        std::fs::read_to_string(self.pid_file()).unwrap().trim().parse().unwrap()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if let Some(report) = self.report() {
+            for which in ["pid", "worker_pid"] {
+                let pid = report[which].as_i64().and_then(|pid| i32::try_from(pid).ok());
+                let _ = pid.map(|pid| kill(Pid::from_raw(pid), Signal::SIGKILL));
+            }
+        }
+        let _ = self.supervisor.kill();
+        let _ = self.supervisor.wait();
+    }
+}
+
+fn command(dir: &tempfile::TempDir, action: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_octobridge"));
+    command
+        .arg(action)
+        .env_clear()
+        .env("PRINTER_DATA", dir.path().join("printer_data"))
+        .env("OCTOBRIDGE_RUN_DIR", dir.path().join("run"))
+        .env("TELEGRAM_BOT_TOKEN", "1:nobody")
+        .stdin(Stdio::null());
+    command
+}
+
+fn is_gone(pid: i32) -> bool {
+    // A zombie of ours is gone too.
+    let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    status.is_empty() || status.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'))
+}
+
+#[test]
+fn a_killed_worker_is_back_and_the_pid_file_stays_true() {
+    let service = Service::start();
+    let (supervisor, worker) = (service.pid("pid"), service.pid("worker_pid"));
+    kill(Pid::from_raw(worker), Signal::SIGKILL).unwrap();
+    service.wait("another worker", |r| r.is_some_and(|r| r["worker_pid"] != worker && r["restarts"] == 1));
+    assert_eq!((service.pid("pid"), service.pid_in_file()), (supervisor, supervisor));
+}
+
+#[test]
+fn a_killed_supervising_process_is_replaced_and_the_pid_file_is_true_again() {
+    let service = Service::start();
+    for _ in 0..3 {
+        let (supervisor, worker) = (service.pid("pid"), service.pid("worker_pid"));
+        kill(Pid::from_raw(supervisor), Signal::SIGKILL).unwrap();
+        // The worker takes the place of the dead one and starts a worker anew.
+        service.wait("another pair", |r| r.is_some_and(|r| r["pid"] == worker && r["worker_pid"] != worker));
+        assert_eq!(service.pid_in_file(), worker);
+    }
+}
+
+#[test]
+fn told_to_stop_both_end_at_once_and_the_pid_file_names_nobody() {
+    let mut service = Service::start();
+    let (supervisor, worker) = (service.pid("pid"), service.pid("worker_pid"));
+    let asked = Instant::now();
+    kill(Pid::from_raw(supervisor), Signal::SIGTERM).unwrap();
+    assert!(service.supervisor.wait().unwrap().success());
+    assert!(is_gone(worker));
+    // Nothing waits to be sent: far below the four seconds after which the worker would be killed.
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+    assert_eq!(std::fs::read(service.pid_file()).unwrap(), b"");
+    assert_eq!(command(&service.dir, "status").output().unwrap().status.code(), Some(3));
+}
+
+#[test]
+fn a_hangup_starts_a_worker_with_new_settings_and_ends_when_all_is_off() {
+    let mut service = Service::start();
+    let worker = service.pid("worker_pid");
+    let supervisor = service.pid("pid");
+    kill(Pid::from_raw(supervisor), Signal::SIGHUP).unwrap();
+    service.wait("a new worker", |r| r.is_some_and(|r| r["worker_pid"] != worker && r["restarts"] == 0));
+    let settings = service.dir.path().join("printer_data/config/extended/extended2.cfg");
+    std::fs::write(settings, "[telegram]\nenabled: false\n").unwrap();
+    kill(Pid::from_raw(supervisor), Signal::SIGHUP).unwrap();
+    assert_eq!(service.supervisor.wait().unwrap().code(), Some(3));
+}
+
+#[test]
+fn a_second_start_is_told_of_the_first() {
+    let service = Service::start();
+    let second = command(&service.dir, "run").output().unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert!(said.contains(&format!("already running (pid {})", service.pid("pid"))), "{said}");
+}
+
+#[test]
+fn both_processes_carry_the_name_that_the_documented_check_looks_for() {
+    let service = Service::start();
+    for which in ["pid", "worker_pid"] {
+        let line = std::fs::read_to_string(format!("/proc/{}/cmdline", service.pid(which))).unwrap();
+        assert!(line.contains("moonraker_octoapp"), "{line}");
+    }
+}
