@@ -7,6 +7,9 @@ use argh::FromArgs;
 use std::ffi::OsString;
 use std::time::Duration;
 
+/// How long a worker that takes over waits for the dead supervising process's lock.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Run the service in the foreground, until it is told to stop
 #[derive(Debug, FromArgs)]
 #[argh(
@@ -56,6 +59,7 @@ impl Run {
             worker,
             policy: RestartPolicy::default(),
             delay: Duration::from_millis(self.delay),
+            patience: if self.takeovers > 0 { PATIENCE } else { Duration::ZERO },
         };
         match supervise(guard) {
             Ok(0) => Exit::Done,

@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 
 /// A worker that was asked to end has this long before it is killed; `S66octoapp stop` waits a little longer.
 const GRACE: Duration = Duration::from_secs(4);
+/// Pause between two tries to take the lock.
+const RETRY: Duration = Duration::from_millis(10);
 /// Exit codes of a worker that will not do better next time: wrong usage, and nothing enabled.
 const FINAL_CODES: std::ops::RangeInclusive<i32> = 2..=3;
 
@@ -35,6 +37,9 @@ pub struct Guard {
     pub policy: RestartPolicy,
     /// Wait before the first start: this process replaces one that was killed in a loop.
     pub delay: Duration,
+    /// How long a lock that is held is tried again. The worker may learn of the supervising process's death a moment
+    /// before the system has released that one's lock.
+    pub patience: Duration,
 }
 
 /// Why the supervising process could not begin.
@@ -66,7 +71,7 @@ enum Wake {
 ///
 /// [`SuperviseError`] when it cannot begin; the service does not run then.
 pub fn supervise(guard: Guard) -> Result<i32, SuperviseError> {
-    let _lock = Lock::take(&guard.run, &guard.pid_file)?;
+    let _lock = take_lock(&guard)?;
     let signals = Signals::block()?;
     if write_own(&guard.pid_file).is_err() {
         // Somebody else's file stands there: the lock alone tells then.
@@ -75,6 +80,16 @@ pub fn supervise(guard: Guard) -> Result<i32, SuperviseError> {
     let code = run(&guard, &signals);
     clear(&guard.pid_file);
     code
+}
+
+fn take_lock(guard: &Guard) -> Result<Lock, LockError> {
+    let deadline = Instant::now() + guard.patience;
+    loop {
+        match Lock::take(&guard.run, &guard.pid_file) {
+            Err(LockError::Held { .. }) if Instant::now() < deadline => std::thread::sleep(RETRY),
+            taken => return taken,
+        }
+    }
 }
 
 fn run(guard: &Guard, signals: &Signals) -> Result<i32, SuperviseError> {

@@ -21,6 +21,7 @@ impl Service {
         let dir = tempfile::tempdir().unwrap();
         let extended = dir.path().join("printer_data/config/extended");
         std::fs::create_dir_all(&extended).unwrap();
+        std::fs::create_dir(dir.path().join("printer_data/logs")).unwrap();
         let settings = "[telegram]\nenabled: true\nchat_id: 5\napi_url: https://127.0.0.1:9\n";
         std::fs::write(extended.join("extended2.cfg"), settings).unwrap();
         let supervisor = command(&dir, "run").stderr(Stdio::null()).spawn().unwrap();
@@ -42,7 +43,12 @@ impl Service {
     fn wait(&self, what: &str, test: impl Fn(Option<serde_json::Value>) -> bool) {
         let deadline = Instant::now() + BACK;
         while !test(self.report()) {
-            assert!(Instant::now() < deadline, "{what} did not come within {BACK:?}");
+            let log = || std::fs::read_to_string(self.dir.path().join("printer_data/logs/octoapp.log"));
+            assert!(
+                Instant::now() < deadline,
+                "{what} did not come within {BACK:?}\n{}",
+                log().unwrap_or_default()
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
