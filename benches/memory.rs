@@ -2,14 +2,17 @@
 //! is a Python client that only watches, on this machine: without any bridge.
 
 use crate::report::Row;
-use crate::support::bed::Bed;
+use crate::support::bed::{Bed, Job};
 use crate::support::forward::Forward;
 use crate::support::printer::{self, Moonraker, Printer};
 use crate::support::telegram::Telegram;
+use crate::support::wait;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+/// For a print and its message.
+const LONGEST: Duration = Duration::from_secs(120);
 /// As the budget says; `IDLE_MINUTES` shortens a trial.
 const IDLE_MINUTES: u32 = 10;
 
@@ -23,6 +26,13 @@ pub(crate) fn measure() -> Result<Vec<Row>, String> {
     let machine = Printer::new(&printer::with_telegram(&telegram, Moonraker::Socket(forward.port())));
     let mut booted = machine.boot();
     booted.wait_for_service(Duration::from_secs(30));
+    // A bridge that has never spoken is not connected: a short print makes it.
+    bed.start_print("cube.gcode", Job::SHORT);
+    bed.hurry();
+    bed.wait_for("complete", LONGEST);
+    wait::until("the end of the job in the chat", LONGEST, || {
+        (!telegram.done("cube.gcode").is_empty()).then_some(())
+    });
     let ours = booted.resident_after(minutes);
     booted.power_off();
     Ok(vec![Row {

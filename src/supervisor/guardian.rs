@@ -1,7 +1,8 @@
 //! The supervising process: starts the worker, waits for its end or for a signal, and does nothing else, so
 //! that there is next to nothing in it that can fail.
 
-use super::handover::{PROCESS_NAME, SELF};
+use super::footprint::give_back_code;
+use super::handover::{PROCESS_NAME, own_program};
 use super::pid_file::{Lock, LockError, clear, write_own};
 use super::restart::RestartPolicy;
 use nix::errno::Errno;
@@ -102,6 +103,7 @@ fn run(guard: &Guard, signals: &Signals) -> Result<i32, SuperviseError> {
         }
         let started = Instant::now();
         let mut worker = start(guard, restarts)?;
+        give_back_code();
         let status = match signals.wait(Some(&mut worker), None)? {
             Wake::Asked(Signal::SIGHUP) => {
                 // New settings need a new worker; it ends in order and is replaced at once.
@@ -126,7 +128,7 @@ fn run(guard: &Guard, signals: &Signals) -> Result<i32, SuperviseError> {
 }
 
 fn start(guard: &Guard, restarts: u32) -> Result<Child, SuperviseError> {
-    Command::new(SELF)
+    Command::new(own_program())
         .arg0(PROCESS_NAME)
         .args(&guard.worker)
         .args(["--restarts", &restarts.to_string()])
