@@ -13,5 +13,6 @@ mod support;
 
 mod boot;
 mod cross;
+mod image;
 mod reproducible;
 mod stand_ins;
