@@ -3,6 +3,7 @@
 use super::{Exit, complain};
 use crate::settings::Environment;
 use crate::supervisor::{Guard, RestartPolicy, ensure_process_name, supervise};
+use crate::worker::{self, Outcome};
 use argh::FromArgs;
 use std::ffi::OsString;
 use std::time::Duration;
@@ -76,11 +77,11 @@ impl Run {
 
 impl Worker {
     pub(super) fn execute(self, environment: &Environment) -> Exit {
-        crate::worker::run(crate::worker::Options {
-            bootstrap: self.bootstrap,
-            restarts: self.restarts,
-            takeovers: self.takeovers,
-            environment,
-        })
+        let (bootstrap, restarts, takeovers) = (self.bootstrap, self.restarts, self.takeovers);
+        match worker::run(worker::Options { bootstrap, restarts, takeovers, environment }) {
+            Outcome::Stopped => Exit::Done,
+            Outcome::NothingToRun => Exit::NotRunning,
+            Outcome::Failed => Exit::Failed,
+        }
     }
 }

@@ -6,7 +6,6 @@ mod folders;
 mod memory_file;
 mod service;
 
-use crate::cli::Exit;
 use crate::settings::{Environment, Settings};
 use crate::source::moonraker::Endpoint;
 use crate::supervisor::{RestartPolicy, take_over, unblock_signals};
@@ -31,9 +30,20 @@ pub struct Options<'a> {
     pub environment: &'a Environment,
 }
 
+/// How the worker ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was told to stop.
+    Stopped,
+    /// No bridge is switched on.
+    NothingToRun,
+    /// The system refused something; the log says what.
+    Failed,
+}
+
 /// Runs until the service is told to stop. Never returns when the supervising process dies: this one takes its
 /// place then.
-pub fn run(options: Options<'_>) -> Exit {
+pub fn run(options: Options<'_>) -> Outcome {
     let started = Instant::now();
     tls::install_provider();
     let unblocked = unblock_signals();
@@ -55,14 +65,14 @@ pub fn run(options: Options<'_>) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => {
             log::error!("cannot start: {error}");
-            return Exit::Failed;
+            return Outcome::Failed;
         }
     };
     let service = Service::new(settings, folders, log, options.restarts);
     match runtime.block_on(service.run()) {
         Ended::Asked => {
             log::info!("stopped");
-            Exit::Done
+            Outcome::Stopped
         }
         Ended::SupervisorDied => {
             let restart = RestartPolicy::resume(options.takeovers, 0).died(started.elapsed());
@@ -76,18 +86,18 @@ pub fn run(options: Options<'_>) -> Exit {
             }
             let error = take_over(arguments);
             log::error!("cannot take the supervising process's place: {error}");
-            Exit::Failed
+            Outcome::Failed
         }
     }
 }
 
-fn nothing_to_run(settings: &Settings) -> Exit {
+fn nothing_to_run(settings: &Settings) -> Outcome {
     let mut err = std::io::stderr().lock();
     let _ = writeln!(err, "octobridge: nothing to run, because no bridge is switched on");
     for problem in &settings.problems {
         let _ = writeln!(err, "octobridge: {problem}");
     }
-    Exit::NotRunning
+    Outcome::NothingToRun
 }
 
 /// What is wrong with the settings of the bridges that are switched on, and of the connection to the printer.
