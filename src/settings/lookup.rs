@@ -16,6 +16,13 @@ const SECRET_LIMIT: u64 = 16 * 1024;
 /// In rising age: the newer file wins where both are there.
 const CFG_NAMES: [&str; 2] = ["extended2.cfg", "extended.cfg"];
 
+/// Where people put secrets that have no place there.
+const OPEN_SECRETS: [(&str, &str, Key); 3] = [
+    ("telegram", "bot_token", keys::TELEGRAM_BOT_TOKEN),
+    ("telegram", "token", keys::TELEGRAM_BOT_TOKEN),
+    ("octobridge", "moonraker_api_key", keys::MOONRAKER_API_KEY),
+];
+
 pub(super) struct Sources<'a> {
     environment: &'a Environment,
     paths: Paths,
@@ -46,6 +53,7 @@ impl<'a> Sources<'a> {
         let mut sources = Self { environment, paths, bootstrap, cfg: None, problems };
         sources.check_printer_data();
         sources.read_cfg();
+        sources.warn_of_open_secrets();
         sources
     }
 
@@ -92,6 +100,21 @@ impl<'a> Sources<'a> {
                 )),
             }
             return;
+        }
+    }
+
+    /// Everybody who reaches the web front end can read extended.cfg, and people paste it into issues.
+    fn warn_of_open_secrets(&mut self) {
+        for (section, name, key) in OPEN_SECRETS {
+            if let Some(found) = self.find_cfg(section, name) {
+                self.problems.push(Problem::new(
+                    format!("a secret stands open for everybody: `{name}` ({})", found.origin),
+                    format!(
+                        "delete that line, and store it with `octobridge secret set {}`",
+                        key.file_name()
+                    ),
+                ));
+            }
         }
     }
 

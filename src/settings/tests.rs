@@ -133,6 +133,17 @@ fn a_readable_secret_is_used_and_named() {
 }
 
 #[test]
+fn a_secret_in_extended_cfg_is_not_used_and_not_repeated() {
+    let printer = Printer::new();
+    printer.file("config/extended/extended2.cfg", "[telegram]\nenabled: true\nbot_token: 1:OPENSECRET\n");
+    let settings = printer.load();
+    assert_eq!(settings.text("TELEGRAM_BOT_TOKEN"), None);
+    let problem = settings.problems[0].to_string();
+    assert!(problem.contains("line 3") && problem.contains("secret set telegram_bot_token"), "{problem}");
+    assert!(!problem.contains("OPENSECRET"), "{problem}");
+}
+
+#[test]
 fn a_container_is_switched_on_by_token_and_chat() {
     let mut environment = Environment::new();
     environment.insert("PRINTER_DATA".into(), "/does/not/exist".into());
