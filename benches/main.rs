@@ -1,5 +1,6 @@
 //! The budgets, measured: each benchmark runs a peer and us side by side where there is a peer, prints a row, and
-//! writes `dist/bench/NAME.json`. Run by `make bench`; `make bench ONLY=startup` runs one.
+//! writes `dist/bench/NAME.json`. Run by `make bench`; a name as argument runs one:
+//! `toolchain/bench.sh startup`.
 #![allow(
     clippy::indexing_slicing,
     clippy::unwrap_used,
