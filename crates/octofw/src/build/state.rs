@@ -189,6 +189,15 @@ impl State {
     }
 }
 
+impl Drop for State {
+    /// Unlocks by word. To close the file is not enough: between the fork and the exec of a command that another thread
+    /// starts, that child has the open file too, and with it the lock.
+    fn drop(&mut self) {
+        // A lock that cannot be given up goes when the process does.
+        let _ = self.file.unlock();
+    }
+}
+
 /// A hidden path beside `out` whose name says whose it is.
 pub fn beside(out: &Path, what: &str) -> PathBuf {
     out.with_file_name(format!(".{}.{what}", name(out)))
@@ -239,6 +248,18 @@ mod tests {
         let error = State::lock(&out).unwrap_err().to_string();
         assert!(error.starts_with("another build writes to"), "{error}");
         assert!(State::lock(&folder.path().join("other.bin")).is_ok());
+    }
+
+    /// What a child between fork and exec does to the lock, held for as long as it takes to look.
+    #[test]
+    fn a_copy_of_the_open_file_does_not_keep_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("firmware.bin");
+        let state = State::lock(&out).unwrap();
+        let inherited = state.file.try_clone().unwrap();
+        drop(state);
+        assert!(State::lock(&out).is_ok());
+        drop(inherited);
     }
 
     #[test]

@@ -345,7 +345,8 @@ fn two_builds_into_one_output_do_not_meet() {
     let state = fs::File::create(repository.path("dist/.firmware.bin.octofw-state")).unwrap();
     state.lock().unwrap();
     repository.run(&[]).fails(1, "another build writes to dist/firmware.bin");
-    drop(state);
+    // Closing it would not be enough while another test starts a command.
+    state.unlock().unwrap();
     repository.run(&[]).fine();
 }
 
