@@ -7,6 +7,7 @@
 pub mod environment;
 pub mod fakeroot;
 pub mod progress;
+pub mod proof;
 pub mod state;
 pub mod tools;
 
@@ -95,11 +96,25 @@ pub enum BuildError {
     Packing(#[from] PackingError),
     /// A script changed a part that must stay as it is in the base.
     #[error(
-        "a script changed {part}, but only the root file system may differ from the base; leave it alone"
+        "a script changed {part} in the build folder; the image gets it from the base and from the unpacked root, so leave it alone"
     )]
     Protected {
         /// The part.
         part: &'static str,
+    },
+    /// The base is another file than when the build began.
+    #[error("the base {} changed while the image was built; leave it alone and build again", path.display())]
+    BaseChanged {
+        /// The base.
+        path: PathBuf,
+    },
+    /// The finished image is not what it should be, and was thrown away.
+    #[error(
+        "the finished image is not sound and was thrown away: {problems}; build again, and report it if it stays so"
+    )]
+    Unsound {
+        /// Codes and messages of what was found.
+        problems: String,
     },
     /// A path could not be read or written.
     #[error("{what}")]
@@ -165,9 +180,7 @@ pub fn build(settings: &Settings) -> Result<Finished, BuildError> {
         return Err(RebuildError::SameFile { path: settings.out.clone() }.into());
     }
     let mut state = State::lock(&settings.out)?;
-    let base_sha256 = state
-        .sha256(&settings.base)
-        .map_err(|e| BuildError::system(format!("cannot read the base {}", settings.base.display()), e))?;
+    let base_sha256 = base_digest(settings, &mut state)?;
     let work = Work { settings, progress, tools: tools::versions(&settings.tools)?, base_sha256 };
 
     // What a pre-script makes can lie anywhere, so only a build without any can tell that nothing changed.
@@ -258,8 +271,12 @@ impl Work<'_> {
         let tree = scratch.path.join("root");
         let places = Places { build: &scratch.path, root: &tree, parts: &parts };
         let variables = environment::variables(self.settings, places, epoch, |name| std::env::var(name).ok());
+        let mut pre_scripts = false;
         for overlay in overlays.iter() {
-            self.pre_scripts(overlay, &tree, &variables)?;
+            pre_scripts |= self.pre_scripts(overlay, &tree, &variables)?;
+        }
+        if pre_scripts {
+            check_untouched(&image, &parts, ROOTFS)?;
         }
         let applied = hashes(overlays)?;
         let plan = Plan {
@@ -279,18 +296,21 @@ impl Work<'_> {
         for note in &report.notes {
             self.progress.say(&format!("note: {note}"));
         }
-        self.check_protected(&image, &parts, overlays)?;
+        // Scripts can reach the kernel in the build folder; what they do to it would be lost, so it is an error.
+        if image.span_of(BOOT).is_ok() && (pre_scripts || any_scripts(overlays)?) {
+            check_untouched(&image, &parts, BOOT)?;
+        }
 
         let start = Instant::now();
-        let unfinished = Unfinished(state::beside(&self.settings.out, "octofw-part"));
+        let made = scratch.path.join("firmware.new");
         let suffix = self.settings.version_suffix.as_deref();
-        let rebuilt =
-            Rebuild { base: &image, rootfs: &plan.result, version_suffix: suffix }.write(&unfinished.0)?;
+        let rebuilt = Rebuild { base: &image, rootfs: &plan.result, version_suffix: suffix }.write(&made)?;
+        proof::prove(&image, &made)?;
         let read = |path: &Path| {
             tree_hash::of_file(path)
                 .map_err(|e| BuildError::system(format!("cannot read {}", path.display()), e))
         };
-        let (sha256, size) = read(&unfinished.0)?;
+        let (sha256, size) = read(&made)?;
         let (root_sha256, root_size) = read(&plan.result)?;
         let base_size = fs::metadata(&base_root).map(|m| m.len()).unwrap_or_default();
         let slot_size = rebuilt.slot_limit;
@@ -322,7 +342,10 @@ impl Work<'_> {
             notes: report.notes,
             tools: self.tools.clone(),
         };
-        self.put_in_place(state, &unfinished, &manifest)?;
+        if base_digest(self.settings, state)? != self.base_sha256 {
+            return Err(BuildError::BaseChanged { path: self.settings.base.clone() });
+        }
+        self.put_in_place(state, &made, &manifest)?;
         self.progress.done("write the image", start);
         Ok(manifest)
     }
@@ -350,14 +373,15 @@ impl Work<'_> {
         }
     }
 
+    /// Runs the pre-scripts of an overlay; whether there are any.
     fn pre_scripts(
         &self,
         overlay: &Overlay,
         root: &Path,
         variables: &BTreeMap<String, String>,
-    ) -> Result<(), BuildError> {
+    ) -> Result<bool, BuildError> {
         if !overlay.has_pre_scripts()? {
-            return Ok(());
+            return Ok(false);
         }
         let start = Instant::now();
         let hidden = ["FAKEROOTKEY".to_owned(), "LD_PRELOAD".to_owned()];
@@ -366,42 +390,20 @@ impl Work<'_> {
         scripts::run(overlay, PRE_SCRIPTS, surroundings)?;
         overlay.check()?;
         self.progress.done(&format!("pre-scripts of {}", overlay.name), start);
-        Ok(())
+        Ok(true)
     }
 
-    /// Scripts can reach the kernel in the build folder; what they do to it would be lost, so it is an error.
-    fn check_protected(&self, image: &Image, parts: &Path, overlays: &[Overlay]) -> Result<(), BuildError> {
-        let mut scripts_ran = false;
-        for overlay in overlays {
-            scripts_ran |= overlay.has_pre_scripts()? || !scripts::find(overlay, SCRIPTS)?.is_empty();
-        }
-        let boot = parts.join(BOOT);
-        if !scripts_ran || image.span_of(BOOT).is_err() {
-            return Ok(());
-        }
-        let now = tree_hash::of_file(&boot).map(|(sha256, _)| sha256).unwrap_or_default();
-        if now == tree_hash::hex(&image.part_sha256(BOOT)?) {
-            Ok(())
-        } else {
-            Err(BuildError::Protected { part: BOOT })
-        }
-    }
-
-    fn put_in_place(
-        &self,
-        state: &mut State,
-        unfinished: &Unfinished,
-        manifest: &Manifest,
-    ) -> Result<(), BuildError> {
+    /// Moves image and manifest out of the build folder, where a build that ends at any time leaves nothing to clear up.
+    fn put_in_place(&self, state: &mut State, made: &Path, manifest: &Manifest) -> Result<(), BuildError> {
         let out = &self.settings.out;
         let path = Manifest::path_for(out);
         let text =
             manifest.to_json().map_err(|e| BuildError::system("cannot write the manifest", e.into()))?;
-        let beside = Unfinished(state::beside(&path, "octofw-part"));
-        fs::write(&beside.0, &text)
-            .map_err(|e| BuildError::system(format!("cannot write {}", path.display()), e))?;
+        let beside = made.with_extension("manifest");
+        fs::write(&beside, &text)
+            .map_err(|e| BuildError::system(format!("cannot write {}", beside.display()), e))?;
         state.begin()?;
-        for (from, to) in [(&unfinished.0, out), (&beside.0, &path)] {
+        for (from, to) in [(made, out), (&beside, &path)] {
             fs::rename(from, to)
                 .map_err(|e| BuildError::system(format!("cannot write {}", to.display()), e))?;
         }
@@ -413,6 +415,34 @@ impl Work<'_> {
 
     fn base_name(&self) -> String {
         self.settings.base.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
+/// Whether any overlay has a script that works on the unpacked root.
+fn any_scripts(overlays: &[Overlay]) -> Result<bool, BuildError> {
+    for overlay in overlays {
+        if !scripts::find(overlay, SCRIPTS)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The base as it is now: its SHA-256, from memory where it has not changed since it was read last.
+fn base_digest(settings: &Settings, state: &mut State) -> Result<String, BuildError> {
+    state
+        .sha256(&settings.base)
+        .map_err(|e| BuildError::system(format!("cannot read the base {}", settings.base.display()), e))
+}
+
+/// Shows that a part in the build folder is still that of the base, whatever scripts could do to it.
+fn check_untouched(image: &Image, parts: &Path, part: &'static str) -> Result<(), BuildError> {
+    // A part that is gone has no digest, and so not that of the base.
+    let now = tree_hash::of_file(&parts.join(part)).map(|(sha256, _)| sha256).unwrap_or_default();
+    if now == tree_hash::hex(&image.part_sha256(part)?) {
+        Ok(())
+    } else {
+        Err(BuildError::Protected { part })
     }
 }
 
@@ -454,14 +484,5 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.path);
-    }
-}
-
-/// A file on its way; what was not renamed into its place goes.
-struct Unfinished(PathBuf);
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
     }
 }

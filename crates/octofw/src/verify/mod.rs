@@ -101,7 +101,17 @@ pub fn verify(path: &Path, options: &VerifyOptions<'_>) -> Result<Vec<Finding>, 
     let mut findings: Vec<Finding> = image.check_sums()?.iter().map(Finding::of).collect();
     alone::check(&image, &mut findings)?;
     if let Some(base) = options.base {
-        against_base::check(&image, base, options.allow_boot, &mut findings)?;
+        findings.extend(against_base(&image, base, options.allow_boot)?);
     }
+    Ok(findings)
+}
+
+/// Checks only what an image changes against its base.
+///
+/// # Errors
+/// If one of the two cannot be read.
+pub fn against_base(image: &Image, base: &Image, allow_boot: bool) -> Result<Vec<Finding>, ImageError> {
+    let mut findings = Vec::new();
+    against_base::check(image, base, allow_boot, &mut findings)?;
     Ok(findings)
 }

@@ -4,11 +4,12 @@ use std::fs::{self, File};
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
+use octofw::build::proof::prove;
 use octofw::image::{Image, Rebuild, RebuildError, Rebuilt};
 use octofw::squashfs::Incompatible;
 use octofw::standin::container::{ContainerOptions, Size};
 
-use crate::samples::{GZIP, Sample, Squashfs};
+use crate::samples::{Altered, GZIP, Sample, Squashfs};
 
 fn rebuild(sample: &Sample, squashfs: Squashfs, suffix: Option<&str>) -> Result<Rebuilt, RebuildError> {
     let rootfs = squashfs.write(&sample.path("new.squashfs"));
@@ -28,6 +29,27 @@ fn with_the_same_root_file_system_nothing_changes() {
         rebuild(&sample, GZIP, None).unwrap();
         assert!(fs::read(&sample.base).unwrap() == fs::read(sample.path("out.bin")).unwrap(), "{options:?}");
     }
+}
+
+/// What a build does before an image takes its place.
+#[test]
+fn the_last_look_finds_what_must_not_be_flashed() {
+    let sample = Sample::new();
+    let base = Image::open(&sample.base).unwrap();
+    rebuild(&sample, Squashfs { len: 12_288, ..GZIP }, Some("x")).unwrap();
+    prove(&base, &sample.path("out.bin")).unwrap();
+
+    let error = |path: &std::path::Path| prove(&base, path).unwrap_err().to_string();
+    let misc = (base.span_of("misc.img").unwrap().offset - base.rkaf_span().offset) as usize;
+    let mut altered = Altered::of(&sample);
+    altered.rom(misc + 100)[0] ^= 1;
+    let altered = error(&altered.write(&sample.path("altered.bin")));
+    assert!(altered.contains("protected-part-differs: misc.img is not the one of the base"), "{altered}");
+    let mut damaged = fs::read(sample.path("out.bin")).unwrap();
+    *damaged.last_mut().unwrap() ^= 1;
+    fs::write(sample.path("damaged.bin"), damaged).unwrap();
+    let damaged = error(&sample.path("damaged.bin"));
+    assert!(damaged.contains("is not a sound U1 firmware file"), "{damaged}");
 }
 
 /// The same for the layers on their own: each is a file of ours too.

@@ -309,6 +309,26 @@ fn the_kernel_stays_as_it_is() {
 }
 
 #[test]
+fn the_base_stays_as_it_is_while_scripts_run() {
+    let repository = Repository::new();
+    repository.overlay("overlays/01-test", |o| {
+        o.script("pre-scripts/1.sh", "echo more >>$ROOTFS_IMG");
+    });
+    repository.run(&[]).fails(1, "a script changed rootfs.img");
+    assert!(repository.outputs().is_empty());
+
+    let repository = Repository::new();
+    repository.overlay("overlays/01-test", |o| {
+        o.script(
+            "scripts/1.sh",
+            "printf x | dd of=base.bin bs=1 conv=notrunc seek=$(($(stat -c %s base.bin) - 1))",
+        );
+    });
+    repository.run(&[]).fails(1, "the base base.bin changed while the image was built");
+    assert!(repository.outputs().is_empty());
+}
+
+#[test]
 fn pre_scripts_run_as_who_builds_and_what_they_make_is_built() {
     let repository = Repository::new();
     repository.overlay("overlays/01-test", |o| {
