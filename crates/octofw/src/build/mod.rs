@@ -102,6 +102,12 @@ pub enum BuildError {
         /// The part.
         part: &'static str,
     },
+    /// The output names a folder.
+    #[error("{} is a folder: give --out the name of the file to write", path.display())]
+    NoFileName {
+        /// The output as it was given.
+        path: PathBuf,
+    },
     /// The base is another file than when the build began.
     #[error("the base {} changed while the image was built; leave it alone and build again", path.display())]
     BaseChanged {
@@ -144,7 +150,12 @@ impl BuildError {
 
     /// Whether the call itself was wrong.
     pub fn is_wrong_usage(&self) -> bool {
-        matches!(self, Self::Overlay(OverlayError::NoFolder { .. }))
+        match self {
+            Self::Overlay(error) => matches!(error, OverlayError::NoFolder { .. } | OverlayError::Twice { .. }),
+            Self::Rebuild(error) => error.is_wrong_usage(),
+            Self::NoFileName { .. } => true,
+            _ => false,
+        }
     }
 }
 
@@ -169,6 +180,10 @@ pub fn build(settings: &Settings) -> Result<Finished, BuildError> {
     name_apart(&mut overlays)?;
     for overlay in &overlays {
         overlay.check()?;
+    }
+    let slash = settings.out.as_os_str().as_encoded_bytes().ends_with(b"/");
+    if slash || settings.out.file_name().is_none() || settings.out.is_dir() {
+        return Err(BuildError::NoFileName { path: settings.out.clone() });
     }
     if let Some(folder) = settings.out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder)

@@ -123,10 +123,14 @@ impl State {
     /// SHA-256 of a file in hex, from memory where the file has not changed since.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When it cannot be read, or is no regular file: a pipe would keep its reader waiting.
     pub fn sha256(&mut self, path: &Path) -> io::Result<String> {
         let real = path.canonicalize()?;
-        let stamp = Stamp::of(&fs::metadata(&real)?);
+        let metadata = fs::metadata(&real)?;
+        if !metadata.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+        }
+        let stamp = Stamp::of(&metadata);
         if let Some(known) = self.known.digests.get(&real)
             && known.stamp == stamp
             && stamp.settled(known.at)

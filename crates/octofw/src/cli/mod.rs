@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::image::{ImageError, RebuildError};
+use crate::image::ImageError;
 use crate::program::ProgramError;
 
 /// Builds, inspects and verifies printer firmware images. It never needs root.
@@ -110,12 +110,6 @@ fn status_of(is_wrong_input: bool) -> Status {
 
 impl From<ImageError> for Failure {
     fn from(error: ImageError) -> Self {
-        Self::new(status_of(error.is_wrong_input()), error)
-    }
-}
-
-impl From<RebuildError> for Failure {
-    fn from(error: RebuildError) -> Self {
         Self::new(status_of(error.is_wrong_input()), error)
     }
 }

@@ -115,6 +115,18 @@ impl RebuildError {
     pub fn is_wrong_input(&self) -> bool {
         matches!(self, Self::Format { .. })
     }
+
+    /// Whether the call itself was wrong.
+    #[must_use]
+    pub fn is_wrong_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::VersionTooLong { .. }
+                | Self::VersionCharacters { .. }
+                | Self::NoVersion { .. }
+                | Self::SameFile { .. }
+        )
+    }
 }
 
 impl Rebuild<'_> {

@@ -39,6 +39,12 @@ pub enum OverlayError {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// The same folder is there twice.
+    #[error("the overlay folder {} is given twice; name each overlay once", path.display())]
+    Twice {
+        /// The folder as it was given.
+        path: PathBuf,
+    },
     /// Something in it cannot be used as it is.
     #[error("overlay {overlay}: {path}: {problem}")]
     Unfit {
@@ -146,7 +152,7 @@ pub fn name_apart(overlays: &mut [Overlay]) -> Result<(), OverlayError> {
     }
     let names: Vec<String> = overlays.iter().map(|overlay| overlay.name.clone()).collect();
     match overlays.iter().find(|overlay| twice(&names, &overlay.name)) {
-        Some(overlay) => Err(overlay.unfit(&overlay.folder, "it is given twice; name each overlay once")),
+        Some(overlay) => Err(OverlayError::Twice { path: overlay.folder.clone() }),
         None => Ok(()),
     }
 }

@@ -225,11 +225,16 @@ fn exit_codes_are_those_of_the_contract() {
     let repository = Repository::new();
     repository.run(&["--overlay", "overlays/none"]).fails(2, "there is no overlay folder overlays/none");
     repository.run(&["--order", "new"]).fails(2, "possible values: classic, current");
-    repository.run(&["--overlay", "overlays/01-test"]).fails(1, "it is given twice");
+    repository.run(&["--overlay", "overlays/01-test"]).fails(2, "is given twice");
+    for out in ["dist/", "overlays", ".."] {
+        let mut command = Command::new(OCTOFW);
+        command.args(["build", "--base", "base.bin", "--out", out]).current_dir(repository.folder.path());
+        ended(command).fails(2, "give --out the name of the file to write");
+    }
     let mut command = repository.command(&[]);
     command.env("SOURCE_DATE_EPOCH", "yesterday");
     ended(command).fails(2, "SOURCE_DATE_EPOCH is \"yesterday\"");
-    repository.run(&["--version-suffix", "a b"]).fails(1, "may have only letters, digits");
+    repository.run(&["--version-suffix", "a b"]).fails(2, "may have only letters, digits");
 
     let mut bytes = fs::read(repository.path("base.bin")).unwrap();
     let middle = bytes.len() / 2;
@@ -238,6 +243,8 @@ fn exit_codes_are_those_of_the_contract() {
     repository.run(&[]).fails(3, "is not a sound U1 firmware file");
     fs::remove_file(repository.path("base.bin")).unwrap();
     repository.run(&[]).fails(1, "cannot read the base base.bin");
+    nix::unistd::mkfifo(&repository.path("base.bin"), nix::sys::stat::Mode::S_IRUSR).unwrap();
+    repository.run(&[]).fails(1, "cannot read the base base.bin: it is not a regular file");
     fs::create_dir_all(repository.path("dist")).unwrap();
     fs::write(repository.path("dist/firmware.bin"), "precious").unwrap();
     let mut command = repository.command(&[]);
@@ -247,7 +254,7 @@ fn exit_codes_are_those_of_the_contract() {
     command
         .args(["build", "--base", "dist/firmware.bin", "--out", "dist/firmware.bin"])
         .current_dir(repository.folder.path());
-    ended(command).fails(1, "is both an input and the output");
+    ended(command).fails(2, "is both an input and the output");
     assert_eq!(fs::read_to_string(repository.path("dist/firmware.bin")).unwrap(), "precious");
 }
 
