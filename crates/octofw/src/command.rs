@@ -168,6 +168,25 @@ impl Command {
         Ok(bytes)
     }
 
+    /// The first line that a program prints when it is asked for its version. Some report failure after that; what
+    /// counts is that they say it.
+    ///
+    /// # Errors
+    /// When it cannot be started, or fails without a word about a version.
+    pub fn version(&self) -> Result<String, CommandError> {
+        let command = self.clone().env("LC_ALL", "C");
+        let text = match command.output() {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(CommandError::Failed { .. }) => match command.run() {
+                Err(CommandError::Failed { tail, .. }) if tail.contains("version") => tail,
+                other => other?,
+            },
+            Err(error) => return Err(error),
+        };
+        let line = text.lines().map(str::trim).find(|line| !line.is_empty());
+        Ok(line.unwrap_or_default().to_owned())
+    }
+
     /// Runs it with its standard error on ours, for commands that report progress.
     ///
     /// # Errors
@@ -308,6 +327,15 @@ mod tests {
     fn output_is_standard_output_alone() {
         let bytes = Command::new("sh").args(["-c", "echo out; echo err >&2"]).output().unwrap();
         assert_eq!(bytes, b"out\n");
+    }
+
+    #[test]
+    fn a_version_is_the_first_line_whatever_the_status() {
+        let version = |script: &str| Command::new("sh").args(["-c", script]).version();
+        assert_eq!(version("echo; echo ' tool 1.2'; seq 1 100; echo warning >&2").unwrap(), "tool 1.2");
+        assert_eq!(version("echo tool version 1.2; exit 1").unwrap(), "tool version 1.2");
+        assert!(version("echo no such option; exit 1").is_err());
+        assert!(matches!(Command::new("octofw-no-such").version(), Err(CommandError::Missing { .. })));
     }
 
     #[test]

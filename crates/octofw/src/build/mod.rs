@@ -151,7 +151,9 @@ impl BuildError {
     /// Whether the call itself was wrong.
     pub fn is_wrong_usage(&self) -> bool {
         match self {
-            Self::Overlay(error) => matches!(error, OverlayError::NoFolder { .. } | OverlayError::Twice { .. }),
+            Self::Overlay(error) => {
+                matches!(error, OverlayError::NoFolder { .. } | OverlayError::Twice { .. })
+            }
             Self::Rebuild(error) => error.is_wrong_usage(),
             Self::NoFileName { .. } => true,
             _ => false,

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::command::{Command, CommandError};
+use crate::lock::{Lock, TOOLS};
 
 const SQUASHFS_TOOLS: &str = "install it with: apt-get install squashfs-tools";
 
 /// Asks each tool for its version; what the caller knows already is taken as given.
 ///
 /// The compilers did not take part in this build; they made the programs in the overlays. Where they are neither given
-/// nor installed, they are left out.
+/// nor installed, they are left out. The names are those of [`crate::lock::TOOLS`].
 ///
 /// # Errors
 /// When a tool that every build needs is missing; the message says how to get it.
@@ -22,27 +23,31 @@ pub fn versions(given: &BTreeMap<String, String>) -> Result<BTreeMap<String, Str
         ("fakeroot", "--version", "install it with: apt-get install fakeroot"),
     ];
     for (program, option, remedy) in needed {
-        let printed = first_line(&Command::new(program).arg(option).remedy(remedy))?;
-        versions.insert(program.into(), printed);
+        if !versions.contains_key(program) {
+            let printed = Command::new(program).arg(option).remedy(remedy).version()?;
+            versions.insert(program.into(), printed);
+        }
     }
-    for (name, program) in [("patch", "patch"), ("rustc", "rustc"), ("cc", "aarch64-linux-gnu-gcc")] {
-        if !versions.contains_key(name)
-            && let Ok(printed) = first_line(&Command::new(program).arg("--version"))
+    for program in ["patch", "rustc", "aarch64-linux-gnu-gcc"] {
+        if !versions.contains_key(program)
+            && let Ok(printed) = Command::new(program).arg("--version").version()
         {
-            versions.insert(name.into(), printed);
+            versions.insert(program.into(), printed);
         }
     }
     Ok(versions)
 }
 
-/// Some versions of unsquashfs report failure after printing their version.
-fn first_line(command: &Command) -> Result<String, CommandError> {
-    let text = match command.clone().env("LC_ALL", "C").run() {
-        Ok(text) => text,
-        Err(CommandError::Failed { tail, .. }) if tail.contains("version") => tail,
-        Err(error) => return Err(error),
-    };
-    Ok(text.lines().next().unwrap_or_default().trim().to_owned())
+/// Those of the versions that a lock records too, as what this build has met.
+#[must_use]
+pub fn met(versions: &BTreeMap<String, String>) -> Lock {
+    let mut met = Lock::new();
+    for (name, ..) in TOOLS {
+        if let Some(version) = versions.get(name) {
+            met.lock_tool(name, version);
+        }
+    }
+    met
 }
 
 #[cfg(test)]
@@ -61,5 +66,22 @@ mod tests {
         ] {
             assert!(versions[name].starts_with(begins), "{name}: {}", versions[name]);
         }
+    }
+
+    /// A program that was compiled in a container must not be said to be the work of this machine's compiler.
+    #[test]
+    fn a_compiler_that_is_given_is_not_asked_for_again() {
+        let gcc = "aarch64-linux-gnu-gcc";
+        let given = BTreeMap::from([(gcc.to_owned(), "gcc of the container".to_owned())]);
+        let versions = versions(&given).unwrap();
+        let compilers: Vec<_> = versions.iter().filter(|(name, _)| name.contains("cc")).collect();
+        assert_eq!(compilers, [(&gcc.to_owned(), &"gcc of the container".to_owned())]);
+    }
+
+    #[test]
+    fn a_lock_is_held_against_the_tools_that_it_records() {
+        let versions = ["mksquashfs", "unsquashfs", "rustc"].map(|name| (name.to_owned(), "1".to_owned()));
+        let names: Vec<String> = met(&versions.into()).tools().keys().cloned().collect();
+        assert_eq!(names, ["mksquashfs", "rustc"]);
     }
 }

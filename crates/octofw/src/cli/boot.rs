@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::lock::{self, LockOptions};
+use super::lock::PackageOptions;
 use super::{Failure, Status, print};
 use crate::boot::{
     self, Guest, GuestFiles, Machine, OemDisk, Output, demonstration, initramfs, root, session,
@@ -41,7 +41,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     kernel: Option<PathBuf>,
     #[command(flatten)]
-    lock: LockOptions,
+    packages: PackageOptions,
 }
 
 impl Args {
@@ -81,11 +81,11 @@ impl Args {
     }
 
     fn fetch(&self) -> Result<GuestFiles, Failure> {
-        let lock = self.lock.read()?;
-        let archive = Archive::open(&self.lock.cache)?.offline(self.lock.offline);
-        let (files, met) = GuestFiles::fetch(&archive, &self.lock.cache.join("guest"), lock.as_ref())?;
+        let lock = self.packages.lock.read()?;
+        let archive = Archive::open(&self.packages.cache)?.offline(self.packages.offline);
+        let (files, met) = GuestFiles::fetch(&archive, &self.packages.cache.join("guest"), lock.as_ref())?;
         if let Some(lock) = &lock {
-            lock::warn(&lock.admit(&met, self.lock.locked)?);
+            self.packages.lock.admit(lock, &met)?;
         }
         Ok(files)
     }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::lock::LockOptions;
 use super::{Failure, Status, print_json, status_of};
-
-use crate::build::{self, BuildError, Settings};
+use crate::build::{self, BuildError, Settings, tools};
+use crate::lock::observe_files;
 use crate::manifest::{Manifest, SCHEMA};
 use crate::overlay::Order;
 
@@ -42,7 +43,7 @@ pub(super) struct Args {
     /// Build also when nothing changed
     #[arg(long)]
     force: bool,
-    /// Say nothing but errors
+    /// Say nothing but errors and warnings
     #[arg(long, short)]
     quiet: bool,
     /// Print the manifest to standard output
@@ -54,6 +55,8 @@ pub(super) struct Args {
     /// Version of a tool for the manifest, instead of asking it
     #[arg(long = "tool", value_name = "NAME=VERSION", value_parser = tool)]
     tools: Vec<(String, String)>,
+    #[command(flatten)]
+    lock: LockOptions,
 }
 
 /// The part of a build that runs inside fakeroot
@@ -76,6 +79,12 @@ impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
         let system = |what: &'static str| move |e| Failure::new(Status::Findings, format!("{what}: {e}"));
         let epoch = std::env::var("SOURCE_DATE_EPOCH").ok().map(|value| epoch(&value)).transpose()?;
+        let tools = tools::versions(&self.tools.into_iter().collect()).map_err(BuildError::from)?;
+        if let Some(lock) = self.lock.read()? {
+            let mut met = tools::met(&tools);
+            observe_files(&mut met, self.lock.repository())?;
+            self.lock.admit(&lock, &met)?;
+        }
         let settings = Settings {
             base: self.base,
             overlays: self.overlays,
@@ -88,7 +97,7 @@ impl Args {
             progress: !self.quiet,
             epoch,
             processors: self.processors,
-            tools: self.tools.into_iter().collect(),
+            tools,
             directory: std::env::current_dir().map_err(system("cannot find the current directory"))?,
             octofw: std::env::current_exe().map_err(system("cannot find this program's own file"))?,
         };

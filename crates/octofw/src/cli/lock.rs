@@ -29,7 +29,7 @@ pub(super) struct Args {
 }
 
 /// Where fetched packages are kept unless the user says otherwise.
-pub(super) const CACHE: &str = ".cache/octofw";
+const CACHE: &str = ".cache/octofw";
 
 /// Options of the commands that use locked inputs.
 #[derive(Debug, clap::Args)]
@@ -39,7 +39,14 @@ pub(super) struct LockOptions {
     file: PathBuf,
     /// Fail, instead of warning, if an input is not the locked one
     #[arg(long)]
-    pub(super) locked: bool,
+    locked: bool,
+}
+
+/// Options of the commands that use Debian's packages.
+#[derive(Debug, clap::Args)]
+pub(super) struct PackageOptions {
+    #[command(flatten)]
+    pub(super) lock: LockOptions,
     /// Cache of fetched packages
     #[arg(long, value_name = "DIR", default_value = CACHE)]
     pub(super) cache: PathBuf,
@@ -53,10 +60,25 @@ impl LockOptions {
     pub(super) fn read(&self) -> Result<Option<Lock>, Failure> {
         Ok(if self.locked { Some(Lock::read(&self.file)?) } else { Lock::read_if_any(&self.file)? })
     }
+
+    /// Holds what was met against the lock: says what differs, or fails with `--locked`.
+    pub(super) fn admit(&self, lock: &Lock, met: &Lock) -> Result<(), Failure> {
+        warn(&lock.admit(met, self.locked)?);
+        Ok(())
+    }
+
+    /// The repository is the folder in which the lock file lies.
+    pub(super) fn repository(&self) -> &Path {
+        folder_of(&self.file)
+    }
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
 /// One line per difference on standard error. A closed one is no reason to fail.
-pub(super) fn warn(drifts: &[Drift]) {
+fn warn(drifts: &[Drift]) {
     for drift in drifts {
         let _ = writeln!(io::stderr().lock(), "octofw: warning: {drift}");
     }
@@ -93,8 +115,7 @@ impl Args {
 
     /// Everything as it is now; packages as `lock` has them where they can still be had.
     fn observe(&self, lock: Option<&Lock>) -> Result<Lock, Failure> {
-        let repository = self.file.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let repository = repository.unwrap_or_else(|| Path::new("."));
+        let repository = folder_of(&self.file);
         let mut found = Lock::new();
         let archive = Archive::open(&self.cache)?.offline(self.offline);
         found.lock_deb(&archive.fetch(BUSYBOX_PACKAGE, lock)?);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::lock::{self, LockOptions};
+use super::lock::PackageOptions;
 use super::{Failure, Status, print};
 use crate::debian::Archive;
 use crate::standin::container::{ContainerError, ContainerOptions, write_container};
@@ -40,7 +40,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR", default_value = "rootfs")]
     recipe: PathBuf,
     #[command(flatten)]
-    lock: LockOptions,
+    packages: PackageOptions,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -72,12 +72,12 @@ fn block_size(text: &str) -> Result<u32, String> {
 
 impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
-        let lock = self.lock.read()?;
-        let archive = Archive::open(&self.lock.cache)?.offline(self.lock.offline);
+        let lock = self.packages.lock.read()?;
+        let archive = Archive::open(&self.packages.cache)?.offline(self.packages.offline);
         let (busybox, met) = standin::gather(&self.recipe, &archive, lock.as_ref())?;
         drop(archive);
         if let Some(lock) = &lock {
-            lock::warn(&lock.admit(&met, self.lock.locked)?);
+            self.packages.lock.admit(lock, &met)?;
         }
         let root = self.root_options();
         if self.squashfs {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::debian::{Deb, is_kernel};
 
-pub use observe::{RECIPE, TOOLS, file_digest, observe_sources, observe_tools, tree_digest};
+pub use observe::{RECIPE, TOOLS, file_digest, observe_files, observe_sources, observe_tools, tree_digest};
 
 /// The file's name at the root of the repository.
 pub const FILE_NAME: &str = "octofw.lock";

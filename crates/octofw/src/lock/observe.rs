@@ -29,15 +29,24 @@ pub const RECIPE: &str = "rootfs/";
 /// # Errors
 /// When one of them cannot be read.
 pub fn observe_sources(lock: &mut Lock, repository: &Path) -> Result<(), LockError> {
+    observe_files(lock, repository)?;
+    let recipe = repository.join(RECIPE);
+    if recipe.is_dir() {
+        lock.lock_source(RECIPE, &tree_digest(&recipe)?);
+    }
+    Ok(())
+}
+
+/// Adds the files that decide what is built into the overlays' programs.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub fn observe_files(lock: &mut Lock, repository: &Path) -> Result<(), LockError> {
     for name in FILES {
         let path = repository.join(name);
         if path.is_file() {
             lock.lock_source(name, &file_digest(&path)?);
         }
-    }
-    let recipe = repository.join(RECIPE);
-    if recipe.is_dir() {
-        lock.lock_source(RECIPE, &tree_digest(&recipe)?);
     }
     Ok(())
 }
@@ -49,13 +58,10 @@ pub fn observe_tools(lock: &mut Lock, directory: &Path, wanted: &[&str]) {
         if !wanted.contains(&name) {
             continue;
         }
-        // Some print their version and still report failure; what counts is that they say it.
-        let command = Command::new(program).arg(argument).env("LC_ALL", "C").directory(directory);
-        if let Ok(text) = command.output() {
-            let text = String::from_utf8_lossy(&text);
-            if let Some(line) = text.lines().map(str::trim).find(|line| !line.is_empty()) {
-                lock.lock_tool(name, line);
-            }
+        if let Ok(line) = Command::new(program).arg(argument).directory(directory).version()
+            && !line.is_empty()
+        {
+            lock.lock_tool(name, &line);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use octofw::image::Image;
+use octofw::lock::{Lock, observe_files, observe_tools};
 use octofw::standin::container::{ContainerOptions, write_container};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -62,7 +63,10 @@ impl Repository {
             "dist/firmware.bin",
         ]);
         // The compilers' versions are given: their programs are slow to answer, and nothing here depends on them.
-        command.args(["--tool", "rustc=1", "--tool", "cc=1"]).args(more).current_dir(self.folder.path());
+        command
+            .args(["--tool", "rustc=1", "--tool", "aarch64-linux-gnu-gcc=1"])
+            .args(more)
+            .current_dir(self.folder.path());
         command.env_remove("SOURCE_DATE_EPOCH").env_remove("GIT_VERSION");
         command
     }
@@ -363,6 +367,33 @@ fn pre_scripts_run_as_who_builds_and_what_they_make_is_built() {
     );
     fs::write(repository.path("overlays/01-test/pre-scripts/1.sh"), "#!/bin/sh\nexit 3\n").unwrap();
     repository.run(&[]).fails(1, "overlay 01-test: pre-scripts/1.sh: ");
+}
+
+#[test]
+fn a_build_holds_its_tools_and_sources_against_the_lock() {
+    let repository = Repository::new();
+    repository.run(&["--locked"]).fails(1, "cannot read octofw.lock");
+    fs::write(repository.path("Cargo.lock"), "version = 4\n").unwrap();
+    let mut lock = Lock::new();
+    observe_tools(&mut lock, repository.folder.path(), &["mksquashfs", "fakeroot"]);
+    observe_files(&mut lock, repository.folder.path()).unwrap();
+    lock.lock_tool("cargo", "no build asks for it");
+    lock.lock_tool("aarch64-linux-gnu-gcc", "1");
+    lock.lock_tool("rustc", "1");
+    lock.write(&repository.path("octofw.lock")).unwrap();
+    let same = repository.run(&["--locked"]).fine();
+    assert!(!same.err.contains("warning"), "{}", same.err);
+
+    lock.lock_tool("rustc", "2");
+    lock.write(&repository.path("octofw.lock")).unwrap();
+    fs::write(repository.path("Cargo.lock"), "version = 5\n").unwrap();
+    let before = repository.result();
+    let warned = repository.run(&["--force"]).fine();
+    for expected in ["warning: tool rustc: locked 2, found 1", "warning: source Cargo.lock: locked sha256 "] {
+        assert!(warned.err.contains(expected), "{}", warned.err);
+    }
+    repository.run(&["--locked", "--force"]).fails(1, "--locked forbids building from other inputs: ");
+    assert!(repository.result() == before);
 }
 
 #[test]
