@@ -9,3 +9,4 @@ pub mod listing;
 pub mod packing;
 pub mod session;
 pub mod snapshot;
+pub mod startable;

@@ -15,11 +15,11 @@ use nix::sys::stat::{Mode, umask};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::architecture::Architecture;
 use super::inside::Tree;
 use super::listing::{self, ListingError};
 use super::packing::{Packing, PackingError};
 use super::snapshot::{Kind, Snapshot, What, place, shown};
+use super::startable;
 use crate::build::progress::Progress;
 use crate::command::{Command, CommandError, whole};
 use crate::manifest::{Change, Counts};
@@ -272,7 +272,7 @@ fn apply(plan: &Plan, overlay: &Overlay, tree: &Tree, notes: &mut Vec<String>) -
     owners::apply(overlay, tree)
 }
 
-/// Lists what differs from the base, and refuses programs for another machine.
+/// Lists what differs from the base, and refuses what the printer could not start.
 fn changes(
     plan: &Plan,
     base: &Snapshot,
@@ -293,13 +293,10 @@ fn changes(
         let mut sha256 = None;
         if entry.kind == Kind::File && matches!(what, What::Added | What::Replaced) {
             let place = place(&plan.tree, &path);
-            let found = Architecture::of_file(&place).map_err(system(format!("cannot read {name}")))?;
-            if matches!(found, Architecture::Foreign(_)) {
-                let problem = format!(
-                    "overlay {} puts a program for {} there, but the printer is aarch64; cross-build it for aarch64",
-                    overlays.join(", "),
-                    found.name()
-                );
+            let found = startable::problem(&path, entry.mode, &place)
+                .map_err(system(format!("cannot read {name}")))?;
+            if let Some(problem) = found {
+                let problem = format!("overlay {}: {problem}", overlays.join(", "));
                 return Err(SessionError::Unfit { path: name, problem });
             }
             sha256 = Some(tree_hash::of_file(&place).map_err(system(format!("cannot read {name}")))?.0);

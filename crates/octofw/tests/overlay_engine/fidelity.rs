@@ -77,10 +77,10 @@ fn what_would_brick_the_printer_is_refused() {
         ("rm $1/dev/console", "dev/console: this device node of the base is gone"),
         ("rm $1/dev/console; touch $1/dev/console", "dev/console: this device node of the base is gone"),
         ("cp -r $1/bin $1/bin2; rm -r $1/bin; mv $1/bin2 $1/bin", "(a hard link), now it is a copy"),
-        ("cp /bin/true $1/usr/bin/native", "usr/bin/native: overlay 01-test puts a program for"),
+        ("cp /bin/true $1/usr/bin/native", "usr/bin/native: overlay 01-test: it is a program for"),
         (
             r"printf '\177ELF\001\001\001\000\000\000\000\000\000\000\000\000\002\000\050\000' >$1/usr/bin/arm",
-            "for ARM (32 bit) there, but the printer is aarch64",
+            "for ARM (32 bit), but the printer is aarch64",
         ),
     ] {
         let error = Bed::with(|o| {
@@ -89,6 +89,31 @@ fn what_would_brick_the_printer_is_refused() {
         .error();
         assert!(error.contains(expected), "{body}: {error}");
     }
+    for (path, text, mode, expected) in [
+        (
+            "root/etc/init.d/S66x",
+            "#!/bin/sh\n",
+            0o644,
+            "etc/init.d/S66x: overlay 01-test: it is an init script without",
+        ),
+        (
+            "root/etc/init.d/S66x",
+            "#!/bin/sh\r\n",
+            0o755,
+            "etc/init.d/S66x: overlay 01-test: it is a script with Windows",
+        ),
+    ] {
+        let error = Bed::with(|o| {
+            o.file_with_mode(path, text, mode);
+        })
+        .error();
+        assert!(error.contains(expected), "{error}");
+    }
+    // What the overlay's own means make right is right.
+    let mended = Bed::with(|o| {
+        o.file("root/etc/init.d/S66x", "#!/bin/sh\n").file("owners", "etc/init.d/S66x 755 - -\n");
+    });
+    assert_eq!(mended.build().unwrap().line("etc/init.d/S66x"), "-rwxr-xr-x 0/0 10 new");
     let aarch64 = Bed::with(|o| {
         o.script("scripts/1.sh", r"printf '\177ELF\002\001\001\000\000\000\000\000\000\000\000\000\002\000\267\000' >$1/usr/bin/ours");
     });
