@@ -96,6 +96,14 @@ pub enum SessionError {
     /// The base's squashfs is not one.
     #[error(transparent)]
     Packing(#[from] PackingError),
+    /// The base's squashfs has a sound head, and what follows cannot be unpacked.
+    #[error(
+        "the base's root file system cannot be unpacked: it is damaged, or packed in a way that this unsquashfs does not know"
+    )]
+    Unpack {
+        /// What unsquashfs said.
+        source: CommandError,
+    },
     /// A path could not be read or written.
     #[error("{what}")]
     System {
@@ -143,7 +151,10 @@ pub fn run(plan: &Path) -> io::Result<()> {
     let outcome = match carry_out(&plan) {
         Ok(report) => Outcome::Done(report),
         Err(error) => Outcome::Failed {
-            wrong_input: matches!(error, SessionError::Packing(PackingError::Format { .. })),
+            wrong_input: matches!(
+                error,
+                SessionError::Packing(PackingError::Format { .. }) | SessionError::Unpack { .. }
+            ),
             message: whole(&error),
         },
     };
@@ -212,8 +223,14 @@ fn unpack(plan: &Plan) -> Result<(), SessionError> {
         .args(["-no-progress", "-quiet", "-no-xattrs", "-d"])
         .arg(&plan.tree)
         .arg(&plan.base)
-        .run()?;
-    Ok(())
+        .run()
+        .map(drop)
+        .map_err(|source| match &source {
+            CommandError::Failed { tail, .. } if !tail.contains("No space left") => {
+                SessionError::Unpack { source }
+            }
+            _ => source.into(),
+        })
 }
 
 fn pack(plan: &Plan, packing: &Packing) -> Result<(), SessionError> {

@@ -126,7 +126,10 @@ fn a_base_that_is_no_squashfs_is_wrong_input() {
     let mut damaged = base().to_vec();
     damaged[96..300].fill(0x55);
     fs::write(bed.path("base.squashfs"), damaged).unwrap();
-    assert!(bed.error().contains("unsquashfs"), "{}", bed.error());
+    let error = bed.error();
+    assert!(error.starts_with("the base's root file system cannot be unpacked: it is damaged"), "{error}");
+    let outcome = fs::read_to_string(bed.path("work/outcome.json")).unwrap();
+    assert!(outcome.contains("\"wrong_input\":true"), "{outcome}");
     fs::write(bed.path("base.squashfs"), "nothing").unwrap();
     assert!(bed.error().contains("is not a sound root file system"), "{}", bed.error());
 }
