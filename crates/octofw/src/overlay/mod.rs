@@ -107,6 +107,16 @@ impl Overlay {
     /// # Errors
     /// The first thing that is not as it must be.
     pub fn check(&self) -> Result<(), OverlayError> {
+        for name in [scripts::PRE_SCRIPTS, scripts::SCRIPTS, patches::PATCHES] {
+            match std::fs::symlink_metadata(self.folder.join(name)) {
+                Ok(found) if !found.is_dir() => {
+                    let problem =
+                        "it is no folder; put a real one there, not a link, so that a change in it is seen";
+                    return Err(self.unfit(name, problem));
+                }
+                _ => {}
+            }
+        }
         scripts::check(self, scripts::PRE_SCRIPTS)?;
         scripts::check(self, scripts::SCRIPTS)?;
         patches::find(self)?;
@@ -191,6 +201,21 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn a_folder_of_scripts_is_no_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let overlay = Overlay::open(folder.path()).unwrap();
+        fs::create_dir(folder.path().join("elsewhere")).unwrap();
+        overlay.check().unwrap();
+        for name in ["pre-scripts", "scripts", "patches"] {
+            let place = folder.path().join(name);
+            std::os::unix::fs::symlink("elsewhere", &place).unwrap();
+            let error = overlay.check().unwrap_err().to_string();
+            assert!(error.contains(&format!(": {name}: it is no folder; ")), "{error}");
+            fs::remove_file(place).unwrap();
+        }
+    }
 
     #[test]
     fn overlays_of_the_same_name_are_told_apart() {

@@ -1,7 +1,8 @@
 //! One digest for everything in an overlay's folder.
 //!
 //! It depends on names, contents, link targets and the owner's run bit, and on nothing that a checkout, a umask or a
-//! clock changes. Version control folders, place holders and editors' back-ups do not count.
+//! clock changes. Below `root/` a link is a link; elsewhere the content of the file that it leads to counts too, since
+//! that is what runs. Version control folders, place holders and editors' back-ups do not count.
 
 use std::fs::{self, File};
 use std::io;
@@ -61,7 +62,12 @@ fn add_folder(overlay: &Overlay, folder: &Path, prefix: &str, list: &mut Sha256)
             ("d", String::new())
         } else if kind.is_symlink() {
             let target = fs::read_link(&place).map_err(|e| overlay.system(&place, e))?;
-            ("l", target.to_string_lossy().into_owned())
+            let mut content = target.to_string_lossy().into_owned();
+            if !path.starts_with("root/") && place.is_file() {
+                content.push('\0');
+                content.push_str(&of_file(&place).map_err(|e| overlay.system(&place, e))?.0);
+            }
+            ("l", content)
         } else if kind.is_file() {
             let runs = metadata.permissions().mode() & 0o100 != 0;
             (if runs { "x" } else { "f" }, of_file(&place).map_err(|e| overlay.system(&place, e))?.0)
@@ -117,6 +123,24 @@ mod tests {
             }),
         ];
         assert!(different.iter().all(|hash| *hash != plain));
+    }
+
+    #[test]
+    fn a_script_behind_a_link_counts_and_a_file_behind_a_link_of_the_root_does_not() {
+        let elsewhere = tempfile::tempdir().unwrap();
+        let script = elsewhere.path().join("1.sh");
+        for (folder, counts) in [("scripts", true), ("root", false)] {
+            let linked = || {
+                overlay(|o| {
+                    fs::create_dir_all(o.join(folder)).unwrap();
+                    symlink(&script, o.join(folder).join("1.sh")).unwrap();
+                })
+            };
+            fs::write(&script, "one").unwrap();
+            let one = linked();
+            fs::write(&script, "two").unwrap();
+            assert_eq!(linked() != one, counts, "{folder}");
+        }
     }
 
     #[test]
