@@ -32,7 +32,9 @@ fn busybox_of_the_printer_s_architecture_is_fetched_and_served_offline_afterward
     lock.lock_deb(&deb);
     let again = Archive::open(&cache()).unwrap().offline(true).fetch("busybox-static", Some(&lock)).unwrap();
     assert_eq!(again, deb);
-    assert!(lock.drift_of_package(&again).is_none());
+    let mut met = Lock::new();
+    met.lock_deb(&again);
+    assert_eq!(lock.drifts_of(&met), []);
     assert_eq!(fs::read("/var/lib/dpkg/status").unwrap(), status, "the machine's own packages are untouched");
 }
 
@@ -41,7 +43,9 @@ fn a_locked_version_that_no_mirror_has_any_more_gives_the_current_one_and_a_diff
     let mut lock = Lock::new();
     lock.lock_package("busybox-static", "1:0.0.1-1", &"0".repeat(64));
     let deb = Archive::open(&cache()).unwrap().fetch("busybox-static", Some(&lock)).unwrap();
-    let drift = lock.drift_of_package(&deb).unwrap().to_string();
+    let mut met = Lock::new();
+    met.lock_deb(&deb);
+    let drift = lock.drifts_of(&met)[0].to_string();
     assert!(drift.contains("1:0.0.1-1") && drift.contains(&deb.version), "{drift}");
 }
 

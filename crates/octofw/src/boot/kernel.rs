@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::Error;
 use crate::debian::Archive;
 use crate::lock::Lock;
+use crate::standin::BUSYBOX_PACKAGE;
 
 /// Modules that the guest's first program loads, in an order in which each finds what it depends on.
 ///
@@ -40,7 +41,7 @@ impl GuestFiles {
     /// # Errors
     /// When a package cannot be had or unpacked, or lacks what a guest needs.
     pub fn fetch(archive: &Archive, cache: &Path, lock: Option<&Lock>) -> Result<(Self, Lock), Error> {
-        let packages = [archive.fetch_kernel(lock)?, archive.fetch("busybox-static", lock)?];
+        let packages = [archive.fetch_kernel(lock)?, archive.fetch(BUSYBOX_PACKAGE, lock)?];
         let mut met = Lock::new();
         packages.iter().for_each(|deb| met.lock_deb(deb));
         let name = packages.each_ref().map(|deb| deb.sha256.get(..16).unwrap_or(&deb.sha256)).join("-");

@@ -4,10 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 use crate::container::Kind;
-use crate::image::Image;
-
-/// The part of an upgrade file that a printer boots.
-const PART: &str = "rootfs.img";
+use crate::image::{Image, ROOTFS};
 
 /// Gives the squashfs that `image` is or holds: itself, or the root file system taken out into the file `to`.
 ///
@@ -24,7 +21,7 @@ pub fn take_out(image: &Path, to: &Path) -> Result<PathBuf, Error> {
     if Kind::of(magic) == Some(Kind::Squashfs) {
         return Ok(image.to_owned());
     }
-    Image::open(image)?.extract_part(PART, to)?;
+    Image::open(image)?.extract_part(ROOTFS, to)?;
     Ok(to.to_owned())
 }
 

@@ -22,6 +22,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::command::CommandError;
+use crate::digest;
 use crate::image::{BOOT, Image, ImageError, ROOTFS, Rebuild, RebuildError};
 use crate::manifest::{AppliedOverlay, Base, Built, Manifest, Root, SCHEMA};
 use crate::overlay::scripts::{self, PRE_SCRIPTS, SCRIPTS, Surroundings};
@@ -262,7 +263,7 @@ impl Work<'_> {
         };
         let text = serde_json::to_vec(&key)
             .map_err(|e| BuildError::system("cannot write the stage key", e.into()))?;
-        Ok(tree_hash::hex(&Sha256::digest(&text)))
+        Ok(digest::hex(&Sha256::digest(&text)))
     }
 
     /// The manifest of the last build, where it had this key and its files are as it left them.
@@ -324,7 +325,7 @@ impl Work<'_> {
         let rebuilt = Rebuild { base: &image, rootfs: &plan.result, version_suffix: suffix }.write(&made)?;
         proof::prove(&image, &made)?;
         let read = |path: &Path| {
-            tree_hash::of_file(path)
+            digest::of_file(path)
                 .map_err(|e| BuildError::system(format!("cannot read {}", path.display()), e))
         };
         let (sha256, size) = read(&made)?;
@@ -424,7 +425,7 @@ impl Work<'_> {
             fs::rename(from, to)
                 .map_err(|e| BuildError::system(format!("cannot write {}", to.display()), e))?;
         }
-        let manifest_sha256 = tree_hash::hex(&Sha256::digest(&text));
+        let manifest_sha256 = digest::hex(&Sha256::digest(&text));
         let key = self.key(state, &manifest.overlays)?;
         state.finish(&key, &[(out, &manifest.result.sha256), (&path, &manifest_sha256)])?;
         Ok(())
@@ -455,12 +456,8 @@ fn base_digest(settings: &Settings, state: &mut State) -> Result<String, BuildEr
 /// Shows that a part in the build folder is still that of the base, whatever scripts could do to it.
 fn check_untouched(image: &Image, parts: &Path, part: &'static str) -> Result<(), BuildError> {
     // A part that is gone has no digest, and so not that of the base.
-    let now = tree_hash::of_file(&parts.join(part)).map(|(sha256, _)| sha256).unwrap_or_default();
-    if now == tree_hash::hex(&image.part_sha256(part)?) {
-        Ok(())
-    } else {
-        Err(BuildError::Protected { part })
-    }
+    let now = digest::of_file(&parts.join(part)).map(|(sha256, _)| sha256).unwrap_or_default();
+    if now == digest::hex(&image.part_sha256(part)?) { Ok(()) } else { Err(BuildError::Protected { part }) }
 }
 
 fn hashes(overlays: &[Overlay]) -> Result<Vec<AppliedOverlay>, BuildError> {

@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::overlay::tree_hash;
+use crate::digest;
 
 /// Version of the file's form; another one is forgotten.
 const FORM: u32 = 1;
@@ -139,7 +139,7 @@ impl State {
         }
         let at =
             SystemTime::now().duration_since(UNIX_EPOCH).map(|time| time.as_nanos() as i128).unwrap_or(0);
-        let (sha256, _) = tree_hash::of_file(&real)?;
+        let (sha256, _) = digest::of_file(&real)?;
         self.known.digests.insert(real, Digested { stamp, at, sha256: sha256.clone() });
         Ok(sha256)
     }
@@ -220,7 +220,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("firmware.bin");
         fs::write(&out, "abc").unwrap();
-        let sha256 = tree_hash::of_file(&out).unwrap().0;
+        let sha256 = digest::of_file(&out).unwrap().0;
         let mut state = State::lock(&out).unwrap();
         assert!(!state.is_current("k", &[&out]));
         state.finish("k", &[(&out, &sha256)]).unwrap();

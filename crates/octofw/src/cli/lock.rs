@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{Failure, Status, print};
 use crate::debian::{Archive, DebianError};
 use crate::lock::{Drift, FILE_NAME, Lock, LockError, TOOLS, observe_sources, observe_tools};
+use crate::output::folder_of;
 use crate::standin::BUSYBOX_PACKAGE;
 
 /// Records every input of an image with its hash or version, or checks that nothing changed
@@ -71,10 +72,6 @@ impl LockOptions {
     pub(super) fn repository(&self) -> &Path {
         folder_of(&self.file)
     }
-}
-
-fn folder_of(file: &Path) -> &Path {
-    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
 /// One line per difference on standard error. A closed one is no reason to fail.

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::command::whole;
 use crate::image::ImageError;
 use crate::program::ProgramError;
 
@@ -93,14 +94,7 @@ impl Failure {
 
     /// The error and its causes in one line.
     fn message(&self) -> String {
-        let mut text = self.error.to_string();
-        let mut cause = self.error.source();
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
+        whole(self.error.as_ref())
     }
 }
 

@@ -11,7 +11,8 @@ use super::rkaf::Rkaf;
 use super::rkcrc::RkCrc;
 use super::rkfw::{self, Rkfw};
 use super::upfile::{self, Entry, EntryKind, Upfile};
-use super::{AtomicOutput, FixedText, Span};
+use super::{FixedText, Span};
+use crate::output::AtomicOutput;
 
 /// Bytes to put into a layer.
 pub struct Content<'a> {

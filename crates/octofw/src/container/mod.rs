@@ -14,7 +14,6 @@ pub mod assemble;
 mod error;
 pub(crate) mod fields;
 mod fixed_text;
-mod output;
 pub mod package_file;
 pub mod parameter;
 pub mod rkaf;
@@ -26,7 +25,6 @@ pub mod upfile;
 
 pub use error::{Fault, FormatError, Layer};
 pub use fixed_text::FixedText;
-pub use output::AtomicOutput;
 pub use source::{SourceFile, Span, SpanReader};
 
 /// What a file is, judged by its first four bytes.

@@ -3,8 +3,9 @@
 //!
 //! Version, code, chip and time are carried over from what was read: this program never writes a build time.
 
-use super::fields::{FieldReader, hex, shown};
+use super::fields::{FieldReader, shown};
 use super::{Fault, FormatError, Layer, Span, rkaf};
+use crate::digest::hex;
 
 /// First bytes.
 pub const MAGIC: &[u8; 4] = b"RKFW";

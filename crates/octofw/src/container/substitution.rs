@@ -63,7 +63,7 @@ pub fn decoded<const N: usize>(mut stored: [u8; N]) -> [u8; N] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container::fields::hex;
+    use crate::digest::hex;
     use sha2::{Digest, Sha256};
 
     #[test]

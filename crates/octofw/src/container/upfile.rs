@@ -273,7 +273,7 @@ fn check_overlaps(reader: &FieldReader<'_>, entries: &[Entry]) -> Result<(), For
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container::fields::hex;
+    use crate::digest::hex;
     use proptest::prelude::*;
 
     fn md5(text: &str) -> [u8; 16] {

@@ -8,12 +8,11 @@ mod apt;
 mod control;
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use crate::command::{Command, CommandError};
+use crate::digest;
 use crate::lock::Lock;
 use apt::Apt;
 use control::Candidate;
@@ -146,7 +145,7 @@ impl Archive {
     }
 
     /// The package's file: the locked version when the cache or a mirror still has it, else the current one.
-    /// Compare the result with the lock ([`Lock::drift_of_package`]) and tell the user.
+    /// Compare the result with the lock ([`Lock::admit`]) and tell the user.
     ///
     /// # Errors
     /// When the package cannot be found or fetched, or its file is damaged.
@@ -278,16 +277,7 @@ fn name_and_version(file: &str) -> Option<(&str, &str)> {
 }
 
 fn digest_of(path: &Path) -> Result<String, DebianError> {
-    let mut file = File::open(path).map_err(file_error("open", path))?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        let count = file.read(&mut buffer).map_err(file_error("read", path))?;
-        if count == 0 {
-            return Ok(crate::lock::hex(&hash.finalize()));
-        }
-        hash.update(buffer.get(..count).unwrap_or_default());
-    }
+    digest::of_file(path).map(|(sha256, _)| sha256).map_err(file_error("read", path))
 }
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ use crate::container::parameter::Parameter;
 use crate::container::rkaf::Rkaf;
 use crate::container::rkfw::Rkfw;
 use crate::container::upfile::{EntryKind, Upfile};
-use crate::container::{AtomicOutput, FormatError, Kind, SourceFile, Span, SpanReader};
+use crate::container::{FormatError, Kind, SourceFile, Span, SpanReader};
+use crate::output::AtomicOutput;
 use crate::squashfs::Superblock;
 
 pub use rebuild::{Rebuild, RebuildError, Rebuilt};

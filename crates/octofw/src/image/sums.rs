@@ -6,10 +6,10 @@ use std::io;
 use md5::{Digest as _, Md5};
 
 use super::{Image, ImageError};
-use crate::container::fields::hex;
 use crate::container::rkcrc::RkCrc;
 use crate::container::upfile::EntryKind;
 use crate::container::{Fault, FormatError, Layer, Span, upfile};
+use crate::digest::hex;
 
 impl Image {
     /// Checks the CRC of the rom image, the MD5 of `update.img` and those of the payloads, the innermost first.

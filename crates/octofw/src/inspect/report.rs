@@ -5,9 +5,9 @@ use std::path::Path;
 use super::{
     EntryReport, PartReport, PartitionReport, Report, RkafReport, RkfwReport, RootfsReport, UpfileReport,
 };
-use crate::container::fields::hex;
 use crate::container::rkaf::{NO_PARTITION, version_text};
 use crate::container::{FormatError, Kind, Layer};
+use crate::digest::hex;
 use crate::image::{Image, ImageError, ROOTFS};
 use crate::squashfs::Superblock;
 

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::debian::{Deb, is_kernel};
+use crate::output::write_text;
 
 pub use observe::{RECIPE, TOOLS, file_digest, observe_files, observe_sources, observe_tools, tree_digest};
 
@@ -173,7 +174,7 @@ impl Lock {
     pub fn write(&self, path: &Path) -> Result<(), LockError> {
         let malformed = |source| LockError::Malformed { path: path.to_path_buf(), source };
         let text = self.to_text().map_err(malformed)?;
-        write_whole(path, &text).map_err(file_error("write", path))
+        write_text(path, &text).map_err(file_error("write", path))
     }
 
     /// Records a package.
@@ -217,14 +218,6 @@ impl Lock {
     #[must_use]
     pub fn tools(&self) -> &BTreeMap<String, String> {
         &self.tools
-    }
-
-    /// How a fetched package differs from the lock, if it does.
-    #[must_use]
-    pub fn drift_of_package(&self, deb: &Deb) -> Option<Drift> {
-        let mut met = Lock::new();
-        met.lock_deb(deb);
-        self.drifts_of(&met).pop()
     }
 
     /// Where inputs that a build has met differ from this lock. Locked inputs that the build did not meet do
@@ -276,28 +269,9 @@ impl Lock {
     }
 }
 
-/// Writes a text file that appears whole or not at all, readable to all whatever the umask; missing folders
-/// above it are made.
-pub(crate) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = directory.unwrap_or_else(|| Path::new("."));
-    fs::create_dir_all(directory)?;
-    let file = tempfile::NamedTempFile::new_in(directory)?;
-    fs::write(file.path(), text)?;
-    fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-    file.persist(path)?;
-    Ok(())
-}
-
 #[derive(Deserialize)]
 struct Layout {
     schema: u32,
-}
-
-/// Bytes as lower-case hex.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::{Lock, LockError, file_error, hex};
+use super::{Lock, LockError, file_error};
 use crate::command::Command;
+use crate::digest::{self, hex};
 
 /// The tools whose version can change an image's bytes, with the call that makes each say it.
 pub const TOOLS: [(&str, &str, &str); 5] = [
@@ -71,7 +72,7 @@ pub fn observe_tools(lock: &mut Lock, directory: &Path, wanted: &[&str]) {
 /// # Errors
 /// When it cannot be read.
 pub fn file_digest(path: &Path) -> Result<String, LockError> {
-    Ok(hex(&Sha256::digest(fs::read(path).map_err(file_error("read", path))?)))
+    digest::of_file(path).map(|(sha256, _)| sha256).map_err(file_error("read", path))
 }
 
 /// SHA-256 over the names and contents of a directory's files, in the order of their names. Modes, owners and

@@ -4,14 +4,14 @@
 //! clock changes. Below `root/` a link is a link; elsewhere the content of the file that it leads to counts too, since
 //! that is what runs. Version control folders, place holders and editors' back-ups do not count.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
 use super::{Overlay, OverlayError, entries};
+use crate::digest::{hex, of_file};
 
 /// SHA-256 over the sorted list of what the overlay holds, in lower-case hex.
 ///
@@ -21,35 +21,6 @@ pub fn of_overlay(overlay: &Overlay) -> Result<String, OverlayError> {
     let mut list = Sha256::new();
     add_folder(overlay, &overlay.folder, "", &mut list)?;
     Ok(hex(&list.finalize()))
-}
-
-/// SHA-256 of a file in lower-case hex, and its size in bytes.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn of_file(path: &Path) -> io::Result<(String, u64)> {
-    let mut digest = Sha256::new();
-    let size = io::copy(&mut File::open(path)?, &mut Writer(&mut digest))?;
-    Ok((hex(&digest.finalize()), size))
-}
-
-/// Bytes as lower-case hex digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Hashes what is written to it.
-struct Writer<'a>(&'a mut Sha256);
-
-impl io::Write for Writer<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// Adds a line per entry: kind, path, NUL, digest or target, newline.
@@ -141,13 +112,5 @@ mod tests {
             fs::write(&script, "two").unwrap();
             assert_eq!(linked() != one, counts, "{folder}");
         }
-    }
-
-    #[test]
-    fn a_files_digest_is_sha_256() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), "abc").unwrap();
-        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(of_file(file.path()).unwrap(), (expected.to_owned(), 3));
     }
 }

@@ -22,9 +22,10 @@ use super::snapshot::{Kind, Snapshot, What, place, shown};
 use super::startable;
 use crate::build::progress::Progress;
 use crate::command::{Command, CommandError, whole};
+use crate::digest;
 use crate::manifest::{Change, Counts};
 use crate::overlay::scripts::{SCRIPTS, Surroundings};
-use crate::overlay::{Order, Overlay, OverlayError, owners, patches, root, scripts, tree_hash};
+use crate::overlay::{Order, Overlay, OverlayError, owners, patches, root, scripts};
 
 /// What a session is to do. It travels as JSON in a file of the build folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -316,7 +317,7 @@ fn changes(
                 let problem = format!("overlay {}: {problem}", overlays.join(", "));
                 return Err(SessionError::Unfit { path: name, problem });
             }
-            sha256 = Some(tree_hash::of_file(&place).map_err(system(format!("cannot read {name}")))?.0);
+            sha256 = Some(digest::of_file(&place).map_err(system(format!("cannot read {name}")))?.0);
         }
         list.push(Change::new(name, what, overlays, entry, sha256));
     }
@@ -367,9 +368,9 @@ fn check_hard_links(plan: &Plan, base: &Snapshot, last: &Snapshot) -> Result<(),
         }
         let mut seen = BTreeMap::new();
         for path in inodes.into_values() {
-            let digest = tree_hash::of_file(&place(&plan.tree, path))
+            let content = digest::of_file(&place(&plan.tree, path))
                 .map_err(system(format!("cannot read {}", shown(path))))?;
-            if let Some(other) = seen.insert(digest, path) {
+            if let Some(other) = seen.insert(content, path) {
                 let problem = format!(
                     "in the base it is the same file as {} (a hard link), now it is a copy; an overlay copied both, which loses the link",
                     shown(other)

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::lock::hex;
+use crate::digest::hex;
 
 /// A whole document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

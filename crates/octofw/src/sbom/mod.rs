@@ -92,5 +92,5 @@ impl SbomError {
 /// When it cannot be written.
 pub fn write(bom: &bom::Bom, out: &Path) -> Result<(), SbomError> {
     let text = bom.to_text().map_err(SbomError::Write)?;
-    crate::lock::write_whole(out, &text).map_err(file_error("write", out))
+    crate::output::write_text(out, &text).map_err(file_error("write", out))
 }

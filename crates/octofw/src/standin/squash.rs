@@ -9,6 +9,7 @@ use std::path::Path;
 use super::assemble::{Content, Entries, Entry};
 use super::{RootOptions, StandinError, file_error};
 use crate::command::Command;
+use crate::output::folder_of;
 
 /// The time of every inode and of the image, in seconds since 1970: 2026-01-01.
 pub const EPOCH: u64 = 1_767_225_600;
@@ -18,8 +19,7 @@ pub const EPOCH: u64 = 1_767_225_600;
 /// # Errors
 /// When the scratch file cannot be written, or squashfs-tools are missing, too old or fail.
 pub(super) fn pack(entries: &Entries, options: &RootOptions, out: &Path) -> Result<(), StandinError> {
-    let directory = out.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let scratch = tempfile::tempdir_in(directory.unwrap_or_else(|| Path::new(".")));
+    let scratch = tempfile::tempdir_in(folder_of(out));
     let scratch = scratch.map_err(file_error("write beside", out))?;
     let archive = scratch.path().join("root.tar");
     let written = File::create(&archive).and_then(|file| write_tar(entries, BufWriter::new(file)));

@@ -47,7 +47,7 @@ fn new_things_have_fixed_modes_and_existing_ones_keep_theirs() {
 
 fn sha256(text: &str) -> String {
     use sha2::Digest as _;
-    octofw::overlay::tree_hash::hex(&sha2::Sha256::digest(text))
+    octofw::digest::hex(&sha2::Sha256::digest(text))
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A file that appears whole or not at all: written beside its place and renamed into it.
 
-use std::fs::{File, Permissions};
-use std::io;
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 
 /// An output file that is not yet in its place. Dropped before [`AtomicOutput::commit`], it leaves nothing.
 #[derive(Debug)]
-pub struct AtomicOutput {
+pub(crate) struct AtomicOutput {
     path: PathBuf,
     file: NamedTempFile,
 }
@@ -19,20 +19,16 @@ impl AtomicOutput {
     ///
     /// # Errors
     /// If nothing can be created in the folder of `path`.
-    pub fn create(path: &Path) -> io::Result<Self> {
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
         let file = tempfile::Builder::new()
             .prefix(".octofw-")
             .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(folder)?;
+            .tempfile_in(folder_of(path))?;
         Ok(Self { path: path.to_owned(), file })
     }
 
     /// The file to write to.
-    pub fn file(&mut self) -> &mut File {
+    pub(crate) fn file(&mut self) -> &mut File {
         self.file.as_file_mut()
     }
 
@@ -40,18 +36,41 @@ impl AtomicOutput {
     ///
     /// # Errors
     /// If the data cannot be brought to disk or the file cannot be renamed.
-    pub fn commit(self) -> io::Result<()> {
+    pub(crate) fn commit(self) -> io::Result<()> {
         self.file.as_file().sync_all()?;
         self.file.persist(&self.path).map_err(|error| error.error)?;
         Ok(())
     }
 }
 
+/// Writes a text file, readable to all whatever the umask; missing folders above it are made.
+pub(crate) fn write_text(path: &Path, text: &str) -> io::Result<()> {
+    fs::create_dir_all(folder_of(path))?;
+    let mut output = AtomicOutput::create(path)?;
+    output.file().write_all(text.as_bytes())?;
+    output.file().set_permissions(Permissions::from_mode(0o644))?;
+    output.commit()
+}
+
+/// The folder in which a path lies.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
-    use std::io::Write as _;
+
+    #[test]
+    fn a_text_is_readable_to_all_and_makes_its_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/text");
+        write_text(&path, "one").unwrap();
+        write_text(&path, "two").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "two");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
 
     #[test]
     fn nothing_is_left_without_commit_and_everything_with_it() {
