@@ -48,6 +48,11 @@ fn what_was_written_checks_out_until_an_input_changes() {
     let lines = said(&checked);
     assert!(lines.lines().any(|line| line.starts_with("source rootfs/: locked sha256 ")), "{lines}");
     assert!(lines.contains("1 inputs differ"), "{lines}");
+    let checked = lock(repository.path(), &["--check", "--json"]);
+    assert_eq!(checked.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert_eq!((report["schema"].as_u64(), report["written"].as_bool()), (Some(1), Some(false)));
+    assert_eq!(report["differences"][0]["input"], "source rootfs/");
     assert_eq!(fs::read_to_string(&path).unwrap(), text, "a check changes nothing");
 }
 

@@ -1,10 +1,11 @@
 //! `octofw lock`, and the options about the lock that other commands share.
 
-use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::{Failure, Status, print};
+use serde::Serialize;
+
+use super::{Failure, Status, print, print_json};
 use crate::debian::{Archive, DebianError};
 use crate::lock::{Drift, FILE_NAME, Lock, LockError, TOOLS, observe_sources, observe_tools};
 use crate::output::folder_of;
@@ -27,6 +28,9 @@ pub(super) struct Args {
     /// Use only what the cache holds
     #[arg(long)]
     offline: bool,
+    /// Print JSON ("schema": 1)
+    #[arg(long)]
+    json: bool,
 }
 
 /// Where fetched packages are kept unless the user says otherwise.
@@ -81,33 +85,49 @@ fn warn(drifts: &[Drift]) {
     }
 }
 
+#[derive(Serialize)]
+struct JsonReport<'a> {
+    schema: u32,
+    path: String,
+    /// Whether the file is now another one than before.
+    written: bool,
+    differences: &'a [Drift],
+}
+
 impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
         let old = if self.check { Some(Lock::read(&self.file)?) } else { Lock::read_if_any(&self.file)? };
         let found = self.observe(old.as_ref().filter(|_| self.check))?;
         let drifts = old.as_ref().map(|old| old.compare(&found)).unwrap_or_default();
-        let mut text = String::new();
-        for drift in &drifts {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "{drift}");
+        if !self.check {
+            found.write(&self.file)?;
         }
+        if self.json {
+            print_json(&JsonReport {
+                schema: 1,
+                path: self.file.display().to_string(),
+                written: !self.check && old.as_ref() != Some(&found),
+                differences: &drifts,
+            })?;
+        } else {
+            print(&self.told(old.is_some(), &drifts))?;
+        }
+        Ok(if self.check && !drifts.is_empty() { Status::Findings } else { Status::Fine })
+    }
+
+    /// What was found, for people.
+    fn told(&self, was_there: bool, drifts: &[Drift]) -> String {
+        let mut text = drifts.iter().map(|drift| format!("{drift}\n")).collect::<String>();
         let path = self.file.display();
-        if self.check {
-            let _ = match drifts.len() {
-                0 => writeln!(text, "{path}: every input is the locked one"),
-                count => writeln!(text, "{path}: {count} inputs differ"),
-            };
-            print(&text)?;
-            return Ok(if drifts.is_empty() { Status::Fine } else { Status::Findings });
-        }
-        found.write(&self.file)?;
-        let _ = match (&old, drifts.len()) {
-            (None, _) => writeln!(text, "{path}: written"),
-            (Some(_), 0) => writeln!(text, "{path}: unchanged"),
-            (Some(_), count) => writeln!(text, "{path}: {count} inputs recorded anew"),
+        let verdict = match (self.check, was_there, drifts.len()) {
+            (true, _, 0) => "every input is the locked one".to_owned(),
+            (true, _, count) => format!("{count} inputs differ"),
+            (false, false, _) => "written".to_owned(),
+            (false, true, 0) => "unchanged".to_owned(),
+            (false, true, count) => format!("{count} inputs recorded anew"),
         };
-        print(&text)?;
-        Ok(Status::Fine)
+        text.push_str(&format!("{path}: {verdict}\n"));
+        text
     }
 
     /// Everything as it is now; packages as `lock` has them where they can still be had.

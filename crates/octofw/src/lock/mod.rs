@@ -97,7 +97,7 @@ pub struct Lock {
 }
 
 /// One input that is not as it was locked. Its text is one line, with the remedy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Drift {
     /// Which input: `package busybox-static`, `source Cargo.lock`, `tool rustc`.
     pub input: String,

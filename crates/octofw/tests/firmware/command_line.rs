@@ -175,6 +175,11 @@ fn check_program_refuses_this_machines_programs() {
     assert_eq!(output.status.code(), Some(1));
     let text = stdout(&output);
     assert!(text.contains(".symtab") && text.contains("more than the 1000 allowed"), "{text}");
+    let output = octofw(&["check-program", own, "--max-size", "1000", "--json"], sample.folder.path());
+    assert_eq!(output.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["schema"], &report["size"]), (&1.into(), &fs::metadata(own).unwrap().len().into()));
+    assert_eq!(report["violations"].as_array().unwrap().len(), text.lines().count());
 }
 
 /// A file of 64 MB within 40 MB of address space, most of which the program's own libraries take.
