@@ -70,6 +70,26 @@ fn two_people_in_two_places_get_the_same_bytes() {
 }
 
 #[test]
+fn inside_another_fakeroot_the_bytes_are_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    copy_recipe(directory.path(), "022");
+    let arguments = ["standin", "--squashfs", "--out"];
+    let cache = repository().join(".cache/octofw");
+    for (name, fakeroot) in [("plain", None), ("nested", Some("fakeroot"))] {
+        let mut command = match fakeroot {
+            None => Command::new(env!("CARGO_BIN_EXE_octofw")),
+            Some(fakeroot) => Command::new(fakeroot),
+        };
+        command.args(fakeroot.map(|_| ["--", env!("CARGO_BIN_EXE_octofw")]).into_iter().flatten());
+        command.args(arguments).arg(name).arg("--cache").arg(&cache).current_dir(directory.path());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{name}: {output:?}");
+    }
+    let digest = |name: &str| file_digest(&directory.path().join(name)).unwrap();
+    assert_eq!(digest("plain"), digest("nested"));
+}
+
+#[test]
 fn another_package_than_the_locked_one_warns_and_with_locked_fails() {
     let directory = tempfile::tempdir().unwrap();
     copy_recipe(directory.path(), "022");

@@ -89,7 +89,8 @@ impl Stamp {
 
     fn settled(&self, at: i128) -> bool {
         let last = self.modified.max(self.changed);
-        at - (i128::from(last.0) * 1_000_000_000 + i128::from(last.1)) > SETTLING
+        // `at` comes out of a file.
+        at.saturating_sub(i128::from(last.0) * 1_000_000_000 + i128::from(last.1)) > SETTLING
     }
 }
 

@@ -78,7 +78,8 @@ struct Printed<'a> {
 impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
         let system = |what: &'static str| move |e| Failure::new(Status::Findings, format!("{what}: {e}"));
-        let epoch = std::env::var("SOURCE_DATE_EPOCH").ok().map(|value| epoch(&value)).transpose()?;
+        let epoch = std::env::var("SOURCE_DATE_EPOCH").ok().filter(|value| !value.is_empty());
+        let epoch = epoch.map(|value| epoch_of(&value)).transpose()?;
         let tools = tools::versions(&self.tools.into_iter().collect()).map_err(BuildError::from)?;
         if let Some(lock) = self.lock.read()? {
             let mut met = tools::met(&tools);
@@ -123,7 +124,7 @@ impl SessionArgs {
     }
 }
 
-fn epoch(value: &str) -> Result<u32, Failure> {
+fn epoch_of(value: &str) -> Result<u32, Failure> {
     let wrong = || {
         let text = "but must be a number of seconds since 1970 that fits 32 bits";
         Failure::new(Status::Usage, format!("SOURCE_DATE_EPOCH is {value:?}, {text}"))

@@ -43,6 +43,10 @@ pub(super) fn pack(entries: &Entries, options: &RootOptions, out: &Path) -> Resu
         .env("SOURCE_DATE_EPOCH", EPOCH.to_string())
         .env("LC_ALL", "C")
         .env("TZ", "UTC")
+        // Inside another fakeroot it would refuse to start.
+        .without("FAKEROOTKEY")
+        .without("FAKED_MODE")
+        .without("LD_PRELOAD")
         .remedy("install it with: apt-get install fakeroot")
         .run()
         .map_err(|source| StandinError::Squashfs { source })?;

@@ -238,6 +238,11 @@ fn exit_codes_are_those_of_the_contract() {
     let mut command = repository.command(&[]);
     command.env("SOURCE_DATE_EPOCH", "yesterday");
     ended(command).fails(2, "SOURCE_DATE_EPOCH is \"yesterday\"");
+    let mut command = repository.command(&[]);
+    command.env("SOURCE_DATE_EPOCH", "");
+    ended(command).fine();
+    assert_eq!(repository.manifest()["source_date_epoch"].to_string(), MADE, "empty is not set");
+    fs::remove_dir_all(repository.path("dist")).unwrap();
     repository.run(&["--version-suffix", "a b"]).fails(2, "may have only letters, digits");
 
     let mut bytes = fs::read(repository.path("base.bin")).unwrap();
