@@ -8,6 +8,7 @@ pub mod environment;
 pub mod fakeroot;
 pub mod progress;
 pub mod proof;
+mod scratch;
 pub mod state;
 pub mod tools;
 
@@ -31,6 +32,7 @@ use crate::rootfs::packing::{Packing, PackingError};
 use crate::rootfs::session::Plan;
 use environment::Places;
 use progress::Progress;
+use scratch::Scratch;
 use state::{State, StateError};
 
 /// What to build, from what, and how.
@@ -469,34 +471,4 @@ fn hashes(overlays: &[Overlay]) -> Result<Vec<AppliedOverlay>, BuildError> {
         });
     }
     Ok(list)
-}
-
-/// The build folder, hidden beside the output; it goes when the build ends, however it ends.
-struct Scratch {
-    path: PathBuf,
-}
-
-impl Scratch {
-    fn make(out: &Path) -> Result<Self, BuildError> {
-        let path = std::path::absolute(state::beside(out, "octofw-build"))
-            .map_err(|e| BuildError::system("cannot find the build folder", e))?;
-        let clear = || match fs::remove_dir_all(&path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-            _ => Ok(()),
-        };
-        // What an interrupted build left is in nobody's use: the output is locked.
-        clear().and_then(|()| fs::create_dir(&path)).map_err(|e| {
-            BuildError::system(
-                format!("cannot make an empty build folder {}; delete what is there", path.display()),
-                e,
-            )
-        })?;
-        Ok(Self { path })
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.path);
-    }
 }
