@@ -102,7 +102,8 @@ impl Console {
     /// Waits until `text` comes at or after `from`, and gives the position behind it.
     ///
     /// Errors: it does not come within `within`, or the output ends without it.
-    pub fn wait_for(&self, text: &str, from: Position, within: Duration) -> Result<Position, Error> {
+    #[cfg(test)]
+    fn wait_for(&self, text: &str, from: Position, within: Duration) -> Result<Position, Error> {
         self.wait_until(&format!("`{}`", text.escape_debug()), from, within, |output| {
             find(output, text.as_bytes()).map(|at| at + text.len())
         })

@@ -115,7 +115,7 @@ pub struct Guest {
     console: Console,
     complaints: Console,
     started: Instant,
-    /// Behind what [`Guest::wait_for`] has found so far.
+    /// Behind what has been waited for so far.
     seen: Position,
     commands: u32,
     shell: bool,
@@ -197,15 +197,6 @@ impl Guest {
     /// Time since the power came on.
     pub fn age(&self) -> Duration {
         self.started.elapsed()
-    }
-
-    /// Waits until the console shows `text`, behind what earlier calls found.
-    pub fn wait_for(&mut self, text: &str, within: Duration) -> Result<(), Error> {
-        let awaited = format!("`{}`", text.escape_debug());
-        self.seen = self.await_console(&awaited, self.seen, within, |output| {
-            find(output, text.as_bytes()).map(|at| at + text.len())
-        })?;
-        Ok(())
     }
 
     /// Runs a command in the guest's root shell, each in a fresh subshell, and waits for its end.
