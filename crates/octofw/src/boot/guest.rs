@@ -194,11 +194,6 @@ impl Guest {
         self.console.since(Position::default())
     }
 
-    /// Time since the power came on.
-    pub fn age(&self) -> Duration {
-        self.started.elapsed()
-    }
-
     /// Runs a command in the guest's root shell, each in a fresh subshell, and waits for its end.
     ///
     /// Its lines may be at most 4000 bytes long, which is what a terminal takes.

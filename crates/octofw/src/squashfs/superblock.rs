@@ -88,12 +88,6 @@ impl Flags {
     pub fn exportable(self) -> bool {
         self.0 & 0x0080 != 0
     }
-
-    /// Whether it was made with `-no-xattrs`.
-    #[must_use]
-    pub fn no_xattrs(self) -> bool {
-        self.0 & 0x0200 != 0
-    }
 }
 
 /// The superblock.
@@ -251,7 +245,7 @@ pub(super) mod tests {
             }
         );
         assert_eq!(superblock.flags.names(), ["duplicates_removed", "exportable"]);
-        assert!(superblock.flags.exportable() && !superblock.flags.no_xattrs());
+        assert!(superblock.flags.exportable());
     }
 
     type Change = fn(&mut Vec<u8>);
@@ -305,7 +299,7 @@ pub(super) mod tests {
             let superblock = Superblock::parse(&bytes, Span::new(0, bytes.len() as u64)).unwrap();
             assert_eq!(superblock.compressor.name(), compressor);
             assert_eq!((superblock.block_size, superblock.inodes), (block, 2));
-            assert!(superblock.flags.no_xattrs() && superblock.flags.exportable());
+            assert!(superblock.flags.names().contains(&"no_xattrs") && superblock.flags.exportable());
             assert!(!superblock.has_xattrs && superblock.has_export_table);
         }
     }

@@ -45,14 +45,6 @@ impl Default for ContainerOptions {
 /// Build date of every stand-in.
 const DATE: &str = "20260101000000";
 
-impl ContainerOptions {
-    /// The file's name in the vendor's manner.
-    #[must_use]
-    pub fn file_name(&self) -> String {
-        format!("U1_{}_{DATE}_upgrade.bin", self.version)
-    }
-}
-
 /// Why a stand-in could not be made. Nothing is left of it.
 #[derive(Debug, thiserror::Error)]
 pub enum ContainerError {
