@@ -30,6 +30,7 @@ use crate::overlay::scripts::{self, PRE_SCRIPTS, SCRIPTS, Surroundings};
 use crate::overlay::{Order, Overlay, OverlayError, name_apart, tree_hash};
 use crate::rootfs::packing::{Packing, PackingError};
 use crate::rootfs::session::Plan;
+use crate::verify;
 use environment::Places;
 use progress::Progress;
 use scratch::Scratch;
@@ -111,6 +112,14 @@ pub enum BuildError {
         /// The output as it was given.
         path: PathBuf,
     },
+    /// The printer could mount neither the base's root nor one that is packed like it.
+    #[error("{} is no base for an image: {problem}; get it from its origin again", path.display())]
+    Unreadable {
+        /// The base.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
     /// The base is another file than when the build began.
     #[error("the base {} changed while the image was built; leave it alone and build again", path.display())]
     BaseChanged {
@@ -147,6 +156,7 @@ impl BuildError {
             Self::Rebuild(error) => error.is_wrong_input(),
             Self::Packing(error) => matches!(error, PackingError::Format { .. }),
             Self::Session { wrong_input, .. } => *wrong_input,
+            Self::Unreadable { .. } => true,
             _ => false,
         }
     }
@@ -280,6 +290,12 @@ impl Work<'_> {
     fn build(&self, state: &mut State, overlays: &[Overlay]) -> Result<Manifest, BuildError> {
         let start = Instant::now();
         let image = Image::open(&self.settings.base)?;
+        if let Some(finding) = verify::unreadable(&image) {
+            return Err(BuildError::Unreadable {
+                path: self.settings.base.clone(),
+                problem: finding.message,
+            });
+        }
         let scratch = Scratch::make(&self.settings.out)?;
         let parts = scratch.path.join("rk-unpacked");
         self.unpack(&image, &scratch.path, &parts)?;

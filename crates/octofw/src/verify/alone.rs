@@ -17,7 +17,7 @@ pub(super) fn check(image: &Image, findings: &mut Vec<Finding>) -> Result<(), Im
     check_package_file(image, findings);
     check_partitions(image, findings);
     check_slots(image, findings);
-    check_rootfs(image, findings);
+    findings.extend(unreadable(image));
     check_container(image, findings);
     check_misc(image, findings)
 }
@@ -97,17 +97,19 @@ fn check_slots(image: &Image, findings: &mut Vec<Finding>) {
     }
 }
 
-fn check_rootfs(image: &Image, findings: &mut Vec<Finding>) {
+/// Whether the kernel of the file's version can read its root file system.
+pub(super) fn unreadable(image: &Image) -> Option<Finding> {
     let compressor = image.rootfs().compressor;
     let old = image.version().is_some_and(|version| version.starts_with("0.") || version.starts_with("1."));
-    if old && matches!(compressor, Compressor::Zstd | Compressor::Lz4 | Compressor::Lzma) {
-        findings.push(Finding::error(
+    let unknown = matches!(compressor, Compressor::Zstd | Compressor::Lz4 | Compressor::Lzma);
+    (old && unknown).then(|| {
+        Finding::error(
             "squashfs-unreadable",
             format!(
                 "the root file system is compressed with {compressor}, which the kernel of 1.x cannot read"
             ),
-        ));
-    }
+        )
+    })
 }
 
 fn check_container(image: &Image, findings: &mut Vec<Finding>) {

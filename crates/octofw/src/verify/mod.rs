@@ -106,6 +106,12 @@ pub fn verify(path: &Path, options: &VerifyOptions<'_>) -> Result<Vec<Finding>, 
     Ok(findings)
 }
 
+/// The finding `squashfs-unreadable`, if the kernel of the file's version cannot mount its root file system.
+#[must_use]
+pub fn unreadable(image: &Image) -> Option<Finding> {
+    alone::unreadable(image)
+}
+
 /// Checks only what an image changes against its base.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use octofw::standin::container::{ContainerOptions, Size};
 use serde_json::Value;
 
-use crate::samples::{Altered, GZIP, Sample};
+use crate::samples::{Altered, GZIP, Sample, Squashfs};
 
 fn octofw(args: &[&str], folder: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_octofw")).args(args).current_dir(folder).output().unwrap()
@@ -165,6 +165,20 @@ fn verify_lists_findings_with_codes() {
     let codes: Vec<&str> = findings.iter().map(|finding| finding["code"].as_str().unwrap()).collect();
     assert_eq!(codes, ["below-50-mb", "protected-part-differs"]);
     assert_eq!(findings[1]["severity"], "error");
+}
+
+/// What is packed like its base would not boot either.
+#[test]
+fn nothing_is_built_on_a_base_that_its_kernel_cannot_mount() {
+    let sample = Sample::with(Squashfs { compressor: 6, ..GZIP }, &ContainerOptions::default());
+    let output = octofw(&["build", "--base", "base.bin", "--out", "out.bin"], sample.folder.path());
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let message = stderr(&output);
+    assert!(
+        message.contains("base.bin is no base for an image: the root file system is compressed with zstd"),
+        "{message}"
+    );
+    assert!(!sample.path("out.bin").exists());
 }
 
 #[test]
