@@ -33,7 +33,7 @@ use crate::rootfs::session::Plan;
 use crate::verify;
 use environment::Places;
 use progress::Progress;
-use scratch::Scratch;
+use scratch::{PLAN, Scratch};
 use state::{State, StateError};
 
 /// What to build, from what, and how.
@@ -328,7 +328,7 @@ impl Work<'_> {
             processors: self.settings.processors,
             progress: self.settings.progress,
         };
-        let report = fakeroot::run(&self.settings.octofw, &plan, &scratch.path.join("plan.json"))?;
+        let report = fakeroot::run(&self.settings.octofw, &plan, &scratch.path.join(PLAN))?;
         for note in &report.notes {
             self.progress.say(&format!("note: {note}"));
         }

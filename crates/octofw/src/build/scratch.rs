@@ -1,11 +1,14 @@
 //! The folder in which an image is built.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::BuildError;
-use super::state::beside;
+use super::state::{StateError, beside};
+
+/// The plan of the session in the build folder.
+pub(super) const PLAN: &str = "plan.json";
 
 /// The build folder, hidden beside the output; it goes when the build ends. What a killed one left, the next
 /// clears away.
@@ -23,7 +26,9 @@ impl Scratch {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
             _ => Ok(()),
         };
-        // What an interrupted build left is in nobody's use: the output is locked.
+        if session_runs(&path.join(PLAN)) {
+            return Err(StateError::Busy { out: out.to_owned() }.into());
+        }
         clear().and_then(|()| fs::create_dir(&path)).map_err(|e| {
             BuildError::system(
                 format!("cannot make an empty build folder {}; delete what is there", path.display()),
@@ -32,6 +37,11 @@ impl Scratch {
         })?;
         Ok(Self { path })
     }
+}
+
+/// Whether the session of a build that was killed still works in the folder: for as long as it does, it holds its plan.
+fn session_runs(plan: &Path) -> bool {
+    File::open(plan).is_ok_and(|plan| matches!(plan.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
 impl Drop for Scratch {

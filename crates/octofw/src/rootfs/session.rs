@@ -5,8 +5,8 @@
 //! again can never bring back an old owner. The outcome goes to a file that the plan names.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -148,7 +148,12 @@ fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> SessionError {
 /// # Errors
 /// Only when plan or outcome cannot be read or written; whatever else fails is part of the outcome.
 pub fn run(plan: &Path) -> io::Result<()> {
-    let plan: Plan = serde_json::from_slice(&fs::read(plan)?)?;
+    // Held until the end: a session outlives a build that is killed, and the next build must not empty its folder.
+    let mut held = File::open(plan)?;
+    held.lock()?;
+    let mut text = Vec::new();
+    held.read_to_end(&mut text)?;
+    let plan: Plan = serde_json::from_slice(&text)?;
     let outcome = match carry_out(&plan) {
         Ok(report) => Outcome::Done(report),
         Err(error) => Outcome::Failed {

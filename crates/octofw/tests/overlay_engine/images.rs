@@ -413,6 +413,31 @@ fn two_builds_into_one_output_do_not_meet() {
     repository.run(&[]).fine();
 }
 
+/// What a killed build has started works on in its folder for a while.
+#[test]
+fn after_a_killed_build_the_next_one_waits_for_its_session() {
+    let repository = Repository::new();
+    repository.overlay("overlays/01-test", |o| {
+        o.script("scripts/1.sh", "echo >started; cat go");
+    });
+    for pipe in ["started", "go"] {
+        nix::unistd::mkfifo(&repository.path(pipe), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    }
+    let mut killed = repository.command(&[]).stderr(std::process::Stdio::null()).spawn().unwrap();
+    fs::read(repository.path("started")).unwrap();
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    repository.run(&[]).fails(1, "another build writes to dist/firmware.bin");
+
+    fs::write(repository.path("go"), "").unwrap();
+    let session = fs::File::open(repository.path("dist/.firmware.bin.octofw-build/plan.json")).unwrap();
+    session.lock().unwrap();
+    session.unlock().unwrap();
+    fs::write(repository.path("overlays/01-test/scripts/1.sh"), "#!/bin/sh\n").unwrap();
+    repository.run(&[]).fine();
+    assert_eq!(repository.outputs(), ["firmware.bin", "firmware.manifest.json"]);
+}
+
 #[test]
 fn what_an_interrupted_build_left_is_no_obstacle() {
     let repository = Repository::new();
