@@ -6,6 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use octofw::lock::{Lock, observe_sources};
+
 fn cache() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/octofw")
 }
@@ -76,6 +78,17 @@ fn a_tampered_lock_is_noticed() {
     let checked = lock(repository.path(), &["--check"]);
     assert_eq!(checked.status.code(), Some(3), "{}", said(&checked));
     assert!(said(&checked).contains("octofw.lock"));
+}
+
+/// Else every build of this repository would warn, and one with `--locked` fail.
+#[test]
+fn the_lock_of_this_repository_knows_its_present_sources() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut met = Lock::new();
+    observe_sources(&mut met, &repository).unwrap();
+    let drifts = Lock::read(&repository.join("octofw.lock")).unwrap().drifts_of(&met);
+    let lines: Vec<String> = drifts.iter().map(ToString::to_string).collect();
+    assert!(lines.is_empty(), "run `make lock` and commit octofw.lock: {lines:#?}");
 }
 
 #[test]
