@@ -15,5 +15,7 @@ mod init;
 mod moonraker_connection;
 mod outbox;
 mod supervision;
+#[path = "../support/mod.rs"]
+mod support;
 mod telegram;
 mod transcripts;

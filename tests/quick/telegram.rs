@@ -1,30 +1,22 @@
 //! The Telegram bridge as a whole against a stand-in for the Bot API: sockets, TLS, threads, disk.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "what a test sets up may fail it"
-)]
-
-#[path = "../support/bot_api.rs"]
-mod bot_api;
-
-use bot_api::{BotApi, Reply, TOKEN};
+use crate::support::telegram::{Behaviour, Call, Telegram as BotApi};
 use octobridge::bridge::telegram::{Config, RawConfig, Telegram, send_now};
 use octobridge::bridge::{BRIDGES, Bridge, Health, Setup, StartError};
 use octobridge::clock::{Clock, Moment, SystemClock};
 use octobridge::outbox::{Entry, Importance, Limits, Outbox};
 use octobridge::printer::{Event, EventKind, Job};
 use octobridge::tls;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ClientConfig, ServerConfig};
+use rustls::ClientConfig;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+const TOKEN: &str = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw";
 const SECRET: &str = "AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw";
+const CHAT: i64 = -1001;
+/// Far longer than anything takes on loopback.
+const SOON: Duration = Duration::from_secs(30);
 
 fn config(api_url: &str) -> Config {
     let raw = RawConfig { token: TOKEN, chat: "-1001", thread: "17", api_url, printer: "" };
@@ -45,14 +37,28 @@ fn start(server: &BotApi, data_dir: &Path) -> Telegram {
     Telegram::start(&config(&server.url()), no_extra_roots(), data_dir).unwrap()
 }
 
+/// The call of this number, from 0, when it comes.
+fn call(server: &BotApi, number: usize) -> Call {
+    server.wait_for(&format!("call {number}"), SOON, |calls| calls.get(number).cloned())
+}
+
+/// A whole answer as it goes over the wire.
+fn answer(status: u16, headers: &str, body: &str) -> Behaviour {
+    let length = body.len();
+    let text = format!(
+        "HTTP/1.1 {status} Whatever\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+    );
+    Behaviour::Bytes(text.into_bytes())
+}
+
 #[test]
 fn a_job_is_told_from_start_to_end() {
-    let server = BotApi::start(None, Vec::new());
+    let server = BotApi::plain(TOKEN, CHAT);
     let place = tempfile::tempdir().unwrap();
     let mut bridge = start(&server, place.path());
     bridge.on_event(&event(EventKind::JobStarted, "1/started"));
     assert_eq!(
-        server.next().body,
+        call(&server, 0).arguments,
         serde_json::json!({
             "chat_id": -1001,
             "message_thread_id": 17,
@@ -62,19 +68,19 @@ fn a_job_is_told_from_start_to_end() {
     );
     bridge.on_event(&event(EventKind::KlippyReady, "2/ready"));
     bridge.on_event(&event(EventKind::Finished, "1/finished"));
-    assert_eq!(server.next().body["text"], "Completed: cube.gcode - 2h 14m");
+    assert_eq!(call(&server, 1).text(), "Completed: cube.gcode - 2h 14m");
     bridge.on_event(&event(EventKind::Finished, "1/finished"));
-    bridge.stop(Duration::from_secs(30));
+    bridge.stop(SOON);
     let status = bridge.status();
     assert_eq!((status.name.as_str(), status.queued), ("telegram", 0));
     assert!(status.last_ok.is_some() && status.last_error.is_none(), "{status:?}");
     assert_eq!(status.health, Health::Fail, "a bridge whose thread has ended says so");
-    assert_eq!(server.unseen(), 0);
+    assert_eq!(server.calls().len(), 2);
 }
 
 #[test]
 fn what_waits_goes_over_one_connection_that_is_closed_after_it() {
-    let server = BotApi::start(None, Vec::new());
+    let server = BotApi::plain(TOKEN, CHAT);
     let place = tempfile::tempdir().unwrap();
     let (mut outbox, _) = Outbox::open(&place.path().join("outbox/telegram.journal"), Limits::default());
     for key in ["a", "b", "c"] {
@@ -84,34 +90,35 @@ fn what_waits_goes_over_one_connection_that_is_closed_after_it() {
     }
     drop(outbox);
     let mut bridge = start(&server, place.path());
-    let requests = [server.next(), server.next(), server.next()];
-    bridge.stop(Duration::from_secs(30));
-    assert_eq!(requests.each_ref().map(|request| request.body["text"].as_str().unwrap()), ["a", "b", "c"]);
-    assert_eq!(requests.each_ref().map(|request| request.closes), [false, false, true]);
+    let calls = [0, 1, 2].map(|number| call(&server, number));
+    bridge.stop(SOON);
+    assert_eq!(calls.each_ref().map(Call::text), ["a", "b", "c"]);
+    assert_eq!(calls.each_ref().map(|call| call.closes), [false, false, true]);
     assert_eq!((server.connections(), bridge.status().queued), (1, 0));
 }
 
 #[test]
 fn stopping_interrupts_a_stalled_request_and_keeps_the_message() {
-    let server = BotApi::start(None, vec![Reply::Stall]);
+    let server = BotApi::plain(TOKEN, CHAT);
+    server.once("Completed", Behaviour::Stall);
     let place = tempfile::tempdir().unwrap();
     let mut bridge = start(&server, place.path());
     bridge.on_event(&event(EventKind::Finished, "1/finished"));
-    server.next();
+    call(&server, 0);
     let clock = SystemClock::new();
     bridge.stop(Duration::ZERO);
     assert!(clock.now().monotonic < Duration::from_secs(5));
     assert_eq!(bridge.status().queued, 1);
     drop(bridge);
     let mut bridge = start(&server, place.path());
-    assert_eq!(server.next().body["text"], "Completed: cube.gcode - 2h 14m");
-    bridge.stop(Duration::from_secs(30));
+    assert_eq!(call(&server, 1).text(), "Completed: cube.gcode - 2h 14m");
+    bridge.stop(SOON);
     assert_eq!(bridge.status().queued, 0);
 }
 
 #[test]
 fn without_a_disk_messages_still_go_out() {
-    let server = BotApi::start(None, Vec::new());
+    let server = BotApi::plain(TOKEN, CHAT);
     let place = tempfile::tempdir().unwrap();
     std::fs::write(place.path().join("outbox"), "a file in the way").unwrap();
     let mut bridge = start(&server, place.path());
@@ -119,18 +126,18 @@ fn without_a_disk_messages_still_go_out() {
     assert_eq!(status.health, Health::Warn);
     assert!(status.text.contains("in memory only: cannot use the directory"), "{}", status.text);
     bridge.on_event(&event(EventKind::Finished, "1/finished"));
-    server.next();
-    bridge.stop(Duration::from_secs(30));
+    call(&server, 0);
+    bridge.stop(SOON);
 }
 
 #[test]
 fn the_list_starts_it_from_settings() {
-    let server = BotApi::start(None, Vec::new());
+    let server = BotApi::plain(TOKEN, CHAT);
     let place = tempfile::tempdir().unwrap();
     let url = server.url();
     let setting = |name: &str| match name {
         "TELEGRAM_BOT_TOKEN" => Some(TOKEN.to_owned()),
-        "TELEGRAM_CHAT_ID" => Some("@my_group".to_owned()),
+        "TELEGRAM_CHAT_ID" => Some(CHAT.to_string()),
         "TELEGRAM_API_URL" => Some(url.clone()),
         _ => None,
     };
@@ -138,12 +145,9 @@ fn the_list_starts_it_from_settings() {
     let kind = BRIDGES.iter().find(|kind| kind.name == "telegram").unwrap();
     let mut bridge = (kind.start)(&setup).unwrap();
     bridge.on_event(&event(EventKind::Paused, "1/paused"));
-    let body = server.next().body;
-    assert_eq!(
-        (&body["chat_id"], &body["text"]),
-        (&"@my_group".into(), &"[U1] Paused: cube.gcode at 0%".into())
-    );
-    bridge.stop(Duration::from_secs(30));
+    let told = call(&server, 0);
+    assert_eq!((&told.arguments["chat_id"], told.text()), (&CHAT.into(), "[U1] Paused: cube.gcode at 0%"));
+    bridge.stop(SOON);
     let nothing = Setup { setting: &|_| None, ..setup };
     let error = (kind.start)(&nothing).err().unwrap();
     assert!(matches!(error, StartError::Setting(_)));
@@ -154,27 +158,26 @@ fn the_list_starts_it_from_settings() {
 fn refusals_and_rubbish_are_explained_without_the_token() {
     let leak =
         format!(r#"{{"ok":false,"error_code":401,"description":"Unauthorized /bot{TOKEN}/sendMessage"}}"#);
-    let gone = r#"{"ok":false,"error_code":400,"description":"Bad Request: chat not found"}"#;
     let cases = [
-        (Reply::Say(401, "", leak), "check TELEGRAM_BOT_TOKEN"),
-        (Reply::Say(400, "", gone.to_owned()), "check TELEGRAM_CHAT_ID"),
-        (Reply::Say(502, "", "<html>Bad Gateway</html>".to_owned()), "HTTP 502"),
-        (Reply::Say(302, "Location: http://127.0.0.1:1/elsewhere\r\n", String::new()), "HTTP 302"),
-        (Reply::Say(200, "", " ".repeat(2_000_000)), "HTTP 200"),
-        (Reply::Say(429, "Retry-After: 9\r\n", String::new()), "too many messages"),
-        (Reply::Say(200, "X-Long: ", format!("{}\r\n\r\n", "x".repeat(100_000))), "cannot reach"),
-        (Reply::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{\"ok\":true".to_vec()), "cannot reach"),
-        (Reply::Bytes(b"\x16\x03\x01 not http at all\r\n\r\n".to_vec()), "cannot reach"),
-        (Reply::Close, "cannot reach"),
+        (answer(401, "", &leak), "check TELEGRAM_BOT_TOKEN"),
+        (Behaviour::Refuse(400, "Bad Request: chat not found"), "check TELEGRAM_CHAT_ID"),
+        (Behaviour::Html(502), "HTTP 502"),
+        (answer(302, "Location: http://127.0.0.1:1/elsewhere\r\n", ""), "HTTP 302"),
+        (answer(200, "", &" ".repeat(2_000_000)), "HTTP 200"),
+        (answer(429, "Retry-After: 9\r\n", ""), "too many messages"),
+        (answer(200, &format!("X-Long: {}\r\n", "x".repeat(100_000)), ""), "cannot reach"),
+        (Behaviour::Half, "cannot reach"),
+        (Behaviour::Bytes(b"\x16\x03\x01 not http at all\r\n\r\n".to_vec()), "cannot reach"),
+        (Behaviour::Close, "cannot reach"),
     ];
-    for (reply, expected) in cases {
-        let server = BotApi::start(None, vec![reply]);
+    for (behaviour, expected) in cases {
+        let server = BotApi::plain(TOKEN, CHAT);
+        server.usually(behaviour);
         let error =
             send_now(&config(&server.url()), no_extra_roots(), &SystemClock::new(), "hi").unwrap_err();
         assert!(error.contains(expected), "{expected}: {error}");
         assert!(!error.contains(SECRET) && error.len() < 400, "{error}");
-        server.next();
-        assert_eq!(server.unseen(), 0, "nothing is repeated or followed");
+        assert_eq!(server.calls().len(), 1, "nothing is repeated or followed");
     }
 }
 
@@ -189,38 +192,12 @@ fn nobody_there_is_explained() {
     assert!(error.starts_with("cannot reach https://no-such-host.invalid: "), "{error}");
 }
 
-/// A certificate authority with a server certificate for a name, valid between two years.
-struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self { issuer: CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap() }
-    }
-
-    fn server(&self, name: &str, years: (i32, i32)) -> Arc<ServerConfig> {
-        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        params.not_before = date_time_ymd(years.0, 1, 1);
-        params.not_after = date_time_ymd(years.1, 1, 1);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder =
-            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let builder = builder.with_no_client_auth();
-        Arc::new(builder.with_single_cert(vec![certificate.der().clone()], key).unwrap())
-    }
-
-    fn client(&self) -> Arc<ClientConfig> {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("extra.pem");
-        std::fs::write(&path, self.issuer.pem()).unwrap();
-        tls::client_config(Some(&path)).unwrap()
-    }
+/// A set-up that trusts the authority of `server`.
+fn trusting(server: &BotApi) -> Arc<ClientConfig> {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("extra.pem");
+    std::fs::write(&path, server.ca()).unwrap();
+    tls::client_config(Some(&path)).unwrap()
 }
 
 struct NeverSet;
@@ -233,39 +210,39 @@ impl Clock for NeverSet {
 
 #[test]
 fn a_server_is_trusted_by_its_certificate_alone() {
-    let authority = Authority::new();
-    let (ours, theirs) = (authority.client(), no_extra_roots());
     let set: &dyn Clock = &SystemClock::new();
     let ip = "127.0.0.1";
-    type Case<'a> = (&'a str, (i32, i32), &'a Arc<ClientConfig>, &'a dyn Clock, Result<(), &'a str>);
+    // The certificate's name and years, whether its authority is ours, the clock.
+    type Case<'a> = (&'a str, (i32, i32), bool, &'a dyn Clock, Result<(), &'a str>);
     let cases: [Case<'_>; 7] = [
-        (ip, (2020, 2090), &ours, set, Ok(())),
-        (ip, (2020, 2090), &theirs, set, Err("set EXTRA_CA_FILE")),
-        (ip, (2020, 2021), &ours, set, Err("has expired")),
-        (ip, (2080, 2090), &ours, set, Err("is not valid yet")),
+        (ip, (2020, 2090), true, set, Ok(())),
+        (ip, (2020, 2090), false, set, Err("set EXTRA_CA_FILE")),
+        (ip, (2020, 2021), true, set, Err("has expired")),
+        (ip, (2080, 2090), true, set, Err("is not valid yet")),
         (
             ip,
             (2080, 2090),
-            &ours,
+            true,
             &NeverSet,
             Err("the printer's clock is not set (it shows 1970-01-01 00:00 UTC)"),
         ),
         // A clock that was never set explains nothing else.
-        (ip, (2020, 2090), &theirs, &NeverSet, Err("set EXTRA_CA_FILE")),
-        ("another.example", (2020, 2090), &ours, set, Err("TLS failed")),
+        (ip, (2020, 2090), false, &NeverSet, Err("set EXTRA_CA_FILE")),
+        ("another.example", (2020, 2090), true, set, Err("TLS failed")),
     ];
-    for (name, years, tls, clock, expected) in cases {
-        let server = BotApi::start(Some(authority.server(name, years)), Vec::new());
-        let sent = send_now(&config(&server.url()), Arc::clone(tls), clock, "hi");
+    for (name, years, trusted, clock, expected) in cases {
+        let server = BotApi::certified(TOKEN, CHAT, &[name], years);
+        let tls = if trusted { trusting(&server) } else { no_extra_roots() };
+        let sent = send_now(&config(&server.url()), tls, clock, "hi");
         match expected {
             Ok(()) => {
                 sent.unwrap();
-                assert_eq!(server.next().body["text"], "hi");
+                assert_eq!(server.done("hi").len(), 1);
             }
             Err(expected) => {
                 let error = sent.unwrap_err();
                 assert!(error.contains(expected) && !error.contains(SECRET), "{expected}: {error}");
-                assert_eq!(server.unseen(), 0, "the token went to a stranger");
+                assert_eq!(server.calls().len(), 0, "the token went to a stranger");
             }
         }
     }
@@ -273,12 +250,11 @@ fn a_server_is_trusted_by_its_certificate_alone() {
 
 #[test]
 fn the_bridge_talks_tls_on_its_small_stack() {
-    let authority = Authority::new();
-    let server = BotApi::start(Some(authority.server("127.0.0.1", (2020, 2090))), Vec::new());
+    let server = BotApi::start(TOKEN, CHAT);
     let place = tempfile::tempdir().unwrap();
-    let mut bridge = Telegram::start(&config(&server.url()), authority.client(), place.path()).unwrap();
+    let mut bridge = Telegram::start(&config(&server.url()), trusting(&server), place.path()).unwrap();
     bridge.on_event(&event(EventKind::Finished, "1/finished"));
-    assert_eq!(server.next().body["text"], "Completed: cube.gcode - 2h 14m");
-    bridge.stop(Duration::from_secs(30));
+    assert_eq!(call(&server, 0).text(), "Completed: cube.gcode - 2h 14m");
+    bridge.stop(SOON);
     assert_eq!(bridge.status().queued, 0);
 }

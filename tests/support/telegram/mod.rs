@@ -1,4 +1,4 @@
-//! A strict stand-in for the Telegram Bot API, on loopback with TLS.
+//! A strict stand-in for the Telegram Bot API, on loopback, with TLS unless told otherwise.
 //!
 //! Source of methods, fields, answers and limits: Telegram's Bot API reference, as summed up in its section on making
 //! requests, `getMe`, `getChat` and `sendMessage`. Whatever a request has that the reference does not name is a
@@ -17,8 +17,10 @@ use serde_json::Value;
 pub(crate) enum Behaviour {
     /// Does what the service does.
     Serve,
-    /// Takes the call and never answers, until [`Telegram::release`].
+    /// Takes the call and never answers; [`Telegram::release`] closes the connection.
     Stall,
+    /// Takes the call, and does what the service does after [`Telegram::release`].
+    Late,
     /// Carries the call out, sends half of the answer, and closes.
     Half,
     /// Closes the connection instead of answering.
@@ -29,6 +31,8 @@ pub(crate) enum Behaviour {
     Flood(u64),
     /// Answers as a proxy in between would: this status, and HTML.
     Html(u16),
+    /// Sends these bytes, whatever they are, and closes.
+    Bytes(Vec<u8>),
 }
 
 /// What became of a call.
@@ -51,6 +55,8 @@ pub(crate) struct Call {
     pub(crate) method: String,
     /// Its arguments.
     pub(crate) arguments: Value,
+    /// Whether the caller wants the connection closed after it.
+    pub(crate) closes: bool,
     /// What became of it.
     pub(crate) outcome: Outcome,
 }
@@ -72,6 +78,8 @@ struct State {
     once: Vec<(String, Behaviour)>,
     usual: Behaviour,
     released: bool,
+    /// Connections that were opened.
+    connections: usize,
     /// Connections whose TLS handshake failed, with the reason.
     handshakes: Vec<String>,
 }
@@ -95,13 +103,29 @@ pub(crate) struct Telegram {
     listening: Option<server::Listening>,
     port: u16,
     ca: String,
-    tls: Arc<rustls::ServerConfig>,
+    tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 impl Telegram {
     /// Listens on a free port of 127.0.0.1 for a bot with this token that may write to this chat.
+    ///
+    /// Its certificate is valid from 2025 on: to a machine whose clock stands in 1970 it is not valid yet.
     pub(crate) fn start(token: &str, chat: i64) -> Self {
-        let (ca, tls) = server::certificates();
+        Self::certified(token, chat, &["127.0.0.1", "10.0.2.2", "localhost"], (2025, 4096))
+    }
+
+    /// As [`Telegram::start`], with a certificate for other names, valid from one year to another.
+    pub(crate) fn certified(token: &str, chat: i64, names: &[&str], years: (i32, i32)) -> Self {
+        let (ca, tls) = server::certificates(names, years);
+        Self::listen(token, chat, ca, Some(tls))
+    }
+
+    /// As [`Telegram::start`], without TLS: a local Bot API server.
+    pub(crate) fn plain(token: &str, chat: i64) -> Self {
+        Self::listen(token, chat, String::new(), None)
+    }
+
+    fn listen(token: &str, chat: i64, ca: String, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 token: token.to_owned(),
@@ -111,11 +135,12 @@ impl Telegram {
                 once: Vec::new(),
                 usual: Behaviour::Serve,
                 released: false,
+                connections: 0,
                 handshakes: Vec::new(),
             }),
             changed: Condvar::new(),
         });
-        let listening = server::listen(0, Arc::clone(&tls), Arc::clone(&shared));
+        let listening = server::listen(0, tls.clone(), Arc::clone(&shared));
         let port = listening.port();
         Self { shared, listening: Some(listening), port, ca, tls }
     }
@@ -123,6 +148,12 @@ impl Telegram {
     /// The port on 127.0.0.1; a guest reaches it at 10.0.2.2. The certificate is good for both.
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Its base address on this machine.
+    pub(crate) fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
     /// The authority that signed the certificate, as PEM.
@@ -140,7 +171,8 @@ impl Telegram {
         self.shared.state().usual = behaviour;
     }
 
-    /// Closes the connections of all stalled calls, without an answer; later ones stall again.
+    /// Closes the connections of all stalled calls, without an answer, and answers the late ones; those that come
+    /// later wait again.
     pub(crate) fn release(&self) {
         self.shared.state().released = true;
         self.shared.changed.notify_all();
@@ -153,12 +185,17 @@ impl Telegram {
 
     /// Listens again, on the same port.
     pub(crate) fn open_port(&mut self) {
-        self.listening = Some(server::listen(self.port, Arc::clone(&self.tls), Arc::clone(&self.shared)));
+        self.listening = Some(server::listen(self.port, self.tls.clone(), Arc::clone(&self.shared)));
     }
 
     /// All calls so far.
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.shared.state().calls.clone()
+    }
+
+    /// How many connections were opened so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.state().connections
     }
 
     /// How many TLS handshakes failed so far, for instance over a wrong clock.

@@ -17,18 +17,17 @@ use super::{Behaviour, Call, Outcome, Shared, State, rules};
 /// How long a connection may be silent before the stand-in closes it, as the service does.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// A test authority as PEM, and a server with a certificate of it for 127.0.0.1 and 10.0.2.2.
-///
-/// Both are valid from 2025 on: to a machine whose clock stands in 1970 they are not valid yet.
-pub(super) fn certificates() -> (String, Arc<ServerConfig>) {
+/// A test authority as PEM, valid from 2025 on, and a server with a certificate of it for these names and years.
+pub(super) fn certificates(names: &[&str], years: (i32, i32)) -> (String, Arc<ServerConfig>) {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority.not_before = date_time_ymd(2025, 1, 1);
     let authority_key = KeyPair::generate().unwrap();
     let authority_certificate = authority.self_signed(&authority_key).unwrap();
-    let mut server =
-        CertificateParams::new(["127.0.0.1", "10.0.2.2", "localhost"].map(str::to_owned)).unwrap();
-    server.not_before = date_time_ymd(2025, 1, 1);
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut server = CertificateParams::new(names).unwrap();
+    server.not_before = date_time_ymd(years.0, 1, 1);
+    server.not_after = date_time_ymd(years.1, 1, 1);
     let server_key = KeyPair::generate().unwrap();
     let issuer = Issuer::from_params(&authority, &authority_key);
     let certificate = server.signed_by(&server_key, &issuer).unwrap();
@@ -68,7 +67,7 @@ impl Drop for Listening {
     }
 }
 
-pub(super) fn listen(port: u16, tls: Arc<ServerConfig>, shared: Arc<Shared>) -> Listening {
+pub(super) fn listen(port: u16, tls: Option<Arc<ServerConfig>>, shared: Arc<Shared>) -> Listening {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
     let address = listener.local_addr().unwrap();
     let closed = Arc::new(AtomicBool::new(false));
@@ -78,7 +77,7 @@ pub(super) fn listen(port: u16, tls: Arc<ServerConfig>, shared: Arc<Shared>) -> 
             if ours.load(Ordering::SeqCst) {
                 break;
             }
-            let (tls, shared) = (Arc::clone(&tls), Arc::clone(&shared));
+            let (tls, shared) = (tls.clone(), Arc::clone(&shared));
             if let Ok(stream) = stream {
                 std::thread::spawn(move || converse(stream, tls, &shared));
             }
@@ -87,9 +86,14 @@ pub(super) fn listen(port: u16, tls: Arc<ServerConfig>, shared: Arc<Shared>) -> 
     Listening { address, closed, thread: Some(thread) }
 }
 
-fn converse(mut stream: TcpStream, tls: Arc<ServerConfig>, shared: &Shared) {
+fn converse(mut stream: TcpStream, tls: Option<Arc<ServerConfig>>, shared: &Shared) {
+    shared.state().connections += 1;
     let _ = stream.set_read_timeout(Some(SILENCE));
     let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else {
+        answer_all(&mut BufReader::new(stream), shared);
+        return;
+    };
     let mut connection = ServerConnection::new(tls).unwrap();
     while connection.is_handshaking() {
         if let Err(error) = connection.complete_io(&mut stream) {
@@ -99,15 +103,23 @@ fn converse(mut stream: TcpStream, tls: Arc<ServerConfig>, shared: &Shared) {
         }
     }
     let mut stream = BufReader::new(StreamOwned::new(connection, stream));
-    while let Ok(Some(request)) = http::read(&mut stream) {
-        let close = request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
-        if !answer(&request, stream.get_mut(), shared) || close {
-            break;
-        }
-    }
+    answer_all(&mut stream, shared);
     let stream = stream.get_mut();
     stream.conn.send_close_notify();
     let _ = stream.flush();
+}
+
+fn answer_all<S: Read + Write>(stream: &mut BufReader<S>, shared: &Shared) {
+    while let Ok(Some(request)) = http::read(stream) {
+        if !answer(&request, stream.get_mut(), shared) || closes(&request) {
+            break;
+        }
+    }
+}
+
+/// Whether the caller wants the connection closed after this request.
+fn closes(request: &http::Message) -> bool {
+    request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
 }
 
 /// Answers a request; false when the connection is to be closed.
@@ -131,24 +143,24 @@ fn answer(request: &http::Message, stream: &mut (impl Read + Write), shared: &Sh
         Behaviour::Serve
     };
     let outcome = match behaviour {
-        Behaviour::Serve => Outcome::Done,
+        Behaviour::Serve | Behaviour::Late => Outcome::Done,
         Behaviour::Refuse(status, _) | Behaviour::Html(status) => Outcome::Refused(status),
         Behaviour::Flood(_) => Outcome::Refused(429),
-        Behaviour::Stall | Behaviour::Half | Behaviour::Close => Outcome::Unanswered,
+        Behaviour::Stall | Behaviour::Half | Behaviour::Close | Behaviour::Bytes(_) => Outcome::Unanswered,
     };
     let number = state.calls.len();
     let body = json!({"ok": true, "result": rules::result(&method, &arguments, state.chat, number + 1)});
-    state.calls.push(Call { at: Instant::now(), method, arguments, outcome });
+    state.calls.push(Call { at: Instant::now(), method, arguments, closes: closes(request), outcome });
     state.released = false;
     shared.changed.notify_all();
-    if behaviour == Behaviour::Stall {
+    if matches!(behaviour, Behaviour::Stall | Behaviour::Late) {
         let wait = |state: &mut State| !state.released;
         drop(shared.changed.wait_while(state, wait));
-        return false;
+    } else {
+        drop(state);
     }
-    drop(state);
     let sent = match behaviour {
-        Behaviour::Serve => send(stream, 200, &body),
+        Behaviour::Serve | Behaviour::Late => send(stream, 200, &body),
         Behaviour::Refuse(status, description) => send(stream, status, &failure(status, description)),
         Behaviour::Flood(seconds) => {
             let mut body = failure(429, &format!("Too Many Requests: retry after {seconds}"));
@@ -164,6 +176,10 @@ fn answer(request: &http::Message, stream: &mut (impl Read + Write), shared: &Sh
             let half = text.get(..text.len() / 2).unwrap_or_default();
             let _ = write!(stream, "{}{half}", head(200, "application/json", text.len()))
                 .and_then(|()| stream.flush());
+            return false;
+        }
+        Behaviour::Bytes(bytes) => {
+            let _ = stream.write_all(&bytes).and_then(|()| stream.flush());
             return false;
         }
         Behaviour::Stall | Behaviour::Close => return false,
