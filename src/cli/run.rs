@@ -27,6 +27,9 @@ pub(super) struct Run {
     /// how often a worker had to take over before, in a row
     #[argh(option, hidden_help, default = "0")]
     takeovers: u32,
+    /// how often a process of the service had to be replaced before
+    #[argh(option, hidden_help, default = "0")]
+    restarts: u32,
     /// milliseconds to wait before the first start
     #[argh(option, hidden_help, default = "0")]
     delay: u64,
@@ -58,7 +61,7 @@ impl Run {
             run: paths.run,
             pid_file: paths.pid_file,
             worker,
-            policy: RestartPolicy::default(),
+            policy: RestartPolicy::resume(0, self.restarts),
             delay: Duration::from_millis(self.delay),
             patience: if self.takeovers > 0 { PATIENCE } else { Duration::ZERO },
         };

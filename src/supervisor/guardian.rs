@@ -96,38 +96,44 @@ fn take_lock(guard: &Guard) -> Result<Lock, LockError> {
 fn run(guard: &Guard, signals: &Signals) -> Result<i32, SuperviseError> {
     let mut policy = guard.policy;
     let mut wait = guard.delay;
-    let mut restarts = 0;
     loop {
         if let Wake::Asked(Signal::SIGTERM | Signal::SIGINT) = signals.wait(None, Some(wait))? {
             return Ok(0);
         }
         let started = Instant::now();
-        let mut worker = start(guard, restarts)?;
-        give_back_code();
-        let status = match signals.wait(Some(&mut worker), None)? {
-            Wake::Asked(Signal::SIGHUP) => {
-                // New settings need a new worker; it ends in order and is replaced at once.
-                end(&mut worker, signals)?;
-                wait = Duration::ZERO;
-                continue;
+        let ended = match start(guard, policy.total()) {
+            Ok(mut worker) => {
+                give_back_code();
+                match signals.wait(Some(&mut worker), None)? {
+                    Wake::Asked(Signal::SIGHUP) => {
+                        // New settings need a new worker; it ends in order and is replaced at once.
+                        if end(&mut worker, signals)? {
+                            return Ok(0);
+                        }
+                        wait = Duration::ZERO;
+                        continue;
+                    }
+                    Wake::Asked(_) | Wake::TimeUp => {
+                        end(&mut worker, signals)?;
+                        return Ok(0);
+                    }
+                    Wake::Died(status) => {
+                        if let Some(code) = status.code().filter(|code| FINAL_CODES.contains(code)) {
+                            return Ok(code);
+                        }
+                        format!("worker {} ended ({status})", worker.id())
+                    }
+                }
             }
-            Wake::Asked(_) | Wake::TimeUp => {
-                end(&mut worker, signals)?;
-                return Ok(0);
-            }
-            Wake::Died(status) => status,
+            // Memory or process ids are short: they come back, and nobody else would start the service again.
+            Err(error) => format!("cannot start the worker: {error}"),
         };
-        if let Some(code) = status.code().filter(|code| FINAL_CODES.contains(code)) {
-            return Ok(code);
-        }
-        let restart = policy.died(started.elapsed());
-        restarts = restart.total;
-        wait = restart.after;
-        log_line(&format!("worker {} ended ({status}); next start in {wait:?}", worker.id()));
+        wait = policy.died(started.elapsed()).after;
+        log_line(&format!("{ended}; next start in {wait:?}"));
     }
 }
 
-fn start(guard: &Guard, restarts: u32) -> Result<Child, SuperviseError> {
+fn start(guard: &Guard, restarts: u32) -> io::Result<Child> {
     Command::new(own_program())
         .arg0(PROCESS_NAME)
         .args(&guard.worker)
@@ -135,22 +141,23 @@ fn start(guard: &Guard, restarts: u32) -> Result<Child, SuperviseError> {
         // Its end closes when this process dies: that is how the worker learns of it.
         .stdin(Stdio::piped())
         .spawn()
-        .map_err(|source| SuperviseError::System { what: "start the worker", source })
 }
 
-/// Asks the worker to end, and kills it after the grace period.
-fn end(worker: &mut Child, signals: &Signals) -> Result<(), SuperviseError> {
+/// Asks the worker to end, and kills it after the grace period. Returns whether the service was asked to stop
+/// meanwhile: a stop right after a reload.
+fn end(worker: &mut Child, signals: &Signals) -> Result<bool, SuperviseError> {
     let _ = kill(Pid::from_raw(worker.id().cast_signed()), Signal::SIGTERM);
     let deadline = Instant::now() + GRACE;
+    let mut stop = false;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         match signals.wait(Some(worker), Some(left))? {
-            Wake::Died(_) => return Ok(()),
-            Wake::Asked(_) => {}
+            Wake::Died(_) => return Ok(stop),
+            Wake::Asked(signal) => stop |= signal != Signal::SIGHUP,
             Wake::TimeUp => {
                 let _ = worker.kill();
                 let _ = worker.wait();
-                return Ok(());
+                return Ok(stop);
             }
         }
     }

@@ -40,6 +40,11 @@ impl RestartPolicy {
         Self { in_a_row, total }
     }
 
+    /// All deaths so far.
+    pub fn total(&self) -> u32 {
+        self.total
+    }
+
     /// A process died that had lived for `lived`.
     pub fn died(&mut self, lived: Duration) -> Restart {
         self.in_a_row = if lived >= HEALTHY { 1 } else { self.in_a_row.saturating_add(1) };

@@ -75,11 +75,11 @@ pub fn run(options: Options<'_>) -> Outcome {
             Outcome::Stopped
         }
         Ended::SupervisorDied => {
-            let restart = RestartPolicy::resume(options.takeovers, 0).died(started.elapsed());
-            log::warn!("the supervising process died; this one takes its place");
+            let restart = RestartPolicy::resume(options.takeovers, options.restarts).died(started.elapsed());
             let mut arguments: Vec<OsString> = vec!["run".into()];
             arguments.extend(options.bootstrap.map(OsString::from));
             arguments.extend(["--takeovers".into(), restart.in_a_row.to_string().into()]);
+            arguments.extend(["--restarts".into(), restart.total.to_string().into()]);
             // The first time at once; only a supervising process that keeps dying is waited for.
             if restart.in_a_row > 1 {
                 arguments.extend(["--delay".into(), restart.after.as_millis().to_string().into()]);

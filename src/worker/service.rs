@@ -24,6 +24,8 @@ use tokio::task::LocalSet;
 
 /// Bridges have this long to send what waits, when the service stops.
 const GRACE: Duration = Duration::from_secs(3);
+/// The same when the supervising process died: a request that is cut off would be sent a second time.
+const GRACE_BEFORE_TAKEOVER: Duration = Duration::from_secs(1);
 
 /// Why the service ended.
 pub(super) enum Ended {
@@ -99,9 +101,14 @@ impl Service {
         }
         let ended = local.run_until(wait_for_end()).await;
         let _ = stop.send(true);
-        if matches!(ended, Ended::Asked) {
-            shared.borrow_mut().bridges.stop(GRACE);
-        }
+        let grace = match ended {
+            Ended::Asked => GRACE,
+            Ended::SupervisorDied => {
+                log::warn!("the supervising process died; this one takes its place");
+                GRACE_BEFORE_TAKEOVER
+            }
+        };
+        shared.borrow_mut().bridges.stop(grace);
         ended
     }
 

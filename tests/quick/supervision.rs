@@ -4,8 +4,11 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::telegram::{Behaviour, Telegram};
+use crate::support::wait;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use octobridge::outbox::{Entry, Importance, Limits, Outbox};
 
 /// The contract: back within five seconds.
 const BACK: Duration = Duration::from_secs(5);
@@ -18,13 +21,17 @@ struct Service {
 impl Service {
     /// Starts it with Telegram on, and nothing to reach: neither a printer nor a Bot API.
     fn start() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), "https://127.0.0.1:9")
+    }
+
+    fn start_in(dir: tempfile::TempDir, api_url: &str) -> Self {
         let extended = dir.path().join("printer_data/config/extended");
         std::fs::create_dir_all(&extended).unwrap();
         std::fs::create_dir(dir.path().join("printer_data/logs")).unwrap();
-        let settings = "[telegram]\nenabled: true\nchat_id: 5\napi_url: https://127.0.0.1:9\n";
+        let settings = format!("[telegram]\nenabled: true\nchat_id: 5\napi_url: {api_url}\n");
         std::fs::write(extended.join("extended2.cfg"), settings).unwrap();
-        let supervisor = command(&dir, "run").stderr(Stdio::null()).spawn().unwrap();
+        let said = std::fs::File::create(dir.path().join("stderr")).unwrap();
+        let supervisor = command(&dir, "run").stderr(said).spawn().unwrap();
         let service = Self { dir, supervisor };
         service.wait("a first answer", |report| report.is_some());
         service
@@ -105,13 +112,71 @@ fn a_killed_worker_is_back_and_the_pid_file_stays_true() {
 #[test]
 fn a_killed_supervising_process_is_replaced_and_the_pid_file_is_true_again() {
     let service = Service::start();
-    for _ in 0..3 {
+    for times in 1..=3 {
         let (supervisor, worker) = (service.pid("pid"), service.pid("worker_pid"));
         kill(Pid::from_raw(supervisor), Signal::SIGKILL).unwrap();
         // The worker takes the place of the dead one and starts a worker anew.
         service.wait("another pair", |r| r.is_some_and(|r| r["pid"] == worker && r["worker_pid"] != worker));
         assert_eq!(service.pid_in_file(), worker);
+        assert_eq!(service.report().unwrap()["restarts"], times, "the status says so");
     }
+}
+
+#[test]
+fn a_request_under_way_when_the_supervising_process_dies_is_not_made_twice() {
+    let telegram = Telegram::plain("1:nobody", 5);
+    telegram.once("Completed", Behaviour::Late);
+    let dir = tempfile::tempdir().unwrap();
+    let journal = dir.path().join("printer_data/octoapp/outbox/telegram.journal");
+    let (key, at) = ("1/finished".to_owned(), Duration::from_secs(9));
+    let body = br#"{"text":"Completed: cube.gcode"}"#.to_vec();
+    let entry = Entry { key, importance: Importance::Terminal, at, slot: None, body };
+    Outbox::open(&journal, Limits::default()).0.push(entry);
+    let service = Service::start_in(dir, &telegram.url());
+    telegram.wait_for("the message", BACK, |calls| calls.first().cloned());
+    let (supervisor, worker) = (service.pid("pid"), service.pid("worker_pid"));
+    kill(Pid::from_raw(supervisor), Signal::SIGKILL).unwrap();
+    let log = service.dir.path().join("printer_data/logs/octoapp.log");
+    wait::until("the worker's notice", BACK, || {
+        std::fs::read_to_string(&log).unwrap().contains("the supervising process died").then_some(())
+    });
+    telegram.release();
+    service.wait("another pair", |r| r.is_some_and(|r| r["pid"] == worker && r["worker_pid"] != worker));
+    assert_eq!(telegram.calls().len(), 1);
+}
+
+#[test]
+fn a_worker_that_cannot_be_started_is_tried_again() {
+    let service = Service::start();
+    let (supervisor, worker) = (service.pid("pid"), service.pid("worker_pid"));
+    let open_files = |limit: &str| {
+        let arguments = [format!("--nofile={limit}:1024"), format!("--pid={supervisor}")];
+        assert!(Command::new("prlimit").args(arguments).status().unwrap().success());
+    };
+    // No pipe for a new worker's standard input can be made.
+    open_files("3");
+    kill(Pid::from_raw(worker), Signal::SIGKILL).unwrap();
+    let said = service.dir.path().join("stderr");
+    let failed = || std::fs::read_to_string(&said).unwrap().contains("cannot start the worker");
+    service.wait("a failed start", |_| failed());
+    open_files("1024");
+    service.wait("another worker", |r| r.is_some_and(|r| r["worker_pid"] != worker));
+    assert_eq!(service.pid("pid"), supervisor);
+}
+
+#[test]
+fn a_stop_right_after_a_reload_is_not_forgotten() {
+    let mut service = Service::start();
+    let worker = service.pid("worker_pid");
+    for signal in [Signal::SIGHUP, Signal::SIGTERM] {
+        kill(Pid::from_raw(service.pid_in_file()), signal).unwrap();
+    }
+    let deadline = Instant::now() + BACK;
+    while service.supervisor.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < deadline, "it goes on");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    assert!(is_gone(worker));
 }
 
 #[test]
