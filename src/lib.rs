@@ -16,4 +16,5 @@ pub mod source;
 pub mod status;
 pub mod supervisor;
 pub mod tls;
+pub mod whole_file;
 pub mod worker;

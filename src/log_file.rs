@@ -4,6 +4,7 @@ use log::LevelFilter;
 use simplelog::{ConfigBuilder, SharedLogger, SimpleLogger, WriteLogger};
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Name of the log in the log folder.
@@ -27,8 +28,7 @@ impl RotatingFile {
     ///
     /// What the system says, when the folder is missing or cannot be written.
     pub fn open(path: &Path, limit: u64) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
-        // Opening succeeds on some full or read-only file systems where writing fails: ask now.
+        let file = append_to(path)?;
         let written = file.metadata()?.len();
         Ok(Self { path: path.to_owned(), file, written, limit })
     }
@@ -37,10 +37,17 @@ impl RotatingFile {
         let mut old = self.path.clone().into_os_string();
         old.push(".1");
         std::fs::rename(&self.path, old)?;
-        self.file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+        self.file = append_to(&self.path)?;
         self.written = 0;
         Ok(())
     }
+}
+
+/// Opens a regular file to append. Without blocking, so that a pipe in its place cannot hold up the start.
+fn append_to(path: &Path) -> io::Result<File> {
+    let no_waiting = nix::fcntl::OFlag::O_NONBLOCK.bits();
+    let file = OpenOptions::new().create(true).append(true).custom_flags(no_waiting).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
 impl Write for RotatingFile {
@@ -146,6 +153,18 @@ mod tests {
             assert!(line.starts_with("line ") && line.ends_with(" end"), "{line}");
         }
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_pipe_in_its_place_is_refused_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(NAME);
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(RotatingFile::open(&path, 100).is_err());
+        // One that is read by somebody, too.
+        let flags = nix::fcntl::OFlag::O_NONBLOCK.bits();
+        let _reader = OpenOptions::new().read(true).custom_flags(flags).open(&path).unwrap();
+        assert!(RotatingFile::open(&path, 100).is_err());
     }
 
     #[test]

@@ -2,13 +2,12 @@
 //!
 //! The roots are compiled in, because the certificate store of a vendor's image may be missing or old.
 
+use crate::whole_file::{self, ReadError};
 use rustls::client::Resumption;
 use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,13 +20,8 @@ const SESSIONS: usize = 8;
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The file of extra roots cannot be read.
-    #[error("EXTRA_CA_FILE: cannot read {}: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
+    #[error("EXTRA_CA_FILE: {0}")]
+    Unreadable(#[from] ReadError),
     /// The file of extra roots is no list of certificates.
     #[error("EXTRA_CA_FILE: {} holds no PEM certificate; it needs a block from BEGIN CERTIFICATE to END CERTIFICATE", path.display())]
     Empty {
@@ -74,9 +68,7 @@ pub fn client_config(extra_ca: Option<&Path>) -> Result<Arc<ClientConfig>, TlsEr
 }
 
 fn add_extra_roots(roots: &mut RootCertStore, path: &Path) -> Result<(), TlsError> {
-    let unreadable = |source| TlsError::Unreadable { path: path.to_owned(), source };
-    let mut pem = Vec::new();
-    File::open(path).and_then(|file| file.take(MOST).read_to_end(&mut pem)).map_err(unreadable)?;
+    let pem = whole_file::read(path, MOST)?;
     let blocks = certificate_blocks(&pem);
     if blocks.is_empty() {
         return Err(TlsError::Empty { path: path.to_owned() });
@@ -157,6 +149,11 @@ mod tests {
         }
         let missing = client_config(Some(Path::new("/nowhere/roots.pem"))).unwrap_err().to_string();
         assert!(missing.starts_with("EXTRA_CA_FILE: cannot read /nowhere/roots.pem"), "{missing}");
+        let place = tempfile::tempdir().unwrap();
+        let pipe = place.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let refused = client_config(Some(&pipe)).unwrap_err().to_string();
+        assert!(refused.contains("is not a regular file"), "{refused}");
     }
 
     proptest! {

@@ -2,10 +2,11 @@
 
 use super::{Exit, complain, say};
 use crate::settings::{ALL_KEYS, Environment, Key, Settings};
+use crate::whole_file;
 use argh::FromArgs;
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, IsTerminal, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::fs::DirBuilder;
+use std::io::{self, IsTerminal, Read};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
 /// Store a secret, read from standard input
@@ -84,14 +85,8 @@ fn store(folder: &Path, key: Key, text: &str) -> io::Result<String> {
         DirBuilder::new().mode(0o700).create(folder)?;
         give_to_owner_of(folder.parent().unwrap_or(folder), folder)?;
     }
-    let new = folder.join(format!(".{}.new", key.file_name()));
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
     // Root stores it over SSH; the service, which runs as lava, must be able to read it.
-    give_to_owner_of(folder, &new)?;
-    std::fs::rename(&new, &path)?;
-    File::open(folder)?.sync_all()?;
+    whole_file::replace_with(&path, text.as_bytes(), |new| give_to_owner_of(folder, new))?;
     Ok(format!("Stored in {}. Run `/etc/init.d/S66octoapp reload`.", path.display()))
 }
 

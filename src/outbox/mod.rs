@@ -16,7 +16,7 @@ mod crash_tests;
 pub use journal::{Outbox, Persistence, Recovered};
 pub use list::{Held, Pushed};
 pub use queue::{Queue, Woken};
-pub use store::{FileStore, Read, Store, replace_file};
+pub use store::{FileStore, Read, Store};
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! Where a journal's bytes live: a file that is appended to, and replaced as a whole by renaming.
 
 use super::OutboxError;
+use crate::whole_file::{self, folder_of};
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -70,7 +71,7 @@ impl FileStore {
     }
 
     fn directory(&self) -> &Path {
-        directory_of(&self.path)
+        folder_of(&self.path)
     }
 
     fn write_error(&self, source: io::Error) -> OutboxError {
@@ -90,7 +91,7 @@ impl Store for FileStore {
         if !directory.is_dir() {
             DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(unusable)?;
             // A new directory must outlive a power cut as well as what is put into it.
-            File::open(directory_of(directory)).and_then(|parent| parent.sync_all()).map_err(unusable)?;
+            File::open(folder_of(directory)).and_then(|parent| parent.sync_all()).map_err(unusable)?;
         }
         let mode = directory.metadata().map_err(unusable)?.permissions().mode();
         if mode & 0o077 != 0 {
@@ -131,7 +132,7 @@ impl Store for FileStore {
     }
 
     fn replace(&mut self, bytes: &[u8]) -> Result<(), OutboxError> {
-        let replaced = replace_file(&self.path, bytes).and_then(|()| self.open_end());
+        let replaced = whole_file::replace(&self.path, bytes).and_then(|()| self.open_end());
         self.end = Some(replaced.map_err(|source| self.write_error(source))?);
         Ok(())
     }
@@ -147,32 +148,6 @@ impl Store for FileStore {
         self.end = None;
         Ok(free)
     }
-}
-
-/// Writes a file (mode 0600) as a whole: after a crash either all of `bytes` are there or the former ones.
-///
-/// # Errors
-///
-/// If writing, flushing or renaming fails; the former file is untouched then.
-pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let fresh = with_suffix(path, "new");
-    let write = || {
-        let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&fresh, path)
-    };
-    if let Err(error) = write() {
-        // A half-written file must not eat the space that is missing.
-        let _ = std::fs::remove_file(&fresh);
-        return Err(error);
-    }
-    File::open(directory_of(path))?.sync_all()
-}
-
-fn directory_of(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -3,7 +3,7 @@
 //! Keys of both generations of the OctoApp plugin are read: `ConfigFolder`/`KlipperConfigFolder`,
 //! `LogFolder`/`KlipperLogFolder`, `LocalFileStoragePath`. All other keys are ignored.
 
-use super::bounded_file::{ReadError, read_text};
+use crate::whole_file::{ReadError, read_text};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde::Deserialize;

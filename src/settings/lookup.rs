@@ -1,11 +1,11 @@
 //! The sources themselves, and the walk through them for one setting after the other.
 
 use super::bootstrap::Bootstrap;
-use super::bounded_file::read_text;
 use super::extended_cfg::ExtendedCfg;
 use super::keys::{self, ALL, Key};
 use super::paths::Paths;
 use super::{BridgeName, Environment, Origin, Problem, Secret, Settings, Shown, Sourced};
+use crate::whole_file::read_text;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 

@@ -4,7 +4,6 @@
 //! over defaults. What is wrong with a source is collected as a [`Problem`] and never stops the rest.
 
 mod bootstrap;
-mod bounded_file;
 mod extended_cfg;
 mod keys;
 mod lookup;
@@ -13,11 +12,10 @@ mod paths;
 mod secret;
 
 pub use bootstrap::{Bootstrap, BootstrapError};
-pub use bounded_file::{ReadError, read_text};
 pub use extended_cfg::{CfgError, CfgValue, ExtendedCfg};
 pub use keys::{ALL as ALL_KEYS, Key};
 pub use origin::{Origin, Problem, Sourced};
-pub use paths::{BOOTSTRAP_PLACES, PRINTER_DATA, Paths, SHIPPED_BOOTSTRAP};
+pub use paths::Paths;
 pub use secret::Secret;
 
 use lookup::Sources;

@@ -33,8 +33,6 @@ pub enum Origin {
         /// The file.
         file: PathBuf,
     },
-    /// The command line.
-    CommandLine,
 }
 
 impl fmt::Display for Origin {
@@ -47,7 +45,6 @@ impl fmt::Display for Origin {
             Self::SecretFile(file) => write!(f, "{}", file.display()),
             Self::Environment(name) => write!(f, "environment variable {name}"),
             Self::EnvironmentFile { variable, file } => write!(f, "{} (from {variable})", file.display()),
-            Self::CommandLine => f.write_str("command line"),
         }
     }
 }

@@ -4,16 +4,16 @@ use super::bootstrap::Bootstrap;
 use std::path::{Path, PathBuf};
 
 /// The printer's own place for everything that survives a reboot: on the Snapmaker U1 a link to /oem.
-pub const PRINTER_DATA: &str = "/home/lava/printer_data";
+const PRINTER_DATA: &str = "/home/lava/printer_data";
 /// Made by `S66octoapp` for the user the service runs as.
-pub(super) const RUN_DIR: &str = "/var/run/octobridge";
+const RUN_DIR: &str = "/var/run/octobridge";
 /// Made by `S66octoapp`; holds the id of the supervising process.
-pub(super) const PID_FILE: &str = "/var/run/octoapp.pid";
+const PID_FILE: &str = "/var/run/octoapp.pid";
 /// The bootstrap JSON that the overlay ships.
-pub const SHIPPED_BOOTSTRAP: &str = "/usr/local/share/octobridge/octoapp-service-config.json";
+const SHIPPED_BOOTSTRAP: &str = "/usr/local/share/octobridge/octoapp-service-config.json";
 
 /// The bootstrap JSON below the printer's configuration folder, in the order in which they are looked for.
-pub const BOOTSTRAP_PLACES: [&str; 2] =
+const BOOTSTRAP_PLACES: [&str; 2] =
     ["extended/octoapp/octoapp-service-config.json", "octoapp-service-config.json"];
 
 /// The folders of the service.

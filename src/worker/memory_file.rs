@@ -30,7 +30,7 @@ impl MemoryFile {
 
     /// What was stored last; empty where there is nothing, or it cannot be read.
     pub(super) fn read(&mut self) -> Vec<u8> {
-        let text = self.path.as_deref().and_then(|path| crate::settings::read_text(path, LIMIT).ok());
+        let text = self.path.as_deref().and_then(|path| crate::whole_file::read_text(path, LIMIT).ok());
         self.last = text.unwrap_or_default().into_bytes();
         self.last.clone()
     }

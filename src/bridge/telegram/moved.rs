@@ -2,11 +2,13 @@
 
 use super::config::Chat;
 use super::wire::Moved;
-use crate::outbox::replace_file;
+use crate::whole_file;
 use std::path::{Path, PathBuf};
 
 /// Version of the file.
 const VERSION: u32 = 1;
+/// A hundred bytes, and room for what a newer version adds.
+const LIMIT: u64 = 16 * 1024;
 
 /// The state file of one configured chat.
 #[derive(Debug)]
@@ -36,14 +38,14 @@ impl MovedChat {
         let moved = Moved { version: VERSION, configured: self.configured.to_string(), chat_id };
         let written = serde_json::to_vec(&moved)
             .map_err(std::io::Error::from)
-            .and_then(|json| replace_file(&self.path, &json));
+            .and_then(|json| whole_file::replace(&self.path, &json));
         if let Err(error) = written {
             log::warn!("cannot write {}: {error}", self.path.display());
         }
     }
 
     fn read(&self) -> Option<Moved> {
-        let json = std::fs::read(&self.path).ok()?;
+        let json = whole_file::read(&self.path, LIMIT).ok()?;
         serde_json::from_slice(&json).ok()
     }
 }
