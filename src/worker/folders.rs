@@ -1,4 +1,8 @@
 //! The folders the worker writes to, and what it does where one cannot be written.
+//!
+//! A data folder that cannot be written stays the data folder: what was kept there is read, and what is new is kept
+//! in memory until it can be written, which outbox and memory file try again. State anywhere else would be left
+//! behind, and events told a second time, as soon as the folder can be written again.
 
 use crate::settings::{Paths, Problem};
 use std::fs::{DirBuilder, OpenOptions};
@@ -9,34 +13,42 @@ use std::path::{Path, PathBuf};
 /// Where state is kept in this run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Folders {
-    /// State that should survive a reboot; none where nothing can be written at all.
-    pub(super) state: Option<PathBuf>,
+    /// State that should survive a reboot.
+    pub(super) state: PathBuf,
     /// Folders for the log, the first that can be written counts.
     pub(super) logs: Vec<PathBuf>,
-    /// What is not as it should be.
-    pub(super) problems: Vec<Problem>,
+    /// What was not as it should be at the start.
+    problem: Option<Problem>,
+    /// State is not in the data folder.
+    elsewhere: bool,
 }
 
 impl Folders {
     /// Makes the folders where they are missing, and tries each.
     pub(super) fn prepare(paths: &Paths) -> Self {
-        let mut problems = Vec::new();
-        let state = match prepare_one(&paths.data) {
-            Ok(()) => Some(paths.data.clone()),
+        let unwritable = |error: io::Error, remedy| {
+            Some(Problem::new(format!("cannot write {}: {error}", paths.data.display()), remedy))
+        };
+        let (state, problem) = match prepare_one(&paths.data) {
+            Ok(()) => (paths.data.clone(), None),
+            // Not on a printer: nothing that could come back later.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let remedy =
+                    "set DATA_DIR to a folder that lasts; until then messages that wait are lost at a reboot";
+                (paths.run.join("state"), unwritable(error, remedy))
+            }
             Err(error) => {
-                let spare = paths.run.join("state");
-                let kept = prepare_one(&spare).is_ok();
-                problems.push(Problem::new(
-                    format!("cannot write {}: {error}", paths.data.display()),
-                    match kept {
-                        true => "make it writable for the service's user; until then messages that wait are lost at a reboot",
-                        false => "make it writable for the service's user; until then messages that wait are lost at a restart",
-                    },
-                ));
-                kept.then_some(spare)
+                let remedy = "make it writable for the service's user; until then messages that wait are lost at a restart";
+                (paths.data.clone(), unwritable(error, remedy))
             }
         };
-        Self { state, logs: vec![paths.logs.clone(), paths.run.clone()], problems }
+        let elsewhere = state != paths.data;
+        Self { state, logs: vec![paths.logs.clone(), paths.run.clone()], problem, elsewhere }
+    }
+
+    /// What is not as it should be now.
+    pub(super) fn problem(&self) -> Option<&Problem> {
+        self.problem.as_ref().filter(|_| self.elsewhere || prepare_one(&self.state).is_err())
     }
 }
 
@@ -65,18 +77,28 @@ mod tests {
     }
 
     #[test]
-    fn keeps_state_in_printer_data_and_falls_back_to_the_run_folder() {
+    fn off_the_printer_state_goes_to_the_run_folder() {
         let dir = tempfile::tempdir().unwrap();
         let paths = paths(dir.path());
-        std::fs::create_dir(&paths.run).unwrap();
-
         let folders = Folders::prepare(&paths);
-        assert_eq!(folders.state, Some(paths.run.join("state")));
-        assert!(folders.problems[0].what.contains("printer_data/octoapp"));
+        assert_eq!(folders.state, paths.run.join("state"));
+        assert!(folders.problem().unwrap().what.contains("printer_data/octoapp"));
+        // It must not come into being: its presence is what makes the machine a printer.
         assert!(!paths.printer_data.exists());
+    }
 
+    #[test]
+    fn a_data_folder_that_cannot_be_written_stays_the_data_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = paths(dir.path());
         std::fs::create_dir(&paths.printer_data).unwrap();
+        std::fs::write(&paths.data, "a file in the way").unwrap();
         let folders = Folders::prepare(&paths);
-        assert_eq!((folders.state, folders.problems), (Some(paths.data.clone()), vec![]));
+        assert_eq!(folders.state, paths.data);
+        assert!(folders.problem().unwrap().what.contains("printer_data/octoapp"));
+
+        std::fs::remove_file(&paths.data).unwrap();
+        assert_eq!(folders.problem(), None, "mended while it runs");
+        assert_eq!(Folders::prepare(&paths).problem(), None);
     }
 }

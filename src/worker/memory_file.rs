@@ -1,9 +1,8 @@
 //! The observer's memory on disk: replaced as a whole, or not at all.
 
 use crate::printer::Memory;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use crate::whole_file;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Name of the file in the state folder. The version in it keeps the memories of two programs apart: the printer may
@@ -23,15 +22,20 @@ pub(super) struct MemoryFile {
 }
 
 impl MemoryFile {
-    /// The file in `state`; without a folder the memory lives as long as the process.
-    pub(super) fn new(state: Option<&Path>) -> Self {
-        Self { path: state.map(|dir| dir.join(name())), last: Vec::new() }
+    /// The file in the folder `state`.
+    pub(super) fn new(state: &Path) -> Self {
+        Self { path: Some(state.join(name())), last: Vec::new() }
     }
 
     /// What was stored last; empty where there is nothing, or it cannot be read.
     pub(super) fn read(&mut self) -> Vec<u8> {
-        let text = self.path.as_deref().and_then(|path| crate::whole_file::read_text(path, LIMIT).ok());
-        self.last = text.unwrap_or_default().into_bytes();
+        let Some(path) = &self.path else { return Vec::new() };
+        self.last = whole_file::read(path, LIMIT).unwrap_or_else(|error| {
+            if !error.is_missing() {
+                log::warn!("the printer's state is begun anew: {error}");
+            }
+            Vec::new()
+        });
         self.last.clone()
     }
 
@@ -50,14 +54,7 @@ impl MemoryFile {
         if bytes == self.last {
             return Ok(());
         }
-        let new = path.with_extension("json.new");
-        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&new, path)?;
-        if let Some(folder) = path.parent() {
-            File::open(folder)?.sync_all()?;
-        }
+        whole_file::replace(path, &bytes)?;
         self.last = bytes;
         Ok(())
     }
@@ -70,16 +67,16 @@ mod tests {
     #[test]
     fn comes_back_after_a_restart_and_is_written_only_when_it_changed() {
         let dir = tempfile::tempdir().unwrap();
-        let mut file = MemoryFile::new(Some(dir.path()));
+        let mut file = MemoryFile::new(dir.path());
         assert_eq!(file.read(), b"");
         file.write(b"{}".to_vec()).unwrap();
         let written = std::fs::metadata(dir.path().join(name())).unwrap().modified().unwrap();
         file.write(b"{}".to_vec()).unwrap();
         assert_eq!(std::fs::metadata(dir.path().join(name())).unwrap().modified().unwrap(), written);
-        let mut again = MemoryFile::new(Some(dir.path()));
+        let mut again = MemoryFile::new(dir.path());
         assert_eq!(again.read(), b"{}");
         again.leave_alone();
         again.write(b"other".to_vec()).unwrap();
-        assert_eq!(MemoryFile::new(Some(dir.path())).read(), b"{}");
+        assert_eq!(MemoryFile::new(dir.path()).read(), b"{}");
     }
 }

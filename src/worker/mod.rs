@@ -58,7 +58,7 @@ pub fn run(options: Options<'_>) -> Outcome {
     if let Err(error) = unblocked {
         log::warn!("signals stay blocked, and stopping takes seconds: {error}");
     }
-    for problem in settings.problems.iter().chain(&folders.problems) {
+    for problem in settings.problems.iter().chain(folders.problem()) {
         log::warn!("{problem}");
     }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {

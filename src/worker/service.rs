@@ -27,6 +27,9 @@ const GRACE: Duration = Duration::from_secs(3);
 /// The same when the supervising process died: a request that is cut off would be sent a second time.
 const GRACE_BEFORE_TAKEOVER: Duration = Duration::from_secs(1);
 
+/// How often it is tried again to store a memory that could not be written.
+const WRITE_AGAIN: Duration = Duration::from_secs(10);
+
 /// Why the service ended.
 pub(super) enum Ended {
     /// It was asked to.
@@ -58,16 +61,12 @@ impl Service {
     /// Runs until a signal or the supervising process's end.
     pub(super) async fn run(self) -> Ended {
         let mut problems = self.settings.problems.clone();
-        problems.extend(self.folders.problems.iter().cloned());
         let endpoints = endpoints(&self.settings).unwrap_or_else(|error| {
             problems.push(Problem::new(error, "until then the printer is not watched"));
             Vec::new()
         });
-        let state = self.folders.state.clone();
-        // Without any folder the outbox keeps everything in memory, and says so.
-        let state_folder = state.clone().unwrap_or_else(|| self.settings.paths.data.clone());
-        let bridges = Bridges::start(&self.settings, &state_folder);
-        let mut memory_file = MemoryFile::new(state.as_deref());
+        let bridges = Bridges::start(&self.settings, &self.folders.state);
+        let mut memory_file = MemoryFile::new(&self.folders.state);
         let observer = Observer::new(recall(&mut memory_file));
         let shared = Rc::new(RefCell::new(Shared { bridges, snapshot: None }));
 
@@ -128,7 +127,7 @@ impl Service {
                 Destination::Stderr => "standard error".to_owned(),
             },
             bridges: shared.bridges.lines(),
-            problems: problems.iter().map(ProblemLine::from).collect(),
+            problems: problems.iter().chain(self.folders.problem()).map(ProblemLine::from).collect(),
         }
     }
 }
@@ -142,7 +141,7 @@ async fn watch_printer(
     mut memory_file: MemoryFile,
     shared: Rc<RefCell<Shared>>,
 ) {
-    let mut complained = false;
+    let mut failed_at = None;
     while let Some(Timed { at, what }) = inbox.recv().await {
         let events = observer.observe(&what, at);
         let mut shared = shared.borrow_mut();
@@ -156,17 +155,22 @@ async fn watch_printer(
             Observation::Lost { .. } => None,
         };
         drop(shared);
-        if !observer.take_changed() {
+        let again = failed_at.is_some_and(|failed| at.monotonic.saturating_sub(failed) >= WRITE_AGAIN);
+        if !observer.take_changed() && !again {
             continue;
         }
         let written =
             observer.memory().to_json().map_err(Into::into).and_then(|json| memory_file.write(json));
-        if let Err(error) = written
-            && !std::mem::replace(&mut complained, true)
-        {
-            log::warn!(
-                "cannot keep the printer's state: {error}; an event may be told twice after a restart"
-            );
+        match written {
+            Ok(()) if failed_at.take().is_some() => log::info!("the printer's state is kept again"),
+            Ok(()) => {}
+            Err(error) => {
+                if failed_at.replace(at.monotonic).is_none() {
+                    log::warn!(
+                        "cannot keep the printer's state: {error}; an event may be told twice after a restart"
+                    );
+                }
+            }
         }
     }
 }
