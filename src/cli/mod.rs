@@ -8,6 +8,7 @@ mod version;
 
 use crate::settings::Environment;
 use argh::FromArgs;
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -82,7 +83,10 @@ pub fn main(args: &[String]) -> Exit {
 }
 
 fn dispatch(command: Command) -> Exit {
-    let environment: Environment = std::env::vars().collect();
+    // What is not text is no setting of ours.
+    let text =
+        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let environment: Environment = std::env::vars_os().filter_map(text).collect();
     match command {
         Command::Run(run) => run.execute(&environment),
         Command::Worker(worker) => worker.execute(&environment),

@@ -6,6 +6,8 @@ use crate::supervisor::{Guard, RestartPolicy, ensure_process_name, supervise};
 use crate::worker::{self, Outcome};
 use argh::FromArgs;
 use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::Duration;
 
 /// How long a worker that takes over waits for the dead supervising process's lock.
@@ -54,6 +56,13 @@ impl Run {
     pub(super) fn execute(self, environment: &Environment) -> Exit {
         ensure_process_name();
         let paths = crate::settings::run_paths(self.bootstrap.as_deref(), environment);
+        if is_for_somebody_else(&paths.run) {
+            complain(
+                "this printer's service does not run as root, and could not read what root would leave behind; \
+                 start it with `/etc/init.d/S66octoapp start`",
+            );
+            return Exit::Usage;
+        }
         let mut worker: Vec<OsString> = vec!["worker".into()];
         worker.extend(self.bootstrap.map(OsString::from));
         worker.extend(["--takeovers".into(), self.takeovers.to_string().into()]);
@@ -76,6 +85,11 @@ impl Run {
             }
         }
     }
+}
+
+/// Whether this is root, and the folder of locks was made for another user to run the service as.
+fn is_for_somebody_else(run: &Path) -> bool {
+    nix::unistd::geteuid().is_root() && std::fs::metadata(run).is_ok_and(|folder| folder.uid() != 0)
 }
 
 impl Worker {

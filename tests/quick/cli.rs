@@ -131,3 +131,29 @@ fn config_show_tells_where_each_value_came_from() {
     assert!(said.lines().any(|l| l.starts_with("TELEGRAM_CHAT_ID") && l.contains(&origin)), "{said}");
     assert!(said.lines().any(|l| l.starts_with("OCTOBRIDGE_LOG") && l.contains("info  (default)")), "{said}");
 }
+
+#[test]
+fn an_environment_that_is_no_text_is_passed_over() {
+    use std::os::unix::ffi::OsStrExt;
+    let output = Command::new(env!("CARGO_BIN_EXE_octobridge"))
+        .arg("version")
+        .env("SOME_NAME", std::ffi::OsStr::from_bytes(b"\xff\xfe"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[test]
+fn root_does_not_run_what_another_user_runs() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let printer = Printer::new("");
+    let run = printer.dir.path().join("run");
+    std::fs::create_dir(&run).unwrap();
+    std::os::unix::fs::chown(&run, Some(1000), Some(1000)).unwrap();
+    let output = printer.run(&["run"], "");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("S66octoapp start"), "{}", text(&output.stderr));
+    assert_eq!(std::fs::read_dir(&run).unwrap().count(), 0, "nothing of root's is left there");
+}
