@@ -1,7 +1,7 @@
 //! `octobridge config show` and `octobridge config check`.
 
 use super::{Exit, complain, say};
-use crate::settings::{Environment, Settings, Shown};
+use crate::settings::{ALL_KEYS, Environment, Settings, Shown};
 use argh::FromArgs;
 use serde::Serialize;
 
@@ -75,7 +75,7 @@ impl Show {
         for Shown { name, value, origin } in shown {
             let line = match value {
                 Some(value) => format!("{name:width$}  {value}  ({origin})\n"),
-                None => format!("{name:width$}  not set\n"),
+                None => format!("{name:width$}  not set  ({})\n", about(&name)),
             };
             text.push_str(&line);
         }
@@ -99,6 +99,11 @@ impl Check {
         }
         exit
     }
+}
+
+/// What a setting is for.
+fn about(name: &str) -> &'static str {
+    ALL_KEYS.iter().find(|key| key.name == name).map_or("", |key| key.about)
 }
 
 fn print_json(value: &serde_json::Value, exit: Exit) -> Exit {

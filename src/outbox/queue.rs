@@ -146,11 +146,6 @@ impl<S: Store> Queue<S> {
         self.shared.changed.notify_all();
     }
 
-    /// Whether [`Queue::close`] was called.
-    pub fn is_closed(&self) -> bool {
-        self.lock().closed
-    }
-
     fn lock(&self) -> MutexGuard<'_, State<S>> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -68,10 +68,3 @@ pub enum EventKind {
     /// The connection to the printer is back.
     SourceBack,
 }
-
-impl EventKind {
-    /// Whether the user must get it, however late (a terminal event of a job).
-    pub fn is_terminal(&self) -> bool {
-        matches!(self, Self::Finished | Self::Cancelled | Self::Failed { .. })
-    }
-}
