@@ -200,6 +200,7 @@ impl Observer {
         if self.memory.job.is_some() {
             return;
         }
+        let present = present(history, now);
         for record in newer {
             if matches!(record.status, JobStatus::InProgress | JobStatus::Other) {
                 break;
@@ -217,7 +218,7 @@ impl Observer {
                 continue;
             }
             let before_our_eyes = self.link.is_some_and(|link| link.looked);
-            let age = record.ended.map_or(Duration::ZERO, |ended| now.unix.saturating_sub(ended));
+            let age = record.ended.map_or(Duration::ZERO, |ended| present.saturating_sub(ended));
             if !before_our_eyes && age > STALE {
                 continue;
             }
@@ -342,6 +343,16 @@ impl Observer {
     fn patience_is_over(&mut self, now: Moment) -> bool {
         let since = *self.waiting.get_or_insert(now.monotonic);
         now.monotonic.saturating_sub(since) >= PATIENCE
+    }
+}
+
+/// The time of day for the age of a record. A clock that stands before the end of every job was not set yet: it is
+/// as late as the last of them at least.
+fn present(history: &History, now: Moment) -> Duration {
+    let ends = || history.jobs.iter().filter_map(|record| record.ended);
+    match ends().max() {
+        Some(last) if ends().all(|end| end > now.unix) => last,
+        _ => now.unix,
     }
 }
 

@@ -400,6 +400,20 @@ fn jobs_that_only_the_history_saw() {
 }
 
 #[test]
+fn a_clock_that_is_not_set_makes_no_old_job_news() {
+    let mut observer = Observer::default();
+    let now = moment(0.0);
+    observer
+        .observe(&Observation::Seen(Arc::new(snapshot("ready standby | 01 a.gcode completed", now))), now);
+    let mut observer = Observer::new(observer.memory().clone());
+    let line = "ready standby | 03 c.gcode completed, 02 b.gcode completed@90000, 01 a.gcode completed@99000";
+    let seen = snapshot(line, moment(200_000.0));
+    let booted = Moment { monotonic: Duration::from_secs(40), unix: Duration::from_secs(40) };
+    let told = observer.observe(&Observation::Seen(Arc::new(seen)), booted);
+    assert_eq!(told.iter().map(show).collect::<Vec<_>>(), ["finished c.gcode 03-1000/finished"]);
+}
+
+#[test]
 fn a_short_job_that_no_history_tells_of() {
     check(
         "0 ready standby
