@@ -68,17 +68,16 @@ fn without_answer(settings: &Settings, error: &io::Error) -> State {
     if error.kind() == io::ErrorKind::PermissionDenied {
         return State::Dead(stopped("its status may be read only by root and by the service's user".into()));
     }
+    if !settings.anything_to_run() {
+        return State::NothingEnabled(stopped("nothing to run, because no bridge is switched on".into()));
+    }
     if let Some(pid) = supervising_pid(&paths.pid_file) {
         return State::Dead(stopped(format!(
             "process {pid} of {} is gone; start it with `/etc/init.d/S66octoapp start`",
             paths.pid_file.display()
         )));
     }
-    if settings.anything_to_run() {
-        State::Stopped(stopped("it was stopped; start it with `/etc/init.d/S66octoapp start`".into()))
-    } else {
-        State::NothingEnabled(stopped("nothing to run, because no bridge is switched on".into()))
-    }
+    State::Stopped(stopped("it was stopped; start it with `/etc/init.d/S66octoapp start`".into()))
 }
 
 fn not_running(settings: &Settings, name: BridgeName) -> BridgeLine {
@@ -148,6 +147,8 @@ mod tests {
         drop(lock);
         std::fs::write(&on.paths.pid_file, "812\n").unwrap();
         assert!(matches!(ask(&on), State::Dead(s) if s.reason.contains("process 812")));
+        // It died, and was switched off since: it should not run.
+        assert!(matches!(ask(&settings(dir.path(), "false")), State::NothingEnabled(_)));
     }
 
     #[test]
