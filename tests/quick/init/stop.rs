@@ -25,6 +25,20 @@ fn only_the_service_counts_as_ours_not_a_person_at_the_same_program() {
 }
 
 #[test]
+fn a_person_at_the_program_whose_number_is_in_the_pid_file_is_left_alone() {
+    under_each_shell(|rig| {
+        let mut person = rig.program("octobridge", &["linger"]);
+        rig.write_pid_files(person.pid().to_string());
+        assert_done(&rig.service("reload"), "Starting octobridge");
+        rig.wait_for_note("ready", 1);
+        rig.write_pid_files(person.pid().to_string());
+        assert_done(&rig.service("stop"), "Stopping octobridge");
+        assert_eq!(rig.processes(), [person.pid()]);
+        assert!(person.lives());
+    });
+}
+
+#[test]
 fn somebody_who_reads_the_launcher_is_left_alone() {
     under_each_shell(|rig| {
         let launcher = rig.path("home/lava/bin/octoapp.sh");
