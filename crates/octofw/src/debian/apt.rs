@@ -125,7 +125,7 @@ impl Apt {
             return Ok(None);
         }
         let keyring = KEYRINGS.iter().find(|path| Path::new(path).exists()).ok_or(DebianError::NoKeyring)?;
-        let mirror = mirror.unwrap_or_else(|| "http://deb.debian.org/debian".to_owned());
+        let mirror = mirror.ok_or(DebianError::NoMirror)?;
         let suite = env::var("OCTOFW_DEBIAN_SUITE").unwrap_or_else(|_| "bookworm".to_owned());
         Ok(Some(format!("deb [signed-by={keyring}] {mirror} {suite} main\n")))
     }

@@ -58,6 +58,12 @@ pub enum DebianError {
         /// What the last refresh of the package lists complained about, or nothing.
         update: String,
     },
+    /// The machine is not Debian, and nobody named a mirror.
+    #[error(
+        "this machine's package sources are not Debian's; name a Debian mirror in OCTOFW_DEBIAN_MIRROR \
+         (and its release in OCTOFW_DEBIAN_SUITE, if not bookworm)"
+    )]
+    NoMirror,
     /// The machine is not Debian and lacks the keys that Debian's packages are checked with.
     #[error(
         "this machine has no keys to check Debian's packages with; install the package debian-archive-keyring"
