@@ -31,6 +31,11 @@ for name in $(env | sed -n 's/^\(\(CARGO_PROFILE\|CARGO_TARGET_[A-Z0-9_]*_\|CARG
     unset "$name"
 done
 unset RUSTFLAGS CFLAGS CPPFLAGS CRATE_CC_NO_DEFAULTS RUSTC_BOOTSTRAP
+# Under `cargo test` cargo's own variables name the crate of the test. ring would be built anew for them, and once more
+# by the next `make overlay`.
+for name in $(env | sed -n 's/^\(CARGO_\(PKG\|MANIFEST\)_[A-Z_]*\)=.*/\1/p'); do
+    unset "$name"
+done
 
 sysroot=$(rustc --print sysroot)
 versions=$(rustc -vV)
