@@ -51,7 +51,8 @@ impl FromStr for Endpoint {
             } else if path.contains('\0') {
                 fail("a path holds no zero byte")
             } else {
-                Ok(Self::Unix(PathBuf::from(path)))
+                // Several slashes in front are one to the system, and would look like a host when shown.
+                Ok(Self::Unix(PathBuf::from(format!("/{}", path.trim_start_matches('/')))))
             };
         }
         let Some((scheme, rest)) = text.split_once("://") else {
@@ -143,6 +144,7 @@ mod tests {
         for (text, meaning) in [
             ("unix:/run/moonraker.sock", "unix:/run/moonraker.sock"),
             ("unix:///run/moonraker.sock", "unix:/run/moonraker.sock"),
+            ("unix:////run/moonraker.sock", "unix:/run/moonraker.sock"),
             (" ws://127.0.0.1:7125/websocket\n", "ws://127.0.0.1:7125/websocket"),
             ("ws://printer.lan", "ws://printer.lan:7125/websocket"),
             ("ws://printer.lan/", "ws://printer.lan:7125/websocket"),
