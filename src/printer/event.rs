@@ -1,5 +1,6 @@
 //! What happens on a printer that somebody may want to be told.
 
+use super::FaultCode;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -43,8 +44,27 @@ pub struct Event {
 pub enum EventKind {
     /// A job runs that was not known to run before.
     JobStarted,
+    /// A further whole per cent of the file is printed.
+    Progress {
+        /// Whole per cent, rounded down, from 1 to 99; never less than before in the same job.
+        percent: u8,
+    },
+    /// The first layer is done.
+    FirstLayerDone,
+    /// A further layer is begun.
+    Layer {
+        /// Its number, from 1.
+        number: u32,
+        /// How many there are, where known.
+        of: Option<u32>,
+    },
     /// The job is paused.
-    Paused,
+    Paused {
+        /// Who or what paused it.
+        by: PausedBy,
+        /// Why, in the printer's words, where known.
+        reason: Option<String>,
+    },
     /// The job goes on after a pause.
     Resumed,
     /// The job came to its end.
@@ -56,6 +76,12 @@ pub enum EventKind {
         /// What the printer says of it.
         reason: Option<String>,
     },
+    /// The job is over, and nothing tells how.
+    Ended,
+    /// Somebody should look at the printer. May come without a job.
+    NeedsAttention(Attention),
+    /// Klipper is ready for the first time since the printer or this program started.
+    PrinterReady,
     /// Klipper stopped working (shutdown, error, or gone).
     KlippyDown {
         /// What Klipper says of it.
@@ -67,4 +93,52 @@ pub enum EventKind {
     SourceLost,
     /// The connection to the printer is back.
     SourceBack,
+}
+
+/// Who or what paused a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PausedBy {
+    /// Somebody at the printer or in a web front end, or the file itself: nothing tells them apart.
+    Unknown,
+    /// Filament ran out.
+    Runout {
+        /// Name of the sensor.
+        sensor: String,
+    },
+    /// A fault that the vendor's firmware names.
+    Fault {
+        /// Its numbers.
+        code: FaultCode,
+    },
+    /// A bridge of this program.
+    Bridge {
+        /// Its name, as in `extended.cfg`.
+        name: String,
+    },
+}
+
+/// Why somebody should look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attention {
+    /// A sensor sees no filament any more.
+    Runout {
+        /// Name of the sensor.
+        sensor: String,
+    },
+    /// The printer shows a dialog.
+    Prompt {
+        /// Headline, and text behind it where there is one.
+        text: String,
+    },
+    /// The vendor's firmware names a fault.
+    Fault {
+        /// Its numbers.
+        code: FaultCode,
+        /// The vendor's level of it.
+        level: u32,
+        /// The vendor's words.
+        message: String,
+    },
 }

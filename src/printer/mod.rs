@@ -2,16 +2,26 @@
 //!
 //! Pure: no socket, no file, no bridge; time comes in as an argument.
 
+mod estimates;
 mod event;
+mod machine;
 mod memory;
+mod metadata;
+mod notice;
 mod observation;
 mod observer;
 mod snapshot;
+mod webcam;
 
-pub use event::{Event, EventKind, Job};
+pub use estimates::Estimates;
+pub use event::{Attention, Event, EventKind, Job, PausedBy};
+pub use machine::{Activity, Fan, FilamentSensor, Heat, Machine, Motion, Named, Objects, Toolhead};
 pub use memory::{Memory, MemoryError};
+pub use metadata::{Metadata, Thumbnail};
+pub use notice::{Fault, FaultCode, Prompt, PromptButton};
 pub use observation::{Observation, Timed};
 pub use observer::Observer;
 pub use snapshot::{
     History, JobRecord, JobStatus, Klippy, KlippyState, Print, PrintState, RecordId, Snapshot,
 };
+pub use webcam::Webcam;

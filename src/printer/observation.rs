@@ -14,6 +14,8 @@ pub enum Observation {
     },
     /// The whole state of the printer, complete and consistent in itself. Also told unchanged now and then.
     Seen(Arc<Snapshot>),
+    /// A line of the printer's console, without its line end. Replies to temperature questions are left out.
+    Console(Arc<str>),
 }
 
 /// Something, and when it came.

@@ -1,5 +1,6 @@
 //! The state of the printer at one moment, whatever source told it.
 
+use super::{Fault, Machine, Metadata, Prompt, Webcam};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +13,22 @@ pub struct Snapshot {
     /// The print job and what became of it; none while Klipper cannot be asked. Says nothing while Klipper is
     /// not ready: after a fault a killed print reads "paused".
     pub print: Option<Print>,
+    /// The machine itself.
+    pub machine: Arc<Machine>,
     /// Text of the display (`M117`).
     pub message: Option<String>,
     /// Past and present jobs.
     pub history: Arc<History>,
+    /// The dialog that is open.
+    pub prompt: Option<Arc<Prompt>>,
+    /// The vendor's faults that stand, the oldest first. Empty where the vendor tells none.
+    pub faults: Arc<[Fault]>,
+    /// The cameras. Kept in the order in which they are listed.
+    pub webcams: Arc<[Webcam]>,
+    /// What the user's macro `_OCTOAPP_STATUS` says in its variable `notify_message`, where there is one.
+    pub app_message: Option<Arc<str>>,
+    /// The status object that the source sent, as text and unchanged; only the realtime feed has one.
+    pub original: Option<Arc<str>>,
 }
 
 /// Klipper's host process.
@@ -126,10 +139,43 @@ pub struct Print {
     /// Progress from 0 to 1 as the display shows it: `M73` of the slicer, which falls back to the position in
     /// the whole file when there is none.
     pub display_progress: Option<f64>,
+    /// Position in the whole file, from 0 to 1.
+    pub file_progress: Option<f64>,
+    /// Position in the whole file, in bytes.
+    pub file_position: Option<u64>,
+    /// Filament that went through, in mm.
+    pub filament_used: Option<f64>,
     /// Number of the present layer, where the slicer tells it.
     pub layer: Option<u32>,
     /// Number of layers, where the slicer tells it.
     pub layers: Option<u32>,
+    /// What is known of the file.
+    pub metadata: Option<Arc<Metadata>>,
+    /// Time left, by a source that says so itself (the realtime feed); others leave it to
+    /// [`super::Estimates`].
+    pub told_left: Option<Duration>,
+}
+
+impl Default for Print {
+    /// No job.
+    fn default() -> Self {
+        Self {
+            state: PrintState::Standby,
+            file: None,
+            message: None,
+            total_duration: None,
+            print_duration: None,
+            progress: None,
+            display_progress: None,
+            file_progress: None,
+            file_position: None,
+            filament_used: None,
+            layer: None,
+            layers: None,
+            metadata: None,
+            told_left: None,
+        }
+    }
 }
 
 /// The newest jobs of Moonraker's history.

@@ -150,10 +150,11 @@ async fn watch_printer(
             log::info!("{:?}{job}", event.kind);
             shared.bridges.on_event(event);
         }
-        shared.snapshot = match what {
-            Observation::Seen(snapshot) => Some(snapshot),
-            Observation::Lost { .. } => None,
-        };
+        match what {
+            Observation::Seen(snapshot) => shared.snapshot = Some(snapshot),
+            Observation::Lost { .. } => shared.snapshot = None,
+            Observation::Console(_) => {}
+        }
         drop(shared);
         let again = failed_at.is_some_and(|failed| at.monotonic.saturating_sub(failed) >= WRITE_AGAIN);
         if !observer.take_changed() && !again {

@@ -5,7 +5,7 @@ use octobridge::bridge::telegram::{Config, RawConfig, Telegram, send_now};
 use octobridge::bridge::{BRIDGES, Bridge, Health, Setup, StartError};
 use octobridge::clock::{Clock, Moment, SystemClock};
 use octobridge::outbox::{Entry, Importance, Limits, Outbox};
-use octobridge::printer::{Event, EventKind, Job};
+use octobridge::printer::{Event, EventKind, Job, PausedBy};
 use octobridge::tls;
 use rustls::ClientConfig;
 use std::path::Path;
@@ -144,7 +144,8 @@ fn the_list_starts_it_from_settings() {
     let setup = Setup { data_dir: place.path(), printer: "U1", tls: no_extra_roots(), setting: &setting };
     let kind = BRIDGES.iter().find(|kind| kind.name == "telegram").unwrap();
     let mut bridge = (kind.start)(&setup).unwrap();
-    bridge.on_event(&event(EventKind::Paused, "1/paused"));
+    let paused = EventKind::Paused { by: PausedBy::Unknown, reason: None };
+    bridge.on_event(&event(paused, "1/paused"));
     let told = call(&server, 0);
     assert_eq!((&told.arguments["chat_id"], told.text()), (&CHAT.into(), "[U1] Paused: cube.gcode at 0%"));
     bridge.stop(SOON);

@@ -6,7 +6,7 @@
 use super::text;
 use crate::bridge::clock_is_set;
 use crate::outbox::Importance;
-use crate::printer::{Event, EventKind, Job};
+use crate::printer::{Attention, Event, EventKind, Job};
 use std::time::Duration;
 
 /// A message that is sent this long after its event says when that was.
@@ -33,10 +33,16 @@ pub(super) struct Note {
 /// connection is no news to who is not printing.
 pub(super) fn note(event: &Event, printer: &str) -> Option<Note> {
     let importance = match event.kind {
-        EventKind::Finished | EventKind::Cancelled | EventKind::Failed { .. } => Importance::Terminal,
-        EventKind::JobStarted => Importance::Important,
-        EventKind::Paused | EventKind::Resumed => Importance::Normal,
-        EventKind::KlippyDown { .. }
+        EventKind::Finished | EventKind::Cancelled | EventKind::Failed { .. } | EventKind::Ended => {
+            Importance::Terminal
+        }
+        EventKind::JobStarted | EventKind::NeedsAttention(_) => Importance::Important,
+        EventKind::Paused { .. } | EventKind::Resumed => Importance::Normal,
+        EventKind::Progress { .. }
+        | EventKind::FirstLayerDone
+        | EventKind::Layer { .. }
+        | EventKind::PrinterReady
+        | EventKind::KlippyDown { .. }
         | EventKind::KlippyReady
         | EventKind::SourceLost
         | EventKind::SourceBack => return None,
@@ -73,8 +79,13 @@ fn say(event: &Event) -> Option<String> {
             Some(percent) if percent > 0 => format!("Started: {name}\n{percent}%"),
             _ => format!("Started: {name}"),
         },
-        EventKind::Paused => format!("Paused: {name}{place}"),
+        EventKind::Paused { .. } => format!("Paused: {name}{place}"),
         EventKind::Resumed => format!("Resumed: {name}{place}"),
+        EventKind::Ended => format!("Ended: {name}{time}"),
+        EventKind::NeedsAttention(why) => {
+            let of = if job.is_some() { format!(": {name}{place}") } else { String::new() };
+            format!("Needs attention{of}\n{}", text::paragraph(&in_words(why), MOST_REASON))
+        }
         EventKind::Finished => format!("Completed: {name}{time}"),
         EventKind::Cancelled => format!("Cancelled: {name}{place}{time}"),
         EventKind::Failed { reason } => {
@@ -82,11 +93,24 @@ fn say(event: &Event) -> Option<String> {
             let separator = if reason.is_empty() { "" } else { "\n" };
             format!("Failed: {name}{place}{time}{separator}{reason}")
         }
-        EventKind::KlippyDown { .. }
+        EventKind::Progress { .. }
+        | EventKind::FirstLayerDone
+        | EventKind::Layer { .. }
+        | EventKind::PrinterReady
+        | EventKind::KlippyDown { .. }
         | EventKind::KlippyReady
         | EventKind::SourceLost
         | EventKind::SourceBack => return None,
     })
+}
+
+/// What the printer wants looked at.
+fn in_words(why: &Attention) -> String {
+    match why {
+        Attention::Runout { sensor } => format!("no filament at {sensor}"),
+        Attention::Prompt { text } => text.clone(),
+        Attention::Fault { code, message, .. } => format!("{message} ({code})"),
+    }
 }
 
 /// The progress of a job in whole per cent, rounded down; none where it is unknown or absurd.
@@ -99,6 +123,7 @@ fn percent(job: &Job) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::printer::{FaultCode, PausedBy};
     use proptest::prelude::*;
 
     fn job(file: &str, progress: Option<f64>, minutes: Option<u64>) -> Option<Job> {
@@ -116,13 +141,26 @@ mod tests {
 
     #[test]
     fn what_is_said() {
-        use EventKind::{Cancelled, Failed, Finished, JobStarted, Paused, Resumed};
+        use EventKind::{Cancelled, Ended, Failed, Finished, JobStarted, NeedsAttention, Paused, Resumed};
+        let paused = Paused { by: PausedBy::Unknown, reason: None };
+        let prompt = NeedsAttention(Attention::Prompt { text: "Change the plate".to_owned() });
+        let code = FaultCode { id: 523, index: 1, code: 12 };
+        let message = "Filament is stuck".to_owned();
+        let fault = NeedsAttention(Attention::Fault { code, level: 3, message });
         use Importance::{Important, Normal, Terminal};
         let cases = [
             (JobStarted, job("benchy.gcode", Some(0.0), Some(0)), Important, "Started: benchy.gcode"),
             (JobStarted, job("a/b/benchy.gcode", None, None), Important, "Started: benchy.gcode"),
             (JobStarted, job("benchy.gcode", Some(0.374), None), Important, "Started: benchy.gcode\n37%"),
-            (Paused, job("benchy.gcode", Some(0.29), Some(9)), Normal, "Paused: benchy.gcode at 29%"),
+            (Ended, job("benchy.gcode", None, Some(134)), Terminal, "Ended: benchy.gcode - 2h 14m"),
+            (prompt, None, Important, "Needs attention\nChange the plate"),
+            (
+                fault,
+                job("benchy.gcode", Some(0.29), None),
+                Important,
+                "Needs attention: benchy.gcode at 29%\nFilament is stuck (523-1-12)",
+            ),
+            (paused, job("benchy.gcode", Some(0.29), Some(9)), Normal, "Paused: benchy.gcode at 29%"),
             (Resumed, job("benchy.gcode", None, None), Normal, "Resumed: benchy.gcode"),
             (
                 Finished,
@@ -174,6 +212,8 @@ mod tests {
     fn the_machine_alone_is_silent() {
         let reason = Some("Shutdown".to_owned());
         let kinds = [
+            EventKind::Progress { percent: 7 },
+            EventKind::PrinterReady,
             EventKind::KlippyDown { reason },
             EventKind::KlippyReady,
             EventKind::SourceLost,

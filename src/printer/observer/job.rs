@@ -8,7 +8,8 @@ use super::Observer;
 use crate::clock::Moment;
 use crate::printer::memory::{ActiveJob, Rest, millis};
 use crate::printer::{
-    Event, EventKind, History, Job, JobRecord, JobStatus, KlippyState, Print, PrintState, RecordId, Snapshot,
+    Event, EventKind, History, Job, JobRecord, JobStatus, KlippyState, PausedBy, Print, PrintState, RecordId,
+    Snapshot,
 };
 use std::time::Duration;
 
@@ -118,7 +119,7 @@ impl Observer {
         job.paused = paused;
         let (kind, name) = if paused {
             job.pauses = job.pauses.wrapping_add(1);
-            (EventKind::Paused, "paused")
+            (EventKind::Paused { by: PausedBy::Unknown, reason: None }, "paused")
         } else {
             (EventKind::Resumed, "resumed")
         };

@@ -69,6 +69,7 @@ impl Observer {
                 self.klippy(snapshot, now, &mut events);
                 self.job(snapshot, now, &mut events);
             }
+            Observation::Console(_) => {}
         }
         self.changed |= self.memory != before;
         events

@@ -32,11 +32,7 @@ fn snapshot(line: &str, now: Moment) -> Snapshot {
         file: words.next().map(str::to_owned),
         message: message.clone(),
         total_duration: words.next().map(|total| Duration::from_secs_f64(total.parse().unwrap())),
-        print_duration: None,
-        progress: None,
-        display_progress: None,
-        layer: None,
-        layers: None,
+        ..Print::default()
     });
     let records = history.unwrap_or_default().split(',').filter(|record| !record.trim().is_empty());
     let jobs = records.map(|record| {
@@ -57,15 +53,15 @@ fn snapshot(line: &str, now: Moment) -> Snapshot {
     Snapshot {
         klippy: Klippy { state, message },
         print,
-        message: None,
         history: Arc::new(History { available: history.is_some(), jobs: jobs.collect() }),
+        ..Snapshot::default()
     }
 }
 
 fn show(event: &Event) -> String {
     let (name, reason) = match &event.kind {
         EventKind::JobStarted => ("started", None),
-        EventKind::Paused => ("paused", None),
+        EventKind::Paused { .. } => ("paused", None),
         EventKind::Resumed => ("resumed", None),
         EventKind::Finished => ("finished", None),
         EventKind::Cancelled => ("cancelled", None),
@@ -74,6 +70,12 @@ fn show(event: &Event) -> String {
         EventKind::KlippyReady => ("klippy_ready", None),
         EventKind::SourceLost => ("source_lost", None),
         EventKind::SourceBack => ("source_back", None),
+        EventKind::Progress { .. } => ("progress", None),
+        EventKind::FirstLayerDone => ("first_layer_done", None),
+        EventKind::Layer { .. } => ("layer", None),
+        EventKind::Ended => ("ended", None),
+        EventKind::NeedsAttention(_) => ("needs_attention", None),
+        EventKind::PrinterReady => ("printer_ready", None),
     };
     let key = event.key.replace(&format!("m{}", millis(UNIX)), "m");
     let job = event.job.as_ref().map(|job| format!(" {}", job.file)).unwrap_or_default();
@@ -585,12 +587,15 @@ proptest! {
                         running = Some(base);
                         paused = false;
                     }
-                    EventKind::Paused | EventKind::Resumed => {
+                    EventKind::Paused { .. } | EventKind::Resumed => {
                         prop_assert_eq!(running.as_deref(), Some(base.as_str()), "{:?}", event);
                         paused = !paused;
-                        prop_assert_eq!(paused, event.kind == EventKind::Paused);
+                        prop_assert_eq!(paused, event.kind != EventKind::Resumed);
                     }
-                    EventKind::Finished | EventKind::Cancelled | EventKind::Failed { .. } => {
+                    EventKind::Finished
+                    | EventKind::Cancelled
+                    | EventKind::Failed { .. }
+                    | EventKind::Ended => {
                         // One that was not seen to run ends only while none runs.
                         prop_assert!(running.is_none() || running == Some(base), "{:?} {:?}", event, running);
                         running = None;
@@ -599,7 +604,7 @@ proptest! {
                         down = !down;
                         prop_assert_eq!(down, event.kind != EventKind::KlippyReady);
                     }
-                    EventKind::SourceLost | EventKind::SourceBack => {}
+                    _ => {}
                 }
             }
         }

@@ -83,6 +83,7 @@ impl Known {
             display_progress: self.display_progress,
             layer: self.layer,
             layers: self.layers,
+            ..Print::default()
         })
     }
 

@@ -76,7 +76,7 @@ impl Told {
     pub(crate) fn name(&self) -> &'static str {
         match self.event.kind {
             EventKind::JobStarted => "job_started",
-            EventKind::Paused => "paused",
+            EventKind::Paused { .. } => "paused",
             EventKind::Resumed => "resumed",
             EventKind::Finished => "finished",
             EventKind::Cancelled => "cancelled",
@@ -85,6 +85,12 @@ impl Told {
             EventKind::KlippyReady => "klippy_ready",
             EventKind::SourceLost => "source_lost",
             EventKind::SourceBack => "source_back",
+            EventKind::Progress { .. } => "progress",
+            EventKind::FirstLayerDone => "first_layer_done",
+            EventKind::Layer { .. } => "layer",
+            EventKind::Ended => "ended",
+            EventKind::NeedsAttention(_) => "needs_attention",
+            EventKind::PrinterReady => "printer_ready",
         }
     }
 

@@ -446,6 +446,7 @@ impl Session {
             print: self.objects.print(&self.history),
             message: self.objects.display_message.clone(),
             history: Arc::clone(&self.history),
+            ..Snapshot::default()
         };
         if !again && self.told.as_deref() == Some(&snapshot) {
             return;
