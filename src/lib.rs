@@ -6,6 +6,7 @@
 
 pub mod backoff;
 pub mod bridge;
+pub mod calendar;
 pub mod cli;
 pub mod clock;
 pub mod log_file;

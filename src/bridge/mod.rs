@@ -16,9 +16,6 @@ use std::time::Duration;
 /// Every bridge there is.
 pub const BRIDGES: &[Kind] = &[Kind { name: telegram::NAME, check: telegram::check, start: telegram::start }];
 
-/// A wall clock before this moment (2026-01-01) was never set: the program is younger than that.
-const EARLIEST: Duration = Duration::from_secs(1_767_225_600);
-
 /// One service that a printer can be joined to.
 #[derive(Debug, Clone, Copy)]
 pub struct Kind {
@@ -100,10 +97,4 @@ pub struct BridgeStatus {
     pub last_ok: Option<u64>,
     /// What keeps messages from being delivered now.
     pub last_error: Option<String>,
-}
-
-/// Whether a wall clock that shows `unix` (time since the Unix epoch) can be believed. A printer boots with a
-/// wrong date until it has a network.
-pub fn clock_is_set(unix: Duration) -> bool {
-    unix >= EARLIEST
 }

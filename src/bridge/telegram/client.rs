@@ -2,9 +2,9 @@
 
 use super::config::{Chat, Config, Token, redact};
 use super::delivery::{Fault, FaultKind, Outcome};
-use super::text;
 use super::wire::{Answer, SendMessage};
-use crate::bridge::{clock_is_set, http};
+use crate::bridge::http;
+use crate::calendar;
 use rustls::CertificateError;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,7 +78,9 @@ impl Client {
 
     fn fault(&self, error: &Error, now: Duration) -> Fault {
         let kind = match http::tls_cause(error) {
-            Some(rustls::Error::InvalidCertificate(reason)) if is_too_early(reason) && !clock_is_set(now) => {
+            Some(rustls::Error::InvalidCertificate(reason))
+                if is_too_early(reason) && !calendar::is_set(now) =>
+            {
                 FaultKind::ClockNotSet
             }
             _ => FaultKind::Network,
@@ -87,7 +89,7 @@ impl Client {
             FaultKind::ClockNotSet => {
                 format!(
                     "the printer's clock is not set (it shows {}); waiting for network time",
-                    text::date(now)
+                    calendar::utc(now)
                 )
             }
             FaultKind::Network => format!("cannot reach {}: {}", self.api_url, reason(error)),

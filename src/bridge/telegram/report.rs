@@ -1,7 +1,7 @@
 //! What the sender tells about itself, and how that reads in one line.
 
-use super::text;
 use crate::bridge::{BridgeStatus, Health};
+use crate::calendar;
 use crate::outbox::Persistence;
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ pub(super) fn status(report: &Report, around: &Surroundings) -> BridgeStatus {
     note(
         Health::Ok,
         match report.last_ok {
-            Some(at) => format!("last message {}", text::date(at)),
+            Some(at) => format!("last message {}", calendar::utc(at)),
             None => "no message sent yet".to_owned(),
         },
     );

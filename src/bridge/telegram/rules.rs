@@ -4,7 +4,7 @@
 //! what a locked phone shows.
 
 use super::text;
-use crate::bridge::clock_is_set;
+use crate::calendar;
 use crate::outbox::Importance;
 use crate::printer::{Attention, Event, EventKind, Job};
 use std::time::Duration;
@@ -60,8 +60,8 @@ pub(super) fn note(event: &Event, printer: &str) -> Option<Note> {
 /// The text of a message as it is sent at `now` (time since the Unix epoch): a late one names its time.
 pub(super) fn dated(text: &str, at: Duration, now: Duration) -> String {
     let late = now.checked_sub(at).is_some_and(|age| age >= LATE);
-    if late && clock_is_set(at) && clock_is_set(now) {
-        text::shorten(&format!("[{}] {text}", text::date(at)), text::MOST_MESSAGE)
+    if late && calendar::is_set(at) && calendar::is_set(now) {
+        text::shorten(&format!("[{}] {text}", calendar::utc(at)), text::MOST_MESSAGE)
     } else {
         text.to_owned()
     }

@@ -61,27 +61,6 @@ pub(super) fn span(time: Duration) -> String {
     }
 }
 
-/// A wall clock time as `2026-11-21 14:20 UTC`.
-pub(super) fn date(unix: Duration) -> String {
-    let seconds = unix.as_secs();
-    let (year, month, day) = civil(seconds / 86_400);
-    let (hour, minute) = (seconds / 3600 % 24, seconds / 60 % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
-}
-
-/// Year, month and day of a number of days since 1970-01-01 in the Gregorian calendar.
-fn civil(days: u64) -> (u64, u64, u64) {
-    // Years are counted from March, so that the leap day is a year's last; 400 years have 146097 days.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
-}
-
 /// Control characters, and those that change the direction of what follows or hide in it.
 fn is_misleading(c: char) -> bool {
     let invisible = matches!(c,
@@ -139,24 +118,6 @@ mod tests {
         ];
         for (seconds, expected) in cases {
             assert_eq!(span(Duration::from_secs(seconds)), expected);
-        }
-    }
-
-    #[test]
-    fn dates() {
-        // From `date -u -d @N`.
-        let cases = [
-            (0, "1970-01-01 00:00 UTC"),
-            (951_782_399, "2000-02-28 23:59 UTC"),
-            (951_782_400, "2000-02-29 00:00 UTC"),
-            (951_868_800, "2000-03-01 00:00 UTC"),
-            (1_767_225_600, "2026-01-01 00:00 UTC"),
-            (1_795_227_600, "2026-11-21 02:20 UTC"),
-            (4_107_542_399, "2100-02-28 23:59 UTC"),
-            (4_107_542_400, "2100-03-01 00:00 UTC"),
-        ];
-        for (unix, expected) in cases {
-            assert_eq!(date(Duration::from_secs(unix)), expected, "{unix}");
         }
     }
 
