@@ -9,6 +9,7 @@ pub mod bridge;
 pub mod calendar;
 pub mod cli;
 pub mod clock;
+pub mod doctor;
 pub mod log_file;
 pub mod outbox;
 pub mod printer;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 /// Show the effective settings and where each came from, or check them
 #[derive(Debug, FromArgs)]
+#[cfg_attr(test, derive(argh::ArgsInfo))]
 #[argh(subcommand, name = "config", help_triggers("-h", "--help"))]
 pub(super) struct Config {
     #[argh(subcommand)]
@@ -14,6 +15,7 @@ pub(super) struct Config {
 }
 
 #[derive(Debug, FromArgs)]
+#[cfg_attr(test, derive(argh::ArgsInfo))]
 #[argh(subcommand)]
 enum Action {
     Show(Show),
@@ -22,6 +24,7 @@ enum Action {
 
 /// Show every setting, its value (secrets hidden) and its origin
 #[derive(Debug, FromArgs)]
+#[cfg_attr(test, derive(argh::ArgsInfo))]
 #[argh(subcommand, name = "show", help_triggers("-h", "--help"))]
 struct Show {
     /// print JSON (schema 1)
@@ -34,6 +37,7 @@ struct Show {
 
 /// Check the settings; exit code 2 and the reasons when something is wrong
 #[derive(Debug, FromArgs)]
+#[cfg_attr(test, derive(argh::ArgsInfo))]
 #[argh(subcommand, name = "check", help_triggers("-h", "--help"))]
 struct Check {
     /// print JSON (schema 1)

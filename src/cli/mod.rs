@@ -1,6 +1,10 @@
 //! The command line: one file per command; this one parses and dispatches.
 
+mod completions;
 mod config;
+mod doctor;
+#[cfg(test)]
+mod generated;
 mod run;
 mod secret;
 mod status;
@@ -34,6 +38,7 @@ impl From<Exit> for ExitCode {
 
 /// Cloud and chat connections for a Klipper printer: OctoApp, Prusa Connect, Telegram.
 #[derive(Debug, FromArgs)]
+#[cfg_attr(test, derive(argh::ArgsInfo))]
 #[argh(
     help_triggers("-h", "--help"),
     example = "octobridge status\noctobridge config check\noctobridge secret set telegram_bot_token < token.txt",
@@ -50,12 +55,15 @@ struct CommandLine {
 }
 
 #[derive(Debug, FromArgs)]
+#[cfg_attr(test, derive(argh::ArgsInfo))]
 #[argh(subcommand)]
 enum Command {
     Run(run::Run),
     Worker(run::Worker),
     Status(status::Status),
+    Doctor(doctor::Doctor),
     Config(config::Config),
+    Completions(completions::Completions),
     Secret(secret::SecretCommand),
     Version(version::Version),
 }
@@ -91,8 +99,10 @@ fn dispatch(command: Command) -> Exit {
         Command::Run(run) => run.execute(&environment),
         Command::Worker(worker) => worker.execute(&environment),
         Command::Status(status) => status.execute(&environment),
+        Command::Doctor(doctor) => doctor.execute(&environment),
         Command::Config(config) => config.execute(&environment),
         Command::Secret(secret) => secret.execute(&environment),
+        Command::Completions(completions) => completions.execute(),
         Command::Version(version) => version.execute(),
     }
 }

@@ -15,6 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Run the service in the foreground, until it is told to stop
 #[derive(Debug, FromArgs)]
+#[cfg_attr(test, derive(argh::ArgsInfo))]
 #[argh(
     subcommand,
     name = "run",
@@ -39,6 +40,7 @@ pub(super) struct Run {
 
 /// The part of the service that does the work; started by `run`
 #[derive(Debug, FromArgs)]
+#[cfg_attr(test, derive(argh::ArgsInfo))]
 #[argh(subcommand, name = "worker", help_triggers("-h", "--help"))]
 pub(super) struct Worker {
     /// bootstrap JSON to use

@@ -11,6 +11,7 @@ use std::path::Path;
 
 /// Store a secret, read from standard input
 #[derive(Debug, FromArgs)]
+#[cfg_attr(test, derive(argh::ArgsInfo))]
 #[argh(
     subcommand,
     name = "secret",
@@ -23,6 +24,7 @@ pub(super) struct SecretCommand {
 }
 
 #[derive(Debug, FromArgs)]
+#[cfg_attr(test, derive(argh::ArgsInfo))]
 #[argh(subcommand)]
 enum Action {
     Set(Set),
@@ -30,6 +32,7 @@ enum Action {
 
 /// Read one line from standard input and store it under NAME; an empty line deletes the secret
 #[derive(Debug, FromArgs)]
+#[cfg_attr(test, derive(argh::ArgsInfo))]
 #[argh(subcommand, name = "set", help_triggers("-h", "--help"))]
 struct Set {
     /// name of the secret, such as telegram_bot_token

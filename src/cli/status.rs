@@ -7,6 +7,7 @@ use argh::FromArgs;
 
 /// Ask the running service how it is: a line for the service, one per bridge, one per problem
 #[derive(Debug, FromArgs)]
+#[cfg_attr(test, derive(argh::ArgsInfo))]
 #[argh(
     subcommand,
     name = "status",

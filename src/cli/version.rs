@@ -5,6 +5,7 @@ use argh::FromArgs;
 
 /// Print the version
 #[derive(Debug, FromArgs)]
+#[cfg_attr(test, derive(argh::ArgsInfo))]
 #[argh(subcommand, name = "version", help_triggers("-h", "--help"))]
 pub(super) struct Version {}
 

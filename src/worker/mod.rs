@@ -108,7 +108,7 @@ pub fn check(settings: &Settings) -> Vec<String> {
 }
 
 /// Where Moonraker may be: the address that is set, else its usual places.
-fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, String> {
+pub(crate) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, String> {
     const NAME: &str = "MOONRAKER_URL";
     if let Some(url) = settings.text(NAME) {
         let origin = settings.origin(NAME).map(|origin| format!(" ({origin})")).unwrap_or_default();

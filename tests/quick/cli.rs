@@ -157,3 +157,56 @@ fn root_does_not_run_what_another_user_runs() {
     assert!(text(&output.stderr).contains("S66octoapp start"), "{}", text(&output.stderr));
     assert_eq!(std::fs::read_dir(&run).unwrap().count(), 0, "nothing of root's is left there");
 }
+
+#[test]
+fn completions_are_for_the_shells_that_people_use() {
+    let printer = Printer::new("");
+    let script = printer.run(&["completions", "bash"], "");
+    assert!(script.status.success());
+    let mut bash =
+        Command::new("bash").arg("--norc").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = bash.stdin.take().unwrap();
+    input.write_all(&script.stdout).unwrap();
+    input
+        .write_all(b"\nCOMP_WORDS=(octobridge sta); COMP_CWORD=1; _octobridge octobridge sta octobridge\n")
+        .unwrap();
+    input.write_all(b"echo \"${COMPREPLY[*]}\"; complete -p octobridge\n").unwrap();
+    drop(input);
+    let said = bash.wait_with_output().unwrap();
+    let said = text(&said.stdout);
+    assert!(said.starts_with("status\n") && said.contains("-F _octobridge octobridge"), "{said}");
+
+    let wrong = printer.run(&["completions", "cmd"], "");
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(text(&wrong.stderr).contains("bash, zsh, fish, nushell"), "{}", text(&wrong.stderr));
+}
+
+#[test]
+fn the_doctor_names_what_is_broken_and_what_to_do() {
+    let printer = Printer::new("[telegram]\nenabled: true # at last\n");
+    let output = printer.run(&["doctor"], "");
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stdout);
+    for part in ["which counts as off", "-> write `enabled: true`", "cannot connect to Moonraker", "to mend."]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
+    assert!(!said.contains('\u{1b}'), "no colour where nobody sees it: {said}");
+
+    let output = printer.run(&["doctor", "--json"], "");
+    assert_eq!(output.status.code(), Some(1));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&json["schema"], &json["verdict"]), (&1.into(), &"fail".into()));
+}
+
+#[test]
+fn the_doctor_keeps_secrets() {
+    let printer = Printer::new("[telegram]\nenabled: true\nchat_id: 5\napi_url: http://127.0.0.1:9\n");
+    printer.run(&["secret", "set", "telegram_bot_token"], "123:SECRETTOKEN\n");
+    for args in [["doctor"].as_slice(), &["doctor", "--json"]] {
+        let output = printer.run(args, "");
+        let all = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(!all.contains("SECRET"), "{all}");
+    }
+}

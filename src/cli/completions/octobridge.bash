@@ -1,0 +1,169 @@
+_octobridge() {
+    local i cur prev opts cmds
+    COMPREPLY=()
+    cur="${COMP_WORDS[COMP_CWORD]}"
+    if [[ $COMP_CWORD -ge 1 ]]; then
+        prev="${COMP_WORDS[COMP_CWORD-1]}"
+    else
+        prev=""
+    fi
+    cmd=""
+    opts=""
+
+    for i in ${COMP_WORDS[@]}; do
+        case "${i}" in
+            octobridge | */octobridge)
+                cmd="octobridge"
+                ;;
+            run)
+                cmd="octobridge_run"
+                ;;
+            status)
+                cmd="octobridge_status"
+                ;;
+            doctor)
+                cmd="octobridge_doctor"
+                ;;
+            config)
+                cmd="octobridge_config"
+                ;;
+            show)
+                cmd="octobridge_config_show"
+                ;;
+            check)
+                cmd="octobridge_config_check"
+                ;;
+            completions)
+                cmd="octobridge_completions"
+                ;;
+            secret)
+                cmd="octobridge_secret"
+                ;;
+            set)
+                cmd="octobridge_secret_set"
+                ;;
+            version)
+                cmd="octobridge_version"
+                ;;
+        esac
+    done
+
+    case "${cmd}" in
+        octobridge)
+            opts="--help"
+            cmds="run status doctor config completions secret version"
+            case "${prev}" in
+                *)
+                    COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
+                    return 0
+                    ;;
+            esac
+            ;;
+        octobridge_run)
+            opts="--help --takeovers --restarts --delay"
+            case "${prev}" in
+                --takeovers)
+                    COMPREPLY=()
+                    return 0
+                    ;;
+                --restarts)
+                    COMPREPLY=()
+                    return 0
+                    ;;
+                --delay)
+                    COMPREPLY=()
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
+                    return 0
+                    ;;
+            esac
+            ;;
+        octobridge_status)
+            opts="--help --json"
+            case "${prev}" in
+                *)
+                    COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
+                    return 0
+                    ;;
+            esac
+            ;;
+        octobridge_doctor)
+            opts="--help --json"
+            case "${prev}" in
+                *)
+                    COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
+                    return 0
+                    ;;
+            esac
+            ;;
+        octobridge_config)
+            opts="--help"
+            cmds="show check"
+            case "${prev}" in
+                *)
+                    COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
+                    return 0
+                    ;;
+            esac
+            ;;
+        octobridge_config_show)
+            opts="--help --json"
+            case "${prev}" in
+                *)
+                    COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
+                    return 0
+                    ;;
+            esac
+            ;;
+        octobridge_config_check)
+            opts="--help --json"
+            case "${prev}" in
+                *)
+                    COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
+                    return 0
+                    ;;
+            esac
+            ;;
+        octobridge_completions)
+            opts="--help"
+            case "${prev}" in
+                *)
+                    COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
+                    return 0
+                    ;;
+            esac
+            ;;
+        octobridge_secret)
+            opts="--help"
+            cmds="set"
+            case "${prev}" in
+                *)
+                    COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
+                    return 0
+                    ;;
+            esac
+            ;;
+        octobridge_secret_set)
+            opts="--help"
+            case "${prev}" in
+                *)
+                    COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
+                    return 0
+                    ;;
+            esac
+            ;;
+        octobridge_version)
+            opts="--help"
+            case "${prev}" in
+                *)
+                    COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
+                    return 0
+                    ;;
+            esac
+            ;;
+    esac
+}
+
+complete -F _octobridge -o bashdefault -o default octobridge

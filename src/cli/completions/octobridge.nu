@@ -1,0 +1,56 @@
+export extern "octobridge" [
+    --help # display usage information
+]
+
+export extern "octobridge run" [
+    --help # display usage information
+    --takeovers: string # how often a worker had to take over before, in a row
+    --restarts: string # how often a process of the service had to be replaced before
+    --delay: string # milliseconds to wait before the first start
+    bootstrap?: string # bootstrap JSON to use: a path, or base64 as OctoApp's installers pass it
+]
+
+export extern "octobridge status" [
+    --help # display usage information
+    --json # print JSON (schema 1)
+]
+
+export extern "octobridge doctor" [
+    --help # display usage information
+    --json # print JSON (schema 1)
+]
+
+export extern "octobridge config" [
+    --help # display usage information
+]
+
+export extern "octobridge config show" [
+    --help # display usage information
+    --json # print JSON (schema 1)
+    bootstrap?: string # bootstrap JSON to use: a path, or base64
+]
+
+export extern "octobridge config check" [
+    --help # display usage information
+    --json # print JSON (schema 1)
+    bootstrap?: string # bootstrap JSON to use: a path, or base64
+]
+
+export extern "octobridge completions" [
+    --help # display usage information
+    shell: string # bash, zsh, fish or nushell
+]
+
+export extern "octobridge secret" [
+    --help # display usage information
+]
+
+export extern "octobridge secret set" [
+    --help # display usage information
+    name: string # name of the secret, such as telegram_bot_token
+]
+
+export extern "octobridge version" [
+    --help # display usage information
+]
+

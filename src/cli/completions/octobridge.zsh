@@ -1,0 +1,201 @@
+#compdef octobridge
+
+_octobridge() {
+    local context state state_descr line
+    typeset -A opt_args
+
+    _arguments -s -S \
+        '--help[display usage information]' \
+        '*::command:->subcmd' && return 0
+
+    case $state in
+        (subcmd)
+            local -a subcommands
+            subcommands=(
+                'run:Run the service in the foreground, until it is told to stop'
+                'status:Ask the running service how it is\: a line for the service, one per bridge, one per problem'
+                'doctor:Check everything, from the files to the clouds, and say what to do about what is wrong'
+                'config:Show the effective settings and where each came from, or check them'
+                'completions:Print the completion script for a shell\: bash, zsh, fish or nushell'
+                'secret:Store a secret, read from standard input'
+                'version:Print the version'
+            )
+            if (( CURRENT == 1 )); then
+              _describe -t commands 'CommandLine commands' subcommands
+                return
+            fi
+            local cmd=$words[1]
+            curcontext="${curcontext%:*:*}:octobridge-$cmd"
+            case $cmd in
+                (run)
+                    _octobridge_run
+                    ;;
+                (status)
+                    _octobridge_status
+                    ;;
+                (doctor)
+                    _octobridge_doctor
+                    ;;
+                (config)
+                    _octobridge_config
+                    ;;
+                (completions)
+                    _octobridge_completions
+                    ;;
+                (secret)
+                    _octobridge_secret
+                    ;;
+                (version)
+                    _octobridge_version
+                    ;;
+            esac
+            ;;
+    esac
+}
+
+_octobridge_run() {
+    local context state state_descr line
+    typeset -A opt_args
+
+    _arguments -s -S \
+        '--help[display usage information]' \
+        '--takeovers[how often a worker had to take over before, in a row]'': :' \
+        '--restarts[how often a process of the service had to be replaced before]'': :' \
+        '--delay[milliseconds to wait before the first start]'': :' \
+        && return 0
+}
+
+_octobridge_status() {
+    local context state state_descr line
+    typeset -A opt_args
+
+    _arguments -s -S \
+        '--help[display usage information]' \
+        '--json[print JSON (schema 1)]' \
+        && return 0
+}
+
+_octobridge_doctor() {
+    local context state state_descr line
+    typeset -A opt_args
+
+    _arguments -s -S \
+        '--help[display usage information]' \
+        '--json[print JSON (schema 1)]' \
+        && return 0
+}
+
+_octobridge_config() {
+    local context state state_descr line
+    typeset -A opt_args
+
+    _arguments -s -S \
+        '--help[display usage information]' \
+        '*::command:->subcmd' && return 0
+
+    case $state in
+        (subcmd)
+            local -a subcommands
+            subcommands=(
+                'show:Show every setting, its value (secrets hidden) and its origin'
+                'check:Check the settings; exit code 2 and the reasons when something is wrong'
+            )
+            if (( CURRENT == 1 )); then
+              _describe -t commands 'config commands' subcommands
+                return
+            fi
+            local cmd=$words[1]
+            curcontext="${curcontext%:*:*}:octobridge_config-$cmd"
+            case $cmd in
+                (show)
+                    _octobridge_config_show
+                    ;;
+                (check)
+                    _octobridge_config_check
+                    ;;
+            esac
+            ;;
+    esac
+}
+
+_octobridge_config_show() {
+    local context state state_descr line
+    typeset -A opt_args
+
+    _arguments -s -S \
+        '--help[display usage information]' \
+        '--json[print JSON (schema 1)]' \
+        && return 0
+}
+
+_octobridge_config_check() {
+    local context state state_descr line
+    typeset -A opt_args
+
+    _arguments -s -S \
+        '--help[display usage information]' \
+        '--json[print JSON (schema 1)]' \
+        && return 0
+}
+
+_octobridge_completions() {
+    local context state state_descr line
+    typeset -A opt_args
+
+    _arguments -s -S \
+        '--help[display usage information]' \
+        && return 0
+}
+
+_octobridge_secret() {
+    local context state state_descr line
+    typeset -A opt_args
+
+    _arguments -s -S \
+        '--help[display usage information]' \
+        '*::command:->subcmd' && return 0
+
+    case $state in
+        (subcmd)
+            local -a subcommands
+            subcommands=(
+                'set:Read one line from standard input and store it under NAME; an empty line deletes the secret'
+            )
+            if (( CURRENT == 1 )); then
+              _describe -t commands 'secret commands' subcommands
+                return
+            fi
+            local cmd=$words[1]
+            curcontext="${curcontext%:*:*}:octobridge_secret-$cmd"
+            case $cmd in
+                (set)
+                    _octobridge_secret_set
+                    ;;
+            esac
+            ;;
+    esac
+}
+
+_octobridge_secret_set() {
+    local context state state_descr line
+    typeset -A opt_args
+
+    _arguments -s -S \
+        '--help[display usage information]' \
+        && return 0
+}
+
+_octobridge_version() {
+    local context state state_descr line
+    typeset -A opt_args
+
+    _arguments -s -S \
+        '--help[display usage information]' \
+        && return 0
+}
+
+if [[ $funcstack[1] == _octobridge ]]; then
+    _octobridge "$@"
+else
+    compdef _octobridge octobridge
+fi

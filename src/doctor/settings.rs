@@ -1,0 +1,23 @@
+//! What the settings say, and what is wrong with them.
+
+use super::Finding;
+use crate::settings::{BridgeName, Settings};
+use crate::worker;
+
+pub(super) fn examine(settings: &Settings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, switch) in BridgeName::ALL.into_iter().zip(&settings.enabled) {
+        if switch.value {
+            findings.push(Finding::ok(format!("{} is switched on ({})", name.section(), switch.origin)));
+        }
+    }
+    if findings.is_empty() {
+        let on = "switch one on: on the page /firmware-config/, or with `enabled: true` in its section of extended2.cfg";
+        findings.push(Finding::warn("no bridge is switched on, so nothing of ours runs", on));
+    }
+    for problem in &settings.problems {
+        findings.push(Finding::fail(&problem.what, &problem.remedy));
+    }
+    findings.extend(worker::check(settings).iter().map(|text| Finding::fail_with_remedy_inside(text)));
+    findings
+}
