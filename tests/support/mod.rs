@@ -8,3 +8,4 @@ pub(crate) mod pcap;
 pub(crate) mod printer;
 pub(crate) mod telegram;
 pub(crate) mod wait;
+pub(crate) mod watcher;

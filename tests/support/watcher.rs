@@ -1,0 +1,129 @@
+//! The real source and observer on a thread of the test, with an outbox's rule that a key is taken once. It can be
+//! ended as by a crash and started again from what it stored.
+
+use super::wait;
+use octobridge::clock::SystemClock;
+use octobridge::printer::{Event, EventKind, Memory, Observation, Observer, Timed};
+use octobridge::source::SourceStatus;
+use octobridge::source::moonraker::{self, Endpoint};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// What outlives a crash, and what was told.
+#[derive(Debug, Default)]
+struct Ledger {
+    memory: Vec<u8>,
+    taken: HashSet<String>,
+    told: Vec<Event>,
+    /// Observations that were worked through.
+    seen: u64,
+}
+
+/// A watcher of one printer.
+pub(crate) struct Watcher {
+    socket: PathBuf,
+    ledger: Arc<Mutex<Ledger>>,
+    running: Option<(watch::Sender<bool>, JoinHandle<()>)>,
+}
+
+impl Watcher {
+    /// Watches the printer behind this socket, and waits until it was seen.
+    pub(crate) fn of(socket: &Path) -> Self {
+        let mut watcher = Self { socket: socket.to_owned(), ledger: Arc::default(), running: None };
+        watcher.start();
+        watcher
+    }
+
+    /// Starts from what is stored, and waits until the printer was seen.
+    pub(crate) fn start(&mut self) {
+        assert!(self.running.is_none(), "it runs already");
+        let (stop, stopped) = watch::channel(false);
+        let (endpoint, ledger) = (Endpoint::Unix(self.socket.clone()), Arc::clone(&self.ledger));
+        let before = ledger.lock().unwrap().seen;
+        self.running = Some((stop, std::thread::spawn(move || watch_printer(endpoint, &ledger, stopped))));
+        wait::until("the printer in sight", Duration::from_secs(20), || {
+            (self.ledger.lock().unwrap().seen > before).then_some(())
+        });
+    }
+
+    /// Ends at once, with nothing stored but what was stored already.
+    pub(crate) fn crash(&mut self) {
+        let (stop, thread) = self.running.take().expect("it runs");
+        let _ = stop.send(true);
+        thread.join().unwrap();
+    }
+
+    /// Waits until the last event told is of this name.
+    pub(crate) fn wait_for(&self, name: &str) {
+        wait::until(&format!("{name} after {:?}", self.names()), Duration::from_secs(90), || {
+            (self.names().last().map(String::as_str) == Some(name)).then_some(())
+        });
+    }
+
+    /// The events told since this was asked last, by the names that the vectors compare. Waits a moment for what
+    /// should not come.
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::thread::sleep(Duration::from_millis(2500));
+        let names = self.names();
+        self.ledger.lock().unwrap().told.clear();
+        names
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.ledger.lock().unwrap().told.iter().filter_map(name).collect()
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        if self.running.is_some() {
+            self.crash();
+        }
+    }
+}
+
+fn watch_printer(endpoint: Endpoint, ledger: &Mutex<Ledger>, stopped: watch::Receiver<bool>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let config = moonraker::Config { endpoints: vec![endpoint], api_key: None, version: "0" };
+    let (observations, mut inbox) = mpsc::channel::<Timed<Observation>>(16);
+    let (status, _shown) = watch::channel(SourceStatus::default());
+    let stored = ledger.lock().unwrap().memory.clone();
+    let memory = if stored.is_empty() { Memory::default() } else { Memory::from_json(&stored).unwrap() };
+    let mut observer = Observer::new(memory);
+    let domain = async {
+        while let Some(timed) = inbox.recv().await {
+            let mut ledger = ledger.lock().unwrap();
+            for event in observer.observe(&timed.what, timed.at) {
+                if ledger.taken.insert(event.key.clone()) {
+                    ledger.told.push(event);
+                }
+            }
+            ledger.memory = observer.memory().to_json().unwrap();
+            ledger.seen += 1;
+        }
+    };
+    runtime.block_on(async {
+        tokio::join!(moonraker::run(config, SystemClock::new(), observations, status, stopped), domain)
+    });
+}
+
+/// The name of an event, and what it says of a job; none for those that no vector compares.
+fn name(event: &Event) -> Option<String> {
+    Some(match &event.kind {
+        EventKind::JobStarted => "job_started".to_owned(),
+        EventKind::Paused { .. } => "paused".to_owned(),
+        EventKind::Resumed => "resumed".to_owned(),
+        EventKind::Finished => "finished".to_owned(),
+        EventKind::Cancelled => "cancelled".to_owned(),
+        EventKind::Failed { .. } => "failed".to_owned(),
+        EventKind::KlippyDown { .. } => "klippy_down".to_owned(),
+        EventKind::KlippyReady => "klippy_ready".to_owned(),
+        EventKind::SourceLost => "source_lost".to_owned(),
+        EventKind::SourceBack => "source_back".to_owned(),
+        _ => return None,
+    })
+}
