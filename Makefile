@@ -61,7 +61,7 @@ boot:
 
 .PHONY: bench
 bench:
-	$(install) overlay boot test moonraker
+	$(install) overlay boot test moonraker peer
 	@toolchain/bench.sh $(ONLY)
 
 .PHONY: fuzz

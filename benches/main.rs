@@ -14,19 +14,23 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+mod hot_path;
 mod memory;
 mod overlay;
 mod program_size;
 mod report;
 mod startup;
+mod traffic;
 
 use report::{Row, print_table, write_json};
 
 type Benchmark = fn() -> Result<Vec<Row>, String>;
 
-const BENCHMARKS: [(&str, Benchmark); 4] = [
+const BENCHMARKS: [(&str, Benchmark); 6] = [
     ("program_size", program_size::measure),
     ("startup", startup::measure),
+    ("hot_path", hot_path::measure),
+    ("traffic", traffic::measure),
     ("memory", memory::measure),
     ("overlay", overlay::measure),
 ];
