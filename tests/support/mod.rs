@@ -6,5 +6,6 @@ pub(crate) mod forward;
 pub(crate) mod http;
 pub(crate) mod pcap;
 pub(crate) mod printer;
+pub(crate) mod rest;
 pub(crate) mod telegram;
 pub(crate) mod wait;

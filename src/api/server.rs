@@ -1,0 +1,129 @@
+//! Takes connections, a bounded number of them, and ends those that stand still.
+
+use super::connection::{self, Pulse, stopped};
+use super::view::View;
+use std::io::Write;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, spawn_local, yield_now};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+
+/// Most connections at a time.
+const MOST: usize = 32;
+/// When all are taken, a client that has kept us waiting this long makes room for the next.
+const YIELDS_AFTER: Duration = Duration::from_secs(1);
+/// How often the connections are looked after.
+const ROUND: Duration = Duration::from_secs(1);
+/// A breath after each this many connections that found no room, so that a flood of them leaves the processor to
+/// others.
+const BREATH_EVERY: u32 = 32;
+const BREATH: Duration = Duration::from_millis(10);
+/// How long it is waited when the system has no connection to give: it is out of file descriptors, most likely.
+const NO_DESCRIPTORS: Duration = Duration::from_millis(200);
+/// Answers under way have this long when the program stops.
+const GRACE: Duration = Duration::from_millis(700);
+
+/// What a client hears that finds no room.
+const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n\
+    X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nRetry-After: 1\r\nContent-Length: 35\r\n\
+    Connection: close\r\n\r\n{\"detail\":\"Too many connections.\"}\n";
+
+/// Answers until `shutdown` is true or dropped, then ends within a second. To be run in a
+/// [`LocalSet`](tokio::task::LocalSet).
+pub async fn serve(listener: TcpListener, view: Rc<dyn View>, mut shutdown: watch::Receiver<bool>) {
+    let mut connections = Connections(Vec::new());
+    let mut rounds = interval(ROUND);
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut without_room = 0_u32;
+    loop {
+        let accepted = tokio::select! {
+            () = stopped(&mut shutdown) => break,
+            _ = rounds.tick(), if !connections.0.is_empty() => {
+                connections.end_those_that_stand_still();
+                continue;
+            }
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) if connections.make_room() => {
+                // The answer is written in one piece; without this its end may wait for the client's word.
+                let _ = stream.set_nodelay(true);
+                let pulse = Pulse::new();
+                let run = connection::run(stream, Rc::clone(&view), Rc::clone(&pulse), shutdown.clone());
+                connections.0.push(Connection { task: spawn_local(run), pulse });
+            }
+            Ok((stream, _)) => {
+                turn_away(stream);
+                without_room = without_room.wrapping_add(1);
+                match without_room % BREATH_EVERY {
+                    0 => sleep(BREATH).await,
+                    _ => yield_now().await,
+                }
+            }
+            Err(error) => {
+                log::debug!("api: cannot take a connection: {error}");
+                sleep(NO_DESCRIPTORS).await;
+            }
+        }
+    }
+    drop(listener);
+    let ended = async {
+        for connection in &mut connections.0 {
+            let _ = (&mut connection.task).await;
+        }
+    };
+    let _ = timeout(GRACE, ended).await;
+}
+
+/// Tells a client that there is no room, if that can be done without waiting.
+fn turn_away(stream: TcpStream) {
+    if let Ok(mut stream) = stream.into_std() {
+        let _ = stream.write(BUSY);
+    }
+}
+
+/// A connection and its marks.
+struct Connection {
+    task: JoinHandle<()>,
+    pulse: Rc<Pulse>,
+}
+
+/// All connections; they end when this is dropped.
+struct Connections(Vec<Connection>);
+
+impl Connections {
+    fn end_those_that_stand_still(&mut self) {
+        let now = Instant::now();
+        for connection in self.0.iter().filter(|connection| connection.pulse.is_over(now)) {
+            connection.task.abort();
+        }
+        self.0.retain(|connection| !connection.task.is_finished());
+    }
+
+    /// Whether there is room for one more, for which the client that is waited for longest may have to go.
+    fn make_room(&mut self) -> bool {
+        self.0.retain(|connection| !connection.task.is_finished());
+        if self.0.len() < MOST {
+            return true;
+        }
+        let now = Instant::now();
+        let waits = self.0.iter().map(|connection| connection.pulse.waits(now)).enumerate();
+        match waits.max_by_key(|(_, waits)| *waits) {
+            Some((index, waits)) if waits >= YIELDS_AFTER => {
+                self.0.swap_remove(index).task.abort();
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Drop for Connections {
+    fn drop(&mut self) {
+        for connection in &self.0 {
+            connection.task.abort();
+        }
+    }
+}
