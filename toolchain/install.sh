@@ -64,7 +64,7 @@ shellcheck shellcheck
 codespell codespell
 END
         ;;
-    rust-target:* | rust-lint | moonraker) ;;
+    rust-target:* | rust-lint | moonraker | schemathesis) ;;
     *)
         echo "install.sh: there is no group \`$1\`" >&2
         exit 2
@@ -221,5 +221,6 @@ for group in "$@"; do
         install_python moonraker
         install_python kalico
         ;;
+    schemathesis) install_python schemathesis ;;
     esac
 done

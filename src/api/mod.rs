@@ -16,5 +16,5 @@ mod stamp;
 mod view;
 
 pub use routes::PATHS;
-pub use server::serve;
+pub use server::{bind, serve};
 pub use view::{Ages, BridgeState, BridgeWord, FetchPicture, Picture, Service, Status, View};

@@ -2,10 +2,11 @@
 
 use super::connection::{self, Pulse, stopped};
 use super::view::View;
-use std::io::Write;
+use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_local, yield_now};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
@@ -29,6 +30,25 @@ const GRACE: Duration = Duration::from_millis(700);
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n\
     X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nRetry-After: 1\r\nContent-Length: 35\r\n\
     Connection: close\r\n\r\n{\"detail\":\"Too many connections.\"}\n";
+
+/// Connections that may wait to be taken. Beyond it the system makes clients try again a second later.
+const WAITING_ROOM: u32 = 1024;
+
+/// Listens on `address`. To be called within a runtime.
+///
+/// # Errors
+///
+/// What the system says: the port is taken, or the address is not one of this machine.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // Connections of the service's last run may still linger on the port.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING_ROOM)
+}
 
 /// Answers until `shutdown` is true or dropped, then ends within a second. To be run in a
 /// [`LocalSet`](tokio::task::LocalSet).

@@ -15,4 +15,5 @@ mod boot;
 mod cross;
 mod image;
 mod reproducible;
+mod schemathesis;
 mod stand_ins;

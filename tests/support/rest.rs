@@ -5,10 +5,9 @@ use octobridge::printer::Snapshot;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Arc, Mutex, Once, mpsc};
 use std::thread::{JoinHandle, ThreadId};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
@@ -131,19 +130,18 @@ pub(crate) struct Rest {
 impl Rest {
     pub(crate) fn start(facts: Facts) -> Self {
         watch_for_panics();
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
+        let (tell, hear) = mpsc::channel();
         let (stop, stopped) = watch::channel(false);
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let serve = async {
-                let listener = TcpListener::from_std(listener).unwrap();
+                let listener = api::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+                tell.send(listener.local_addr().unwrap()).unwrap();
                 api::serve(listener, Rc::new(Fake::new(facts)), stopped).await;
             };
             LocalSet::new().block_on(&runtime, serve);
         });
-        Self { address, stop, thread: Some(thread) }
+        Self { address: hear.recv().unwrap(), stop, thread: Some(thread) }
     }
 
     /// Whether anything in the server has panicked. The runtime catches what panics in a connection; the program,

@@ -46,7 +46,7 @@ fn a_thousand_connections_leave_the_rest_of_the_program_undisturbed() {
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         LocalSet::new().block_on(&runtime, async move {
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let listener = api::bind("127.0.0.1:0".parse().unwrap()).unwrap();
             tell.send(listener.local_addr().unwrap()).unwrap();
             let server = spawn_local(api::serve(listener, Rc::new(Fake::new(Facts::with_data())), stopped));
             let (mut longest, mut last) = (Duration::ZERO, Instant::now());
@@ -121,7 +121,7 @@ fn in_virtual_time<F: Future>(
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     LocalSet::new().block_on(&runtime, async {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = api::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
         spawn_local(api::serve(listener, Rc::new(Fake::new(facts)), stopped));
@@ -156,18 +156,23 @@ fn a_request_that_does_not_come_to_its_end_is_waited_for_ten_seconds() {
 
 #[test]
 fn slow_drops_do_not_keep_a_connection() {
-    let waited = in_virtual_time(Facts::with_data(), async |address, _stop| {
-        let mut stream = connect(address).await;
-        stream.write_all(b"GET /api/ HTTP/1.1\r\n").await.unwrap();
-        let begin = tokio::time::Instant::now();
-        // A header every second, for ever.
-        while stream.write_all(b"X: y\r\n").await.is_ok() {
+    // As the first request, and behind one that was answered.
+    for before in [&b""[..], GET] {
+        let waited = in_virtual_time(Facts::with_data(), async |address, _stop| {
+            let mut stream = connect(address).await;
+            stream.write_all(before).await.unwrap();
             sleep(Duration::from_secs(1)).await;
-            assert!(begin.elapsed() < Duration::from_secs(60));
-        }
-        begin.elapsed().as_secs_f64()
-    });
-    assert!((9.0..=14.0).contains(&waited), "{waited} s");
+            stream.write_all(b"GET /api/ HTTP/1.1\r\n").await.unwrap();
+            let begin = tokio::time::Instant::now();
+            // A header every second, for ever.
+            while stream.write_all(b"X: y\r\n").await.is_ok() {
+                sleep(Duration::from_secs(1)).await;
+                assert!(begin.elapsed() < Duration::from_secs(60));
+            }
+            begin.elapsed().as_secs_f64()
+        });
+        assert!((8.0..=14.0).contains(&waited), "{waited} s");
+    }
 }
 
 #[test]
