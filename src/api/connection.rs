@@ -58,6 +58,8 @@ pub(super) struct Pulse {
     since: Cell<Instant>,
     /// Since when the client takes no bytes although there are some.
     blocked: Cell<Option<Instant>>,
+    /// Where the bytes of the present answer lie.
+    body: Cell<usize>,
     /// Whether the program stops.
     leaving: Cell<bool>,
 }
@@ -68,6 +70,7 @@ impl Pulse {
             phase: Cell::new(Phase::Head),
             since: Cell::new(Instant::now()),
             blocked: Cell::new(None),
+            body: Cell::new(0),
             leaving: Cell::new(false),
         })
     }
@@ -77,13 +80,20 @@ impl Pulse {
         self.since.set(Instant::now());
     }
 
-    /// For how long the client has kept us waiting.
-    pub(super) fn waits(&self, now: Instant) -> Duration {
-        let since = match self.phase.get() {
-            Phase::Head | Phase::Idle | Phase::Closing => self.since.get(),
-            Phase::Answering | Phase::Sending => self.blocked.get().unwrap_or(now),
-        };
-        now.saturating_duration_since(since)
+    /// For how long the connection has stood still. A picture's way from the camera counts, and so does what an
+    /// answer takes beyond the usual, or slow readers could hold every connection.
+    pub(super) fn stands(&self, now: Instant) -> Duration {
+        let since = now.saturating_duration_since(self.since.get());
+        if self.phase.get() != Phase::Sending {
+            return since;
+        }
+        let blocked = self.blocked.get().map(|at| now.saturating_duration_since(at));
+        since.saturating_sub(WRITE_PATIENCE).max(blocked.unwrap_or_default())
+    }
+
+    /// Since when an answer is on its way, and where its bytes lie.
+    pub(super) fn sends(&self) -> Option<(Instant, usize)> {
+        (self.phase.get() == Phase::Sending).then(|| (self.since.get(), self.body.get()))
     }
 
     /// Whether the connection's time is over.
@@ -112,6 +122,7 @@ pub(super) async fn run(
         async move {
             pulse.enter(Phase::Answering);
             let answer: Answer = routes::answer(&*view, &request).await;
+            pulse.body.set(answer.body().place());
             // The whole of an answer may take a minute, so the time goes on.
             pulse.phase.set(Phase::Sending);
             Ok::<_, Infallible>(answer)

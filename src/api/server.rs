@@ -2,6 +2,7 @@
 
 use super::connection::{self, Pulse, stopped};
 use super::view::View;
+use std::cmp::Reverse;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -13,8 +14,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 /// Most connections at a time.
 const MOST: usize = 32;
-/// When all are taken, a client that has kept us waiting this long makes room for the next.
+/// When all are taken, one that has stood still this long makes room for the next.
 const YIELDS_AFTER: Duration = Duration::from_secs(1);
+/// Most different pictures that are kept in memory for the sake of slow readers.
+const MOST_PICTURES: usize = 3;
 /// How often the connections are looked after.
 const ROUND: Duration = Duration::from_secs(1);
 /// A breath after each this many connections that found no room, so that a flood of them leaves the processor to
@@ -119,19 +122,41 @@ impl Connections {
         for connection in self.0.iter().filter(|connection| connection.pulse.is_over(now)) {
             connection.task.abort();
         }
+        self.let_go_of_old_pictures();
+        self.forget_the_ended();
+    }
+
+    /// Ends those that still read an old answer when many different ones are under way: a picture has a megabyte or
+    /// two, and each of them stays in memory until its last reader has it.
+    fn let_go_of_old_pictures(&self) {
+        let sending = self.0.iter().filter_map(|connection| Some((connection.pulse.sends()?, connection)));
+        let mut sending: Vec<_> = sending.collect();
+        sending.sort_by_key(|((since, _), _)| Reverse(*since));
+        let mut kept = Vec::new();
+        for ((_, place), connection) in sending {
+            match kept.contains(&place) {
+                true => {}
+                false if kept.len() < MOST_PICTURES => kept.push(place),
+                false => connection.task.abort(),
+            }
+        }
+    }
+
+    fn forget_the_ended(&mut self) {
         self.0.retain(|connection| !connection.task.is_finished());
     }
 
-    /// Whether there is room for one more, for which the client that is waited for longest may have to go.
+    /// Whether there is room for one more, for which the one that has stood still for longest may have to go.
     fn make_room(&mut self) -> bool {
-        self.0.retain(|connection| !connection.task.is_finished());
+        self.let_go_of_old_pictures();
+        self.forget_the_ended();
         if self.0.len() < MOST {
             return true;
         }
         let now = Instant::now();
-        let waits = self.0.iter().map(|connection| connection.pulse.waits(now)).enumerate();
-        match waits.max_by_key(|(_, waits)| *waits) {
-            Some((index, waits)) if waits >= YIELDS_AFTER => {
+        let stand = self.0.iter().map(|connection| connection.pulse.stands(now)).enumerate();
+        match stand.max_by_key(|(_, stands)| *stands) {
+            Some((index, stands)) if stands >= YIELDS_AFTER => {
                 self.0.swap_remove(index).task.abort();
                 true
             }

@@ -233,6 +233,49 @@ fn a_client_that_reads_slowly_is_served_for_a_minute() {
 }
 
 #[test]
+fn old_pictures_are_not_kept_in_memory_for_slow_readers() {
+    // Each request gets a picture of its own.
+    let got = in_virtual_time(large(), async |address, _stop| {
+        let mut streams = Vec::new();
+        for _ in 0..5 {
+            let mut stream = connect(address).await;
+            stream.write_all(IMAGE).await.unwrap();
+            sleep(Duration::from_millis(100)).await;
+            streams.push(stream);
+        }
+        sleep(Duration::from_secs(2)).await;
+        let mut got = Vec::new();
+        for mut stream in streams {
+            let (mut some, mut size) = (vec![0; 1 << 20], 0);
+            // An idle connection stays open behind its answer.
+            while size < 32 << 20 {
+                match stream.read(&mut some).await {
+                    Ok(0) | Err(_) => break,
+                    Ok(count) => size += count,
+                }
+            }
+            got.push(size >= 32 << 20);
+        }
+        got
+    });
+    assert_eq!(got, [false, false, true, true, true]);
+}
+
+#[test]
+fn a_camera_that_hangs_leaves_room_for_other_requests() {
+    let rest = Rest::start(Facts { picture: None, ..Facts::with_data() });
+    let held: Vec<_> = (0..32)
+        .map(|_| {
+            let mut stream = TcpStream::connect(rest.address).unwrap();
+            stream.write_all(IMAGE).unwrap();
+            stream
+        })
+        .collect();
+    ask_again_and_again(rest.address, Duration::from_secs(5));
+    drop(held);
+}
+
+#[test]
 fn a_camera_that_never_answers_is_given_up() {
     let (bytes, waited) =
         in_virtual_time(Facts { picture: None, ..Facts::with_data() }, async |address, _stop| {
