@@ -311,6 +311,19 @@ fn the_end_comes_within_a_second_whatever_clients_do() {
 }
 
 #[test]
+fn the_end_does_not_wait_for_idle_clients() {
+    let waited = in_virtual_time(Facts::with_data(), async |address, stop| {
+        let mut stream = connect(address).await;
+        stream.write_all(GET).await.unwrap();
+        let mut some = vec![0; 1000];
+        assert!(stream.read(&mut some).await.unwrap() > 0);
+        stop.send(true).unwrap();
+        seconds_until_closed(&mut stream).await
+    });
+    assert!(waited < 0.2, "{waited} s");
+}
+
+#[test]
 fn an_answer_under_way_is_finished_before_the_end() {
     let read = in_virtual_time(large(), async |address, stop| {
         let mut stream = connect(address).await;
