@@ -4,6 +4,7 @@
 //! [`bridge`] turns events into messages of one service, and an [`outbox`] keeps those on disk until the
 //! service has taken them. `docs/architecture.md` tells the whole.
 
+pub mod api;
 pub mod backoff;
 pub mod bridge;
 pub mod calendar;

@@ -64,7 +64,7 @@ shellcheck shellcheck
 codespell codespell
 END
         ;;
-    rust-target:* | rust-lint | moonraker | peer) ;;
+    rust-target:* | rust-lint | moonraker | peer | schemathesis) ;;
     *)
         echo "install.sh: there is no group \`$1\`" >&2
         exit 2
@@ -222,5 +222,6 @@ for group in "$@"; do
         install_python kalico
         ;;
     peer) install_python peer ;;
+    schemathesis) install_python schemathesis ;;
     esac
 done

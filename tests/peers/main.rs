@@ -16,4 +16,5 @@ mod cross;
 mod image;
 mod phases;
 mod reproducible;
+mod schemathesis;
 mod stand_ins;

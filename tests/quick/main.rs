@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, and prints what it saw"
 )]
 
+mod api;
 mod cli;
 mod dependencies;
 mod init;

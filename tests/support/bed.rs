@@ -335,7 +335,7 @@ fn source(name: &str) -> PathBuf {
 }
 
 /// A program of the environments, or the one that a variable of this name says.
-fn environment(variable: &str, path: &str) -> PathBuf {
+pub(crate) fn environment(variable: &str, path: &str) -> PathBuf {
     let program = std::env::var_os(variable)
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(path), PathBuf::from);
     assert!(program.is_file(), "{} is missing: run `make test` once, which installs it", program.display());

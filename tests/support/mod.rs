@@ -6,6 +6,7 @@ pub(crate) mod forward;
 pub(crate) mod http;
 pub(crate) mod pcap;
 pub(crate) mod printer;
+pub(crate) mod rest;
 pub(crate) mod telegram;
 pub(crate) mod wait;
 pub(crate) mod watcher;
