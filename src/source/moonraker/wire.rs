@@ -1,20 +1,18 @@
 //! The JSON of Moonraker, as far as it is used: requests as text, messages as borrowed types.
 
 use super::MAX_MESSAGE;
-use super::lenient::{Field, List, Object};
+use super::lenient::{Field, First, Inside, Key, List, Object, Reader, With};
+use super::objects::{Known, Layout, Status};
 use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::borrow::Cow;
+use std::fmt;
 
-type Text<'a> = Field<Cow<'a, str>>;
+/// A text that is borrowed from its message.
+pub(super) type Text<'a> = Field<Cow<'a, str>>;
 
-/// Objects and fields that are asked for. Without those that change with every update for nothing
-/// (`toolhead.estimated_print_time`).
-const OBJECTS: &str = concat!(
-    r#"{"webhooks":["state","state_message"],"#,
-    r#""print_stats":["state","filename","message","total_duration","print_duration","info"],"#,
-    r#""virtual_sdcard":["progress","file_position"],"#,
-    r#""display_status":["progress","message"]}"#
-);
+/// Most names of objects that are looked at; most of a printer's are macros.
+const MAX_LISTED: usize = 4000;
 
 /// Jobs of the history that are asked for and kept.
 pub(super) const JOBS: usize = 10;
@@ -28,12 +26,22 @@ pub(super) enum Call {
     ServerInfo,
     /// `printer.info`
     PrinterInfo,
-    /// `printer.objects.subscribe`
+    /// `printer.objects.subscribe`, of what can be asked at once.
     Subscribe,
+    /// `printer.objects.list`
+    ObjectsList,
+    /// `printer.objects.subscribe`, of all that the list names.
+    SubscribeAll,
     /// `printer.objects.query`
     Query,
     /// `server.history.list`
     History,
+    /// `server.files.metadata`
+    Metadata,
+    /// `server.webcams.list`
+    Webcams,
+    /// `server.exception.query`, which only the vendor's Moonraker has.
+    Faults,
 }
 
 impl Call {
@@ -42,30 +50,33 @@ impl Call {
             Self::Identify => "server.connection.identify",
             Self::ServerInfo => "server.info",
             Self::PrinterInfo => "printer.info",
-            Self::Subscribe => "printer.objects.subscribe",
+            Self::Subscribe | Self::SubscribeAll => "printer.objects.subscribe",
+            Self::ObjectsList => "printer.objects.list",
             Self::Query => "printer.objects.query",
             Self::History => "server.history.list",
+            Self::Metadata => "server.files.metadata",
+            Self::Webcams => "server.webcams.list",
+            Self::Faults => "server.exception.query",
         }
     }
 }
 
-/// The text of a request; `identity` is what [`Call::Identify`] sends as parameters.
-pub(super) fn request(call: Call, id: u64, identity: &str) -> String {
+/// The text of a request; `params` is the JSON of an object, or empty where there are none.
+pub(super) fn request(call: Call, id: u64, params: &str) -> String {
     let method = call.method();
-    match call {
-        Call::Identify => format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{identity},"id":{id}}}"#),
-        Call::ServerInfo | Call::PrinterInfo => {
-            format!(r#"{{"jsonrpc":"2.0","method":"{method}","id":{id}}}"#)
-        }
-        Call::Subscribe | Call::Query => {
-            format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{{"objects":{OBJECTS}}},"id":{id}}}"#)
-        }
-        Call::History => {
-            format!(
-                r#"{{"jsonrpc":"2.0","method":"{method}","params":{{"limit":{JOBS},"order":"desc"}},"id":{id}}}"#
-            )
-        }
-    }
+    let (name, params) = if params.is_empty() { ("", "") } else { (r#""params":"#, params) };
+    let comma = if params.is_empty() { "" } else { "," };
+    format!(r#"{{"jsonrpc":"2.0","method":"{method}",{name}{params}{comma}"id":{id}}}"#)
+}
+
+/// Parameters of `server.history.list`.
+pub(super) fn newest_jobs() -> String {
+    format!(r#"{{"limit":{JOBS},"order":"desc"}}"#)
+}
+
+/// Parameters of `printer.objects.subscribe` and `query`.
+pub(super) fn of_objects(layout: &Layout) -> String {
+    format!(r#"{{"objects":{}}}"#, layout.in_json())
 }
 
 /// Parameters of `server.connection.identify`.
@@ -90,17 +101,97 @@ pub(super) fn identity(version: &str, api_key: Option<&str>) -> String {
 }
 
 /// What a message is, read first.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct Head<'a> {
     /// Of a notification or request.
-    #[serde(borrow)]
     pub(super) method: Text<'a>,
     /// Of a reply.
     pub(super) id: Field<u64>,
     /// Of a failed reply.
-    #[serde(borrow)]
     pub(super) error: Field<Object<RpcError<'a>>>,
+}
+
+/// Name of the notification that comes four times a second.
+pub(super) const STATUS_UPDATE: &str = "notify_status_update";
+
+/// Reads a message's head. The objects of a status update go into `known` on the way, so that it is read once.
+pub(super) fn head<'a>(message: &'a [u8], known: &mut Known) -> Result<Head<'a>, serde_json::Error> {
+    let mut head = Head::default();
+    let mut read = false;
+    let mut deserializer = serde_json::Deserializer::from_slice(message);
+    HeadReader { head: &mut head, known, read: &mut read }.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    if !read && matches!(&head.method, Field::Value(method) if method == STATUS_UPDATE) {
+        // The parameters came before the method.
+        read_into(message, Inside("params", First(Status(known))))?;
+    }
+    Ok(head)
+}
+
+/// Reads the objects in the result of `printer.objects.subscribe` and `query` into `known`.
+pub(super) fn objects(message: &[u8], known: &mut Known) {
+    // It was read once: it is JSON.
+    let _ = read_into(message, Inside("result", Inside("status", Status(known))));
+}
+
+fn read_into<'a>(message: &'a [u8], reader: impl Reader<'a>) -> Result<(), serde_json::Error> {
+    With(reader).deserialize(&mut serde_json::Deserializer::from_slice(message))
+}
+
+struct HeadReader<'h, 'a> {
+    head: &'h mut Head<'a>,
+    known: &'h mut Known,
+    /// Whether a status update was read.
+    read: &'h mut bool,
+}
+
+#[derive(Clone, Copy)]
+enum Part {
+    Method,
+    Params,
+    Id,
+    Error,
+    Other,
+}
+
+impl<'de> DeserializeSeed<'de> for HeadReader<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for HeadReader<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a message of JSON-RPC")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let part = |name: &str| match name {
+            "method" => Part::Method,
+            "params" => Part::Params,
+            "id" => Part::Id,
+            "error" => Part::Error,
+            _ => Part::Other,
+        };
+        while let Some(part) = map.next_key_seed(Key(part))? {
+            match part {
+                Part::Method => self.head.method = map.next_value()?,
+                Part::Id => self.head.id = map.next_value()?,
+                Part::Error => self.head.error = map.next_value()?,
+                Part::Params if matches!(&self.head.method, Field::Value(method) if method == STATUS_UPDATE) =>
+                {
+                    *self.read = true;
+                    map.next_value_seed(With(First(Status(self.known))))?;
+                }
+                Part::Params | Part::Other => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The error of a reply.
@@ -158,6 +249,17 @@ pub(super) fn parameter<'a, T: Deserialize<'a>>(message: &'a [u8]) -> Option<T> 
     notification.params.value()?.0.pop().map(|Object(first)| first)
 }
 
+/// Text of a `notify_gcode_response`.
+pub(super) fn console(message: &[u8]) -> Option<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    struct Response<'a> {
+        #[serde(borrow, default)]
+        params: Field<List<Cow<'a, str>, 1>>,
+    }
+    let response: Response<'_> = serde_json::from_slice(message).ok()?;
+    response.params.value()?.0.pop()
+}
+
 /// Result of a reply.
 pub(super) fn result<'a, T: Deserialize<'a>>(message: &'a [u8]) -> Option<T> {
     let reply: Reply<T> = serde_json::from_slice(message).ok()?;
@@ -183,70 +285,12 @@ pub(super) struct PrinterInfo<'a> {
     pub(super) state_message: Text<'a>,
 }
 
-/// Result of `printer.objects.subscribe` and `query`.
+/// Result of `printer.objects.list`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Objects<'a> {
+pub(super) struct ObjectsList<'a> {
     #[serde(borrow)]
-    pub(super) status: Field<Object<Status<'a>>>,
-}
-
-/// Printer objects: all of them, or what changed.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Status<'a> {
-    #[serde(borrow)]
-    pub(super) webhooks: Field<Object<Webhooks<'a>>>,
-    #[serde(borrow)]
-    pub(super) print_stats: Field<Object<PrintStats<'a>>>,
-    pub(super) virtual_sdcard: Field<Object<VirtualSdcard>>,
-    #[serde(borrow)]
-    pub(super) display_status: Field<Object<DisplayStatus<'a>>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Webhooks<'a> {
-    #[serde(borrow)]
-    pub(super) state: Text<'a>,
-    #[serde(borrow)]
-    pub(super) state_message: Text<'a>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct PrintStats<'a> {
-    #[serde(borrow)]
-    pub(super) state: Text<'a>,
-    #[serde(borrow)]
-    pub(super) filename: Text<'a>,
-    #[serde(borrow)]
-    pub(super) message: Text<'a>,
-    pub(super) total_duration: Field<f64>,
-    pub(super) print_duration: Field<f64>,
-    pub(super) info: Field<Object<LayerInfo>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct LayerInfo {
-    pub(super) total_layer: Field<u64>,
-    pub(super) current_layer: Field<u64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct VirtualSdcard {
-    pub(super) progress: Field<f64>,
-    pub(super) file_position: Field<f64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct DisplayStatus<'a> {
-    pub(super) progress: Field<f64>,
-    #[serde(borrow)]
-    pub(super) message: Text<'a>,
+    pub(super) objects: Field<List<Cow<'a, str>, MAX_LISTED>>,
 }
 
 /// Result of `server.history.list`.
@@ -289,10 +333,15 @@ pub(super) struct Metadata {
 }
 
 /// At most `limit` bytes of a text that others wrote.
-pub(super) fn clip(text: &str, limit: usize) -> String {
+pub(super) fn clipped(text: &str, limit: usize) -> &str {
     debug_assert!(limit < MAX_MESSAGE, "a limit that limits nothing");
     let end = (0..=limit.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    text.get(..end).unwrap_or_default().to_owned()
+    text.get(..end).unwrap_or_default()
+}
+
+/// The same, kept.
+pub(super) fn clip(text: &str, limit: usize) -> String {
+    clipped(text, limit).to_owned()
 }
 
 #[cfg(test)]
@@ -302,21 +351,50 @@ mod tests {
 
     #[test]
     fn every_request_is_valid_and_names_its_method() {
-        let calls = [
-            Call::Identify,
-            Call::ServerInfo,
-            Call::PrinterInfo,
-            Call::Subscribe,
-            Call::Query,
-            Call::History,
-        ];
-        for (id, call) in (1..).zip(calls) {
-            let request: Value =
-                serde_json::from_str(&request(call, id, &identity("1.0", Some("a\"b")))).unwrap();
-            assert_eq!(request["jsonrpc"], "2.0");
+        let identity = identity("1.0", Some("a\"b"));
+        let objects = of_objects(&Layout::default());
+        let jobs = newest_jobs();
+        for (call, params) in [
+            (Call::Identify, identity.as_str()),
+            (Call::ServerInfo, ""),
+            (Call::PrinterInfo, ""),
+            (Call::Subscribe, &objects),
+            (Call::ObjectsList, ""),
+            (Call::SubscribeAll, &objects),
+            (Call::Query, &objects),
+            (Call::History, &jobs),
+            (Call::Metadata, r#"{"filename":"a"}"#),
+            (Call::Webcams, ""),
+            (Call::Faults, ""),
+        ] {
+            let request: Value = serde_json::from_str(&request(call, 7, params)).unwrap();
+            assert_eq!((&request["jsonrpc"], &request["id"]), (&Value::from("2.0"), &Value::from(7)));
             assert_eq!(request["method"], call.method());
-            assert_eq!(request["id"], id);
-            assert!(request["params"].is_object() || request["params"].is_null(), "{request}");
+            assert_eq!(request["params"].is_object(), !params.is_empty(), "{request}");
+        }
+    }
+
+    #[test]
+    fn a_status_update_is_read_in_whatever_order_it_comes() {
+        let state = r#"[{"print_stats":{"state":"printing"}},1.0]"#;
+        for message in [
+            format!(r#"{{"jsonrpc":"2.0","method":"notify_status_update","params":{state}}}"#),
+            format!(r#"{{"params":{state},"id":null,"method":"notify_status_update","jsonrpc":"2.0"}}"#),
+        ] {
+            let mut known = Known::default();
+            head(message.as_bytes(), &mut known).unwrap();
+            assert!(known.print_state().is_some(), "{message}");
+        }
+        for message in [
+            format!(r#"{{"method":"notify_other","params":{state}}}"#),
+            format!(r#"{{"params":{state}}}"#),
+            r#"{"method":"notify_status_update","params":{"print_stats":{"state":"printing"}}}"#.to_owned(),
+            r#"{"method":"notify_status_update","params":[[],{"print_stats":{"state":"printing"}}]}"#
+                .to_owned(),
+        ] {
+            let mut known = Known::default();
+            head(message.as_bytes(), &mut known).unwrap();
+            assert!(known.print_state().is_none(), "{message}");
         }
     }
 
@@ -349,8 +427,9 @@ mod tests {
     #[test]
     fn results_and_parameters_of_another_shape_are_none() {
         for message in ["{}", r#"{"result":"ok","params":3}"#, r#"{"result":[],"params":[]}"#, "3", "[", ""] {
-            assert!(result::<Objects<'_>>(message.as_bytes()).is_none(), "{message}");
-            assert!(parameter::<Status<'_>>(message.as_bytes()).is_none(), "{message}");
+            assert!(result::<ServerInfo<'_>>(message.as_bytes()).is_none(), "{message}");
+            assert!(parameter::<HistoryChange<'_>>(message.as_bytes()).is_none(), "{message}");
+            assert!(console(message.as_bytes()).is_none(), "{message}");
         }
     }
 

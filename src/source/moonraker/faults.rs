@@ -1,0 +1,190 @@
+//! The faults ("exceptions") that the vendor's Moonraker raises; plain Moonraker has none.
+//!
+//! A fault is raised by a notification. One that stands is also in the list of those that stand, which follows at
+//! once and after each change; one that is raised only once is in no list, and is kept here for a while.
+
+use super::lenient::{Field, List, Object};
+use super::wire::{Text, clipped};
+use crate::printer::{Fault, FaultCode};
+use serde::Deserialize;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Most faults that are kept.
+const MAX_FAULTS: usize = 32;
+
+/// Longest words of one, in bytes.
+const MAX_WORDS: usize = 512;
+
+/// How long a fault is kept that is in no list.
+const RAISED: Duration = Duration::from_secs(10);
+
+/// The level where none is told.
+const LEVEL: u32 = 3;
+
+/// Result of `server.exception.query`, and parameter of `notify_exception_status`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct FaultList<'a> {
+    #[serde(borrow)]
+    exceptions: Field<List<Object<Exception<'a>>, MAX_FAULTS>>,
+}
+
+/// Parameter of `notify_exception_notification`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Exception<'a> {
+    id: Field<u64>,
+    index: Field<u64>,
+    code: Field<u64>,
+    level: Field<u64>,
+    #[serde(borrow)]
+    message: Text<'a>,
+}
+
+/// The faults that are told.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    /// By the vendor's list.
+    standing: Vec<Fault>,
+    /// Raised, with the time at which it goes unless it is listed.
+    raised: Vec<(Fault, Duration)>,
+    told: Arc<[Fault]>,
+}
+
+impl Faults {
+    /// Takes the list of those that stand. What is no list is left.
+    pub(super) fn replace(&mut self, list: FaultList<'_>) {
+        let Some(List(exceptions)) = list.exceptions.value() else { return };
+        self.standing.clear();
+        for Object(exception) in exceptions {
+            if let Some(fault) = fault(exception)
+                && !self.standing.iter().any(|known| known.code == fault.code)
+            {
+                self.standing.push(fault);
+            }
+        }
+        let standing = &self.standing;
+        self.raised.retain(|(raised, _)| !standing.iter().any(|known| known.code == raised.code));
+        self.collect();
+    }
+
+    /// Takes one that was raised just now.
+    pub(super) fn raise(&mut self, exception: Exception<'_>, now: Duration) {
+        let Some(fault) = fault(exception) else { return };
+        if self.standing.iter().any(|known| known.code == fault.code) {
+            return;
+        }
+        self.raised.retain(|(known, _)| known.code != fault.code);
+        if self.raised.len() == MAX_FAULTS {
+            self.raised.remove(0);
+        }
+        self.raised.push((fault, now + RAISED));
+        self.collect();
+    }
+
+    /// Lets those go that were raised long ago.
+    pub(super) fn pass_time(&mut self, now: Duration) {
+        if self.next_tick().is_some_and(|tick| tick <= now) {
+            self.raised.retain(|(_, until)| *until > now);
+            self.collect();
+        }
+    }
+
+    /// When the next one goes.
+    pub(super) fn next_tick(&self) -> Option<Duration> {
+        self.raised.iter().map(|(_, until)| *until).min()
+    }
+
+    /// All of them, the oldest first.
+    pub(super) fn all(&self) -> Arc<[Fault]> {
+        Arc::clone(&self.told)
+    }
+
+    fn collect(&mut self) {
+        let raised = self.raised.iter().map(|(fault, _)| fault);
+        self.told = self.standing.iter().chain(raised).cloned().collect();
+    }
+}
+
+fn fault(exception: Exception<'_>) -> Option<Fault> {
+    let number = |field: Field<u64>| field.value().and_then(|number| u32::try_from(number).ok());
+    let message = exception.message.value().unwrap_or_default();
+    Some(Fault {
+        code: FaultCode {
+            id: number(exception.id)?,
+            index: number(exception.index).unwrap_or(0),
+            code: number(exception.code)?,
+        },
+        level: number(exception.level).unwrap_or(LEVEL),
+        message: clipped(&message, MAX_WORDS).into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::from_secs(100);
+
+    fn list(faults: &mut Faults, json: &str) {
+        faults.replace(serde_json::from_str(json).unwrap());
+    }
+
+    fn raise(faults: &mut Faults, json: &str, now: Duration) {
+        faults.raise(serde_json::from_str(json).unwrap(), now);
+    }
+
+    fn codes(faults: &Faults) -> Vec<String> {
+        faults.all().iter().map(|fault| fault.code.to_string()).collect()
+    }
+
+    #[test]
+    fn one_that_stands_stays_until_it_is_cleared() {
+        let mut faults = Faults::default();
+        raise(&mut faults, r#"{"id":523,"index":1,"code":12,"level":2,"message":"no filament"}"#, NOW);
+        list(
+            &mut faults,
+            r#"{"exceptions":[{"id":523,"index":1,"code":12,"level":2,"message":"no filament"}]}"#,
+        );
+        faults.pass_time(NOW + 2 * RAISED);
+        assert_eq!(codes(&faults), ["523-1-12"]);
+        assert_eq!((faults.all()[0].level, &*faults.all()[0].message), (2, "no filament"));
+        assert_eq!(faults.next_tick(), None);
+        list(&mut faults, r#"{"exceptions":[]}"#);
+        assert_eq!(codes(&faults), [""; 0]);
+    }
+
+    #[test]
+    fn one_that_is_in_no_list_goes_after_a_while_and_may_come_again() {
+        let mut faults = Faults::default();
+        list(&mut faults, r#"{"exceptions":[{"id":522,"index":0,"code":1}]}"#);
+        raise(&mut faults, r#"{"id":2052,"code":7}"#, NOW);
+        list(&mut faults, r#"{"exceptions":[{"id":522,"index":0,"code":1}]}"#);
+        assert_eq!(codes(&faults), ["522-0-1", "2052-0-7"]);
+        assert_eq!(faults.all()[0].level, LEVEL);
+        faults.pass_time(NOW + RAISED / 2);
+        assert_eq!(faults.next_tick(), Some(NOW + RAISED));
+        faults.pass_time(NOW + RAISED);
+        assert_eq!(codes(&faults), ["522-0-1"]);
+        raise(&mut faults, r#"{"id":2052,"code":7}"#, NOW + 2 * RAISED);
+        assert_eq!(codes(&faults), ["522-0-1", "2052-0-7"]);
+    }
+
+    #[test]
+    fn what_has_no_numbers_is_none_and_the_list_stays_short() {
+        let mut faults = Faults::default();
+        for odd in [r#"{"id":"523","code":1}"#, "{}", r#"{"id":523,"code":-1}"#, r#"{"code":99}"#] {
+            raise(&mut faults, odd, NOW);
+        }
+        list(&mut faults, r#"{"exceptions":null}"#);
+        assert_eq!(codes(&faults), [""; 0]);
+        for code in 0..100 {
+            let message = "x".repeat(5000);
+            raise(&mut faults, &format!(r#"{{"id":1,"code":{code},"message":"{message}"}}"#), NOW);
+        }
+        assert_eq!(faults.all().len(), MAX_FAULTS);
+        assert_eq!(faults.all()[0].message.len(), MAX_WORDS);
+        assert_eq!(codes(&faults).last().unwrap(), "1-0-99");
+    }
+}
