@@ -144,10 +144,14 @@ mod tests {
     proptest! {
         #[test]
         fn a_dialog_stays_small(
-            lines in proptest::collection::vec(("(begin|text|button|show|footer_button|end)", "\\PC{0,3000}"), 0..60),
+            lines in proptest::collection::vec(
+                ("(begin|text|button|show|footer_button|end)", "\\PC{0,4}", 0_usize..1000),
+                0..60,
+            ),
         ) {
             let mut prompts = Prompts::default();
-            for (action, words) in lines {
+            for (action, words, times) in lines {
+                let words = words.repeat(times);
                 prompts.line(&format!("// action:prompt_{action} {words}"));
                 if let Some(prompt) = prompts.shown() {
                     prop_assert!(prompt.title.len() <= MAX_TITLE && prompt.text.len() <= MAX_TEXT);

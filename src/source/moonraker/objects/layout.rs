@@ -80,11 +80,28 @@ const BASE: [(&str, Target); 8] = [
     ("toolhead", Target::Toolhead),
 ];
 
+/// An object that is asked for.
+#[derive(Debug, Clone, PartialEq)]
+struct Slot {
+    name: Box<str>,
+    target: Target,
+    /// The slot that was told after this one.
+    next: usize,
+}
+
+impl Slot {
+    fn new(name: &str, target: Target) -> Self {
+        Self { name: name.into(), target, next: 0 }
+    }
+}
+
 /// The objects that are asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::source::moonraker) struct Layout {
     /// By name.
-    slots: Vec<(Box<str>, Target)>,
+    slots: Vec<Slot>,
+    /// The slot that was found last.
+    last: usize,
     /// The machine with all its parts and no values.
     machine: Machine,
 }
@@ -92,37 +109,49 @@ pub(in crate::source::moonraker) struct Layout {
 impl Default for Layout {
     /// What can be asked before the printer's own list is known.
     fn default() -> Self {
-        let mut slots: Vec<_> = BASE.iter().map(|(name, target)| ((*name).into(), *target)).collect();
-        slots.sort_by(|(one, _), (other, _): &(Box<str>, Target)| one.cmp(other));
-        Self { slots, machine: Machine::default() }
+        let mut slots: Vec<_> = BASE.iter().map(|(name, target)| Slot::new(name, *target)).collect();
+        slots.sort_by(|one, other| one.name.cmp(&other.name));
+        Self { slots, last: 0, machine: Machine::default() }
     }
 }
 
 impl Layout {
     /// What is worth asking of the printer that has these objects.
     pub(in crate::source::moonraker) fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        let Self { mut slots, mut machine } = Self::default();
+        let Self { mut slots, mut machine, last } = Self::default();
         for name in names {
             if slots.len() >= MAX_OBJECTS {
                 log::debug!("moonraker: more than {MAX_OBJECTS} objects; the rest is not watched");
                 break;
             }
-            if name.len() > MAX_NAME || slots.iter().any(|(known, _)| **known == *name) {
+            if name.len() > MAX_NAME || slots.iter().any(|slot| *slot.name == *name) {
                 continue;
             }
             if let Some(target) = place(name, &mut machine) {
-                slots.push((name.into(), target));
+                slots.push(Slot::new(name, target));
             }
         }
         machine.toolheads.sort_by_key(|toolhead| toolhead.number);
-        slots.sort_by(|(one, _), (other, _)| one.cmp(other));
-        Self { slots, machine }
+        slots.sort_by(|one, other| one.name.cmp(&other.name));
+        Self { slots, last, machine }
     }
 
     /// Where the values of that object go; none if it is not asked for.
-    pub(super) fn find(&self, name: &str) -> Option<Target> {
-        let index = self.slots.binary_search_by(|(known, _)| (**known).cmp(name)).ok()?;
-        self.slots.get(index).map(|(_, target)| *target)
+    pub(super) fn find(&mut self, name: &str) -> Option<Target> {
+        // Klipper tells its objects in the same order each time.
+        let guess = self.slots.get(self.last).map_or(0, |slot| slot.next);
+        let index = match self.slots.get(guess) {
+            Some(slot) if *slot.name == *name => guess,
+            _ => {
+                let index = self.slots.binary_search_by(|slot| (*slot.name).cmp(name)).ok()?;
+                if let Some(last) = self.slots.get_mut(self.last) {
+                    last.next = index;
+                }
+                index
+            }
+        };
+        self.last = index;
+        self.slots.get(index).map(|slot| slot.target)
     }
 
     /// The machine with all its parts and no values.
@@ -133,7 +162,7 @@ impl Layout {
     /// The parameter `objects` of a subscription or query.
     pub(in crate::source::moonraker) fn in_json(&self) -> String {
         let mut text = String::from("{");
-        for (name, target) in &self.slots {
+        for Slot { name, target, .. } in &self.slots {
             if text.len() > 1 {
                 text.push(',');
             }
@@ -234,8 +263,8 @@ mod tests {
 
     #[test]
     fn the_parts_of_the_machine_are_found_by_their_kinds() {
-        let layout = Layout::of(NAMES.into_iter());
-        let machine = layout.machine();
+        let mut layout = Layout::of(NAMES.into_iter());
+        let machine = layout.machine().clone();
         let numbers: Vec<_> = machine.toolheads.iter().map(|toolhead| toolhead.number).collect();
         assert_eq!(numbers, [0, 2, 10]);
         assert!(machine.bed.is_some());

@@ -40,7 +40,7 @@ struct Fields<'k> {
 impl<'de> Reader<'de> for Fields<'_> {
     fn object<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self { known, target } = self;
-        while let Some(item) = map.next_key_seed(Key(item))? {
+        while let Some(item) = map.next_key_seed(Key(|name: &str| item(target, name)))? {
             match item {
                 Item::None => drop(map.next_value::<IgnoredAny>()?),
                 Item::Number(item) => known.number(target, item, map.next_value()?),
@@ -110,37 +110,53 @@ pub(super) enum Parts {
     Excluded,
 }
 
-fn item(name: &str) -> Item {
-    match name {
-        "temperature" => Item::Number(Number::Temperature),
-        "target" => Item::Number(Number::Target),
-        "power" => Item::Number(Number::Power),
-        "speed" => Item::Number(Number::Speed),
-        "rpm" => Item::Number(Number::Rpm),
-        "total_duration" => Item::Number(Number::TotalDuration),
-        "print_duration" => Item::Number(Number::PrintDuration),
-        "filament_used" => Item::Number(Number::FilamentUsed),
-        "progress" => Item::Number(Number::Progress),
-        "file_position" => Item::Number(Number::FilePosition),
-        "gcode_position" => Item::Position,
-        "current_object" => Item::Text(Text::CurrentObject),
-        "info" => Item::Info,
-        "current_layer" => Item::Number(Number::CurrentLayer),
-        "total_layer" => Item::Number(Number::TotalLayer),
-        "speed_factor" => Item::Number(Number::SpeedFactor),
-        "extrude_factor" => Item::Number(Number::ExtrudeFactor),
-        "state" => Item::Text(Text::State),
-        "state_message" => Item::Text(Text::StateMessage),
-        "filename" => Item::Text(Text::Filename),
-        "message" => Item::Text(Text::Message),
-        "extruder" => Item::Text(Text::Extruder),
-        "homed_axes" => Item::Text(Text::HomedAxes),
-        "notify_message" => Item::Text(Text::NotifyMessage),
-        "is_paused" => Item::Flag(Flag::IsPaused),
-        "filament_detected" => Item::Flag(Flag::FilamentDetected),
-        "enabled" => Item::Flag(Flag::Enabled),
-        "objects" => Item::Parts(Parts::All),
-        "excluded_objects" => Item::Parts(Parts::Excluded),
+/// What a field of that name of that object is.
+fn item(target: Target, name: &str) -> Item {
+    use Item::Number as N;
+    let heat = |name: &str| match name {
+        "temperature" => N(Number::Temperature),
+        "target" => N(Number::Target),
+        "power" => N(Number::Power),
+        _ => Item::None,
+    };
+    let fan = |name: &str| match name {
+        "speed" => N(Number::Speed),
+        "rpm" => N(Number::Rpm),
+        _ => Item::None,
+    };
+    match (target, name) {
+        (Target::Nozzle(_) | Target::Bed | Target::Heater(_) | Target::Sensor(_), name) => heat(name),
+        (Target::Fan(_), name) => fan(name),
+        (Target::TemperatureFan { .. }, name @ ("speed" | "rpm")) => fan(name),
+        (Target::TemperatureFan { .. }, name) => heat(name),
+        (Target::Filament(_), "filament_detected") => Item::Flag(Flag::FilamentDetected),
+        (Target::Filament(_), "enabled") => Item::Flag(Flag::Enabled),
+        (Target::PrintStats, "total_duration") => N(Number::TotalDuration),
+        (Target::PrintStats, "print_duration") => N(Number::PrintDuration),
+        (Target::PrintStats, "filament_used") => N(Number::FilamentUsed),
+        (Target::PrintStats, "info") => Item::Info,
+        (Target::PrintStats, "state") => Item::Text(Text::State),
+        (Target::PrintStats, "filename") => Item::Text(Text::Filename),
+        (Target::PrintStats, "message") => Item::Text(Text::Message),
+        (Target::LayerInfo, "current_layer") => N(Number::CurrentLayer),
+        (Target::LayerInfo, "total_layer") => N(Number::TotalLayer),
+        (Target::SdCard, "progress") => N(Number::Progress),
+        (Target::SdCard, "file_position") => N(Number::FilePosition),
+        (Target::GcodeMove, "gcode_position") => Item::Position,
+        (Target::GcodeMove, "speed") => N(Number::Speed),
+        (Target::GcodeMove, "speed_factor") => N(Number::SpeedFactor),
+        (Target::GcodeMove, "extrude_factor") => N(Number::ExtrudeFactor),
+        (Target::Display, "progress") => N(Number::Progress),
+        (Target::Display, "message") => Item::Text(Text::Message),
+        (Target::Webhooks | Target::IdleTimeout, "state") => Item::Text(Text::State),
+        (Target::Webhooks, "state_message") => Item::Text(Text::StateMessage),
+        (Target::Toolhead, "extruder") => Item::Text(Text::Extruder),
+        (Target::Toolhead, "homed_axes") => Item::Text(Text::HomedAxes),
+        (Target::PauseResume, "is_paused") => Item::Flag(Flag::IsPaused),
+        (Target::ExcludeObject, "objects") => Item::Parts(Parts::All),
+        (Target::ExcludeObject, "excluded_objects") => Item::Parts(Parts::Excluded),
+        (Target::ExcludeObject, "current_object") => Item::Text(Text::CurrentObject),
+        (Target::AppStatus, "notify_message") => Item::Text(Text::NotifyMessage),
         _ => Item::None,
     }
 }

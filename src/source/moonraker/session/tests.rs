@@ -161,11 +161,11 @@ impl Talk {
     }
 }
 
-fn info(state: &str) -> Value {
+pub(super) fn info(state: &str) -> Value {
     json!({"klippy_connected": state != "disconnected", "klippy_state": state, "moonraker_version": "0.11.0"})
 }
 
-fn objects(klippy: &str, print: &str) -> Value {
+pub(super) fn objects(klippy: &str, print: &str) -> Value {
     json!({"eventtime": 1.0, "status": {
         "webhooks": {"state": klippy, "state_message": "words"},
         "print_stats": {"state": print, "filename": "a.gcode", "total_duration": 1.0},
