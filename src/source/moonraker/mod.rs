@@ -7,6 +7,7 @@ mod console;
 mod endpoint;
 mod faults;
 mod framing;
+mod head;
 mod history;
 mod lenient;
 mod metadata;

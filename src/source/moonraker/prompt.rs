@@ -23,7 +23,9 @@ pub(super) struct Prompts {
     text: String,
     buttons: Vec<PromptButton>,
     begun: bool,
-    shown: Option<Arc<Prompt>>,
+    open: bool,
+    /// The dialog as it was told; none when it has changed since.
+    told: Option<Arc<Prompt>>,
 }
 
 impl Prompts {
@@ -45,13 +47,14 @@ impl Prompts {
                     self.text.push('\n');
                 }
                 self.text.push_str(clipped(words, room));
-                self.refresh();
+                // What comes after `prompt_show` is shown too.
+                self.told = None;
             }
             "prompt_button" | "prompt_footer_button" if self.begun => {
                 self.button(words);
-                self.refresh();
+                self.told = None;
             }
-            "prompt_show" if self.begun => self.show(),
+            "prompt_show" if self.begun => self.open = true,
             "prompt_end" => self.forget(),
             _ => {}
         }
@@ -63,8 +66,19 @@ impl Prompts {
     }
 
     /// The dialog that is open.
-    pub(super) fn shown(&self) -> Option<Arc<Prompt>> {
-        self.shown.clone()
+    pub(super) fn shown(&mut self) -> Option<Arc<Prompt>> {
+        if !self.open {
+            return None;
+        }
+        let told = self.told.take().unwrap_or_else(|| {
+            Arc::new(Prompt {
+                title: self.title.as_str().into(),
+                text: self.text.as_str().into(),
+                buttons: self.buttons.clone(),
+            })
+        });
+        self.told = Some(Arc::clone(&told));
+        Some(told)
     }
 
     fn button(&mut self, words: &str) {
@@ -76,21 +90,6 @@ impl Prompts {
             return;
         }
         self.buttons.push(PromptButton { label: clipped(label, MAX_LABEL).into(), gcode: gcode.into() });
-    }
-
-    /// What comes after `prompt_show` is shown too.
-    fn refresh(&mut self) {
-        if self.shown.is_some() {
-            self.show();
-        }
-    }
-
-    fn show(&mut self) {
-        self.shown = Some(Arc::new(Prompt {
-            title: self.title.as_str().into(),
-            text: self.text.as_str().into(),
-            buttons: self.buttons.clone(),
-        }));
     }
 }
 

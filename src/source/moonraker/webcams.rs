@@ -33,7 +33,7 @@ struct Entry<'a> {
     snapshot_url: Text<'a>,
     #[serde(borrow)]
     stream_url: Text<'a>,
-    rotation: Field<u64>,
+    rotation: Field<f64>,
     flip_horizontal: Field<bool>,
     flip_vertical: Field<bool>,
 }
@@ -52,13 +52,15 @@ fn webcam(entry: Entry<'_>) -> Webcam {
         enabled: entry.enabled.value().unwrap_or(true),
         snapshot_url: text(entry.snapshot_url, MAX_URL).unwrap_or_default(),
         stream_url: text(entry.stream_url, MAX_URL).unwrap_or_default(),
-        rotation: match entry.rotation.value() {
-            Some(degrees @ (90 | 180 | 270)) => u16::try_from(degrees).unwrap_or(0),
-            _ => 0,
-        },
+        rotation: entry.rotation.value().map_or(0, rotation),
         flip_horizontal: entry.flip_horizontal.value().unwrap_or(false),
         flip_vertical: entry.flip_vertical.value().unwrap_or(false),
     }
+}
+
+/// Quarter turns only.
+fn rotation(degrees: f64) -> u16 {
+    [90_u16, 180, 270].into_iter().find(|turn| f64::from(*turn) == degrees).unwrap_or(0)
 }
 
 #[cfg(test)]

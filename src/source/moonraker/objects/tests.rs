@@ -1,6 +1,6 @@
 use super::*;
 use crate::printer::{JobRecord, JobStatus, Named, RecordId};
-use crate::source::moonraker::wire;
+use crate::source::moonraker::head;
 use serde_json::{Value, json};
 
 fn known(updates: &[&str]) -> Known {
@@ -14,7 +14,7 @@ fn known(updates: &[&str]) -> Known {
 /// Merges objects as a status update brings them. Returns whether something changed.
 fn merge(known: &mut Known, objects: &str) -> bool {
     let message = format!(r#"{{"jsonrpc":"2.0","method":"notify_status_update","params":[{objects},1.0]}}"#);
-    wire::head(message.as_bytes(), known).unwrap();
+    head::head(message.as_bytes(), known).unwrap();
     known.take_news().changed
 }
 

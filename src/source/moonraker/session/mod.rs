@@ -15,12 +15,13 @@ pub use action::{Action, ApiKey, SessionError, SessionOptions};
 use super::MAX_MESSAGE;
 use super::console::Gate;
 use super::faults::Faults;
+use super::head::{self, Head};
 use super::history;
 use super::lenient::Field;
 use super::metadata::PresentFile;
 use super::objects::{Known, Layout};
 use super::prompt::Prompts;
-use super::wire::{self, Call, Head};
+use super::wire::{self, Call};
 use crate::printer::{History, Klippy, KlippyState, Observation, PrintState, Snapshot, Webcam};
 use std::sync::Arc;
 use std::time::Duration;
@@ -167,7 +168,7 @@ impl Session {
             // A batch: nothing that we asked for.
             return actions;
         }
-        let head: Head<'_> = match wire::head(message, &mut self.objects) {
+        let head = match head::head(message, &mut self.objects) {
             Ok(head) => head,
             Err(error) => {
                 log::debug!("moonraker: message of {} bytes: {error}", message.len());
@@ -271,7 +272,7 @@ impl Session {
 
     fn on_notification(&mut self, method: &str, message: &[u8], now: Duration, actions: &mut Vec<Action>) {
         match method {
-            wire::STATUS_UPDATE => {
+            head::STATUS_UPDATE => {
                 // Its objects were read with its head.
                 if self.look_at_objects(now, actions) {
                     self.tell(false, actions);

@@ -2,6 +2,7 @@
 
 use super::{Action, FULL_QUERY, HISTORY_DELAY, RELIST, Session};
 use crate::printer::{KlippyState, Observation};
+use crate::source::moonraker::head;
 use crate::source::moonraker::lenient::{Field, List};
 use crate::source::moonraker::objects::{Known, Layout};
 use crate::source::moonraker::webcams::{self, WebcamList};
@@ -95,7 +96,7 @@ impl Session {
             }
             _ => {}
         }
-        wire::objects(message, &mut self.objects);
+        head::objects(message, &mut self.objects);
         self.look_at_objects(now, actions);
         if call == Call::Subscribe {
             // A later subscription replaces the earlier one.
