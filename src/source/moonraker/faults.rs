@@ -3,10 +3,9 @@
 //! A fault is raised by a notification. One that stands is also in the list of those that stand, which follows at
 //! once and after each change; one that is raised only once is in no list, and is kept here for a while.
 
-use super::lenient::{Field, List, Object};
-use super::wire::{Text, clipped};
+use super::any::Any;
+use super::wire::clipped;
 use crate::printer::{Fault, FaultCode};
-use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,26 +21,6 @@ const RAISED: Duration = Duration::from_secs(10);
 /// The level where none is told.
 const LEVEL: u32 = 3;
 
-/// Result of `server.exception.query`, and parameter of `notify_exception_status`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct FaultList<'a> {
-    #[serde(borrow)]
-    exceptions: Field<List<Object<Exception<'a>>, MAX_FAULTS>>,
-}
-
-/// Parameter of `notify_exception_notification`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Exception<'a> {
-    id: Field<u64>,
-    index: Field<u64>,
-    code: Field<u64>,
-    level: Field<u64>,
-    #[serde(borrow)]
-    message: Text<'a>,
-}
-
 /// The faults that are told.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
@@ -53,14 +32,13 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    /// Takes the list of those that stand. What is no list is left.
-    pub(super) fn replace(&mut self, list: FaultList<'_>) {
-        let Some(List(exceptions)) = list.exceptions.value() else { return };
+    /// Takes the list of those that stand: the result of `server.exception.query`, or the parameter of
+    /// `notify_exception_status`. What is no list is left.
+    pub(super) fn replace(&mut self, list: &Any<'_>) {
+        let Some(exceptions) = list.get("exceptions").items() else { return };
         self.standing.clear();
-        for Object(exception) in exceptions {
-            if let Some(fault) = fault(exception)
-                && !self.standing.iter().any(|known| known.code == fault.code)
-            {
+        for fault in exceptions.iter().filter_map(fault).take(MAX_FAULTS) {
+            if !self.standing.iter().any(|known| known.code == fault.code) {
                 self.standing.push(fault);
             }
         }
@@ -69,8 +47,8 @@ impl Faults {
         self.collect();
     }
 
-    /// Takes one that was raised just now.
-    pub(super) fn raise(&mut self, exception: Exception<'_>, now: Duration) {
+    /// Takes one that was raised just now: the parameter of `notify_exception_notification`.
+    pub(super) fn raise(&mut self, exception: &Any<'_>, now: Duration) {
         let Some(fault) = fault(exception) else { return };
         if self.standing.iter().any(|known| known.code == fault.code) {
             return;
@@ -107,17 +85,12 @@ impl Faults {
     }
 }
 
-fn fault(exception: Exception<'_>) -> Option<Fault> {
-    let number = |field: Field<u64>| field.value().and_then(|number| u32::try_from(number).ok());
-    let message = exception.message.value().unwrap_or_default();
+fn fault(exception: &Any<'_>) -> Option<Fault> {
+    let number = |name| exception.get(name).count();
     Some(Fault {
-        code: FaultCode {
-            id: number(exception.id)?,
-            index: number(exception.index).unwrap_or(0),
-            code: number(exception.code)?,
-        },
-        level: number(exception.level).unwrap_or(LEVEL),
-        message: clipped(&message, MAX_WORDS).into(),
+        code: FaultCode { id: number("id")?, index: number("index").unwrap_or(0), code: number("code")? },
+        level: number("level").unwrap_or(LEVEL),
+        message: clipped(exception.get("message").text().unwrap_or_default(), MAX_WORDS).into(),
     })
 }
 
@@ -128,11 +101,11 @@ mod tests {
     const NOW: Duration = Duration::from_secs(100);
 
     fn list(faults: &mut Faults, json: &str) {
-        faults.replace(serde_json::from_str(json).unwrap());
+        faults.replace(&Any::read(json.as_bytes()));
     }
 
     fn raise(faults: &mut Faults, json: &str, now: Duration) {
-        faults.raise(serde_json::from_str(json).unwrap(), now);
+        faults.raise(&Any::read(json.as_bytes()), now);
     }
 
     fn codes(faults: &Faults) -> Vec<String> {

@@ -1,10 +1,9 @@
 //! What Moonraker's scan found in the present file, and when to ask for it.
 
-use super::lenient::{Field, List, Object};
+use super::any::Any;
 use super::objects::{MAX_FILE, file_name, seconds};
-use super::wire::{Text, clip};
+use super::wire::clip;
 use crate::printer::{Metadata, Thumbnail};
-use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,59 +16,6 @@ const MAX_THUMBNAILS: usize = 8;
 
 /// Longest text of the slicer kept, in bytes: one part for each of many tools.
 const MAX_TEXT: usize = 256;
-
-/// Result of `server.files.metadata`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct FileMetadata<'a> {
-    size: Field<f64>,
-    modified: Field<f64>,
-    #[serde(borrow)]
-    slicer: Text<'a>,
-    estimated_time: Field<f64>,
-    gcode_start_byte: Field<f64>,
-    gcode_end_byte: Field<f64>,
-    layer_count: Field<f64>,
-    layer_height: Field<f64>,
-    first_layer_height: Field<f64>,
-    object_height: Field<f64>,
-    filament_total: Field<f64>,
-    filament_weight_total: Field<f64>,
-    #[serde(borrow)]
-    filament_type: Text<'a>,
-    nozzle_diameter: Field<f64>,
-    first_layer_extr_temp: Field<f64>,
-    first_layer_bed_temp: Field<f64>,
-    #[serde(borrow)]
-    thumbnails: Field<List<Object<Picture<'a>>, MAX_THUMBNAILS>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Picture<'a> {
-    width: Field<u64>,
-    height: Field<u64>,
-    size: Field<u64>,
-    #[serde(borrow)]
-    relative_path: Text<'a>,
-}
-
-/// Parameter of `notify_filelist_changed`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct FileChange<'a> {
-    #[serde(borrow)]
-    item: Field<Object<Item<'a>>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Item<'a> {
-    #[serde(borrow)]
-    path: Text<'a>,
-    #[serde(borrow)]
-    root: Text<'a>,
-}
 
 /// The present file and what is known of it.
 #[derive(Debug, Default)]
@@ -91,11 +37,12 @@ impl PresentFile {
         changed
     }
 
-    /// Takes news of the list of files. Returns whether the present file is another one now.
-    pub(super) fn change(&mut self, change: FileChange<'_>) -> bool {
-        let Some(Object(item)) = change.item.value() else { return false };
-        let in_gcodes = matches!(&item.root, Field::Value(root) if root == "gcodes");
-        let path = item.path.value().and_then(|path| file_name(&path));
+    /// Takes news of the list of files (`notify_filelist_changed`). Returns whether the present file is another
+    /// one now.
+    pub(super) fn change(&mut self, change: &Any<'_>) -> bool {
+        let item = change.get("item");
+        let in_gcodes = item.get("root").text() == Some("gcodes");
+        let path = item.get("path").text().and_then(file_name);
         let changed = in_gcodes && path.is_some() && path == self.name;
         if changed {
             self.refusals = 0;
@@ -110,8 +57,11 @@ impl PresentFile {
         Some(format!(r#"{{"filename":{name}}}"#))
     }
 
-    /// Takes the answer.
-    pub(super) fn answer(&mut self, metadata: FileMetadata<'_>) {
+    /// Takes the answer, or that there is none.
+    pub(super) fn answer(&mut self, metadata: &Any<'_>, now: Duration) {
+        if !matches!(metadata, Any::Object(_)) {
+            return self.refuse(now);
+        }
         let folder = self.name.as_deref().and_then(|name| name.rsplit_once('/')).map(|(folder, _)| folder);
         self.metadata = Some(Arc::new(known(metadata, folder)));
         self.refusals = 0;
@@ -132,45 +82,47 @@ impl PresentFile {
     }
 }
 
-fn known(metadata: FileMetadata<'_>, folder: Option<&str>) -> Metadata {
-    let number = Field::<f64>::value;
-    let whole = |field: Field<f64>| field.value().and_then(super::objects::bytes);
-    let text =
-        |text: Text<'_>| text.value().map(|text| clip(&text, MAX_TEXT)).filter(|text| !text.is_empty());
-    let pictures = metadata.thumbnails.value().map(|List(pictures)| pictures).unwrap_or_default();
+fn known(metadata: &Any<'_>, folder: Option<&str>) -> Metadata {
+    let number = |name| metadata.get(name).number();
+    let text = |name| {
+        let text = metadata.get(name).text().filter(|text| !text.is_empty());
+        text.map(|text| clip(text, MAX_TEXT))
+    };
+    let pictures = metadata.get("thumbnails").items().unwrap_or_default();
+    let pictures = pictures.iter().filter_map(|picture| thumbnail(picture, folder));
     Metadata {
-        size: whole(metadata.size),
-        modified: metadata.modified.value().and_then(seconds),
-        slicer: text(metadata.slicer),
-        estimated_time: metadata.estimated_time.value().and_then(seconds),
-        gcode_start_byte: whole(metadata.gcode_start_byte),
-        gcode_end_byte: whole(metadata.gcode_end_byte),
-        layer_count: metadata.layer_count.value().and_then(super::objects::count),
-        layer_height: number(metadata.layer_height),
-        first_layer_height: number(metadata.first_layer_height),
-        object_height: number(metadata.object_height),
-        filament_total: number(metadata.filament_total),
-        filament_weight: number(metadata.filament_weight_total),
-        filament_type: text(metadata.filament_type),
-        nozzle_diameter: number(metadata.nozzle_diameter),
-        first_layer_nozzle_temperature: number(metadata.first_layer_extr_temp),
-        first_layer_bed_temperature: number(metadata.first_layer_bed_temp),
-        thumbnails: pictures.into_iter().filter_map(|Object(picture)| thumbnail(picture, folder)).collect(),
+        size: metadata.get("size").whole(),
+        modified: number("modified").and_then(seconds),
+        slicer: text("slicer"),
+        estimated_time: number("estimated_time").and_then(seconds),
+        gcode_start_byte: metadata.get("gcode_start_byte").whole(),
+        gcode_end_byte: metadata.get("gcode_end_byte").whole(),
+        layer_count: metadata.get("layer_count").count(),
+        layer_height: number("layer_height"),
+        first_layer_height: number("first_layer_height"),
+        object_height: number("object_height"),
+        filament_total: number("filament_total"),
+        filament_weight: number("filament_weight_total"),
+        filament_type: text("filament_type"),
+        nozzle_diameter: number("nozzle_diameter"),
+        first_layer_nozzle_temperature: number("first_layer_extr_temp"),
+        first_layer_bed_temperature: number("first_layer_bed_temp"),
+        thumbnails: pictures.take(MAX_THUMBNAILS).collect(),
     }
 }
 
-fn thumbnail(picture: Picture<'_>, folder: Option<&str>) -> Option<Thumbnail> {
-    let path = picture.relative_path.value()?;
+fn thumbnail(picture: &Any<'_>, folder: Option<&str>) -> Option<Thumbnail> {
+    let path = picture.get("relative_path").text()?;
     // It is told relative to the file's folder, and stays below it.
     let strays = path.starts_with('/') || path.split('/').any(|part| part == "..");
     if path.is_empty() || path.len() > MAX_FILE || strays {
         return None;
     }
     Some(Thumbnail {
-        width: u32::try_from(picture.width.value()?).ok()?,
-        height: u32::try_from(picture.height.value()?).ok()?,
-        size: picture.size.value().unwrap_or(0),
-        path: folder.map_or_else(|| path.clone().into_owned(), |folder| format!("{folder}/{path}")),
+        width: picture.get("width").count()?,
+        height: picture.get("height").count()?,
+        size: picture.get("size").whole().unwrap_or(0),
+        path: folder.map_or_else(|| path.to_owned(), |folder| format!("{folder}/{path}")),
     })
 }
 
@@ -200,7 +152,7 @@ mod tests {
                 {"width":-1,"height":32,"relative_path":"x.png"},
                 7,
                 {"width":300,"height":300,"relative_path":".thumbs/b.png"}]}"#;
-            file.answer(serde_json::from_str(answer).unwrap());
+            file.answer(&Any::read(answer.as_bytes()), NOW);
             let thumbnails = &file.metadata().unwrap().thumbnails;
             let found: Vec<_> = thumbnails.iter().map(|thumbnail| thumbnail.path.as_str()).collect();
             assert_eq!(found, paths);
@@ -219,20 +171,14 @@ mod tests {
             assert!(waits.len() < 20);
         }
         assert_eq!(waits, [1, 3, 10, 30]);
-        let change = |path: &str, root: &str| {
-            serde_json::from_value(
-                serde_json::json!({"action":"modify_file","item":{"path":path,"root":root}}),
-            )
-        };
         for (path, root, is_it) in [
             ("b.gcode", "gcodes", false),
             ("a.gcode", "config", false),
             ("", "gcodes", false),
             ("a.gcode", "gcodes", true),
         ] {
-            let json: serde_json::Value = change(path, root).unwrap();
-            let text = json.to_string();
-            assert_eq!(file.change(serde_json::from_str(&text).unwrap()), is_it, "{path} {root}");
+            let change = format!(r#"{{"action":"modify_file","item":{{"path":"{path}","root":"{root}"}}}}"#);
+            assert_eq!(file.change(&Any::read(change.as_bytes())), is_it, "{path} {root}");
         }
         file.refuse(NOW);
         assert_eq!(file.again_at, Some(NOW + AGAIN[0]), "the patience begins anew");
@@ -242,7 +188,7 @@ mod tests {
     fn another_file_has_other_facts() {
         let mut file = present("a \"b\".gcode");
         assert_eq!(file.question().unwrap(), r#"{"filename":"a \"b\".gcode"}"#);
-        file.answer(serde_json::from_str(r#"{"layer_count":5,"slicer":7,"size":1.5e3}"#).unwrap());
+        file.answer(&Any::read(br#"{"layer_count":5,"slicer":7,"size":1.5e3}"#), NOW);
         assert!(!file.watch(Some("a \"b\".gcode")));
         let metadata = file.metadata().unwrap();
         assert_eq!((metadata.layer_count, metadata.size, &metadata.slicer), (Some(5), Some(1500), &None));

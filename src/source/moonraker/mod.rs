@@ -3,6 +3,7 @@
 //! [`session`] holds the talk itself and does no I/O; [`transport`] carries bytes; [`run`](run()) joins the two
 //! and reconnects for ever. The protocol's facts are Moonraker's documentation and recordings of version 0.11.
 
+mod any;
 mod console;
 mod endpoint;
 mod faults;

@@ -1,9 +1,8 @@
 //! The cameras as Moonraker lists them.
 
-use super::lenient::{Field, List, Object};
-use super::wire::{Text, clipped};
+use super::any::Any;
+use super::wire::clipped;
 use crate::printer::Webcam;
-use serde::Deserialize;
 use std::sync::Arc;
 
 /// Most cameras that are kept.
@@ -13,48 +12,24 @@ const MAX_WEBCAMS: usize = 16;
 const MAX_NAME: usize = 128;
 const MAX_URL: usize = 1024;
 
-/// Result of `server.webcams.list`, and parameter of `notify_webcams_changed`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct WebcamList<'a> {
-    #[serde(borrow)]
-    webcams: Field<List<Object<Entry<'a>>, MAX_WEBCAMS>>,
+/// The cameras of a list, in its order: the result of `server.webcams.list`, or the parameter of
+/// `notify_webcams_changed`. None where it is no list.
+pub(super) fn webcams(list: &Any<'_>) -> Option<Arc<[Webcam]>> {
+    let entries = list.get("webcams").items()?.iter().filter(|entry| matches!(entry, Any::Object(_)));
+    Some(entries.take(MAX_WEBCAMS).map(webcam).collect())
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Entry<'a> {
-    #[serde(borrow)]
-    name: Text<'a>,
-    #[serde(borrow)]
-    uid: Text<'a>,
-    enabled: Field<bool>,
-    #[serde(borrow)]
-    snapshot_url: Text<'a>,
-    #[serde(borrow)]
-    stream_url: Text<'a>,
-    rotation: Field<f64>,
-    flip_horizontal: Field<bool>,
-    flip_vertical: Field<bool>,
-}
-
-/// The cameras of a list, in its order; none where it is no list.
-pub(super) fn webcams(list: WebcamList<'_>) -> Option<Arc<[Webcam]>> {
-    let List(entries) = list.webcams.value()?;
-    Some(entries.into_iter().map(|Object(entry)| webcam(entry)).collect())
-}
-
-fn webcam(entry: Entry<'_>) -> Webcam {
-    let text = |text: Text<'_>, limit| text.value().map(|text| Arc::from(clipped(&text, limit)));
+fn webcam(entry: &Any<'_>) -> Webcam {
+    let text = |name, limit| entry.get(name).text().map(|text| Arc::from(clipped(text, limit)));
     Webcam {
-        name: text(entry.name, MAX_NAME).unwrap_or_default(),
-        uid: text(entry.uid, MAX_NAME),
-        enabled: entry.enabled.value().unwrap_or(true),
-        snapshot_url: text(entry.snapshot_url, MAX_URL).unwrap_or_default(),
-        stream_url: text(entry.stream_url, MAX_URL).unwrap_or_default(),
-        rotation: entry.rotation.value().map_or(0, rotation),
-        flip_horizontal: entry.flip_horizontal.value().unwrap_or(false),
-        flip_vertical: entry.flip_vertical.value().unwrap_or(false),
+        name: text("name", MAX_NAME).unwrap_or_default(),
+        uid: text("uid", MAX_NAME),
+        enabled: entry.get("enabled").flag().unwrap_or(true),
+        snapshot_url: text("snapshot_url", MAX_URL).unwrap_or_default(),
+        stream_url: text("stream_url", MAX_URL).unwrap_or_default(),
+        rotation: entry.get("rotation").number().map_or(0, rotation),
+        flip_horizontal: entry.get("flip_horizontal").flag().unwrap_or(false),
+        flip_vertical: entry.get("flip_vertical").flag().unwrap_or(false),
     }
 }
 
@@ -68,7 +43,7 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> Option<Arc<[Webcam]>> {
-        webcams(serde_json::from_str(json).unwrap())
+        webcams(&Any::read(json.as_bytes()))
     }
 
     #[test]

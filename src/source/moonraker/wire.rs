@@ -1,16 +1,14 @@
 //! The JSON of Moonraker, as far as it is used: requests as text, messages as borrowed types.
 
 use super::MAX_MESSAGE;
-use super::lenient::{Field, List, Object};
+use super::any::Any;
+use super::lenient::Field;
 use super::objects::Layout;
 use serde::Deserialize;
 use std::borrow::Cow;
 
 /// A text that is borrowed from its message.
 pub(super) type Text<'a> = Field<Cow<'a, str>>;
-
-/// Most names of objects that are looked at; most of a printer's are macros.
-const MAX_LISTED: usize = 4000;
 
 /// Jobs of the history that are asked for and kept.
 pub(super) const JOBS: usize = 10;
@@ -127,113 +125,32 @@ impl RpcError<'_> {
     }
 }
 
-/// `params` of a notification, of which only the first is used.
-#[derive(Debug, Deserialize)]
-#[serde(bound(deserialize = "T: Deserialize<'de>"))]
-pub(super) struct Notification<T> {
-    #[serde(default = "absent")]
-    params: Field<List<Object<T>, 1>>,
-}
-
-/// A reply's `result`, where that is an object.
-#[derive(Debug, Deserialize)]
-#[serde(bound(deserialize = "T: Deserialize<'de>"))]
-pub(super) struct Reply<T> {
-    #[serde(default = "absent")]
-    result: Field<Object<T>>,
-}
-
-fn absent<T>() -> Field<T> {
-    Field::Absent
-}
-
-/// First parameter of a notification.
-pub(super) fn parameter<'a, T: Deserialize<'a>>(message: &'a [u8]) -> Option<T> {
-    let notification: Notification<T> = serde_json::from_slice(message).ok()?;
-    notification.params.value()?.0.pop().map(|Object(first)| first)
+/// First parameter of a notification, where that is an object.
+pub(super) fn parameter(message: &[u8]) -> Option<Any<'_>> {
+    first_parameter(message).filter(|first| matches!(first, Any::Object(_)))
 }
 
 /// Text of a `notify_gcode_response`.
 pub(super) fn console(message: &[u8]) -> Option<Cow<'_, str>> {
-    #[derive(Deserialize)]
-    struct Response<'a> {
-        #[serde(borrow, default)]
-        params: Field<List<Cow<'a, str>, 1>>,
+    match first_parameter(message) {
+        Some(Any::Text(text)) => Some(text),
+        _ => None,
     }
-    let response: Response<'_> = serde_json::from_slice(message).ok()?;
-    response.params.value()?.0.pop()
 }
 
-/// Result of a reply.
-pub(super) fn result<'a, T: Deserialize<'a>>(message: &'a [u8]) -> Option<T> {
-    let reply: Reply<T> = serde_json::from_slice(message).ok()?;
-    reply.result.value().map(|Object(result)| result)
+fn first_parameter(message: &[u8]) -> Option<Any<'_>> {
+    match Any::read(message).take("params") {
+        Any::List(parameters) => parameters.into_iter().next(),
+        _ => None,
+    }
 }
 
-/// Result of `server.info`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct ServerInfo<'a> {
-    pub(super) klippy_connected: Field<bool>,
-    #[serde(borrow)]
-    pub(super) klippy_state: Text<'a>,
-    #[serde(borrow)]
-    pub(super) moonraker_version: Text<'a>,
-}
-
-/// Result of `printer.info`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct PrinterInfo<'a> {
-    #[serde(borrow)]
-    pub(super) state_message: Text<'a>,
-}
-
-/// Result of `printer.objects.list`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct ObjectsList<'a> {
-    #[serde(borrow)]
-    pub(super) objects: Field<List<Cow<'a, str>, MAX_LISTED>>,
-}
-
-/// Result of `server.history.list`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct HistoryList<'a> {
-    #[serde(borrow)]
-    pub(super) jobs: Field<List<Object<HistoryJob<'a>>, JOBS>>,
-}
-
-/// Parameter of `notify_history_changed`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct HistoryChange<'a> {
-    #[serde(borrow)]
-    pub(super) job: Field<Object<HistoryJob<'a>>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct HistoryJob<'a> {
-    #[serde(borrow)]
-    pub(super) job_id: Text<'a>,
-    #[serde(borrow)]
-    pub(super) filename: Text<'a>,
-    #[serde(borrow)]
-    pub(super) status: Text<'a>,
-    pub(super) start_time: Field<f64>,
-    pub(super) end_time: Field<f64>,
-    pub(super) total_duration: Field<f64>,
-    pub(super) metadata: Field<Object<Metadata>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Metadata {
-    pub(super) gcode_start_byte: Field<u64>,
-    pub(super) gcode_end_byte: Field<u64>,
-    pub(super) estimated_time: Field<f64>,
+/// Result of a reply, where that is an object; null where not.
+pub(super) fn result(message: &[u8]) -> Any<'_> {
+    match Any::read(message).take("result") {
+        result @ Any::Object(_) => result,
+        _ => Any::Null,
+    }
 }
 
 /// At most `limit` bytes of a text that others wrote.
@@ -307,8 +224,8 @@ mod tests {
     #[test]
     fn results_and_parameters_of_another_shape_are_none() {
         for message in ["{}", r#"{"result":"ok","params":3}"#, r#"{"result":[],"params":[]}"#, "3", "[", ""] {
-            assert!(result::<ServerInfo<'_>>(message.as_bytes()).is_none(), "{message}");
-            assert!(parameter::<HistoryChange<'_>>(message.as_bytes()).is_none(), "{message}");
+            assert_eq!(result(message.as_bytes()), Any::Null, "{message}");
+            assert!(parameter(message.as_bytes()).is_none(), "{message}");
             assert!(console(message.as_bytes()).is_none(), "{message}");
         }
     }

@@ -338,13 +338,13 @@ fn fraction(number: f64) -> Option<f64> {
 }
 
 /// A whole number; negative ones are none.
-pub(super) fn count(number: f64) -> Option<u32> {
+fn count(number: f64) -> Option<u32> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the bounds")]
     (0.0..=f64::from(u32::MAX)).contains(&number).then_some(number as u32)
 }
 
 /// A number of bytes; negative ones are none.
-pub(super) fn bytes(number: f64) -> Option<u64> {
+fn bytes(number: f64) -> Option<u64> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the bounds")]
     (0.0..=9e15).contains(&number).then_some(number as u64)
 }

@@ -13,6 +13,7 @@ mod tests;
 pub use action::{Action, ApiKey, SessionError, SessionOptions};
 
 use super::MAX_MESSAGE;
+use super::any::Any;
 use super::console::Gate;
 use super::faults::Faults;
 use super::head::{self, Head};
@@ -280,7 +281,7 @@ impl Session {
             }
             "notify_history_changed" => {
                 if let Some(change) = wire::parameter(message)
-                    && history::change(&mut self.history, change)
+                    && history::change(&mut self.history, &change)
                 {
                     self.history_at = None;
                     self.tell(false, actions);
@@ -341,14 +342,13 @@ impl Session {
                 }
             }
             Call::ServerInfo => {
-                self.on_server_info(wire::result(message).unwrap_or_default(), now, actions);
+                self.on_server_info(&wire::result(message), now, actions);
                 self.tell(true, actions);
             }
             Call::PrinterInfo => {
-                let info: wire::PrinterInfo<'_> = wire::result(message).unwrap_or_default();
                 if self.klippy.state != KlippyState::Ready && self.klippy.message.is_none() {
-                    info.state_message
-                        .merge_into(&mut self.klippy.message, |text| Some(wire::clip(&text, 4096)));
+                    let info = wire::result(message);
+                    self.klippy.message = info.get("state_message").text().map(|text| wire::clip(text, 4096));
                 }
                 self.hold_until = None;
                 self.tell(false, actions);
@@ -357,22 +357,19 @@ impl Session {
                 self.on_objects(call, message, now, actions);
                 self.tell(true, actions);
             }
-            Call::ObjectsList => self.on_list(wire::result(message).unwrap_or_default(), now, actions),
+            Call::ObjectsList => self.on_list(&wire::result(message), now, actions),
             Call::History => {
-                history::replace(&mut self.history, wire::result(message).unwrap_or_default());
+                history::replace(&mut self.history, &wire::result(message));
                 self.history_known = true;
                 self.tell(true, actions);
             }
             Call::Metadata => {
-                match wire::result(message) {
-                    Some(metadata) => self.file.answer(metadata),
-                    None => self.file.refuse(now),
-                }
+                self.file.answer(&wire::result(message), now);
                 self.tell(false, actions);
             }
-            Call::Webcams => self.on_webcams(wire::result(message), actions),
+            Call::Webcams => self.on_webcams(&wire::result(message), actions),
             Call::Faults => {
-                self.faults.replace(wire::result(message).unwrap_or_default());
+                self.faults.replace(&wire::result(message));
                 self.tell(false, actions);
             }
         }
@@ -407,20 +404,16 @@ impl Session {
         }
     }
 
-    fn on_server_info(&mut self, info: wire::ServerInfo<'_>, now: Duration, actions: &mut Vec<Action>) {
+    fn on_server_info(&mut self, info: &Any<'_>, now: Duration, actions: &mut Vec<Action>) {
         self.info_known = true;
-        if let Field::Value(version) = &info.moonraker_version {
+        if let Some(version) = info.get("moonraker_version").text() {
             self.version = Some(wire::clip(version, 64));
         }
-        let named = match &info.klippy_state {
-            Field::Value(name) => KlippyState::from_name(name),
-            _ => None,
-        };
-        let state = match (named, info.klippy_connected) {
-            (_, Field::Value(false)) => KlippyState::Disconnected,
-            (Some(state), _) => state,
+        let state = match info.get("klippy_state").text().and_then(KlippyState::from_name) {
+            _ if info.get("klippy_connected").flag() == Some(false) => KlippyState::Disconnected,
+            Some(state) => state,
             // A word that is not known here: not ready, and nothing worse.
-            (None, _) => KlippyState::Startup,
+            None => KlippyState::Startup,
         };
         let message = self.klippy.message.take().filter(|_| self.klippy.state == state);
         if state != KlippyState::Ready && state != KlippyState::Disconnected && message.is_none() {

@@ -2,10 +2,10 @@
 
 use super::{Action, FULL_QUERY, HISTORY_DELAY, RELIST, Session};
 use crate::printer::{KlippyState, Observation};
+use crate::source::moonraker::any::Any;
 use crate::source::moonraker::head;
-use crate::source::moonraker::lenient::{Field, List};
 use crate::source::moonraker::objects::{Known, Layout};
-use crate::source::moonraker::webcams::{self, WebcamList};
+use crate::source::moonraker::webcams;
 use crate::source::moonraker::wire::{self, Call};
 use std::time::Duration;
 
@@ -20,21 +20,23 @@ impl Session {
             }
             "notify_filelist_changed" => {
                 if let Some(change) = wire::parameter(message)
-                    && self.file.change(change)
+                    && self.file.change(&change)
                 {
                     self.ask_about_file(now, actions);
                 }
             }
-            "notify_webcams_changed" => self.on_webcams(wire::parameter(message), actions),
+            "notify_webcams_changed" => {
+                self.on_webcams(&wire::parameter(message).unwrap_or_default(), actions);
+            }
             "notify_exception_status" => {
                 if let Some(list) = wire::parameter(message) {
-                    self.faults.replace(list);
+                    self.faults.replace(&list);
                     self.tell(false, actions);
                 }
             }
             "notify_exception_notification" => {
                 if let Some(exception) = wire::parameter(message) {
-                    self.faults.raise(exception, now);
+                    self.faults.raise(&exception, now);
                     self.tell(false, actions);
                 }
             }
@@ -55,21 +57,21 @@ impl Session {
         }
     }
 
-    pub(super) fn on_webcams(&mut self, list: Option<WebcamList<'_>>, actions: &mut Vec<Action>) {
-        if let Some(webcams) = list.and_then(webcams::webcams) {
+    pub(super) fn on_webcams(&mut self, list: &Any<'_>, actions: &mut Vec<Action>) {
+        if let Some(webcams) = webcams::webcams(list) {
             self.webcams = webcams;
             self.tell(false, actions);
         }
     }
 
     /// Takes the printer's list of objects.
-    pub(super) fn on_list(&mut self, list: wire::ObjectsList<'_>, now: Duration, actions: &mut Vec<Action>) {
-        let Field::Value(List(names)) = list.objects else {
+    pub(super) fn on_list(&mut self, list: &Any<'_>, now: Duration, actions: &mut Vec<Action>) {
+        let Some(names) = list.get("objects").items() else {
             self.list_at = Some(now + RELIST);
             return;
         };
         self.list_at = None;
-        self.listed = Some(Layout::of(names.iter().map(|name| &**name)));
+        self.listed = Some(Layout::of(names.iter().filter_map(Any::text)));
         self.subscribe_to_all(now, actions);
     }
 
