@@ -9,6 +9,7 @@
 )]
 
 pub(crate) mod player;
+mod sights;
 pub(crate) mod stand_in;
 mod table;
 

@@ -1,21 +1,21 @@
 //! Moonraker's history as it is kept here: the newest jobs.
 
-use super::lenient::{Field, Object};
+use super::any::Any;
 use super::objects::{MAX_FILE, file_name, seconds};
-use super::wire::{self, HistoryJob, JOBS};
+use super::wire::{self, JOBS};
 use crate::printer::{History, JobRecord, JobStatus, RecordId};
 use std::sync::Arc;
 
 /// Takes the answer to `server.history.list`, newest first.
-pub(super) fn replace(history: &mut Arc<History>, list: wire::HistoryList<'_>) {
-    let jobs = list.jobs.value().map(|jobs| jobs.0).unwrap_or_default();
-    let jobs = jobs.into_iter().filter_map(|Object(job)| record(job)).collect();
+pub(super) fn replace(history: &mut Arc<History>, list: &Any<'_>) {
+    let jobs = list.get("jobs").items().unwrap_or_default();
+    let jobs = jobs.iter().filter_map(record).take(JOBS).collect();
     *history = Arc::new(History { available: true, jobs });
 }
 
 /// Takes a `notify_history_changed`. Returns whether it told of a job.
-pub(super) fn change(history: &mut Arc<History>, change: wire::HistoryChange<'_>) -> bool {
-    let Some(record) = change.job.value().and_then(|Object(job)| record(job)) else { return false };
+pub(super) fn change(history: &mut Arc<History>, change: &Any<'_>) -> bool {
+    let Some(record) = record(change.get("job")) else { return false };
     let history = Arc::make_mut(history);
     match history.jobs.iter_mut().find(|job| job.id == record.id) {
         Some(known) => *known = record,
@@ -27,21 +27,21 @@ pub(super) fn change(history: &mut Arc<History>, change: wire::HistoryChange<'_>
     true
 }
 
-fn record(job: HistoryJob<'_>) -> Option<JobRecord> {
-    let started_ms = job.start_time.value().map_or(0, millis);
-    let metadata = job.metadata.value().map(|Object(metadata)| metadata).unwrap_or_default();
+fn record(job: &Any<'_>) -> Option<JobRecord> {
+    let time = |any: &Any<'_>| any.number().and_then(seconds);
+    let metadata = job.get("metadata");
     Some(JobRecord {
-        id: RecordId { id: wire::clip(&job.job_id.value()?, 64), started_ms },
-        file: file_name(&job.filename.value()?)?,
-        status: match job.status {
-            Field::Value(status) => JobStatus::from_name(&status),
-            _ => JobStatus::Other,
+        id: RecordId {
+            id: wire::clip(job.get("job_id").text()?, 64),
+            started_ms: job.get("start_time").number().map_or(0, millis),
         },
-        ended: job.end_time.value().and_then(seconds),
-        total_duration: job.total_duration.value().and_then(seconds),
-        gcode_start_byte: metadata.gcode_start_byte.value(),
-        gcode_end_byte: metadata.gcode_end_byte.value(),
-        estimated_time: metadata.estimated_time.value().and_then(seconds),
+        file: file_name(job.get("filename").text()?)?,
+        status: job.get("status").text().map_or(JobStatus::Other, JobStatus::from_name),
+        ended: time(job.get("end_time")),
+        total_duration: time(job.get("total_duration")),
+        gcode_start_byte: metadata.get("gcode_start_byte").whole(),
+        gcode_end_byte: metadata.get("gcode_end_byte").whole(),
+        estimated_time: time(metadata.get("estimated_time")),
     })
 }
 
@@ -57,7 +57,7 @@ mod tests {
     use std::time::Duration;
 
     fn changed(history: &mut Arc<History>, json: &str) -> bool {
-        change(history, serde_json::from_str(json).unwrap())
+        change(history, &Any::read(json.as_bytes()))
     }
 
     #[test]
@@ -97,7 +97,7 @@ mod tests {
         }
         let list = r#"{"jobs":[{"job_id":"2","filename":"b","status":"new word"},{"job_id":3},null,
             {"job_id":"1","filename":"a","status":"error","start_time":-5}]}"#;
-        replace(&mut history, serde_json::from_str(list).unwrap());
+        replace(&mut history, &Any::read(list.as_bytes()));
         let jobs: Vec<_> = history.jobs.iter().map(|job| (job.id.id.as_str(), job.status)).collect();
         assert_eq!(jobs, [("2", JobStatus::Other), ("1", JobStatus::Error)]);
     }

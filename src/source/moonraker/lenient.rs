@@ -1,7 +1,7 @@
 //! Fields that take what comes. Printer vendors patch Moonraker: a field of another type than documented must
 //! not make the whole message unreadable, and a change message leaves most fields out.
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
@@ -27,13 +27,136 @@ impl<T> Field<T> {
         }
     }
 
-    /// Puts the news of a change message into what is known: absent changes nothing, null forgets.
-    pub(super) fn merge_into<U>(self, known: &mut Option<U>, convert: impl FnOnce(T) -> Option<U>) {
-        match self {
-            Self::Absent => {}
-            Self::Null => *known = None,
-            Self::Value(value) => *known = convert(value),
+    /// Puts the news of a change message into what is known: absent changes nothing, null forgets. Returns
+    /// whether something else is known now.
+    pub(super) fn merge_into<U: PartialEq>(
+        self,
+        known: &mut Option<U>,
+        convert: impl FnOnce(T) -> Option<U>,
+    ) -> bool {
+        let news = match self {
+            Self::Absent => return false,
+            Self::Null => None,
+            Self::Value(value) => convert(value),
+        };
+        let changed = *known != news;
+        if changed {
+            *known = news;
         }
+        changed
+    }
+}
+
+/// Reads out of JSON straight into where it belongs. What is not overridden is skipped.
+pub(super) trait Reader<'de>: Sized {
+    fn object<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        skip_map(map)
+    }
+    fn array<A: SeqAccess<'de>>(self, seq: A) -> Result<(), A::Error> {
+        skip_seq(seq)
+    }
+}
+
+/// Hands a JSON value to a reader; one that is neither object nor array is skipped.
+pub(super) struct With<R>(pub(super) R);
+
+impl<'de, R: Reader<'de>> DeserializeSeed<'de> for With<R> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, R: Reader<'de>> Visitor<'de> for With<R> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<(), A::Error> {
+        self.0.array(seq)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        self.0.object(map)
+    }
+}
+
+/// Reads the name of a field, and finds what is meant by it, without keeping it.
+pub(super) struct Key<F>(pub(super) F);
+
+impl<'de, T, F: FnOnce(&str) -> T> DeserializeSeed<'de> for Key<F> {
+    type Value = T;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<T, F: FnOnce(&str) -> T> Visitor<'_> for Key<F> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<T, E> {
+        Ok((self.0)(name))
+    }
+}
+
+/// Reads the field of that name of an object.
+pub(super) struct Inside<'n, R>(pub(super) &'n str, pub(super) R);
+
+impl<'de, R: Reader<'de>> Reader<'de> for Inside<'_, R> {
+    fn object<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self(wanted, reader) = self;
+        let mut reader = Some(reader);
+        while let Some(found) = map.next_key_seed(Key(|name: &str| name == wanted))? {
+            match reader.take_if(|_| found) {
+                Some(reader) => map.next_value_seed(With(reader))?,
+                None => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads the first element of an array.
+pub(super) struct First<R>(pub(super) R);
+
+impl<'de, R: Reader<'de>> Reader<'de> for First<R> {
+    fn array<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        if seq.next_element_seed(With(self.0))?.is_some() {
+            skip_seq(seq)?;
+        }
+        Ok(())
     }
 }
 
@@ -151,12 +274,12 @@ impl<'de, T: Scalar<'de>> Visitor<'de> for AnyVisitor<T> {
     }
 }
 
-fn skip_map<'de, A: MapAccess<'de>>(mut map: A) -> Result<(), A::Error> {
+pub(super) fn skip_map<'de, A: MapAccess<'de>>(mut map: A) -> Result<(), A::Error> {
     while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
     Ok(())
 }
 
-fn skip_seq<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<(), A::Error> {
+pub(super) fn skip_seq<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<(), A::Error> {
     while seq.next_element::<IgnoredAny>()?.is_some() {}
     Ok(())
 }

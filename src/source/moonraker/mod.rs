@@ -3,14 +3,21 @@
 //! [`session`] holds the talk itself and does no I/O; [`transport`] carries bytes; [`run`](run()) joins the two
 //! and reconnects for ever. The protocol's facts are Moonraker's documentation and recordings of version 0.11.
 
+mod any;
+mod console;
 mod endpoint;
+mod faults;
 mod framing;
+mod head;
 mod history;
 mod lenient;
+mod metadata;
 mod objects;
+mod prompt;
 mod run;
 mod session;
 mod transport;
+mod webcams;
 mod wire;
 
 pub use endpoint::{Endpoint, EndpointError};

@@ -1,20 +1,14 @@
 //! The JSON of Moonraker, as far as it is used: requests as text, messages as borrowed types.
 
 use super::MAX_MESSAGE;
-use super::lenient::{Field, List, Object};
+use super::any::Any;
+use super::lenient::Field;
+use super::objects::Layout;
 use serde::Deserialize;
 use std::borrow::Cow;
 
-type Text<'a> = Field<Cow<'a, str>>;
-
-/// Objects and fields that are asked for. Without those that change with every update for nothing
-/// (`toolhead.estimated_print_time`).
-const OBJECTS: &str = concat!(
-    r#"{"webhooks":["state","state_message"],"#,
-    r#""print_stats":["state","filename","message","total_duration","print_duration","info"],"#,
-    r#""virtual_sdcard":["progress","file_position"],"#,
-    r#""display_status":["progress","message"]}"#
-);
+/// A text that is borrowed from its message.
+pub(super) type Text<'a> = Field<Cow<'a, str>>;
 
 /// Jobs of the history that are asked for and kept.
 pub(super) const JOBS: usize = 10;
@@ -28,12 +22,22 @@ pub(super) enum Call {
     ServerInfo,
     /// `printer.info`
     PrinterInfo,
-    /// `printer.objects.subscribe`
+    /// `printer.objects.subscribe`, of what can be asked at once.
     Subscribe,
+    /// `printer.objects.list`
+    ObjectsList,
+    /// `printer.objects.subscribe`, of all that the list names.
+    SubscribeAll,
     /// `printer.objects.query`
     Query,
     /// `server.history.list`
     History,
+    /// `server.files.metadata`
+    Metadata,
+    /// `server.webcams.list`
+    Webcams,
+    /// `server.exception.query`, which only the vendor's Moonraker has.
+    Faults,
 }
 
 impl Call {
@@ -42,30 +46,33 @@ impl Call {
             Self::Identify => "server.connection.identify",
             Self::ServerInfo => "server.info",
             Self::PrinterInfo => "printer.info",
-            Self::Subscribe => "printer.objects.subscribe",
+            Self::Subscribe | Self::SubscribeAll => "printer.objects.subscribe",
+            Self::ObjectsList => "printer.objects.list",
             Self::Query => "printer.objects.query",
             Self::History => "server.history.list",
+            Self::Metadata => "server.files.metadata",
+            Self::Webcams => "server.webcams.list",
+            Self::Faults => "server.exception.query",
         }
     }
 }
 
-/// The text of a request; `identity` is what [`Call::Identify`] sends as parameters.
-pub(super) fn request(call: Call, id: u64, identity: &str) -> String {
+/// The text of a request; `params` is the JSON of an object, or empty where there are none.
+pub(super) fn request(call: Call, id: u64, params: &str) -> String {
     let method = call.method();
-    match call {
-        Call::Identify => format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{identity},"id":{id}}}"#),
-        Call::ServerInfo | Call::PrinterInfo => {
-            format!(r#"{{"jsonrpc":"2.0","method":"{method}","id":{id}}}"#)
-        }
-        Call::Subscribe | Call::Query => {
-            format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{{"objects":{OBJECTS}}},"id":{id}}}"#)
-        }
-        Call::History => {
-            format!(
-                r#"{{"jsonrpc":"2.0","method":"{method}","params":{{"limit":{JOBS},"order":"desc"}},"id":{id}}}"#
-            )
-        }
-    }
+    let (name, params) = if params.is_empty() { ("", "") } else { (r#""params":"#, params) };
+    let comma = if params.is_empty() { "" } else { "," };
+    format!(r#"{{"jsonrpc":"2.0","method":"{method}",{name}{params}{comma}"id":{id}}}"#)
+}
+
+/// Parameters of `server.history.list`.
+pub(super) fn newest_jobs() -> String {
+    format!(r#"{{"limit":{JOBS},"order":"desc"}}"#)
+}
+
+/// Parameters of `printer.objects.subscribe` and `query`.
+pub(super) fn of_objects(layout: &Layout) -> String {
+    format!(r#"{{"objects":{}}}"#, layout.in_json())
 }
 
 /// Parameters of `server.connection.identify`.
@@ -87,20 +94,6 @@ pub(super) fn identity(version: &str, api_key: Option<&str>) -> String {
         api_key,
     };
     serde_json::to_string(&identity).unwrap_or_else(|_| "{}".to_owned())
-}
-
-/// What a message is, read first.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Head<'a> {
-    /// Of a notification or request.
-    #[serde(borrow)]
-    pub(super) method: Text<'a>,
-    /// Of a reply.
-    pub(super) id: Field<u64>,
-    /// Of a failed reply.
-    #[serde(borrow)]
-    pub(super) error: Field<Object<RpcError<'a>>>,
 }
 
 /// The error of a reply.
@@ -132,167 +125,44 @@ impl RpcError<'_> {
     }
 }
 
-/// `params` of a notification, of which only the first is used.
-#[derive(Debug, Deserialize)]
-#[serde(bound(deserialize = "T: Deserialize<'de>"))]
-pub(super) struct Notification<T> {
-    #[serde(default = "absent")]
-    params: Field<List<Object<T>, 1>>,
+/// First parameter of a notification, where that is an object.
+pub(super) fn parameter(message: &[u8]) -> Option<Any<'_>> {
+    first_parameter(message).filter(|first| matches!(first, Any::Object(_)))
 }
 
-/// A reply's `result`, where that is an object.
-#[derive(Debug, Deserialize)]
-#[serde(bound(deserialize = "T: Deserialize<'de>"))]
-pub(super) struct Reply<T> {
-    #[serde(default = "absent")]
-    result: Field<Object<T>>,
+/// Text of a `notify_gcode_response`.
+pub(super) fn console(message: &[u8]) -> Option<Cow<'_, str>> {
+    match first_parameter(message) {
+        Some(Any::Text(text)) => Some(text),
+        _ => None,
+    }
 }
 
-fn absent<T>() -> Field<T> {
-    Field::Absent
+fn first_parameter(message: &[u8]) -> Option<Any<'_>> {
+    match Any::read(message).take("params") {
+        Any::List(parameters) => parameters.into_iter().next(),
+        _ => None,
+    }
 }
 
-/// First parameter of a notification.
-pub(super) fn parameter<'a, T: Deserialize<'a>>(message: &'a [u8]) -> Option<T> {
-    let notification: Notification<T> = serde_json::from_slice(message).ok()?;
-    notification.params.value()?.0.pop().map(|Object(first)| first)
-}
-
-/// Result of a reply.
-pub(super) fn result<'a, T: Deserialize<'a>>(message: &'a [u8]) -> Option<T> {
-    let reply: Reply<T> = serde_json::from_slice(message).ok()?;
-    reply.result.value().map(|Object(result)| result)
-}
-
-/// Result of `server.info`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct ServerInfo<'a> {
-    pub(super) klippy_connected: Field<bool>,
-    #[serde(borrow)]
-    pub(super) klippy_state: Text<'a>,
-    #[serde(borrow)]
-    pub(super) moonraker_version: Text<'a>,
-}
-
-/// Result of `printer.info`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct PrinterInfo<'a> {
-    #[serde(borrow)]
-    pub(super) state_message: Text<'a>,
-}
-
-/// Result of `printer.objects.subscribe` and `query`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Objects<'a> {
-    #[serde(borrow)]
-    pub(super) status: Field<Object<Status<'a>>>,
-}
-
-/// Printer objects: all of them, or what changed.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Status<'a> {
-    #[serde(borrow)]
-    pub(super) webhooks: Field<Object<Webhooks<'a>>>,
-    #[serde(borrow)]
-    pub(super) print_stats: Field<Object<PrintStats<'a>>>,
-    pub(super) virtual_sdcard: Field<Object<VirtualSdcard>>,
-    #[serde(borrow)]
-    pub(super) display_status: Field<Object<DisplayStatus<'a>>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Webhooks<'a> {
-    #[serde(borrow)]
-    pub(super) state: Text<'a>,
-    #[serde(borrow)]
-    pub(super) state_message: Text<'a>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct PrintStats<'a> {
-    #[serde(borrow)]
-    pub(super) state: Text<'a>,
-    #[serde(borrow)]
-    pub(super) filename: Text<'a>,
-    #[serde(borrow)]
-    pub(super) message: Text<'a>,
-    pub(super) total_duration: Field<f64>,
-    pub(super) print_duration: Field<f64>,
-    pub(super) info: Field<Object<LayerInfo>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct LayerInfo {
-    pub(super) total_layer: Field<u64>,
-    pub(super) current_layer: Field<u64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct VirtualSdcard {
-    pub(super) progress: Field<f64>,
-    pub(super) file_position: Field<f64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct DisplayStatus<'a> {
-    pub(super) progress: Field<f64>,
-    #[serde(borrow)]
-    pub(super) message: Text<'a>,
-}
-
-/// Result of `server.history.list`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct HistoryList<'a> {
-    #[serde(borrow)]
-    pub(super) jobs: Field<List<Object<HistoryJob<'a>>, JOBS>>,
-}
-
-/// Parameter of `notify_history_changed`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct HistoryChange<'a> {
-    #[serde(borrow)]
-    pub(super) job: Field<Object<HistoryJob<'a>>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct HistoryJob<'a> {
-    #[serde(borrow)]
-    pub(super) job_id: Text<'a>,
-    #[serde(borrow)]
-    pub(super) filename: Text<'a>,
-    #[serde(borrow)]
-    pub(super) status: Text<'a>,
-    pub(super) start_time: Field<f64>,
-    pub(super) end_time: Field<f64>,
-    pub(super) total_duration: Field<f64>,
-    pub(super) metadata: Field<Object<Metadata>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Metadata {
-    pub(super) gcode_start_byte: Field<u64>,
-    pub(super) gcode_end_byte: Field<u64>,
-    pub(super) estimated_time: Field<f64>,
+/// Result of a reply, where that is an object; null where not.
+pub(super) fn result(message: &[u8]) -> Any<'_> {
+    match Any::read(message).take("result") {
+        result @ Any::Object(_) => result,
+        _ => Any::Null,
+    }
 }
 
 /// At most `limit` bytes of a text that others wrote.
-pub(super) fn clip(text: &str, limit: usize) -> String {
+pub(super) fn clipped(text: &str, limit: usize) -> &str {
     debug_assert!(limit < MAX_MESSAGE, "a limit that limits nothing");
     let end = (0..=limit.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    text.get(..end).unwrap_or_default().to_owned()
+    text.get(..end).unwrap_or_default()
+}
+
+/// The same, kept.
+pub(super) fn clip(text: &str, limit: usize) -> String {
+    clipped(text, limit).to_owned()
 }
 
 #[cfg(test)]
@@ -302,21 +172,26 @@ mod tests {
 
     #[test]
     fn every_request_is_valid_and_names_its_method() {
-        let calls = [
-            Call::Identify,
-            Call::ServerInfo,
-            Call::PrinterInfo,
-            Call::Subscribe,
-            Call::Query,
-            Call::History,
-        ];
-        for (id, call) in (1..).zip(calls) {
-            let request: Value =
-                serde_json::from_str(&request(call, id, &identity("1.0", Some("a\"b")))).unwrap();
-            assert_eq!(request["jsonrpc"], "2.0");
+        let identity = identity("1.0", Some("a\"b"));
+        let objects = of_objects(&Layout::default());
+        let jobs = newest_jobs();
+        for (call, params) in [
+            (Call::Identify, identity.as_str()),
+            (Call::ServerInfo, ""),
+            (Call::PrinterInfo, ""),
+            (Call::Subscribe, &objects),
+            (Call::ObjectsList, ""),
+            (Call::SubscribeAll, &objects),
+            (Call::Query, &objects),
+            (Call::History, &jobs),
+            (Call::Metadata, r#"{"filename":"a"}"#),
+            (Call::Webcams, ""),
+            (Call::Faults, ""),
+        ] {
+            let request: Value = serde_json::from_str(&request(call, 7, params)).unwrap();
+            assert_eq!((&request["jsonrpc"], &request["id"]), (&Value::from("2.0"), &Value::from(7)));
             assert_eq!(request["method"], call.method());
-            assert_eq!(request["id"], id);
-            assert!(request["params"].is_object() || request["params"].is_null(), "{request}");
+            assert_eq!(request["params"].is_object(), !params.is_empty(), "{request}");
         }
     }
 
@@ -349,8 +224,9 @@ mod tests {
     #[test]
     fn results_and_parameters_of_another_shape_are_none() {
         for message in ["{}", r#"{"result":"ok","params":3}"#, r#"{"result":[],"params":[]}"#, "3", "[", ""] {
-            assert!(result::<Objects<'_>>(message.as_bytes()).is_none(), "{message}");
-            assert!(parameter::<Status<'_>>(message.as_bytes()).is_none(), "{message}");
+            assert_eq!(result(message.as_bytes()), Any::Null, "{message}");
+            assert!(parameter(message.as_bytes()).is_none(), "{message}");
+            assert!(console(message.as_bytes()).is_none(), "{message}");
         }
     }
 

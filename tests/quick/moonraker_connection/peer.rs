@@ -127,7 +127,7 @@ impl Connection {
 
     /// Reads what a client asks before it needs an answer.
     pub(super) async fn read_first_requests(&mut self) {
-        for _ in 0..4 {
+        for _ in 0..7 {
             self.request().await.unwrap();
         }
     }

@@ -123,6 +123,8 @@ struct Player<'a> {
     /// Our requests that wait for an answer: when at the latest, the method, our id.
     waiting: VecDeque<(f64, String, u64)>,
     told: Vec<Told>,
+    /// What the source told, where somebody wants to know.
+    seen: Option<Vec<(f64, Observation)>>,
 }
 
 /// Plays the whole; gives the events, and the state at each boundary.
@@ -140,6 +142,17 @@ pub(crate) fn play(transcript: &Transcript) -> (Vec<Told>, Vec<Boundary>) {
     }
     player.settle();
     (player.told, boundaries)
+}
+
+/// Plays the whole; gives what the source told, with the times. `stand_in` is what is known beforehand.
+pub(crate) fn watch(transcript: &Transcript, stand_in: StandIn) -> Vec<(f64, Observation)> {
+    let start = transcript.items.first().map_or(0.0, |(t, _)| *t);
+    let mut player = Player::new(transcript, 0, start, stand_in, Memory::default());
+    player.seen = Some(Vec::new());
+    while player.next < transcript.items.len() {
+        player.step();
+    }
+    player.seen.unwrap()
 }
 
 /// Goes on at a boundary with a new process that has the stored memory; gives the events from there.
@@ -169,6 +182,7 @@ impl<'a> Player<'a> {
             observer: Observer::new(memory),
             waiting: VecDeque::new(),
             told: Vec::new(),
+            seen: None,
         }
     }
 
@@ -300,6 +314,8 @@ impl<'a> Player<'a> {
             Some(t) => t + 0.001,
             // Whether Klipper is ready may show in a moment.
             None if method == "server.info" && !self.stand_in.knows_klippy() => self.now + NEAR,
+            // So do the objects that there are.
+            None if method == "printer.objects.list" && !self.stand_in.knows_objects() => self.now + NEAR,
             None => self.now,
         };
         self.waiting.push_back((due, method.to_owned(), id));
@@ -327,6 +343,9 @@ impl<'a> Player<'a> {
     }
 
     fn observe(&mut self, observation: &Observation) {
+        if let Some(seen) = &mut self.seen {
+            seen.push((self.now, observation.clone()));
+        }
         let now = Moment {
             monotonic: self.monotonic(),
             unix: Duration::from_secs(1_795_222_000) + Duration::from_secs_f64(self.now),

@@ -1,7 +1,7 @@
 //! What a recording has shown of Moonraker's state so far, and the answers that follow from it.
 
 use serde_json::{Map, Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Moonraker as known from the recording.
 #[derive(Debug, Clone, Default)]
@@ -12,8 +12,13 @@ pub(crate) struct StandIn {
     klippy_message: Option<String>,
     /// Object, then field.
     objects: Map<String, Value>,
+    /// Names of objects that were shown, also by a Klipper that is gone.
+    names: BTreeSet<String>,
     /// The newest first.
     jobs: Vec<Value>,
+    /// By file.
+    metadata: HashMap<String, Value>,
+    webcams: Option<Value>,
     requests: HashMap<u64, String>,
 }
 
@@ -42,6 +47,10 @@ impl StandIn {
         self.klippy.is_some()
     }
 
+    pub(crate) fn knows_objects(&self) -> bool {
+        !self.names.is_empty()
+    }
+
     /// Takes a message that the recorded client got.
     pub(crate) fn learn(&mut self, message: &Value) -> Learnt {
         let mut learnt = Learnt::default();
@@ -50,6 +59,7 @@ impl StandIn {
                 self.merge(&message["params"][0]);
             }
             Some("notify_history_changed") => self.record(&message["params"][0]["job"]),
+            Some("notify_webcams_changed") => self.webcams = Some(message["params"][0].clone()),
             Some("notify_klippy_ready") => {
                 // A new process, of which nothing is known but this.
                 self.objects.clear();
@@ -81,6 +91,12 @@ impl StandIn {
                     {
                         learnt.changes = self.merge(&result["status"]);
                     }
+                    Some("printer.objects.list") => {
+                        let names = result["objects"].as_array().into_iter().flatten();
+                        self.names.extend(names.filter_map(Value::as_str).map(str::to_owned));
+                    }
+                    Some("server.webcams.list") if result.is_object() => self.webcams = Some(result.clone()),
+                    Some("server.files.metadata") => self.scanned(&result["filename"], result),
                     Some("server.history.list") => {
                         for job in result["jobs"].as_array().into_iter().flatten().rev() {
                             self.record(job);
@@ -103,17 +119,31 @@ impl StandIn {
                 "klippy_connected": connected, "klippy_state": klippy, "moonraker_version": "0.11.0"
             })),
             "server.history.list" => Some(json!({"count": self.jobs.len(), "jobs": self.jobs})),
+            "server.webcams.list" => Some(self.webcams.clone().unwrap_or_else(|| json!({"webcams": []}))),
+            "server.files.metadata" => {
+                let file = self.objects.get("print_stats").and_then(|stats| stats["filename"].as_str());
+                file.and_then(|file| self.metadata.get(file)).cloned()
+            }
+            "printer.objects.list" if connected => Some(json!({"objects": self.names})),
             "printer.info" if connected => {
                 Some(json!({"state": klippy, "state_message": self.klippy_message}))
             }
             "printer.objects.subscribe" | "printer.objects.query" if connected => {
                 Some(json!({"eventtime": 0.0, "status": self.objects}))
             }
-            "printer.info" | "printer.objects.subscribe" | "printer.objects.query" => None,
+            "printer.info"
+            | "printer.objects.list"
+            | "printer.objects.subscribe"
+            | "printer.objects.query" => None,
+            // Only a vendor's Moonraker has it.
+            "server.exception.query" => None,
             other => panic!("no answer to {other}"),
         };
         match result {
             Some(result) => json!({"jsonrpc": "2.0", "result": result, "id": id}),
+            None if method.starts_with("server.") => json!({
+                "jsonrpc": "2.0", "error": {"code": -32601, "message": "Method not found"}, "id": id
+            }),
             None => json!({
                 "jsonrpc": "2.0", "error": {"code": 503, "message": "Klippy Host not connected"}, "id": id
             }),
@@ -139,6 +169,7 @@ impl StandIn {
         let mut changes = Map::new();
         for (name, fields) in status.as_object()? {
             let Some(fields) = fields.as_object() else { continue };
+            self.names.insert(name.clone());
             let known = self.objects.entry(name.clone()).or_insert_with(|| json!({}));
             for (field, value) in fields {
                 if known.get(field) != Some(value) {
@@ -157,7 +188,14 @@ impl StandIn {
         (!changes.is_empty()).then_some(Value::Object(changes))
     }
 
+    fn scanned(&mut self, file: &Value, metadata: &Value) {
+        if let Some(file) = file.as_str().filter(|_| metadata.is_object()) {
+            self.metadata.insert(file.to_owned(), metadata.clone());
+        }
+    }
+
     fn record(&mut self, job: &Value) {
+        self.scanned(&job["filename"], &job["metadata"]);
         match self.jobs.iter_mut().find(|known| known["job_id"] == job["job_id"]) {
             Some(known) => *known = job.clone(),
             None => self.jobs.insert(0, job.clone()),

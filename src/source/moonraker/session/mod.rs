@@ -4,17 +4,26 @@
 //! slowest answer. A sight is told when it changed, whole: print, Klipper, and history.
 
 mod action;
+mod news;
+#[cfg(test)]
+mod sights;
 #[cfg(test)]
 mod tests;
 
 pub use action::{Action, ApiKey, SessionError, SessionOptions};
 
 use super::MAX_MESSAGE;
+use super::any::Any;
+use super::console::Gate;
+use super::faults::Faults;
+use super::head::{self, Head};
 use super::history;
 use super::lenient::Field;
-use super::objects::Known;
-use super::wire::{self, Call, Head};
-use crate::printer::{History, Klippy, KlippyState, Observation, Snapshot};
+use super::metadata::PresentFile;
+use super::objects::{Known, Layout};
+use super::prompt::Prompts;
+use super::wire::{self, Call};
+use crate::printer::{History, Klippy, KlippyState, Observation, PrintState, Snapshot, Webcam};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +47,19 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// Time for an answer that Klipper must give; beyond it the question is asked again.
 const KLIPPY_ANSWER: Duration = Duration::from_secs(30);
 
+/// The printer's list of objects is asked for again after this time, when it or the subscription by it failed.
+const RELIST: Duration = Duration::from_secs(10);
+/// All that is asked at the beginning, in this order: what the first sight needs comes first.
+const FIRST: [Call; 7] = [
+    Call::Identify,
+    Call::ServerInfo,
+    Call::Subscribe,
+    Call::History,
+    Call::ObjectsList,
+    Call::Webcams,
+    Call::Faults,
+];
+
 #[derive(Debug)]
 struct Pending {
     id: u64,
@@ -60,13 +82,25 @@ pub struct Session {
     objects_known: bool,
     history_known: bool,
     subscribed: bool,
+    /// Whether all that the printer has is subscribed to, and not only what every printer has.
+    all_subscribed: bool,
+    /// What is to be subscribed to, by the printer's list.
+    listed: Option<Layout>,
     klippy: Klippy,
     objects: Known,
+    /// State of the print as of the last look at it.
+    print_state: Option<PrintState>,
+    file: PresentFile,
     history: Arc<History>,
+    prompts: Prompts,
+    faults: Faults,
+    webcams: Arc<[Webcam]>,
+    gate: Gate,
     version: Option<String>,
     poll_at: Option<Duration>,
     query_at: Option<Duration>,
     history_at: Option<Duration>,
+    list_at: Option<Duration>,
     /// Until when a shutdown waits for its reason.
     hold_until: Option<Duration>,
     told: Option<Arc<Snapshot>>,
@@ -87,13 +121,22 @@ impl Session {
             objects_known: false,
             history_known: false,
             subscribed: false,
+            all_subscribed: false,
+            listed: None,
             klippy: Klippy::default(),
             objects: Known::default(),
+            print_state: None,
+            file: PresentFile::default(),
             history: Arc::default(),
+            prompts: Prompts::default(),
+            faults: Faults::default(),
+            webcams: Arc::default(),
+            gate: Gate::default(),
             version: None,
             poll_at: None,
             query_at: None,
             history_at: None,
+            list_at: None,
             hold_until: None,
             told: None,
             closed: false,
@@ -105,7 +148,7 @@ impl Session {
         let mut actions = Vec::new();
         self.first_at = Some(now + FIRST_SIGHT);
         self.received_at = now;
-        for call in [Call::Identify, Call::ServerInfo, Call::Subscribe, Call::History] {
+        for call in FIRST {
             self.ask(call, now, &mut actions);
         }
         actions
@@ -126,7 +169,7 @@ impl Session {
             // A batch: nothing that we asked for.
             return actions;
         }
-        let head: Head<'_> = match serde_json::from_slice(message) {
+        let head = match head::head(message, &mut self.objects) {
             Ok(head) => head,
             Err(error) => {
                 log::debug!("moonraker: message of {} bytes: {error}", message.len());
@@ -158,7 +201,9 @@ impl Session {
                 }
                 Call::History => self.no_history(&mut actions),
                 Call::Subscribe => self.not_subscribed(now, &mut actions),
-                Call::PrinterInfo | Call::Query => {}
+                Call::ObjectsList | Call::SubscribeAll => self.list_at = Some(now + RELIST),
+                Call::Metadata => self.file.refuse(now),
+                Call::PrinterInfo | Call::Query | Call::Webcams | Call::Faults => {}
             }
         }
         if due(&mut self.poll_at, now) {
@@ -172,6 +217,13 @@ impl Session {
         if due(&mut self.history_at, now) {
             self.ask(Call::History, now, &mut actions);
         }
+        if due(&mut self.list_at, now) {
+            self.ask(Call::ObjectsList, now, &mut actions);
+        }
+        if due(&mut self.file.again_at, now) {
+            self.ask(Call::Metadata, now, &mut actions);
+        }
+        self.faults.pass_time(now);
         if self.pending.is_empty() && now.saturating_sub(self.received_at) >= SILENCE {
             self.ask(Call::ServerInfo, now, &mut actions);
         }
@@ -198,10 +250,10 @@ impl Session {
         }
         let silence = self.pending.is_empty().then_some(self.received_at + SILENCE);
         let due = self.pending.iter().map(|pending| pending.due).min();
-        [due, self.poll_at, self.query_at, self.history_at, self.hold_until, self.first_at, silence]
-            .into_iter()
-            .flatten()
-            .min()
+        let own =
+            [self.poll_at, self.query_at, self.history_at, self.list_at, self.hold_until, self.first_at];
+        let others = [due, silence, self.file.again_at, self.faults.next_tick()];
+        own.into_iter().chain(others).flatten().min()
     }
 
     /// Whether the printer was seen over this connection.
@@ -221,15 +273,15 @@ impl Session {
 
     fn on_notification(&mut self, method: &str, message: &[u8], now: Duration, actions: &mut Vec<Action>) {
         match method {
-            "notify_status_update" => {
-                if let Some(status) = wire::parameter(message) {
-                    self.merge(status, now);
+            head::STATUS_UPDATE => {
+                // Its objects were read with its head.
+                if self.look_at_objects(now, actions) {
                     self.tell(false, actions);
                 }
             }
             "notify_history_changed" => {
                 if let Some(change) = wire::parameter(message)
-                    && history::change(&mut self.history, change)
+                    && history::change(&mut self.history, &change)
                 {
                     self.history_at = None;
                     self.tell(false, actions);
@@ -240,6 +292,7 @@ impl Session {
                 // Its objects are new ones, and the old subscription died with the old process.
                 self.forget_objects();
                 self.ask(Call::Subscribe, now, actions);
+                self.ask(Call::ObjectsList, now, actions);
                 self.tell(false, actions);
             }
             "notify_klippy_shutdown" => {
@@ -259,7 +312,7 @@ impl Session {
                 self.poll_at = Some(now + FIRST_POLL);
                 self.tell(false, actions);
             }
-            _ => {}
+            _ => self.on_news(method, message, now, actions),
         }
     }
 
@@ -283,40 +336,41 @@ impl Session {
         match call {
             Call::Identify => {
                 if std::mem::take(&mut self.refused) {
-                    for call in [Call::ServerInfo, Call::Subscribe, Call::History] {
+                    for call in FIRST.into_iter().filter(|call| *call != Call::Identify) {
                         self.ask(call, now, actions);
                     }
                 }
             }
             Call::ServerInfo => {
-                self.on_server_info(wire::result(message).unwrap_or_default(), now, actions);
+                self.on_server_info(&wire::result(message), now, actions);
                 self.tell(true, actions);
             }
             Call::PrinterInfo => {
-                let info: wire::PrinterInfo<'_> = wire::result(message).unwrap_or_default();
                 if self.klippy.state != KlippyState::Ready && self.klippy.message.is_none() {
-                    info.state_message
-                        .merge_into(&mut self.klippy.message, |text| Some(wire::clip(&text, 4096)));
+                    let info = wire::result(message);
+                    self.klippy.message = info.get("state_message").text().map(|text| wire::clip(text, 4096));
                 }
                 self.hold_until = None;
                 self.tell(false, actions);
             }
-            Call::Subscribe | Call::Query => {
-                let objects: wire::Objects<'_> = wire::result(message).unwrap_or_default();
-                if call == Call::Subscribe {
-                    self.subscribed = true;
-                    self.objects_known = true;
-                    self.query_at = Some(now + FULL_QUERY);
-                }
-                if let Field::Value(super::lenient::Object(status)) = objects.status {
-                    self.merge(status, now);
-                }
+            Call::Subscribe | Call::SubscribeAll | Call::Query => {
+                self.on_objects(call, message, now, actions);
                 self.tell(true, actions);
             }
+            Call::ObjectsList => self.on_list(&wire::result(message), now, actions),
             Call::History => {
-                history::replace(&mut self.history, wire::result(message).unwrap_or_default());
+                history::replace(&mut self.history, &wire::result(message));
                 self.history_known = true;
                 self.tell(true, actions);
+            }
+            Call::Metadata => {
+                self.file.answer(&wire::result(message), now);
+                self.tell(false, actions);
+            }
+            Call::Webcams => self.on_webcams(&wire::result(message), actions),
+            Call::Faults => {
+                self.faults.replace(&wire::result(message));
+                self.tell(false, actions);
             }
         }
     }
@@ -334,7 +388,12 @@ impl Session {
     fn on_refusal(&mut self, call: Call, now: Duration, actions: &mut Vec<Action>) {
         match call {
             // Older and patched versions may not know it; nothing else depends on it.
-            Call::Identify | Call::Query => {}
+            Call::Identify | Call::Query | Call::Webcams | Call::Faults => {}
+            Call::ObjectsList | Call::SubscribeAll => self.list_at = Some(now + RELIST),
+            Call::Metadata => {
+                self.file.refuse(now);
+                self.tell(false, actions);
+            }
             Call::ServerInfo => self.poll_at = Some(now + POLL),
             Call::PrinterInfo => {
                 self.hold_until = None;
@@ -345,20 +404,16 @@ impl Session {
         }
     }
 
-    fn on_server_info(&mut self, info: wire::ServerInfo<'_>, now: Duration, actions: &mut Vec<Action>) {
+    fn on_server_info(&mut self, info: &Any<'_>, now: Duration, actions: &mut Vec<Action>) {
         self.info_known = true;
-        if let Field::Value(version) = &info.moonraker_version {
+        if let Some(version) = info.get("moonraker_version").text() {
             self.version = Some(wire::clip(version, 64));
         }
-        let named = match &info.klippy_state {
-            Field::Value(name) => KlippyState::from_name(name),
-            _ => None,
-        };
-        let state = match (named, info.klippy_connected) {
-            (_, Field::Value(false)) => KlippyState::Disconnected,
-            (Some(state), _) => state,
+        let state = match info.get("klippy_state").text().and_then(KlippyState::from_name) {
+            _ if info.get("klippy_connected").flag() == Some(false) => KlippyState::Disconnected,
+            Some(state) => state,
             // A word that is not known here: not ready, and nothing worse.
-            (None, _) => KlippyState::Startup,
+            None => KlippyState::Startup,
         };
         let message = self.klippy.message.take().filter(|_| self.klippy.state == state);
         if state != KlippyState::Ready && state != KlippyState::Disconnected && message.is_none() {
@@ -368,8 +423,13 @@ impl Session {
             }
         }
         self.set_klippy(state, message, now);
-        if state != KlippyState::Disconnected && !self.subscribed && !self.is_asking(Call::Subscribe) {
-            self.ask(Call::Subscribe, now, actions);
+        if state != KlippyState::Disconnected {
+            if !self.subscribed {
+                self.ask(Call::Subscribe, now, actions);
+            }
+            if !self.all_subscribed && self.listed.is_none() {
+                self.ask(Call::ObjectsList, now, actions);
+            }
         }
     }
 
@@ -388,34 +448,6 @@ impl Session {
             }
         }
         self.klippy = Klippy { state, message };
-    }
-
-    /// Takes full values or changes of objects.
-    fn merge(&mut self, status: wire::Status<'_>, now: Duration) {
-        let before = self.objects.print_state();
-        let told_webhooks = matches!(status.webhooks, Field::Value(_));
-        self.objects.merge(status);
-        if told_webhooks && let Some(state) = self.objects.webhooks_state {
-            let message = match state {
-                KlippyState::Ready => None,
-                _ => self.objects.webhooks_message.clone(),
-            };
-            if message.is_some() {
-                self.hold_until = None;
-            }
-            self.set_klippy(state, message, now);
-        }
-        if self.objects.print_state() != before {
-            self.history_at = Some(now + HISTORY_DELAY);
-        }
-    }
-
-    fn forget_objects(&mut self) {
-        self.objects = Known::default();
-        self.subscribed = false;
-        self.query_at = None;
-        self.pending
-            .retain(|pending| !matches!(pending.call, Call::Subscribe | Call::Query | Call::PrinterInfo));
     }
 
     fn not_subscribed(&mut self, now: Duration, actions: &mut Vec<Action>) {
@@ -443,10 +475,15 @@ impl Session {
         }
         let snapshot = Snapshot {
             klippy: self.klippy.clone(),
-            print: self.objects.print(&self.history),
+            print: self.objects.print(&self.history, self.file.metadata()),
+            machine: self.objects.machine(),
             message: self.objects.display_message.clone(),
             history: Arc::clone(&self.history),
-            ..Snapshot::default()
+            prompt: self.prompts.shown(),
+            faults: self.faults.all(),
+            webcams: Arc::clone(&self.webcams),
+            app_message: self.objects.app_message.clone(),
+            original: None,
         };
         if !again && self.told.as_deref() == Some(&snapshot) {
             return;
@@ -463,17 +500,35 @@ impl Session {
         let id = self.next_id;
         self.next_id += 1;
         let limit = match call {
-            Call::Identify | Call::ServerInfo | Call::History => ANSWER,
-            Call::PrinterInfo | Call::Subscribe | Call::Query => KLIPPY_ANSWER,
+            Call::Identify
+            | Call::ServerInfo
+            | Call::History
+            | Call::Metadata
+            | Call::Webcams
+            | Call::Faults => ANSWER,
+            Call::PrinterInfo | Call::Subscribe | Call::ObjectsList | Call::SubscribeAll | Call::Query => {
+                KLIPPY_ANSWER
+            }
         };
         self.pending.push(Pending { id, call, due: now + limit });
-        let identity = match call {
+        actions.push(Action::Send(wire::request(call, id, &self.params(call))));
+    }
+
+    /// Parameters of a request; empty where there are none.
+    fn params(&self, call: Call) -> String {
+        match call {
             Call::Identify => {
                 wire::identity(self.options.version, self.options.api_key.as_ref().map(ApiKey::reveal))
             }
-            _ => String::new(),
-        };
-        actions.push(Action::Send(wire::request(call, id, &identity)));
+            Call::Subscribe => wire::of_objects(&Layout::default()),
+            Call::SubscribeAll => wire::of_objects(self.listed.as_ref().unwrap_or(&self.objects.layout)),
+            Call::Query => wire::of_objects(&self.objects.layout),
+            Call::History => wire::newest_jobs(),
+            Call::Metadata => self.file.question().unwrap_or_default(),
+            Call::ServerInfo | Call::PrinterInfo | Call::ObjectsList | Call::Webcams | Call::Faults => {
+                String::new()
+            }
+        }
     }
 
     fn is_asking(&self, call: Call) -> bool {

@@ -5,23 +5,32 @@ use crate::printer::{JobStatus, PrintState};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-struct Talk {
-    session: Session,
-    now: Duration,
-    /// Requests that are not answered yet: method and id.
-    asked: Vec<(String, u64)>,
-    seen: Vec<Snapshot>,
-    closed: Option<SessionError>,
+/// A request that is not answered yet.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) method: String,
+    id: u64,
+    pub(super) params: Value,
+}
+
+pub(super) struct Talk {
+    pub(super) session: Session,
+    pub(super) now: Duration,
+    pub(super) asked: Vec<Asked>,
+    pub(super) seen: Vec<Snapshot>,
+    pub(super) console: Vec<String>,
+    pub(super) closed: Option<SessionError>,
 }
 
 impl Talk {
-    fn begin(api_key: Option<&str>) -> Self {
+    pub(super) fn begin(api_key: Option<&str>) -> Self {
         let options = SessionOptions { version: "1.2.3", api_key: api_key.map(ApiKey::new) };
         let mut talk = Self {
             session: Session::new(options),
             now: Duration::from_secs(100),
             asked: Vec::new(),
             seen: Vec::new(),
+            console: Vec::new(),
             closed: None,
         };
         let actions = talk.session.on_connected(talk.now);
@@ -30,19 +39,47 @@ impl Talk {
     }
 
     /// A talk in which Klipper is ready and nothing prints.
-    fn ready() -> Self {
+    pub(super) fn ready() -> Self {
         let mut talk = Self::begin(None);
         talk.answer("server.connection.identify", &json!({"connection_id": 1}));
         talk.answer("server.info", &info("ready"));
         talk.answer("server.history.list", &json!({"count": 0, "jobs": []}));
+        talk.beside();
         talk.answer("printer.objects.subscribe", &objects("ready", "standby"));
+        talk.beside();
         talk.settle();
+        assert_eq!(talk.methods(), [""; 0]);
         talk.seen.clear();
         talk
     }
 
+    /// Answers what does not matter here: a printer with one toolhead and no camera.
+    pub(super) fn beside(&mut self) {
+        for (method, result) in [
+            ("printer.objects.list", json!({"objects": ["extruder"]})),
+            ("server.webcams.list", json!({"webcams": []})),
+            ("server.files.metadata", json!({})),
+        ] {
+            if self.methods().contains(&method) {
+                self.answer(method, &result);
+            }
+        }
+        if self.methods().contains(&"server.exception.query") {
+            self.refuse("server.exception.query", -32601, "Method not found");
+        }
+        if self.asks_for_all() {
+            self.answer("printer.objects.subscribe", &json!({"status": {"extruder": {"temperature": 20.0}}}));
+        }
+    }
+
+    /// Whether the next request to subscribe is that for all of the printer.
+    fn asks_for_all(&self) -> bool {
+        let next = self.asked.iter().find(|asked| asked.method == "printer.objects.subscribe");
+        next.is_some_and(|next| next.params["objects"].get("extruder").is_some())
+    }
+
     /// Lets the question about the history pass that follows each new state of the print.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         self.wait(1.5);
         self.answer("server.history.list", &json!({"jobs": []}));
     }
@@ -53,54 +90,58 @@ impl Talk {
                 Action::Send(text) => {
                     let request: Value = serde_json::from_str(&text).unwrap();
                     assert_eq!(request["jsonrpc"], "2.0");
-                    let method = request["method"].as_str().unwrap().to_owned();
-                    self.asked.push((method, request["id"].as_u64().unwrap()));
+                    self.asked.push(Asked {
+                        method: request["method"].as_str().unwrap().to_owned(),
+                        id: request["id"].as_u64().unwrap(),
+                        params: request["params"].clone(),
+                    });
                 }
                 Action::Emit(Observation::Seen(snapshot)) => self.seen.push(snapshot.as_ref().clone()),
+                Action::Emit(Observation::Console(line)) => self.console.push(line.to_string()),
                 Action::Emit(other) => panic!("{other:?}"),
                 Action::Close(error) => self.closed = Some(error),
             }
         }
     }
 
-    fn methods(&self) -> Vec<&str> {
-        self.asked.iter().map(|(method, _)| method.as_str()).collect()
+    pub(super) fn methods(&self) -> Vec<&str> {
+        self.asked.iter().map(|asked| asked.method.as_str()).collect()
     }
 
     #[track_caller]
-    fn id(&mut self, method: &str) -> u64 {
-        let index = self.asked.iter().position(|(asked, _)| asked == method);
+    pub(super) fn id(&mut self, method: &str) -> u64 {
+        let index = self.asked.iter().position(|asked| asked.method == method);
         let index = index.unwrap_or_else(|| panic!("{method} was not asked, only {:?}", self.asked));
-        self.asked.remove(index).1
+        self.asked.remove(index).id
     }
 
     #[track_caller]
-    fn answer(&mut self, method: &str, result: &Value) {
+    pub(super) fn answer(&mut self, method: &str, result: &Value) {
         let id = self.id(method);
         self.message(&json!({"jsonrpc": "2.0", "result": result, "id": id}));
     }
 
     #[track_caller]
-    fn refuse(&mut self, method: &str, code: i64, message: &str) {
+    pub(super) fn refuse(&mut self, method: &str, code: i64, message: &str) {
         let id = self.id(method);
         self.message(&json!({"jsonrpc": "2.0", "error": {"code": code, "message": message}, "id": id}));
     }
 
-    fn notify(&mut self, method: &str, params: &Value) {
+    pub(super) fn notify(&mut self, method: &str, params: &Value) {
         self.message(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
     }
 
-    fn message(&mut self, message: &Value) {
+    pub(super) fn message(&mut self, message: &Value) {
         self.bytes(message.to_string().as_bytes());
     }
 
-    fn bytes(&mut self, message: &[u8]) {
+    pub(super) fn bytes(&mut self, message: &[u8]) {
         let actions = self.session.on_message(message, self.now);
         self.act(actions);
     }
 
     /// Lets time pass, with every tick that the session wants.
-    fn wait(&mut self, seconds: f64) {
+    pub(super) fn wait(&mut self, seconds: f64) {
         let until = self.now + Duration::from_secs_f64(seconds);
         while let Some(tick) = self.session.next_tick().filter(|tick| *tick <= until) {
             assert!(tick >= self.now, "a tick in the past");
@@ -120,11 +161,11 @@ impl Talk {
     }
 }
 
-fn info(state: &str) -> Value {
+pub(super) fn info(state: &str) -> Value {
     json!({"klippy_connected": state != "disconnected", "klippy_state": state, "moonraker_version": "0.11.0"})
 }
 
-fn objects(klippy: &str, print: &str) -> Value {
+pub(super) fn objects(klippy: &str, print: &str) -> Value {
     json!({"eventtime": 1.0, "status": {
         "webhooks": {"state": klippy, "state_message": "words"},
         "print_stats": {"state": print, "filename": "a.gcode", "total_duration": 1.0},
@@ -138,7 +179,8 @@ fn all_is_asked_at_once_and_told_when_all_is_answered() {
     let mut talk = Talk::begin(None);
     let first =
         ["server.connection.identify", "server.info", "printer.objects.subscribe", "server.history.list"];
-    assert_eq!(talk.methods(), first);
+    let beside = ["printer.objects.list", "server.webcams.list", "server.exception.query"];
+    assert_eq!(talk.methods(), [&first[..], &beside].concat());
     talk.answer(
         "server.history.list",
         &json!({"jobs": [{"job_id": "1", "filename": "a.gcode",
@@ -187,19 +229,23 @@ fn a_klipper_that_never_came_is_polled_and_subscribed_when_it_comes() {
     talk.refuse("printer.objects.subscribe", -32601, "Method not found");
     talk.answer("server.history.list", &json!({"jobs": []}));
     talk.answer("server.info", &info("disconnected"));
+    talk.refuse("printer.objects.list", -32601, "Method not found");
+    talk.beside();
     assert_eq!(talk.states(), [(Disconnected, None)]);
     assert_eq!(talk.methods(), [""; 0]);
     talk.wait(2.0);
     assert_eq!(talk.methods(), ["server.info"]);
     talk.answer("server.info", &info("startup"));
-    assert_eq!(talk.methods(), ["printer.info", "printer.objects.subscribe"]);
+    assert_eq!(talk.methods(), ["printer.info", "printer.objects.subscribe", "printer.objects.list"]);
     talk.answer("printer.info", &json!({"state_message": "Printer is not ready"}));
     talk.refuse("printer.objects.subscribe", 503, "Klippy Host not connected");
+    talk.refuse("printer.objects.list", 503, "Klippy Host not connected");
     assert_eq!(talk.seen.last().unwrap().klippy.message.as_deref(), Some("Printer is not ready"));
     talk.wait(2.0);
     talk.answer("server.info", &info("ready"));
     talk.answer("printer.objects.subscribe", &objects("ready", "standby"));
     assert_eq!(talk.states().last(), Some(&(Ready, Some(PrintState::Standby))));
+    talk.beside();
     talk.settle();
     talk.wait(10.0);
     assert_eq!(talk.methods(), [""; 0], "no poll while it is ready");
@@ -467,7 +513,15 @@ fn the_key_is_sent_and_never_shown() {
 }
 
 /// Messages as Moonraker sends them, to be damaged.
-const SAMPLES: [&str; 6] = [
+const SAMPLES: [&str; 14] = [
+    r#"{"jsonrpc":"2.0","result":{"objects":["webhooks","extruder","extruder1","heater_bed","fan","heater_fan a","temperature_sensor b","exclude_object","gcode_macro _OCTOAPP_STATUS"]},"id":5}"#,
+    r#"{"jsonrpc":"2.0","result":{"status":{"extruder":{"temperature":20.5,"target":0.0},"fan":{"speed":0.5,"rpm":null},"toolhead":{"extruder":"extruder1","homed_axes":"xy"},"gcode_move":{"gcode_position":[1,2,3,4]},"exclude_object":{"objects":[{"name":"a"}],"excluded_objects":["a"],"current_object":null}}},"id":8}"#,
+    r#"{"jsonrpc":"2.0","result":{"webcams":[{"name":"a","enabled":true,"rotation":90,"snapshot_url":"/webcam/"}]},"id":6}"#,
+    r#"{"jsonrpc":"2.0","result":{"state":"success","exceptions":[{"id":523,"index":1,"code":12,"level":2,"message":"x"}]},"id":7}"#,
+    r#"{"jsonrpc":"2.0","method":"notify_exception_notification","params":[{"id":523,"index":1,"code":13,"level":2,"message":"y"}]}"#,
+    r#"{"jsonrpc":"2.0","method":"notify_gcode_response","params":["// action:prompt_begin a\n// action:prompt_button b|c\n// action:prompt_show\nok"]}"#,
+    r#"{"params":[{"extruder":{"temperature":21.5},"toolhead":{"extruder":""}},3207.2],"method":"notify_status_update"}"#,
+    r#"{"jsonrpc":"2.0","method":"notify_filelist_changed","params":[{"action":"modify_file","item":{"path":"a.gcode","root":"gcodes"}}]}"#,
     r#"{"jsonrpc":"2.0","result":{"klippy_connected":true,"klippy_state":"ready","moonraker_version":"0.11.0"},"id":2}"#,
     r#"{"jsonrpc":"2.0","result":{"eventtime":1.5,"status":{"webhooks":{"state":"ready","state_message":"Printer is ready"},"print_stats":{"filename":"a.gcode","total_duration":0.5,"state":"printing","message":"","info":{"total_layer":null,"current_layer":2}},"virtual_sdcard":{"progress":0.1,"file_position":99},"display_status":{"progress":0.0,"message":null}}},"id":3}"#,
     r#"{"jsonrpc":"2.0","result":{"count":1,"jobs":[{"job_id":"000001","filename":"a.gcode","status":"in_progress","start_time":1795222013.8,"end_time":null,"total_duration":1.0,"metadata":{"gcode_start_byte":210,"gcode_end_byte":1000,"estimated_time":5}}]},"id":4}"#,
@@ -514,7 +568,7 @@ proptest! {
             match step {
                 Some(bytes) => {
                     let actions = session.on_message(&bytes, now);
-                    prop_assert!(actions.len() <= 8);
+                    prop_assert!(actions.len() <= 60);
                 }
                 None => {
                     let Some(tick) = session.next_tick() else { break };
@@ -524,7 +578,7 @@ proptest! {
                     prop_assert!(session.next_tick().is_none_or(|next| next > now), "time stands still");
                 }
             }
-            prop_assert!(session.pending.len() <= 6, "one request of each kind at most");
+            prop_assert!(session.pending.len() <= FIRST.len() + 4, "one request of each kind at most");
             prop_assert!(session.history.jobs.len() <= wire::JOBS);
             if session.closed {
                 session = Session::new(SessionOptions { version: "1", api_key: None });
