@@ -1,11 +1,12 @@
 //! What happens on a printer that somebody may want to be told.
 
-use super::FaultCode;
+use super::{FaultCode, whole_percent};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// One print job.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// One print job, as it stood when the event was seen: enough for a message.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Job {
     /// File as Moonraker names it: relative to the gcodes root, with folders.
     pub file: String,
@@ -15,12 +16,27 @@ pub struct Job {
     pub total_duration: Option<Duration>,
     /// Progress from 0 to 1 within the file, where known.
     pub progress: Option<f64>,
+    /// Time since the first extrusion, without pauses, where known.
+    pub print_duration: Option<Duration>,
+    /// The best guess at the time left ([`super::Estimates::best_guess`]); none once the job is over.
+    pub left: Option<Duration>,
+    /// The layer, where known, from 1; in a pause and at the end the last one that was surely begun.
+    pub layer: Option<u32>,
+    /// How many layers there are, where known.
+    pub layers: Option<u32>,
+    /// Filament that went through, in mm, where known.
+    pub filament_used: Option<f64>,
 }
 
 impl Job {
     /// The file's name without folders.
     pub fn name(&self) -> &str {
         self.file.rsplit('/').next().unwrap_or(&self.file)
+    }
+
+    /// The progress in whole per cent, rounded down; none where it is unknown or absurd.
+    pub fn percent(&self) -> Option<u8> {
+        self.progress.and_then(whole_percent)
     }
 }
 

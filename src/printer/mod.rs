@@ -23,7 +23,7 @@ pub use memory::{Memory, MemoryError};
 pub use metadata::{Metadata, Thumbnail};
 pub use notice::{Fault, FaultCode, Prompt, PromptButton};
 pub use observation::{Observation, Timed};
-pub use observer::Observer;
+pub use observer::{Command, Observer};
 pub use progress::{ProgressBy, whole_percent};
 pub use snapshot::{
     History, JobRecord, JobStatus, Klippy, KlippyState, Print, PrintState, RecordId, Snapshot,
