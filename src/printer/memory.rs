@@ -37,6 +37,8 @@ pub struct Memory {
     pub(super) unrecorded: Option<String>,
     /// What Klipper told of the last job while none was under way.
     pub(super) rest: Option<Rest>,
+    /// Klipper was seen to start, without an outage that was told, and not yet to be ready.
+    pub(super) starting: bool,
     /// How often Klipper was told to be ready after the printer was switched on.
     pub(super) switched_on: u32,
     /// The printer was seen in whole: faults and dialogs that come now are news.
@@ -151,6 +153,7 @@ impl Default for Memory {
             newest: None,
             unrecorded: None,
             rest: None,
+            starting: false,
             switched_on: 0,
             acquainted: false,
             faults: Vec::new(),

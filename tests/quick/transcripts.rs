@@ -12,7 +12,8 @@ pub(crate) mod player;
 pub(crate) mod stand_in;
 mod table;
 
-use player::Transcript;
+use player::{Told, Transcript};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use table::Table;
 
@@ -92,8 +93,18 @@ fn cut_everywhere(path: &Path) -> usize {
             let t = transcript.items[index].0;
             panic!("{} cut before line {index} at {t}: {difference}\n{}", name(path), table::show(&told));
         }
+        let difference = differing_keys(&whole, &told);
+        assert!(difference.is_empty(), "{} cut before line {index}: {difference:?}", name(path));
     }
     boundaries.len()
+}
+
+/// The keys that an outbox would hold of one of the two only. Per cents that were joined may be missing.
+fn differing_keys<'t>(whole: &'t [Told], cut: &'t [Told]) -> Vec<&'t str> {
+    let keys = |told: &'t [Told]| told.iter().map(|told| told.event.key.as_str()).collect::<BTreeSet<_>>();
+    let (whole, cut) = (keys(whole), keys(cut));
+    let missing = whole.difference(&cut).filter(|key| !key.contains("/progress/"));
+    missing.chain(cut.difference(&whole)).copied().collect()
 }
 
 /// The outbox takes a key once: no two facts may share one, and a fact keeps its key.

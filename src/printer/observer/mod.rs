@@ -44,8 +44,6 @@ pub struct Observer {
     held: Option<Held>,
     /// What may have caused a pause that comes.
     causes: Causes,
-    /// Klipper was seen to start, and not yet to be ready.
-    starting: bool,
     /// Klipper was seen ready by this process.
     seen_ready: bool,
 }
@@ -160,10 +158,10 @@ impl Observer {
             || matches!(state, KlippyState::Shutdown | KlippyState::Error)
             || now.monotonic.saturating_sub(link.since) >= REJOIN;
         if !self.memory.klippy_seen_ready || self.memory.klippy_down || !certain {
-            self.starting = !self.seen_ready && !self.memory.klippy_down;
+            self.memory.starting = !self.seen_ready && !self.memory.klippy_down;
             return;
         }
-        self.starting = false;
+        self.memory.starting = false;
         self.memory.klippy_down = true;
         self.memory.outages = self.memory.outages.wrapping_add(1);
         let reason = snapshot.klippy.message.as_deref().and_then(reason_of);
@@ -178,7 +176,7 @@ impl Observer {
         let Some(print) = &snapshot.print else { return };
         self.seen_ready = true;
         let goes_on = self.memory.job.is_some() && print.state.is_active();
-        if std::mem::take(&mut self.starting) && !goes_on {
+        if std::mem::take(&mut self.memory.starting) && !goes_on {
             self.memory.switched_on = self.memory.switched_on.wrapping_add(1);
             let count = self.memory.switched_on;
             events.push(self.machine_event(EventKind::PrinterReady, "printer_ready", count, now));

@@ -161,6 +161,13 @@ fn a_printer_that_was_switched_on_is_told_when_it_is_ready() {
          6 ready standby",
         &["1 printer_ready m/printer_ready/1", "4 printer_ready m/printer_ready/2"],
     );
+    // We were restarted just before it was ready.
+    check(
+        "0 startup -
+         1 restart
+         2 ready standby",
+        &["2 printer_ready m/printer_ready/1"],
+    );
     // The power went in a job: it is over, and the printer is ready.
     check(
         "0 ready printing a.gcode 9 | 01 a.gcode in_progress

@@ -179,7 +179,7 @@ impl Printer {
 }
 
 fn file_of(job: usize) -> String {
-    format!("{}.gcode", if job % 3 == 0 { 'b' } else { 'a' })
+    format!("{}.gcode", if job.is_multiple_of(3) { 'b' } else { 'a' })
 }
 
 fn any_act() -> impl Strategy<Value = Act> {
