@@ -99,11 +99,14 @@ fn cut_everywhere(path: &Path) -> usize {
     boundaries.len()
 }
 
-/// The keys that an outbox would hold of one of the two only. Per cents that were joined may be missing.
+/// The keys that an outbox would hold of one of the two only. What may be missing are per cents, which are joined, and
+/// a dialog that was being opened at the cut: a new connection is not told its first lines again.
 fn differing_keys<'t>(whole: &'t [Told], cut: &'t [Told]) -> Vec<&'t str> {
     let keys = |told: &'t [Told]| told.iter().map(|told| told.event.key.as_str()).collect::<BTreeSet<_>>();
     let (whole, cut) = (keys(whole), keys(cut));
-    let missing = whole.difference(&cut).filter(|key| !key.contains("/progress/"));
+    let missing = whole
+        .difference(&cut)
+        .filter(|key| !["/progress/", "/prompt/"].iter().any(|part| key.contains(part)));
     missing.chain(cut.difference(&whole)).copied().collect()
 }
 

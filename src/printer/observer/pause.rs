@@ -1,7 +1,7 @@
 //! Pauses: that a job waits, and by whom or what as far as that is certain.
 //!
 //! Klipper does not say why it paused. What came just before tells: a command of our own, filament that ran out, a
-//! fault of the vendor's, an error on the console. However short a pause is, it is told; whether that is worth a
+//! fault of the vendor's, a notice that a macro gave. However short a pause is, it is told; whether that is worth a
 //! message is the bridges' matter.
 
 use super::{Observer, Seen};
@@ -14,7 +14,7 @@ use std::time::Duration;
 const OBEYED: Duration = Duration::from_secs(15);
 /// A pause within this time of a runout or a fault comes of it.
 const CAUSED: Duration = Duration::from_secs(10);
-/// A pause within this time of an error on the console comes of it.
+/// A pause within this time of a notice on the console comes of it.
 const SAID: Duration = Duration::from_secs(2);
 /// Most bytes that are kept of a text.
 const MOST_TEXT: usize = 300;
@@ -40,11 +40,11 @@ pub(super) struct Causes {
 }
 
 impl Causes {
-    /// A line of the console. Only errors, and notices that a macro gives on purpose, say something of a pause;
-    /// other comments stand before it by chance.
+    /// A line of the console. Only a notice for people says something of a pause. Errors and other comments stand
+    /// before it by chance: an error is the answer to anybody's command, and one in the file ends the job.
     pub(super) fn line(&mut self, line: &str, now: Moment) {
-        let text = line.strip_prefix("!!").or_else(|| line.strip_prefix("// action:notification "));
-        if let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) {
+        let text = line.strip_prefix("// action:notification ").map(str::trim);
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
             self.line = Some((clip(text, MOST_TEXT).to_owned(), now.monotonic));
         }
     }

@@ -47,11 +47,11 @@ fn who_paused_is_told_where_it_is_certain() {
         // A fault now says more than a runout that was passed by hours ago.
         ("9 ready printing a.gcode 9 ; e0:0 e1:0", "e0:0 e1:0 fault=523-1-12@2", "(fault 523-1-12: bad) "),
         // The console: only what is surely meant.
-        ("99 console !! Heater is cold", "e0:1 e1:0", "(: Heater is cold) "),
-        ("97 console !! Heater is cold", "e0:1 e1:0", ""),
+        ("99 console !! SD busy", "e0:1 e1:0", ""),
         ("99 console // action:notification Change to red", "e0:1 e1:0", "(: Change to red) "),
         ("99 console // probe at 3,4 is z=1", "e0:1 e1:0", ""),
-        ("99 console !!", "e0:1 e1:0", ""),
+        ("97 console // action:notification Change to red", "e0:1 e1:0", ""),
+        ("99 console // action:notification  ", "e0:1 e1:0", ""),
     ] {
         paused(before, at_the_pause, expected);
     }
