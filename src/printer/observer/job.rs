@@ -3,6 +3,9 @@
 //! Two witnesses tell of a job. Klipper's `print_stats` is quick but forgets, and names only the file; Moonraker's
 //! history names the job and how it ended, a moment later, and only what happened while Moonraker ran. A job's
 //! identity is its record in the history. Where there is none, it is the file and a time that only grows.
+//!
+//! Of an error in the file nothing tells but the print's state; of a shutdown `print_stats` says "paused" and stays
+//! so, which is why it is asked only while Klipper is ready.
 
 use super::witnesses::{is_same, outcome_of_print, outcome_of_record, present, same_file, speaks_of};
 use super::{Observer, Seen};

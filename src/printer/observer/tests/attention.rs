@@ -65,6 +65,20 @@ fn filament_that_ran_out_while_we_were_away() {
 }
 
 #[test]
+fn sensors_that_are_gone_make_room_for_others() {
+    let old: Vec<String> = (0..16).map(|number| format!("old{number}:1")).collect();
+    check(
+        &format!(
+            "0 ready printing a.gcode 1 ; {}
+             1 ready printing a.gcode 2 ; new:1
+             2 ready printing a.gcode 3 ; new:0",
+            old.join(" ")
+        ),
+        &["0 started a.gcode m-1/job_started", "2 attention a.gcode (runout new) m-1/runout/new/1"],
+    );
+}
+
+#[test]
 fn a_dialog_is_told_once_until_it_is_closed() {
     let told = super::play(
         "0 ready standby

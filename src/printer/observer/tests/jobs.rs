@@ -166,6 +166,48 @@ fn the_next_job_of_the_same_file_is_another_job() {
 }
 
 #[test]
+fn a_job_without_a_record_gets_no_other_jobs_record() {
+    check(
+        "0 ready standby |
+         1 ready printing b.gcode 0.2 |
+         2.1 ready printing b.gcode 1.3 |
+         3 restart
+         50 ready complete a.gcode 9 | 01 a.gcode in_progress
+         51.5 ready complete a.gcode 9 | 01 a.gcode completed",
+        &[
+            "2.1 started b.gcode m-1/job_started",
+            "51.5 failed b.gcode (the print ended while the printer was out of sight; how is not known) m-1/failed",
+            "51.5 started a.gcode 01-1000/job_started",
+            "51.5 finished a.gcode 01-1000/finished",
+        ],
+    );
+}
+
+#[test]
+fn a_job_whose_record_came_while_we_were_away() {
+    // Another file runs, or the same one again, or none.
+    for (seen, next) in [
+        (
+            "printing a.gcode 9 | 02 a.gcode in_progress, 01 b.gcode cancelled",
+            "50 started a.gcode 02-1000/job_started",
+        ),
+        (
+            "printing b.gcode 9 | 02 b.gcode in_progress, 01 b.gcode cancelled",
+            "50 started b.gcode 02-1000/job_started",
+        ),
+        (
+            "standby | 02 b.gcode error, 01 b.gcode cancelled",
+            "50 failed b.gcode (the print ended with an error) 02-1000/failed",
+        ),
+    ] {
+        check(
+            &format!("0 ready standby |\n1 ready printing b.gcode 0.2 |\n2 restart\n50 ready {seen}"),
+            &["50 started b.gcode 01-1000/job_started", "50 cancelled b.gcode 01-1000/cancelled", next],
+        );
+    }
+}
+
+#[test]
 fn jobs_that_only_the_history_saw() {
     // While we were away: the end alone, the oldest first, and only what is not stale.
     check(

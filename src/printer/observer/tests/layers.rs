@@ -72,12 +72,20 @@ fn a_reckoned_layer_must_hold() {
          29.9 ready printing a.gcode 29 ; d=28 z=0.4
          30 ready printing a.gcode 30 ; d=29 z=0.8
          31 ready printing a.gcode 31 ; d=30 z=0.4
-         42 ready printing a.gcode 42 ; d=40 z=0.2",
+         32 ready printing a.gcode 32 ; d=31 z=1.0
+         33 ready printing a.gcode 33 ; d=32 z=0.6
+         42 ready printing a.gcode 42 ; d=41 z=0.6
+         43 ready printing a.gcode 43 ; d=42 z=0.8
+         44 ready printing a.gcode 44 ; d=43 z=0.6
+         53.5 ready printing a.gcode 53 ; d=52 z=0.8
+         54 ready printing a.gcode 54 ; d=53 z=0.2
+         65 ready printing a.gcode 65 ; d=64 z=0.2",
         &[
             "1 started a.gcode m-1/job_started",
             "12 layer a.gcode (1/50) m-1/layer/1",
             "30 first_layer_done a.gcode m-1/first_layer_done",
             "30 layer a.gcode (2/50) m-1/layer/2",
+            "42 layer a.gcode (3/50) m-1/layer/3",
         ],
     );
 }

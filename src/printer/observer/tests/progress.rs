@@ -150,6 +150,20 @@ fn an_event_carries_what_a_message_needs() {
 }
 
 #[test]
+fn a_message_names_no_layer_of_a_moment() {
+    let told = events(
+        "0 ready standby
+         1 ready printing a.gcode 1 ; p=0 d=0 z=0.2
+         2 ready printing a.gcode 2 ; p=0 d=1 z=0.2
+         13 ready printing a.gcode 13 ; p=0 d=12 z=0.2
+         14 ready printing a.gcode 14 ; p=0.02 d=13 z=5
+         15 ready paused a.gcode 15 ; p=0.02 d=13 z=9",
+    );
+    let layers: Vec<_> = told.iter().map(|(_, event)| event.job.as_ref().unwrap().layer).collect();
+    assert_eq!(layers, [None, Some(1), Some(1), Some(1)]);
+}
+
+#[test]
 fn the_memory_changes_seldom_however_long_a_print_is() {
     let mut observer = Observer::default();
     let mut changes = 0;
