@@ -10,10 +10,9 @@
 use super::witnesses::{is_same, outcome_of_print, outcome_of_record, present, same_file, speaks_of};
 use super::{Observer, Seen};
 use crate::clock::Moment;
-use crate::printer::memory::{ActiveJob, Rest, Risen, millis};
+use crate::printer::memory::{ActiveJob, Rest, millis};
 use crate::printer::{
-    Estimates, Event, EventKind, History, Job, JobRecord, JobStatus, KlippyState, Layer, PrintState,
-    RecordId, Snapshot,
+    Event, EventKind, History, JobRecord, JobStatus, KlippyState, PrintState, RecordId, Snapshot,
 };
 use std::time::Duration;
 
@@ -377,27 +376,5 @@ impl Observer {
     fn patience_is_over(&mut self, now: Moment) -> bool {
         let since = *self.waiting.get_or_insert(now.monotonic);
         now.monotonic.saturating_sub(since) >= PATIENCE
-    }
-}
-
-impl ActiveJob {
-    /// The job as events carry it.
-    pub(super) fn describe(&self, seen: Option<Seen<'_>>) -> Job {
-        let layer = seen.and_then(Seen::layer);
-        let begun = self.layer.map(|Risen(number)| number);
-        // A reckoned number may be that of a moment; those that were told are sure.
-        let sure = layer.filter(|layer| !layer.reckoned).map(|layer| layer.number);
-        let print = seen.map(|seen| seen.print);
-        Job {
-            file: self.file.clone().unwrap_or_default(),
-            id: self.record.as_ref().map(|record| record.id.clone()),
-            total_duration: print.and_then(|print| print.total_duration),
-            progress: print.and_then(|print| print.progress),
-            print_duration: print.and_then(|print| print.print_duration),
-            left: print.and_then(Estimates::best_guess),
-            layer: sure.or(begun).filter(|number| *number > 0),
-            layers: print.and_then(Layer::count),
-            filament_used: print.and_then(|print| print.filament_used),
-        }
     }
 }

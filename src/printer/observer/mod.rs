@@ -4,6 +4,7 @@
 //! Klipper's state, the print's state. The rules of jobs are in [`job`].
 
 mod attention;
+mod describe;
 mod job;
 mod layers;
 mod pause;
