@@ -1,11 +1,12 @@
 //! What happens on a printer that somebody may want to be told.
 
-use super::FaultCode;
+use super::{FaultCode, whole_percent};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// One print job.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// One print job, as it stood when the event was seen: enough for a message.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Job {
     /// File as Moonraker names it: relative to the gcodes root, with folders.
     pub file: String,
@@ -15,12 +16,27 @@ pub struct Job {
     pub total_duration: Option<Duration>,
     /// Progress from 0 to 1 within the file, where known.
     pub progress: Option<f64>,
+    /// Time since the first extrusion, without pauses, where known.
+    pub print_duration: Option<Duration>,
+    /// The best guess at the time left ([`super::Estimates::best_guess`]); none once the job is over.
+    pub left: Option<Duration>,
+    /// The layer, where known, from 1; in a pause and at the end the last one that was surely begun.
+    pub layer: Option<u32>,
+    /// How many layers there are, where known.
+    pub layers: Option<u32>,
+    /// Filament that went through, in mm, where known.
+    pub filament_used: Option<f64>,
 }
 
 impl Job {
     /// The file's name without folders.
     pub fn name(&self) -> &str {
         self.file.rsplit('/').next().unwrap_or(&self.file)
+    }
+
+    /// The progress in whole per cent, rounded down; none where it is unknown or absurd.
+    pub fn percent(&self) -> Option<u8> {
+        self.progress.and_then(whole_percent)
     }
 }
 
@@ -33,8 +49,9 @@ pub struct Event {
     pub job: Option<Job>,
     /// When it was seen, as time since the Unix epoch; wrong while the printer's clock is not set.
     pub at: Duration,
-    /// Equal for the same fact, also when it is observed again after a crash: `job id or start/kind/count`.
-    /// The outbox takes a key once.
+    /// Equal for the same fact, also when it is observed again after a crash: `JOB/kind/number` for events of the job
+    /// and `mSTART/kind/number` for those of the machine, where JOB is the record in the history or a number of our
+    /// own. The outbox takes a key once.
     pub key: String,
 }
 
@@ -44,14 +61,17 @@ pub struct Event {
 pub enum EventKind {
     /// A job runs that was not known to run before.
     JobStarted,
-    /// A further whole per cent of the file is printed.
+    /// A further whole per cent of the file is printed. The one at which a job is found comes with its start, and
+    /// several at once are joined to the newest. After a restart of this program up to four may come again, each
+    /// under its key.
     Progress {
-        /// Whole per cent, rounded down, from 1 to 99; never less than before in the same job.
+        /// Whole per cent, rounded down, from 1 to 99; rises through a job, whatever the printer shows.
         percent: u8,
     },
-    /// The first layer is done.
+    /// The first layer is done: the second is begun. Not told of a job that is found beyond it.
     FirstLayerDone,
-    /// A further layer is begun.
+    /// A further layer is begun; several at once are joined to the newest. Where the slicer tells no number it is
+    /// reckoned from the height, and comes some seconds late.
     Layer {
         /// Its number, from 1.
         number: u32,
@@ -76,11 +96,12 @@ pub enum EventKind {
         /// What the printer says of it.
         reason: Option<String>,
     },
-    /// The job is over, and nothing tells how.
+    /// The job is over, and nothing tells how: there is no history to ask.
     Ended,
     /// Somebody should look at the printer. May come without a job.
     NeedsAttention(Attention),
-    /// Klipper is ready for the first time since the printer or this program started.
+    /// Klipper is ready after it was seen to start: the printer was just switched on. A return from an outage is
+    /// [`Self::KlippyReady`].
     PrinterReady,
     /// Klipper stopped working (shutdown, error, or gone).
     KlippyDown {
@@ -95,7 +116,7 @@ pub enum EventKind {
     SourceBack,
 }
 
-/// Who or what paused a job.
+/// Who or what paused a job, as far as that is certain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PausedBy {
@@ -122,7 +143,7 @@ pub enum PausedBy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Attention {
-    /// A sensor sees no filament any more.
+    /// A sensor sees no filament any more, while a job prints. A pause that comes of it is told besides.
     Runout {
         /// Name of the sensor.
         sensor: String,
@@ -132,7 +153,7 @@ pub enum Attention {
         /// Headline, and text behind it where there is one.
         text: String,
     },
-    /// The vendor's firmware names a fault.
+    /// The vendor's firmware names a fault of level 2 or more.
     Fault {
         /// Its numbers.
         code: FaultCode,

@@ -1,11 +1,14 @@
 //! What the observer remembers across restarts of the process: small, versioned, as JSON.
 
-use super::{Print, PrintState, RecordId};
+use super::{FaultCode, Print, PrintState, RecordId};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The observer's memory. Whoever keeps it on disk writes it after the events that came with it are safe in the
 /// outbox: should the process die between the two, the same events come again under the same keys.
+///
+/// Bounded: but for names of files it is less than four kilobytes. The numbers that rise through a job are exact in
+/// it, but only a step of them makes it a different memory, so that flash is not written for each per cent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Memory {
@@ -34,6 +37,22 @@ pub struct Memory {
     pub(super) unrecorded: Option<String>,
     /// What Klipper told of the last job while none was under way.
     pub(super) rest: Option<Rest>,
+    /// Klipper was seen to start, without an outage that was told, and not yet to be ready.
+    pub(super) starting: bool,
+    /// How often Klipper was told to be ready after the printer was switched on.
+    pub(super) switched_on: u32,
+    /// The printer was seen in whole: faults and dialogs that come now are news.
+    pub(super) acquainted: bool,
+    /// Faults that stand and are dealt with.
+    pub(super) faults: Vec<FaultCode>,
+    /// Faults told.
+    pub(super) faults_told: u32,
+    /// Sum of the words of the dialog that is open and dealt with.
+    pub(super) prompt: Option<u64>,
+    /// Dialogs told.
+    pub(super) prompts_told: u32,
+    /// Sensors that saw filament when they were looked at last.
+    pub(super) loaded: Vec<String>,
 }
 
 /// A job under way.
@@ -48,7 +67,37 @@ pub(super) struct ActiveJob {
     pub(super) pauses: u32,
     /// A time since its start that has surely passed. Coarse, so that the memory seldom changes.
     pub(super) at_least_ms: u64,
+    /// Highest whole per cent that was told, or found at the start; none before that.
+    pub(super) percent: Option<Risen<5>>,
+    /// Some of the per cents were told.
+    pub(super) percent_told: bool,
+    /// Highest layer that was told, or found; none before that.
+    pub(super) layer: Option<Risen<25>>,
+    /// How often filament ran out.
+    pub(super) runouts: u32,
+    /// The sensor at which it did, until it sees filament again.
+    pub(super) ran_out: Option<String>,
 }
+
+/// A number that rises through a job. Two of them are equal while they are in one step of `STEP`, or the same one of
+/// the first five: a memory is written when it differs, and need not be for each per cent and layer.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Risen<const STEP: u32>(pub(super) u32);
+
+impl<const STEP: u32> Risen<STEP> {
+    fn step(self) -> u32 {
+        if self.0 < 5 { self.0 } else { (self.0 / STEP).saturating_add(5) }
+    }
+}
+
+impl<const STEP: u32> PartialEq for Risen<STEP> {
+    fn eq(&self, other: &Self) -> bool {
+        self.step() == other.step()
+    }
+}
+
+impl<const STEP: u32> Eq for Risen<STEP> {}
 
 /// What `print_stats` says while no job is under way; another value is another job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +153,14 @@ impl Default for Memory {
             newest: None,
             unrecorded: None,
             rest: None,
+            starting: false,
+            switched_on: 0,
+            acquainted: false,
+            faults: Vec::new(),
+            faults_told: 0,
+            prompt: None,
+            prompts_told: 0,
+            loaded: Vec::new(),
         }
     }
 }
@@ -156,11 +213,42 @@ mod tests {
                 paused: true,
                 pauses: 2,
                 at_least_ms: 300_000,
+                percent: Some(Risen(44)),
+                percent_told: true,
+                layer: Some(Risen(7)),
+                runouts: 1,
+                ran_out: Some("e0".into()),
             }),
             rest: Some(Rest { state: PrintState::Complete, file: None, total_ms: Some(9) }),
+            faults: vec![FaultCode { id: 523, index: 1, code: 12 }],
+            prompt: Some(u64::MAX),
+            loaded: vec!["e1".into()],
             ..Memory::default()
         };
-        assert_eq!(Memory::from_json(&memory.to_json().unwrap()).unwrap(), memory);
+        let json = memory.to_json().unwrap();
+        let again = Memory::from_json(&json).unwrap();
+        assert_eq!(again, memory);
+        // To the last digit, where equality does not look so closely.
+        assert_eq!(again.to_json().unwrap(), json);
+    }
+
+    #[test]
+    fn numbers_that_rise_differ_by_steps() {
+        let steps = |last: u32| (0..last).filter(|n| Risen::<5>(*n) != Risen(n + 1)).count();
+        assert_eq!(steps(4), 4);
+        assert_eq!(steps(99), 5 + 18);
+        assert_ne!(Risen::<25>(4), Risen(5));
+        assert_eq!(Risen::<25>(5), Risen(24));
+        assert_ne!(Risen::<25>(24), Risen(25));
+    }
+
+    #[test]
+    fn what_the_first_release_wrote_still_reads() {
+        let old = br#"{"version":1,"born_ms":9,"klippy_seen_ready":true,"klippy_down":false,"outages":0,
+            "source_lost":false,"losses":0,"unnumbered":0,"job":{"file":"a.gcode","record":null,"key":"m9-1",
+            "paused":false,"pauses":0,"at_least_ms":0},"history_seen":true,"newest":null,"unrecorded":null,"rest":null}"#;
+        let memory = Memory::from_json(old).unwrap();
+        assert_eq!(memory.job.unwrap().percent, None);
     }
 
     #[test]

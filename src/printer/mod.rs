@@ -4,23 +4,27 @@
 
 mod estimates;
 mod event;
+mod layer;
 mod machine;
 mod memory;
 mod metadata;
 mod notice;
 mod observation;
 mod observer;
+mod progress;
 mod snapshot;
 mod webcam;
 
-pub use estimates::Estimates;
+pub use estimates::{EstimateBy, Estimates};
 pub use event::{Attention, Event, EventKind, Job, PausedBy};
+pub use layer::Layer;
 pub use machine::{Activity, Fan, FilamentSensor, Heat, Machine, Motion, Named, Objects, Toolhead};
 pub use memory::{Memory, MemoryError};
 pub use metadata::{Metadata, Thumbnail};
 pub use notice::{Fault, FaultCode, Prompt, PromptButton};
 pub use observation::{Observation, Timed};
-pub use observer::Observer;
+pub use observer::{Command, Observer};
+pub use progress::{ProgressBy, whole_percent};
 pub use snapshot::{
     History, JobRecord, JobStatus, Klippy, KlippyState, Print, PrintState, RecordId, Snapshot,
 };

@@ -1,6 +1,6 @@
 //! The state of the printer at one moment, whatever source told it.
 
-use super::{Fault, Machine, Metadata, Prompt, Webcam};
+use super::{Fault, Layer, Machine, Metadata, Prompt, Webcam};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +29,13 @@ pub struct Snapshot {
     pub app_message: Option<Arc<str>>,
     /// The status object that the source sent, as text and unchanged; only the realtime feed has one.
     pub original: Option<Arc<str>>,
+}
+
+impl Snapshot {
+    /// The layer that is printed, where it is known.
+    pub fn layer(&self) -> Option<Layer> {
+        Layer::of(self.print.as_ref()?, &self.machine.motion)
+    }
 }
 
 /// Klipper's host process.

@@ -25,7 +25,8 @@ fn config(api_url: &str) -> Config {
 
 fn event(kind: EventKind, key: &str) -> Event {
     let total_duration = Some(Duration::from_secs(8040));
-    let job = Job { file: "parts/cube.gcode".to_owned(), id: None, total_duration, progress: Some(0.0) };
+    let file = "parts/cube.gcode".to_owned();
+    let job = Job { file, total_duration, progress: Some(0.0), ..Job::default() };
     Event { kind, job: Some(job), at: SystemClock::new().now().unix, key: key.to_owned() }
 }
 

@@ -70,11 +70,11 @@ pub(super) fn dated(text: &str, at: Duration, now: Duration) -> String {
 fn say(event: &Event) -> Option<String> {
     let job = event.job.as_ref();
     let name = text::name(job.map(Job::name).unwrap_or_default());
-    let place = job.and_then(percent).map(|percent| format!(" at {percent}%")).unwrap_or_default();
+    let place = job.and_then(Job::percent).map(|percent| format!(" at {percent}%")).unwrap_or_default();
     let time = job.and_then(|job| job.total_duration);
     let time = time.map(|time| format!(" - {}", text::span(time))).unwrap_or_default();
     Some(match &event.kind {
-        EventKind::JobStarted => match job.and_then(percent) {
+        EventKind::JobStarted => match job.and_then(Job::percent) {
             // Found in the middle, after a restart of the service.
             Some(percent) if percent > 0 => format!("Started: {name}\n{percent}%"),
             _ => format!("Started: {name}"),
@@ -113,13 +113,6 @@ fn in_words(why: &Attention) -> String {
     }
 }
 
-/// The progress of a job in whole per cent, rounded down; none where it is unknown or absurd.
-fn percent(job: &Job) -> Option<u8> {
-    let progress = job.progress.filter(|progress| (0.0..=1.0).contains(progress))?;
-    // A hair more, since 0.29 is a little less than 29 hundredths in binary.
-    Some((progress * 100.0 + 1e-9) as u8)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,7 +121,13 @@ mod tests {
 
     fn job(file: &str, progress: Option<f64>, minutes: Option<u64>) -> Option<Job> {
         let total_duration = minutes.map(|minutes| Duration::from_secs(minutes * 60));
-        Some(Job { file: file.to_owned(), id: Some("00002A".to_owned()), total_duration, progress })
+        Some(Job {
+            file: file.to_owned(),
+            id: Some("00002A".to_owned()),
+            total_duration,
+            progress,
+            ..Job::default()
+        })
     }
 
     fn event(kind: EventKind, job: Option<Job>) -> Event {
@@ -263,6 +262,7 @@ mod tests {
                 id: None,
                 total_duration: Some(Duration::from_secs(seconds)),
                 progress: Some(progress),
+                ..Job::default()
             };
             let note = note(&event(failed(&reason), Some(job)), &printer).unwrap();
             let text = dated(&note.text, note.at, note.at + LATE);

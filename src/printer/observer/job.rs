@@ -3,13 +3,16 @@
 //! Two witnesses tell of a job. Klipper's `print_stats` is quick but forgets, and names only the file; Moonraker's
 //! history names the job and how it ended, a moment later, and only what happened while Moonraker ran. A job's
 //! identity is its record in the history. Where there is none, it is the file and a time that only grows.
+//!
+//! Of an error in the file nothing tells but the print's state; of a shutdown `print_stats` says "paused" and stays
+//! so, which is why it is asked only while Klipper is ready.
 
-use super::Observer;
+use super::witnesses::{is_same, outcome_of_print, outcome_of_record, present, same_file, speaks_of};
+use super::{Observer, Seen};
 use crate::clock::Moment;
 use crate::printer::memory::{ActiveJob, Rest, millis};
 use crate::printer::{
-    Event, EventKind, History, Job, JobRecord, JobStatus, KlippyState, PausedBy, Print, PrintState, RecordId,
-    Snapshot,
+    Event, EventKind, History, JobRecord, JobStatus, KlippyState, PrintState, RecordId, Snapshot,
 };
 use std::time::Duration;
 
@@ -34,18 +37,18 @@ impl Observer {
         if snapshot.klippy.state != KlippyState::Ready {
             return;
         }
-        let Some(print) = &snapshot.print else { return };
-        match print.state {
-            PrintState::Printing | PrintState::Paused => self.active(print, history, now, events),
+        let Some(seen) = Seen::of(snapshot) else { return };
+        match seen.print.state {
+            PrintState::Printing | PrintState::Paused => self.active(seen, snapshot, now, events),
             PrintState::Complete | PrintState::Cancelled | PrintState::Error => {
-                self.ended(print, history, now, events);
+                self.ended(seen, now, events);
             }
-            PrintState::Standby => self.standby(print, history, now, events),
+            PrintState::Standby => self.standby(seen, now, events),
         }
         self.unseen_jobs(history, now, events);
         if let Some(link) = &mut self.link {
             link.looked = true;
-            link.job_seen = self.memory.job.is_some() && (link.job_seen || print.state.is_active());
+            link.job_seen = self.memory.job.is_some() && (link.job_seen || seen.print.state.is_active());
         }
     }
 
@@ -59,39 +62,47 @@ impl Observer {
     ) {
         let history = &snapshot.history;
         self.know_history(history);
-        if let Some(print) = &snapshot.print {
-            self.attach(print, history);
+        let seen = Seen::of(snapshot);
+        self.attach_ended(history);
+        if let Some(seen) = seen {
+            self.attach(seen);
         }
         let Some(job) = &self.memory.job else { return };
         // It may have ended a moment before.
-        let ended = snapshot.print.as_ref().filter(|print| speaks_of(job, print)).and_then(outcome_of_print);
+        let speaking = seen.filter(|seen| speaks_of(job, seen.print));
+        let ended = speaking.and_then(|seen| outcome_of_print(seen.print));
         let told =
             outcome_of_record(job, history, None).filter(|told| !matches!(told, EventKind::Failed { .. }));
         let lost = EventKind::Failed {
             reason: reason.or_else(|| Some("Klipper stopped during the print".to_owned())),
         };
-        self.end(told.or(ended).unwrap_or(lost), snapshot.print.as_ref(), now, events);
+        self.end(told.or(ended).unwrap_or(lost), seen, now, events);
     }
 
     /// A job is under way.
-    fn active(&mut self, print: &Print, history: &History, now: Moment, events: &mut Vec<Event>) {
+    fn active(&mut self, seen: Seen<'_>, snapshot: &Snapshot, now: Moment, events: &mut Vec<Event>) {
+        let Seen { print, history, .. } = seen;
         let running = history.jobs.first().filter(|record| {
             record.status == JobStatus::InProgress && same_file(Some(&record.file), print.file.as_ref())
         });
+        let away = !self.link.is_some_and(|link| link.job_seen);
         if let Some(job) = &self.memory.job
-            && !is_same(job, print, running)
+            && (!is_same(job, print, running) || (away && self.ended_record(history).is_some()))
         {
-            let told = outcome_of_record(job, history, None);
+            self.attach_ended(history);
+            let told = self.memory.job.as_ref().and_then(|job| outcome_of_record(job, history, None));
             let unknown = EventKind::Failed { reason: Some(UNSEEN_END.to_owned()) };
             self.end(told.unwrap_or(unknown), None, now, events);
         }
         if self.memory.job.is_none() {
             self.unseen_jobs(history, now, events);
             self.memory.unrecorded = None;
-            self.memory.job = Some(ActiveJob { file: print.file.clone(), ..ActiveJob::default() });
+            let mut job = ActiveJob { file: print.file.clone(), ..ActiveJob::default() };
+            job.layers_begin(seen, self.link.is_some_and(|link| link.looked));
+            self.memory.job = Some(job);
             self.waiting = Some(now.monotonic);
         }
-        self.attach(print, history);
+        self.attach(seen);
         let waited = self.patience_is_over(now);
         let Some(job) = &mut self.memory.job else { return };
         if job.file.is_none() {
@@ -99,56 +110,47 @@ impl Observer {
         }
         let passed = print.total_duration.map_or(0, millis) / STEP_MS * STEP_MS;
         job.at_least_ms = job.at_least_ms.max(passed);
-        if job.key.is_none() {
+        let found = job.key.is_none();
+        if found {
             let named = job.file.is_some() && (job.record.is_some() || !history.available || waited);
             if !named {
                 return;
             }
-            self.announce(Some(print), now, events);
+            self.announce(Some(seen), now, events);
         }
         self.waiting = None;
-        self.pause_or_resume(print, now, events);
-    }
-
-    fn pause_or_resume(&mut self, print: &Print, now: Moment, events: &mut Vec<Event>) {
-        let Some(job) = &mut self.memory.job else { return };
-        let paused = print.state == PrintState::Paused;
-        if paused == job.paused {
-            return;
-        }
-        job.paused = paused;
-        let (kind, name) = if paused {
-            job.pauses = job.pauses.wrapping_add(1);
-            (EventKind::Paused { by: PausedBy::Unknown, reason: None }, "paused")
-        } else {
-            (EventKind::Resumed, "resumed")
-        };
-        let key = format!("{}/{name}/{}", job.key.as_deref().unwrap_or_default(), job.pauses);
-        let job = Some(describe(job, Some(print)));
-        events.push(Event { kind, job, at: now.unix, key });
+        self.attention(snapshot, now, events);
+        // What is done was done before the pause, and after its end.
+        self.resume(seen, now, events);
+        self.progress(seen, now, events);
+        self.layers(seen, now, events);
+        self.pause(seen, found, now, events);
     }
 
     /// Klipper tells the end of a job.
-    fn ended(&mut self, print: &Print, history: &History, now: Moment, events: &mut Vec<Event>) {
-        self.attach(print, history);
+    fn ended(&mut self, seen: Seen<'_>, now: Moment, events: &mut Vec<Event>) {
+        let Seen { print, history, .. } = seen;
+        self.attach_ended(history);
+        self.attach(seen);
         let Some(job) = &self.memory.job else {
-            return self.resting(print, history, now, events);
+            return self.resting(seen, now, events);
         };
         let speaks = speaks_of(job, print);
         let told = outcome_of_record(job, history, Some(print).filter(|_| speaks));
-        let seen = outcome_of_print(print).filter(|_| speaks);
+        let shown = outcome_of_print(print).filter(|_| speaks);
         let unrecorded = job.record.is_none() && history.available;
         // Without a record the keys could not be the same again after a crash.
-        if ((told.is_none() && seen.is_none()) || unrecorded) && !self.patience_is_over(now) {
+        if ((told.is_none() && shown.is_none()) || unrecorded) && !self.patience_is_over(now) {
             return;
         }
         let unknown = EventKind::Failed { reason: Some(UNSEEN_END.to_owned()) };
-        self.end(told.or(seen).unwrap_or(unknown), Some(print).filter(|_| speaks), now, events);
+        self.end(told.or(shown).unwrap_or(unknown), Some(seen).filter(|_| speaks), now, events);
         self.memory.rest = Some(Rest::of(print));
     }
 
     /// Klipper knows of no job, or only of one that is over and was not seen under way.
-    fn resting(&mut self, print: &Print, history: &History, now: Moment, events: &mut Vec<Event>) {
+    fn resting(&mut self, seen: Seen<'_>, now: Moment, events: &mut Vec<Event>) {
+        let Seen { print, history, .. } = seen;
         let here = Rest::of(print);
         if self.memory.rest.as_ref() == Some(&here) {
             return;
@@ -166,7 +168,7 @@ impl Observer {
                     return;
                 }
                 self.memory.job = Some(ActiveJob { file: print.file.clone(), ..ActiveJob::default() });
-                self.end_unseen(outcome, Some(print), now, events);
+                self.end_unseen(outcome, Some(seen), now, events);
             }
         }
         self.waiting = None;
@@ -174,10 +176,12 @@ impl Observer {
     }
 
     /// Klipper has no job.
-    fn standby(&mut self, print: &Print, history: &History, now: Moment, events: &mut Vec<Event>) {
-        self.attach(print, history);
+    fn standby(&mut self, seen: Seen<'_>, now: Moment, events: &mut Vec<Event>) {
+        let Seen { print, history, .. } = seen;
+        self.attach_ended(history);
+        self.attach(seen);
         let Some(job) = &self.memory.job else {
-            return self.resting(print, history, now, events);
+            return self.resting(seen, now, events);
         };
         let outcome = match outcome_of_record(job, history, None) {
             Some(told) => told,
@@ -187,8 +191,10 @@ impl Observer {
                 }
                 EventKind::Failed { reason: Some(UNSEEN_END.to_owned()) }
             }
-            // Taken out of Klipper's hands before our eyes (SDCARD_RESET_FILE); Moonraker says cancelled too.
-            None if history.available && !self.patience_is_over(now) => return,
+            // Taken out of Klipper's hands before our eyes (SDCARD_RESET_FILE).
+            None if !history.available => EventKind::Ended,
+            None if !self.patience_is_over(now) => return,
+            // Moonraker says so too.
             None => EventKind::Cancelled,
         };
         self.end(outcome, None, now, events);
@@ -239,14 +245,14 @@ impl Observer {
     fn end_unseen(
         &mut self,
         outcome: EventKind,
-        print: Option<&Print>,
+        seen: Option<Seen<'_>>,
         now: Moment,
         events: &mut Vec<Event>,
     ) {
         if !self.link.is_some_and(|link| link.looked) {
             self.name_keys();
         }
-        self.end(outcome, print, now, events);
+        self.end(outcome, seen, now, events);
     }
 
     /// The first sight of a history is no news.
@@ -273,40 +279,61 @@ impl Observer {
     }
 
     /// Finds the record of the job under way.
-    fn attach(&mut self, print: &Print, history: &History) {
-        if self.memory.job.as_ref().is_none_or(|job| job.record.is_some()) {
-            return;
-        }
-        let record = self.newer(history).iter().find(|record| {
+    fn attach(&mut self, seen: Seen<'_>) {
+        let print = seen.print;
+        let Some(job) = self.memory.job.as_ref().filter(|job| job.record.is_none()) else { return };
+        let record = self.newer(seen.history).iter().find(|record| {
             same_file(Some(&record.file), print.file.as_ref())
+                && same_file(Some(&record.file), job.file.as_ref())
                 && match record.status {
                     JobStatus::InProgress | JobStatus::Other => true,
                     // Moonraker was restarted in the print, and does not count it as its own any more.
                     JobStatus::ServerExit | JobStatus::Interrupted => {
                         print.total_duration >= record.total_duration
                     }
-                    _ => !print.state.is_active(),
+                    _ => false,
                 }
         });
+        self.attach_record(record.cloned());
+    }
+
+    /// Finds the record of a job that is over.
+    fn attach_ended(&mut self, history: &History) {
+        self.attach_record(self.ended_record(history).cloned());
+    }
+
+    /// The first record since we looked last that may be the end of the job in memory, which has none yet.
+    fn ended_record<'h>(&self, history: &'h History) -> Option<&'h JobRecord> {
+        let job = self.memory.job.as_ref().filter(|job| job.record.is_none())?;
+        let mut newer = self.newer(history).iter().rev();
+        newer.find(|record| record.status.is_final() && same_file(Some(&record.file), job.file.as_ref()))
+    }
+
+    fn attach_record(&mut self, record: Option<JobRecord>) {
         if let (Some(record), Some(job)) = (record, &mut self.memory.job) {
-            job.record = Some(record.id.clone());
-            if job.file.is_none() {
-                job.file = Some(record.file.clone());
-            }
             self.memory.newest = Some(record.id.clone());
+            job.record = Some(record.id);
+            job.file.get_or_insert(record.file);
         }
     }
 
-    fn announce(&mut self, print: Option<&Print>, now: Moment, events: &mut Vec<Event>) {
+    fn announce(&mut self, seen: Option<Seen<'_>>, now: Moment, events: &mut Vec<Event>) {
         self.name_keys();
-        let Some(job) = &self.memory.job else { return };
-        let key = format!("{}/job_started", job.key.as_deref().unwrap_or_default());
-        events.push(Event {
-            kind: EventKind::JobStarted,
-            job: Some(describe(job, print)),
-            at: now.unix,
-            key,
-        });
+        self.progress_begins(seen);
+        events.extend(self.job_event(EventKind::JobStarted, "job_started", seen, now));
+    }
+
+    /// An event of the job under way.
+    pub(super) fn job_event(
+        &self,
+        kind: EventKind,
+        name: &str,
+        seen: Option<Seen<'_>>,
+        now: Moment,
+    ) -> Option<Event> {
+        let job = self.memory.job.as_ref()?;
+        let key = format!("{}/{name}", job.key.as_deref().unwrap_or_default());
+        Some(Event { kind, job: Some(job.describe(seen)), at: now.unix, key })
     }
 
     /// Gives the job the beginning of its keys: the record's identity, else a number that the memory counts.
@@ -321,94 +348,33 @@ impl Observer {
         });
     }
 
-    fn end(&mut self, outcome: EventKind, print: Option<&Print>, now: Moment, events: &mut Vec<Event>) {
+    fn end(&mut self, outcome: EventKind, seen: Option<Seen<'_>>, now: Moment, events: &mut Vec<Event>) {
         if self.memory.job.as_ref().is_some_and(|job| job.key.is_none()) {
-            self.announce(print, now, events);
+            self.announce(seen, now, events);
         }
-        let Some(job) = self.memory.job.take() else { return };
         let name = match &outcome {
             EventKind::Finished => "finished",
             EventKind::Cancelled => "cancelled",
+            EventKind::Ended => "ended",
             _ => "failed",
         };
-        let key = format!("{}/{name}", job.key.as_deref().unwrap_or_default());
-        let mut told = describe(&job, print);
-        if outcome == EventKind::Finished {
-            told.progress = Some(1.0);
+        let finished = outcome == EventKind::Finished;
+        let mut event = self.job_event(outcome, name, seen, now);
+        if let Some(job) = event.as_mut().and_then(|event| event.job.as_mut()) {
+            job.left = None;
+            if finished {
+                job.progress = Some(1.0);
+            }
         }
-        events.push(Event { kind: outcome, job: Some(told), at: now.unix, key });
+        events.extend(event);
+        let Some(job) = self.memory.job.take() else { return };
         self.memory.unrecorded = job.file.filter(|_| job.record.is_none());
         self.waiting = None;
+        self.held = None;
     }
 
     fn patience_is_over(&mut self, now: Moment) -> bool {
         let since = *self.waiting.get_or_insert(now.monotonic);
         now.monotonic.saturating_sub(since) >= PATIENCE
-    }
-}
-
-/// The time of day for the age of a record. A clock that stands before the end of every job was not set yet: it is
-/// as late as the last of them at least.
-fn present(history: &History, now: Moment) -> Duration {
-    let ends = || history.jobs.iter().filter_map(|record| record.ended);
-    match ends().max() {
-        Some(last) if ends().all(|end| end > now.unix) => last,
-        _ => now.unix,
-    }
-}
-
-/// Two names are the same file unless both are known and differ.
-fn same_file(one: Option<&String>, other: Option<&String>) -> bool {
-    match (one, other) {
-        (Some(one), Some(other)) => one == other,
-        _ => true,
-    }
-}
-
-/// Whether `print_stats` speaks of this job, judged by the file and the passed time.
-fn speaks_of(job: &ActiveJob, print: &Print) -> bool {
-    let grown = print.total_duration.is_none_or(|total| millis(total) >= job.at_least_ms);
-    same_file(job.file.as_ref(), print.file.as_ref()) && grown
-}
-
-fn is_same(job: &ActiveJob, print: &Print, running: Option<&JobRecord>) -> bool {
-    match (&job.record, running) {
-        (Some(known), Some(running)) => *known == running.id,
-        _ => speaks_of(job, print),
-    }
-}
-
-fn outcome_of_print(print: &Print) -> Option<EventKind> {
-    match print.state {
-        PrintState::Complete => Some(EventKind::Finished),
-        PrintState::Cancelled => Some(EventKind::Cancelled),
-        PrintState::Error => Some(EventKind::Failed { reason: print.message.clone() }),
-        PrintState::Standby | PrintState::Printing | PrintState::Paused => None,
-    }
-}
-
-/// How the job ended by its record, with the reason of `print_stats` where that speaks of the same job.
-fn outcome_of_record(job: &ActiveJob, history: &History, print: Option<&Print>) -> Option<EventKind> {
-    let record = history.find(job.record.as_ref()?)?;
-    let failed = |text: &str| Some(EventKind::Failed { reason: Some(text.to_owned()) });
-    match record.status {
-        JobStatus::Completed => Some(EventKind::Finished),
-        JobStatus::Cancelled => Some(EventKind::Cancelled),
-        JobStatus::Error => match print.and_then(|print| print.message.clone()) {
-            Some(message) => failed(&message),
-            None => failed("the print ended with an error"),
-        },
-        JobStatus::KlippyShutdown => failed("Klipper shut down during the print"),
-        JobStatus::KlippyDisconnect => failed("Klipper stopped during the print"),
-        JobStatus::InProgress | JobStatus::ServerExit | JobStatus::Interrupted | JobStatus::Other => None,
-    }
-}
-
-fn describe(job: &ActiveJob, print: Option<&Print>) -> Job {
-    Job {
-        file: job.file.clone().unwrap_or_default(),
-        id: job.record.as_ref().map(|record| record.id.clone()),
-        total_duration: print.and_then(|print| print.total_duration),
-        progress: print.and_then(|print| print.progress),
     }
 }
