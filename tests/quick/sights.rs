@@ -1,8 +1,9 @@
 //! What the source sees of the whole machine in the recordings, at chosen times. The expected values were read
 //! from the recordings by hand.
 
-use super::player::{Transcript, watch};
-use super::stand_in::StandIn;
+use crate::player::watch;
+use crate::stand_in::StandIn;
+use crate::transcript::Transcript;
 use octobridge::printer::{Activity, Fan, FilamentSensor, Heat, Observation, PrintState, Snapshot};
 use serde_json::json;
 use std::path::Path;
