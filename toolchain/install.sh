@@ -45,6 +45,7 @@ END
     quick) cat <<'END'
 busybox-static /bin/busybox
 shellcheck shellcheck
+python3 /usr/bin/python3
 END
         ;;
     container)

@@ -12,6 +12,7 @@
 mod api;
 mod cli;
 mod dependencies;
+mod extended_cfg;
 mod init;
 mod moonraker_connection;
 mod outbox;
