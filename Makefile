@@ -66,6 +66,7 @@ bench:
 
 .PHONY: fuzz
 fuzz:
+	$(install) fuzz
 	@SECONDS_EACH='$(or $(SECONDS),600)' toolchain/fuzz.sh $(TARGET)
 
 .PHONY: lint

@@ -11,6 +11,7 @@
 
 mod api;
 mod cli;
+mod corpora;
 mod dependencies;
 mod extended_cfg;
 mod init;
