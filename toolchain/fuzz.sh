@@ -32,9 +32,9 @@ for name in $targets; do
     mkdir -p "$found"
     echo "fuzzing $name for $seconds s"
     state=passed
-    # A single input must not take longer than 10 s or fill the memory.
+    # A single input must not take longer than 10 s, nor 64 MB at once.
     cargo +nightly fuzz run --target-dir target/fuzz "$name" "$found" "fuzz/corpus/$name" -- \
-        "-max_total_time=$seconds" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 >"$log" 2>&1 || state=failed
+        "-max_total_time=$seconds" -timeout=10 -malloc_limit_mb=64 -print_final_stats=1 >"$log" 2>&1 || state=failed
     executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log" | tail -n 1)
     coverage=$(sed -n 's/^#[0-9]*.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -n 1)
     # Without the time that building took.
