@@ -11,10 +11,10 @@ export MAKE_TARGET
 
 install = @toolchain/install.sh $@
 
-# Integration tests that need a real peer are those of tests/peers/; everything else is quick.
+# Integration tests that need a real peer are those of tests/peers/; everything else is quick. Ours have their names in
+# Cargo.toml, those of the other crates are named after their files.
 quick_tests = $(filter-out peers,$(sort \
-	$(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs)) \
-	$(patsubst tests/%.rs,%,$(wildcard tests/*.rs)) \
+	$(shell sed -n '/^\[\[test\]\]/,/^path/s/^name = "\(.*\)"$$/\1/p' Cargo.toml) \
 	$(foreach crate,$(wildcard crates/*),$(patsubst $(crate)/tests/%/main.rs,%,$(wildcard $(crate)/tests/*/main.rs)) \
 	$(patsubst $(crate)/tests/%.rs,%,$(wildcard $(crate)/tests/*.rs)))))
 
@@ -66,6 +66,7 @@ bench:
 
 .PHONY: fuzz
 fuzz:
+	$(install) fuzz
 	@SECONDS_EACH='$(or $(SECONDS),600)' toolchain/fuzz.sh $(TARGET)
 
 .PHONY: lint

@@ -45,6 +45,7 @@ END
     quick) cat <<'END'
 busybox-static /bin/busybox
 shellcheck shellcheck
+python3 /usr/bin/python3
 END
         ;;
     container)
@@ -62,6 +63,11 @@ END
     lint) cat <<'END'
 shellcheck shellcheck
 codespell codespell
+END
+        ;;
+    fuzz) cat <<'END'
+g++ c++
+libc6-dev /usr/include/stdio.h
 END
         ;;
     rust-target:* | rust-lint | moonraker | peer | schemathesis) ;;
@@ -188,6 +194,32 @@ install_rust_lint() {
     done
 }
 
+# cargo-fuzz, and the nightly compiler that it needs. Any version that is there will do.
+install_fuzz() {
+    sysroot >/dev/null
+    if ! command -v rustup >/dev/null 2>&1; then
+        echo "make $target needs a nightly compiler, and there is no rustup to add it: see https://rustup.rs" >&2
+        exit 1
+    fi
+    if ! rustup run nightly rustc --version >/dev/null 2>&1; then
+        echo "make $target installs a nightly compiler with rustup"
+        by_hand="rustup toolchain install nightly --profile minimal"
+        if ! $by_hand --no-self-update >.cache/rustup.log 2>&1; then
+            tail -n 20 .cache/rustup.log >&2
+            echo "rustup failed; once it works: $by_hand" >&2
+            exit 1
+        fi
+    fi
+    if ! cargo fuzz --version >/dev/null 2>&1; then
+        echo "make $target installs cargo-fuzz with cargo"
+        by_hand="cargo install --locked cargo-fuzz@0.13.2"
+        if ! $by_hand --quiet; then
+            echo "cargo failed; once it works: $by_hand" >&2
+            exit 1
+        fi
+    fi
+}
+
 # A Python environment of its own below .cache/python/NAME, exactly as locked in toolchain/NAME-requirements.txt.
 install_python() {
     name=$1
@@ -217,6 +249,7 @@ for group in "$@"; do
     overlay) install_rust_target aarch64-unknown-linux-musl ;;
     rust-target:*) install_rust_target "${group#*:}" ;;
     rust-lint) install_rust_lint ;;
+    fuzz) install_fuzz ;;
     moonraker)
         install_python moonraker
         install_python kalico

@@ -3,10 +3,12 @@
 //! Every change is one append; the file is rewritten when most of it is history. Whatever fails on the disk,
 //! messages go on in memory, and the disk is tried again with the next change.
 
+use super::age::Watch;
 use super::list::{Held, List, Pushed};
 use super::record::{self, Header, Record};
 use super::store::{FileStore, Store};
-use super::{Entry, Limits, OutboxError};
+use super::{Entry, Importance, Limits, OutboxError};
+use crate::clock::Moment;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -53,6 +55,21 @@ impl fmt::Display for Recovered {
     }
 }
 
+/// What became of messages since the outbox was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Delivered.
+    pub delivered: u64,
+    /// Replaced by a newer one of the same slot.
+    pub replaced: u64,
+    /// Too old to be worth sending.
+    pub expired: u64,
+    /// Dropped or refused for lack of room.
+    pub no_room: u64,
+    /// Given up for a reason of the bridge.
+    pub given_up: u64,
+}
+
 /// A bounded queue of messages that outlives the process.
 #[derive(Debug)]
 pub struct Outbox<S = FileStore> {
@@ -64,7 +81,8 @@ pub struct Outbox<S = FileStore> {
     unsaved: Option<String>,
     /// Length of the file, in bytes.
     length: usize,
-    dropped: u64,
+    watch: Watch,
+    counts: Counts,
 }
 
 impl Outbox<FileStore> {
@@ -80,7 +98,8 @@ impl<S: Store> Outbox<S> {
     /// Opens the journal in `store`; see [`Outbox::open`].
     pub fn with_store(store: S, limits: Limits) -> (Self, Recovered) {
         let list = List::new(limits);
-        let mut outbox = Self { store, list, attached: false, unsaved: None, length: 0, dropped: 0 };
+        let (watch, counts) = (Watch::default(), Counts::default());
+        let mut outbox = Self { store, list, attached: false, unsaved: None, length: 0, watch, counts };
         let recovered = outbox.attach();
         (outbox, recovered)
     }
@@ -103,9 +122,9 @@ impl<S: Store> Outbox<S> {
         self.list.len() == 0
     }
 
-    /// How many messages were dropped for lack of room since the outbox was opened.
-    pub fn dropped(&self) -> u64 {
-        self.dropped
+    /// What became of the messages since the outbox was opened.
+    pub fn counts(&self) -> Counts {
+        self.counts
     }
 
     /// The oldest waiting message.
@@ -129,19 +148,20 @@ impl<S: Store> Outbox<S> {
         let key = entry.key.clone();
         let (pushed, gone) = self.list.push(entry);
         match pushed {
-            Pushed::Queued { dropped, .. } => {
+            Pushed::Queued { replaced, dropped } => {
                 // The new message goes first: a crash in between leaves too many, not too few.
                 for held in &gone {
                     record::write_settled(&held.entry.key, &mut bytes);
                 }
                 self.save(&bytes, flush);
-                self.dropped += dropped as u64;
+                self.counts.replaced += replaced as u64;
+                self.counts.no_room += dropped as u64;
                 for held in gone.iter().rev().take(dropped) {
                     log::warn!("the outbox is full: dropped the message {}", held.entry.key);
                 }
             }
             Pushed::Refused => {
-                self.dropped += 1;
+                self.counts.no_room += 1;
                 log::warn!("the outbox has no room for the message {key}");
             }
             Pushed::Duplicate => {}
@@ -151,20 +171,58 @@ impl<S: Store> Outbox<S> {
 
     /// Settles a delivered message. Returns whether it still waited.
     pub fn done(&mut self, id: u64) -> bool {
-        let Some(held) = self.list.settle(id) else { return false };
-        let mut bytes = Vec::new();
-        record::write_settled(&held.entry.key, &mut bytes);
-        self.save(&bytes, held.entry.importance.is_flushed());
-        true
+        let gone = self.list.settle(id);
+        self.counts.delivered += u64::from(gone.is_some());
+        self.save_settled(gone.as_slice());
+        gone.is_some()
     }
 
     /// Gives a message up, for the reason that the log shall name. Returns whether it still waited.
     pub fn discard(&mut self, id: u64, reason: &str) -> bool {
-        let key = self.list.held().find(|held| held.id == id).map(|held| held.entry.key.clone());
-        if let Some(key) = &key {
-            log::warn!("gave up the message {key}: {reason}");
+        self.discard_where(reason, |held| held.id == id) > 0
+    }
+
+    /// Gives up every waiting message that `unwanted` names, and returns how many those were.
+    pub fn discard_where(&mut self, reason: &str, unwanted: impl Fn(&Held) -> bool) -> usize {
+        let gone = self.list.take_where(unwanted);
+        for held in &gone {
+            log::warn!("gave up the message {}: {reason}", held.entry.key);
         }
-        self.done(id)
+        self.counts.given_up += gone.len() as u64;
+        self.save_settled(&gone);
+        gone.len()
+    }
+
+    /// Gives up what has waited longer than its importance allows ([`Importance::kept_for`]), and returns how many
+    /// those were. To be called before messages are sent.
+    ///
+    /// Ages count only while the wall clock is set ([`crate::calendar::is_set`]), from when it was set on where a
+    /// message is from before that; setting it forward makes nothing older.
+    pub fn expire(&mut self, now: Moment) -> usize {
+        let look = self.watch.look(now);
+        let gone = self.list.expire(look, now.monotonic);
+        for held in &gone {
+            let level = match held.entry.importance {
+                Importance::Passing => log::Level::Debug,
+                _ => log::Level::Warn,
+            };
+            log::log!(level, "the message {} is too old to be sent", held.entry.key);
+        }
+        self.counts.expired += gone.len() as u64;
+        self.save_settled(&gone);
+        gone.len()
+    }
+
+    /// Brings to disk that `gone` need not be sent any more.
+    fn save_settled(&mut self, gone: &[Held]) {
+        if gone.is_empty() {
+            return;
+        }
+        let mut bytes = Vec::new();
+        for held in gone {
+            record::write_settled(&held.entry.key, &mut bytes);
+        }
+        self.save(&bytes, gone.iter().any(|held| held.entry.importance.is_flushed()));
     }
 
     /// Tries again to bring to disk what is kept in memory. Returns whether everything is on disk.
@@ -280,180 +338,5 @@ impl<S: Store> Outbox<S> {
             }
             Err(error) => self.unsaved = Some(error.to_string()),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::Importance::{Normal, Terminal};
-    use super::*;
-    use std::os::unix::fs::PermissionsExt;
-    use std::time::Duration;
-
-    fn entry(key: &str) -> Entry {
-        let body = format!("body of {key}").into_bytes();
-        Entry { key: key.to_owned(), importance: Terminal, at: Duration::from_secs(5), slot: None, body }
-    }
-
-    fn keys(outbox: &Outbox) -> Vec<String> {
-        outbox.waiting().map(|held| held.entry.key.clone()).collect()
-    }
-
-    fn open(path: &Path) -> (Outbox, Recovered) {
-        Outbox::open(path, Limits::default())
-    }
-
-    #[test]
-    fn messages_and_keys_outlive_the_process() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("outbox/telegram.journal");
-        let (mut outbox, recovered) = open(&path);
-        assert_eq!((recovered, outbox.persistence()), (Recovered::default(), Persistence::Disk));
-        for key in ["a", "b", "c"] {
-            outbox.push(entry(key));
-        }
-        let first = outbox.peek().unwrap().id;
-        assert!(outbox.done(first));
-        assert!(!outbox.done(first));
-        drop(outbox);
-        let (mut outbox, recovered) = open(&path);
-        assert_eq!(recovered, Recovered { waiting: 2, ..Recovered::default() });
-        assert_eq!(keys(&outbox), ["b", "c"]);
-        assert_eq!(outbox.peek().unwrap().entry, entry("b"));
-        assert_eq!(outbox.push(entry("a")), Pushed::Duplicate);
-    }
-
-    #[test]
-    fn a_torn_tail_is_cut_off_and_named() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("journal");
-        let (mut outbox, _) = open(&path);
-        outbox.push(entry("a"));
-        let whole = std::fs::read(&path).unwrap().len();
-        outbox.push(entry("b"));
-        drop(outbox);
-        let bytes = std::fs::read(&path).unwrap();
-        std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
-        let (outbox, recovered) = open(&path);
-        let torn = bytes.len() - 1 - whole;
-        assert_eq!(recovered, Recovered { waiting: 1, torn, ..Recovered::default() });
-        assert_eq!(keys(&outbox), ["a"]);
-        drop(outbox);
-        assert_eq!(std::fs::read(&path).unwrap().len(), whole);
-        assert_eq!(open(&path).1, Recovered { waiting: 1, ..Recovered::default() });
-    }
-
-    #[test]
-    fn what_follows_damage_is_kept() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("journal");
-        let (mut outbox, _) = open(&path);
-        for key in ["a", "b", "c"] {
-            outbox.push(entry(key));
-        }
-        drop(outbox);
-        let mut bytes = std::fs::read(&path).unwrap();
-        let b = bytes.windows(9).position(|window| window == b"body of b").unwrap();
-        bytes[b] ^= 1;
-        std::fs::write(&path, &bytes).unwrap();
-        let (outbox, recovered) = open(&path);
-        assert_eq!(keys(&outbox), ["a", "c"]);
-        assert!(recovered.skipped > 0 && recovered.torn == 0, "{recovered:?}");
-    }
-
-    #[test]
-    fn a_newer_journal_is_set_aside_untouched() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("journal");
-        // The header is the promise to every later version: magic, version, CRC-32 of both.
-        let newer = b"octo-obx\x02\0\0\0\xe7\x28\x47\xad and what only it understands".to_vec();
-        assert_eq!(record::header(&newer), Header::Newer(2));
-        std::fs::write(&path, &newer).unwrap();
-        let (mut outbox, recovered) = open(&path);
-        let aside = place.path().join("journal.v2");
-        assert_eq!(recovered.set_aside.as_deref(), Some(aside.as_path()));
-        assert_eq!(outbox.push(entry("a")), Pushed::Queued { replaced: 0, dropped: 0 });
-        drop(outbox);
-        assert_eq!(std::fs::read(&aside).unwrap(), newer);
-        assert_eq!(keys(&open(&path).0), ["a"]);
-    }
-
-    #[test]
-    fn a_foreign_file_is_set_aside() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("journal");
-        std::fs::write(&path, "no journal at all").unwrap();
-        let (outbox, recovered) = open(&path);
-        assert_eq!(recovered.set_aside, Some(place.path().join("journal.damaged")));
-        assert_eq!(outbox.persistence(), Persistence::Disk);
-    }
-
-    #[test]
-    fn history_is_compacted() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("journal");
-        let (mut outbox, _) =
-            Outbox::open(&path, Limits { entries: 10, bytes: 20_000, keys: 20, history: 3000 });
-        outbox.push(entry("stays"));
-        for n in 0..2000 {
-            let id = outbox.waiting().last().unwrap().id;
-            outbox.push(Entry { importance: Normal, body: vec![7; 100], ..entry(&format!("m{n}")) });
-            if n > 0 {
-                outbox.done(id);
-            }
-            assert!(path.metadata().unwrap().len() <= 3000 + 200);
-        }
-        drop(outbox);
-        assert_eq!(keys(&open(&path).0), ["stays", "m1999"]);
-    }
-
-    #[test]
-    fn without_a_disk_it_works_in_memory_and_moves_to_disk_later() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("mounted/outbox/journal");
-        std::fs::create_dir(place.path().join("elsewhere")).unwrap();
-        let (mut earlier, _) = open(&place.path().join("elsewhere/outbox/journal"));
-        earlier.push(entry("from before the boot"));
-        drop(earlier);
-        // A file where the directory should be: nothing can be made there.
-        std::fs::write(place.path().join("mounted"), "").unwrap();
-        let (mut outbox, _) = open(&path);
-        assert_eq!(outbox.push(entry("a")), Pushed::Queued { replaced: 0, dropped: 0 });
-        outbox.push(entry("b"));
-        let held = outbox.peek().unwrap().clone();
-        let Persistence::Memory(reason) = outbox.persistence() else { panic!("on disk") };
-        assert!(reason.contains("mounted"), "{reason}");
-        assert!(!outbox.retry_disk());
-        std::fs::remove_file(place.path().join("mounted")).unwrap();
-        std::fs::rename(place.path().join("elsewhere"), place.path().join("mounted")).unwrap();
-        assert!(outbox.retry_disk());
-        assert_eq!(keys(&outbox), ["from before the boot", "a", "b"]);
-        assert!(outbox.done(held.id), "a handle from before stays valid");
-        drop(outbox);
-        assert_eq!(keys(&open(&path).0), ["from before the boot", "b"]);
-    }
-
-    #[test]
-    fn a_journal_in_use_is_left_alone() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("journal");
-        let (mut first, _) = open(&path);
-        first.push(entry("a"));
-        let (mut second, _) = open(&path);
-        assert!(second.is_empty());
-        second.push(entry("b"));
-        assert!(!second.retry_disk());
-        first.push(entry("c"));
-        drop(first);
-        assert!(second.retry_disk());
-        assert_eq!(keys(&second), ["a", "c", "b"]);
-    }
-
-    #[test]
-    fn the_file_is_private() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("outbox/journal");
-        let _open = open(&path);
-        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

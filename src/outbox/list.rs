@@ -2,8 +2,10 @@
 //!
 //! Pure: knows nothing of disks.
 
+use super::age::{Aged, Look};
 use super::{Entry, Limits, record};
 use std::collections::VecDeque;
+use std::time::Duration;
 
 /// A waiting message with the handle by which it is settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +14,8 @@ pub struct Held {
     pub id: u64,
     /// The message.
     pub entry: Entry,
+    /// How old it is, once the clock was seen set.
+    aged: Option<Aged>,
 }
 
 /// What became of a pushed message.
@@ -95,6 +99,16 @@ impl List {
         self.take_where(|held| held.id == id).pop()
     }
 
+    /// Takes out what is too old at `monotonic`. The messages without an age get theirs by `look`.
+    pub(super) fn expire(&mut self, look: Option<Look>, monotonic: Duration) -> Vec<Held> {
+        for held in &mut self.held {
+            held.aged = held.aged.or_else(|| look.map(|look| look.age(held.entry.at)));
+        }
+        self.take_where(|held| {
+            held.aged.is_some_and(|aged| aged.at(monotonic) > held.entry.importance.kept_for())
+        })
+    }
+
     /// Takes the message of `key` out, if it waits, and remembers the key.
     pub(super) fn settle_key(&mut self, key: &str) {
         if self.take_where(|held| held.entry.key == key).is_empty() && !self.settled.iter().any(|k| k == key)
@@ -130,12 +144,12 @@ impl List {
         for held in other.held {
             let known = self.held.iter_mut().find(|mine| mine.entry.key == held.entry.key);
             match known {
-                Some(mine) => mine.id = held.id,
+                Some(mine) => (mine.id, mine.aged) = (held.id, held.aged),
                 None => {
-                    let handle = held.id;
+                    let (handle, aged) = (held.id, held.aged);
                     let (pushed, _) = self.push(held.entry);
                     if let (Pushed::Queued { .. }, Some(last)) = (pushed, self.held.back_mut()) {
-                        last.id = handle;
+                        (last.id, last.aged) = (handle, aged);
                     }
                 }
             }
@@ -149,7 +163,7 @@ impl List {
 
     fn append(&mut self, entry: Entry) {
         self.bytes += record::entry_len(&entry);
-        self.held.push_back(Held { id: self.next_id, entry });
+        self.held.push_back(Held { id: self.next_id, entry, aged: None });
         self.next_id += 1;
     }
 
@@ -175,7 +189,7 @@ impl List {
     }
 
     /// Takes out what `goes` says, and remembers the keys.
-    fn take_where(&mut self, goes: impl Fn(&Held) -> bool) -> Vec<Held> {
+    pub(super) fn take_where(&mut self, goes: impl Fn(&Held) -> bool) -> Vec<Held> {
         let mut gone = Vec::new();
         let mut at = 0;
         while let Some(held) = self.held.get(at) {

@@ -3,7 +3,21 @@
 //!
 //! [`Outbox`] is the queue with its journal, [`Queue`] the handle that a producer and a consumer share.
 //! A message is known by its key, and a key is taken once: also after the message was delivered.
+//!
+//! # What is written
+//!
+//! Nothing while nothing changes. A change is one append: a push together with what it replaces or displaces, a
+//! delivery, everything that one look at the clock expires. It is flushed (one `fdatasync`) if a message that matters
+//! ([`Importance::Important`] and above) is among it; the rest the system writes when it likes, and a loss of power
+//! may cost it, whole or in part, without harm to what was flushed.
+//!
+//! Once the file is longer than [`Limits::history`] and at least half of it is history, a new file with what is
+//! still true takes its place instead: one write, two flushes (the file, its folder) and a renaming. Between two of
+//! these lies at least a quarter of [`Limits::history`].
+//!
+//! So a message costs two appends in all, and two flushes if it matters; and an idle outbox nothing.
 
+mod age;
 mod journal;
 mod list;
 mod queue;
@@ -11,9 +25,9 @@ mod record;
 mod store;
 
 #[cfg(test)]
-mod crash_tests;
+mod tests;
 
-pub use journal::{Outbox, Persistence, Recovered};
+pub use journal::{Counts, Outbox, Persistence, Recovered};
 pub use list::{Held, Pushed};
 pub use queue::{Queue, Woken};
 pub use store::{FileStore, Read, Store};
@@ -21,14 +35,14 @@ pub use store::{FileStore, Read, Store};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How much it matters that a message arrives. When the outbox is full the least important goes first, and
-/// the oldest among equals.
+/// How much it matters that a message arrives, and how long it is worth sending. When the outbox is full the least
+/// important goes first, and the oldest among equals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Importance {
-    /// Worth nothing when it is late: progress.
+    /// Worth nothing when it is late: progress. Kept for ten minutes, as all others are for a week.
     Passing = 0,
-    /// Worth telling: paused, resumed.
+    /// Worth telling: paused, resumed; a status, which has a slot.
     Normal = 1,
     /// Not to be lost: a start, an error.
     Important = 2,
@@ -39,6 +53,14 @@ pub enum Importance {
 impl Importance {
     fn from_byte(byte: u8) -> Option<Self> {
         [Self::Passing, Self::Normal, Self::Important, Self::Terminal].get(usize::from(byte)).copied()
+    }
+
+    /// How long a message of this kind is kept.
+    pub fn kept_for(self) -> Duration {
+        match self {
+            Self::Passing => Duration::from_secs(10 * 60),
+            Self::Normal | Self::Important | Self::Terminal => Duration::from_secs(7 * 24 * 3600),
+        }
     }
 
     /// Whether a record of such a message is flushed to the medium at once.

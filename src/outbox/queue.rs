@@ -1,6 +1,7 @@
 //! The handle through which a producer and a consumer on different threads share one outbox.
 
-use super::{Entry, FileStore, Held, Outbox, Persistence, Pushed, Store};
+use super::{Counts, Entry, FileStore, Held, Outbox, Persistence, Pushed, Store};
+use crate::clock::Moment;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -72,12 +73,14 @@ impl<S: Store> Queue<S> {
         self.lock().outbox.discard(id, reason)
     }
 
-    /// Gives up every waiting message that `unwanted` names, and returns how many those were.
+    /// Gives up every waiting message that `unwanted` names; see [`Outbox::discard_where`].
     pub fn discard_where(&self, reason: &str, unwanted: impl Fn(&Held) -> bool) -> usize {
-        let mut state = self.lock();
-        let ids: Vec<u64> =
-            state.outbox.waiting().filter(|held| unwanted(held)).map(|held| held.id).collect();
-        ids.into_iter().filter(|id| state.outbox.discard(*id, reason)).count()
+        self.lock().outbox.discard_where(reason, unwanted)
+    }
+
+    /// Gives up what is too old; see [`Outbox::expire`].
+    pub fn expire(&self, now: Moment) -> usize {
+        self.lock().outbox.expire(now)
     }
 
     /// The newest waiting message's handle.
@@ -95,9 +98,14 @@ impl<S: Store> Queue<S> {
         self.len() == 0
     }
 
+    /// What became of the messages since the outbox was opened.
+    pub fn counts(&self) -> Counts {
+        self.lock().outbox.counts()
+    }
+
     /// How many messages were dropped for lack of room.
     pub fn dropped(&self) -> u64 {
-        self.lock().outbox.dropped()
+        self.counts().no_room
     }
 
     /// Where the messages are kept now.

@@ -147,6 +147,11 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// What Python strips: white space, and four control characters that Unicode does not count as such.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
+}
+
 #[derive(Default)]
 struct Reader {
     done: ExtendedCfg,
@@ -163,7 +168,7 @@ struct OpenKey {
 
 impl Reader {
     fn line(&mut self, number: usize, line: &str) -> Result<(), CfgError> {
-        let trimmed = line.trim();
+        let trimmed = line.trim_matches(is_blank);
         if trimmed.is_empty() {
             // An empty line may lie inside a value that goes on below it.
             if let Some(key) = &mut self.key {
@@ -174,7 +179,7 @@ impl Reader {
         if trimmed.starts_with(['#', ';']) {
             return Ok(());
         }
-        let indent = line.chars().take_while(|c| c.is_whitespace()).count();
+        let indent = line.chars().take_while(|c| is_blank(*c)).count();
         if let Some(key) = &mut self.key
             && self.section.is_some()
             && indent > self.indent
@@ -206,7 +211,7 @@ impl Reader {
         self.close_key();
         let Some(section) = self.section.clone() else { return Err(CfgError::NoSection { line }) };
         let (name, value) = trimmed.split_once(['=', ':']).ok_or(CfgError::NotAKey { line })?;
-        let name = name.trim_end().to_lowercase();
+        let name = name.trim_end_matches(is_blank).to_lowercase();
         if name.is_empty() {
             return Err(CfgError::NotAKey { line });
         }
@@ -217,14 +222,15 @@ impl Reader {
         if known {
             return Err(CfgError::DuplicateKey { line, section, key: name });
         }
-        self.key = Some(OpenKey { name, line, parts: vec![value.trim().to_owned()] });
+        self.key = Some(OpenKey { name, line, parts: vec![value.trim_matches(is_blank).to_owned()] });
         Ok(())
     }
 
     /// Stores the open value: its lines joined, without empty ones at the end.
     fn close_key(&mut self) {
         let (Some(key), Some(section)) = (self.key.take(), &self.section) else { return };
-        let value = RawValue { line: key.line, text: key.parts.join("\n").trim_end().to_owned() };
+        let value =
+            RawValue { line: key.line, text: key.parts.join("\n").trim_end_matches(is_blank).to_owned() };
         match section.as_str() {
             "DEFAULT" => self.done.defaults.insert(key.name, value),
             _ => self.done.sections.entry(section.clone()).or_default().insert(key.name, value),
@@ -264,6 +270,8 @@ mod tests {
             ("# note\n[telegram]\n; note\nenabled: true", Some("true")),
             ("[telegram]\nenabled: one\n  two\n\n  three\n", Some("one\ntwo\n\nthree")),
             ("[telegram]\nenabled:\n", Some("")),
+            ("[telegram]\nenabled\u{1e}: \u{1f}true\u{1c}\n", Some("true")),
+            ("[telegram]\nenabled: true\u{200b}\n", Some("true\u{200b}")),
             ("[telegram]\nenabled: http://x:1/y=z\n", Some("http://x:1/y=z")),
             ("[telegram]\nname: 5\nenabled: %(name)s%%\n", Some("5%")),
             ("[DEFAULT]\nenabled: yes\n[telegram]\nx: 1\n", Some("yes")),

@@ -11,12 +11,23 @@
 
 mod api;
 mod cli;
+mod corpora;
 mod dependencies;
+mod extended_cfg;
 mod init;
 mod moonraker_connection;
 mod outbox;
+#[allow(dead_code, reason = "the vectors use the rest")]
+#[path = "../replay/player.rs"]
+mod player;
+mod sights;
+#[allow(dead_code, reason = "the vectors use the rest")]
+#[path = "../replay/stand_in.rs"]
+mod stand_in;
 mod supervision;
 #[path = "../support/mod.rs"]
 mod support;
 mod telegram;
-mod transcripts;
+#[allow(dead_code, reason = "the vectors use the rest")]
+#[path = "../replay/transcript.rs"]
+mod transcript;

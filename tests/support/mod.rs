@@ -4,6 +4,7 @@
 pub(crate) mod bed;
 pub(crate) mod forward;
 pub(crate) mod http;
+pub(crate) mod kills;
 pub(crate) mod pcap;
 pub(crate) mod printer;
 pub(crate) mod rest;

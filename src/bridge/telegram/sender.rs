@@ -85,6 +85,7 @@ impl<A: Api, S: Store> Sender<A, S> {
     /// Sends at most one request.
     pub(super) fn step(&mut self) -> Next {
         let now = self.clock.now();
+        self.queue.expire(now);
         if now.monotonic < self.not_before {
             return Next::At(self.not_before);
         }

@@ -234,6 +234,26 @@ fn a_lost_answer_costs_one_duplicate() {
 }
 
 #[test]
+fn what_is_too_old_is_not_sent() {
+    let mut world = World::new(&vec![Reply::Unreached; 20]);
+    world.push("42%", Importance::Passing);
+    world.push("Completed: cube", Terminal);
+    world.run(1500);
+    let chat = world.chat();
+    assert!(chat.len() == 1 && chat[0].ends_with("Completed: cube"), "{chat:?}");
+    // A printer that was off for longer than a week, and one that was off for less.
+    for (days, expected) in [(8, 0), (6, 1)] {
+        world.server.requests.lock().unwrap().clear();
+        world.push(&format!("Completed: another after {days} days"), Terminal);
+        world.clock.0.lock().unwrap().unix += seconds(days * 86_400);
+        world.restart();
+        let now = world.clock.now().monotonic.as_secs();
+        world.run(now + 100);
+        assert_eq!((world.requests().len(), world.waiting()), (expected, 0), "{days} days");
+    }
+}
+
+#[test]
 fn a_group_that_moves_is_followed_and_remembered() {
     let moved = r#"{"ok":false,"error_code":400,"description":"Bad Request: group chat was upgraded to a supergroup chat","parameters":{"migrate_to_chat_id":-1009876543210}}"#;
     let mut world = World::new(&[Reply::Answer(400, moved.to_owned())]);

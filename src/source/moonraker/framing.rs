@@ -10,7 +10,7 @@ const USUAL: usize = 16 * 1024;
 
 /// Cuts a stream of bytes into messages.
 #[derive(Debug, Default)]
-pub(super) struct Decoder {
+pub struct Decoder {
     buffer: Vec<u8>,
     /// Bytes at the front that are dealt with.
     used: usize,
@@ -20,11 +20,11 @@ pub(super) struct Decoder {
 
 /// A message grew beyond [`MAX_MESSAGE`].
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TooLong;
+pub struct TooLong;
 
 impl Decoder {
     /// Takes more bytes of the stream.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub fn push(&mut self, bytes: &[u8]) {
         if self.used > 0 {
             self.buffer.drain(..self.used);
             self.searched -= self.used.min(self.searched);
@@ -37,7 +37,11 @@ impl Decoder {
     }
 
     /// Whether a whole message is there.
-    pub(super) fn has_message(&mut self) -> Result<bool, TooLong> {
+    ///
+    /// # Errors
+    ///
+    /// If what is there is longer than any message may be.
+    pub fn has_message(&mut self) -> Result<bool, TooLong> {
         if self.searched > self.used && self.buffer.get(self.searched - 1) == Some(&END) {
             return Ok(true);
         }
@@ -50,7 +54,7 @@ impl Decoder {
     }
 
     /// The next whole message, without its end, if [`Self::has_message`] found one.
-    pub(super) fn take_message(&mut self) -> Option<&[u8]> {
+    pub fn take_message(&mut self) -> Option<&[u8]> {
         let (start, end) = (self.used, self.searched);
         if end <= start || self.buffer.get(end - 1) != Some(&END) {
             return None;

@@ -21,6 +21,7 @@ mod webcams;
 mod wire;
 
 pub use endpoint::{Endpoint, EndpointError};
+pub use framing::{Decoder, TooLong};
 pub use run::{Config, run};
 pub use session::{Action, ApiKey, Session, SessionError, SessionOptions};
 pub use transport::TransportError;

@@ -1,7 +1,7 @@
 //! A stand-in for Moonraker on a real socket, that behaves or misbehaves on demand.
 
-use crate::transcripts::player::{Item, Transcript};
-use crate::transcripts::stand_in::StandIn;
+use crate::stand_in::StandIn;
+use crate::transcript::{Item, Transcript};
 use futures_util::{SinkExt, StreamExt};
 use octobridge::source::moonraker::Endpoint;
 use serde_json::Value;
