@@ -130,8 +130,10 @@ async fn a_recorded_print_comes_out_as_its_table_says_over_each_transport() {
                 events.extend(observer.observe(&seen.what, seen.at));
             }
             serve.await.unwrap();
-            let names: Vec<&str> = events.iter().map(|event| event.key.split('/').nth(1).unwrap()).collect();
-            assert_eq!(names.join(" "), expected, "{recording}: {events:?}");
+            let names = events.iter().map(|event| event.key.split('/').nth(1).unwrap());
+            let names: Vec<&str> =
+                names.filter(|name| !["progress", "layer", "first_layer_done"].contains(name)).collect();
+            assert_eq!(names.join(" "), expected, "{recording}");
             source.stop().await;
         }
     }
