@@ -2,9 +2,15 @@
 //! is wired to whom, and no protocol.
 
 mod bridges;
+mod domain;
 mod folders;
+mod inbox;
 mod memory_file;
+mod report;
+mod runner;
 mod service;
+mod signals;
+mod source;
 
 use crate::settings::{Environment, Settings};
 use crate::source::moonraker::Endpoint;
@@ -68,11 +74,16 @@ pub fn run(options: Options<'_>) -> Outcome {
             return Outcome::Failed;
         }
     };
-    let service = Service::new(settings, folders, log, options.restarts);
+    let reread = || Settings::load(options.bootstrap.as_deref(), options.environment);
+    let service = Service::new(settings, &reread, folders, log, options.restarts);
     match runtime.block_on(service.run()) {
         Ended::Asked => {
             log::info!("stopped");
             Outcome::Stopped
+        }
+        Ended::NothingToRun => {
+            log::info!("ends: by the new settings there is nothing to run");
+            Outcome::NothingToRun
         }
         Ended::SupervisorDied => {
             let restart = RestartPolicy::resume(options.takeovers, options.restarts).died(started.elapsed());
