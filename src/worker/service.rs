@@ -9,7 +9,7 @@ use crate::log_file::Destination;
 use crate::printer::{Memory, MemoryError, Observation, Observer, PrintState, Snapshot, Timed};
 use crate::settings::{Problem, Settings};
 use crate::source::moonraker::{self, ApiKey};
-use crate::source::{LinkState, SourceStatus};
+use crate::source::{LinkState, SourceStatus, control};
 use crate::status::{self, ProblemLine, Report, SCHEMA};
 use crate::supervisor::supervising_pid;
 use std::cell::RefCell;
@@ -73,6 +73,7 @@ impl Service {
         let (observations, inbox) = mpsc::channel(16);
         let (source_status, seen) = watch::channel(SourceStatus::default());
         let (stop, stopped) = watch::channel(false);
+        let (_control, requests) = control::channel();
         let config = moonraker::Config {
             endpoints,
             api_key: self.settings.text("MOONRAKER_API_KEY").map(ApiKey::new),
@@ -85,6 +86,7 @@ impl Service {
                 SystemClock::new(),
                 observations,
                 source_status,
+                requests,
                 stopped,
             ));
         }
