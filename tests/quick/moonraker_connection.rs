@@ -12,7 +12,7 @@ mod peer;
 
 use octobridge::clock::{Clock, Moment};
 use octobridge::printer::{Event, Memory, Observation, Observer, Timed};
-use octobridge::source::control::{self, Control, ControlError};
+use octobridge::source::control;
 use octobridge::source::moonraker::{ApiKey, Config, Endpoint, run};
 use octobridge::source::{LinkState, SourceStatus};
 use peer::{Peer, Way};
@@ -59,7 +59,6 @@ impl Drop for Flow {
 struct Source {
     observations: mpsc::Receiver<Timed<Observation>>,
     status: watch::Receiver<SourceStatus>,
-    control: Control,
     shutdown: watch::Sender<bool>,
     task: JoinHandle<()>,
     _flow: Flow,
@@ -74,10 +73,10 @@ impl Source {
         let (send, observations) = mpsc::channel(16);
         let (tell, status) = watch::channel(SourceStatus::default());
         let (shutdown, stop) = watch::channel(false);
-        let (control, requests) = control::channel();
+        let (_, requests) = control::channel();
         let config = Config { endpoints, api_key: key.map(ApiKey::new), version: "0.0.0" };
         let task = tokio::spawn(run(config, VirtualClock(Instant::now()), send, tell, requests, stop));
-        Self { observations, status, control, shutdown, task, _flow: Flow::begin() }
+        Self { observations, status, shutdown, task, _flow: Flow::begin() }
     }
 
     /// The next observation of each kind that comes; panics when none does for five minutes.

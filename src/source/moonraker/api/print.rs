@@ -18,7 +18,8 @@ impl Control {
         self.order("printer.print.start", &json!({ "filename": path }), limit)
     }
 
-    /// Pauses the print. Without one, or paused already, it is done at once and changes nothing.
+    /// Pauses the print. To be asked only while one prints: without one Klipper says that it is done, takes itself
+    /// for paused, and leaves the next print's first pause undone.
     pub fn pause_print(&self, limit: Option<Duration>) -> Pending<()> {
         self.send(Ask::Pause, limit, Box::new(|_| Some(())))
     }

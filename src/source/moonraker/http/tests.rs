@@ -65,7 +65,10 @@ fn reply(status: &str, body: &[u8]) -> Vec<u8> {
 }
 
 fn unauthorized() -> Vec<u8> {
-    reply("401 Unauthorized", br#"{"error":{"code":401,"message":"Unauthorized","traceback":"Traceback SECRET"}}"#)
+    reply(
+        "401 Unauthorized",
+        br#"{"error":{"code":401,"message":"Unauthorized","traceback":"Traceback SECRET"}}"#,
+    )
 }
 
 /// A source at the other end, connected to Moonraker on that port; `answers` are those of the RPC.
@@ -125,14 +128,20 @@ fn credentials_are_tried_one_after_the_other() {
         (None, TELLS_BOTH, "?token=once234567 ", 3),
     ];
     for (set, answers, taken, asked) in cases {
-        let server = Server::start(move |got| {
-            if got.head.contains(taken) { reply("200 OK", b"G28\n") } else { unauthorized() }
-        });
+        let server =
+            Server::start(
+                move |got| {
+                    if got.head.contains(taken) { reply("200 OK", b"G28\n") } else { unauthorized() }
+                },
+            );
         let control = control(server.port, set, answers);
         assert_eq!(fetch(&control, 10).unwrap(), b"G28\n", "{taken}");
         let got = server.got();
         assert_eq!(got.len(), asked, "{got:?}");
-        assert!(got[0].head.starts_with("get /server/files/gcodes/gr%c3%bcn/a%20b.gcode http/1.1"), "{got:?}");
+        assert!(
+            got[0].head.starts_with("get /server/files/gcodes/gr%c3%bcn/a%20b.gcode http/1.1"),
+            "{got:?}"
+        );
         // What was told once is known the next time.
         if taken == KEY {
             fetch(&control, 10).unwrap();
@@ -272,9 +281,13 @@ fn a_local_file_is_found_only_on_this_machine() {
     let control = control(7, None, ROOTS);
     let at = |root, path| control.local_path(root, path).unwrap();
     assert_eq!(at("gcodes", "status"), Some("/proc/self/status".into()));
-    for (root, path) in
-        [("gcodes", "nope"), ("gcodes", "../self/status"), ("gcodes", "fd"), ("dev", "null"), ("nope", "status")]
-    {
+    for (root, path) in [
+        ("gcodes", "nope"),
+        ("gcodes", "../self/status"),
+        ("gcodes", "fd"),
+        ("dev", "null"),
+        ("nope", "status"),
+    ] {
         assert_eq!(at(root, path), None, "{root} {path}");
     }
     control.web.connected("ws://printer.lan".parse().unwrap(), None);
