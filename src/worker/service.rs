@@ -73,7 +73,7 @@ impl Service {
         let (observations, inbox) = mpsc::channel(16);
         let (source_status, seen) = watch::channel(SourceStatus::default());
         let (stop, stopped) = watch::channel(false);
-        let (_control, requests) = control::channel();
+        let (_control, mut requests) = control::channel();
         let config = moonraker::Config {
             endpoints,
             api_key: self.settings.text("MOONRAKER_API_KEY").map(ApiKey::new),
@@ -89,6 +89,9 @@ impl Service {
                 requests,
                 stopped,
             ));
+        } else {
+            source_status.send_modify(|status| status.last_error = problems.last().map(ToString::to_string));
+            local.spawn_local(async move { requests.refuse(&source_status).await });
         }
         local.spawn_local(watch_printer(inbox, observer, memory_file, Rc::clone(&shared)));
         let socket = self.settings.paths.status_socket();

@@ -17,6 +17,8 @@ mod metadata;
 mod objects;
 mod prompt;
 mod run;
+#[cfg(test)]
+mod run_tests;
 mod session;
 mod transport;
 mod webcams;
