@@ -22,9 +22,14 @@ use std::io::{Read, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Size of the pieces in which a file passes, in bytes.
 const PIECE: usize = 16 * 1024;
+
+/// Moonraker names the file that it receives by the second in which it begins, and what it has buffered of one that
+/// broke off lands in the next one of the same name. So after a failure an upload begins no earlier than this.
+const AFTER_FAILURE: Duration = Duration::from_millis(1100);
 
 /// Most of an answer that is no file, in bytes.
 const MOST_ANSWER: u64 = 64 * 1024;
@@ -34,7 +39,11 @@ pub type Progress<'a> = &'a mut dyn FnMut(u64, Option<u64>) -> ControlFlow<()>;
 
 /// What a handle knows of the way to Moonraker's HTTP; written by the source.
 #[derive(Debug, Default)]
-pub struct Web(Mutex<Known>);
+pub struct Web {
+    known: Mutex<Known>,
+    /// Held by the upload under way; when the last one began, if it failed.
+    uploads: Mutex<Option<Instant>>,
+}
 
 #[derive(Debug, Default, Clone)]
 struct Known {
@@ -58,7 +67,7 @@ impl Web {
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -122,7 +131,8 @@ impl Control {
     }
 
     /// Sends a file, of which `from` must yield `upload.length` bytes. Blocks, also while Moonraker scans the file at
-    /// the end, which for a large one takes minutes. Folders on its way are made.
+    /// the end, which for a large one takes minutes, and while another upload is under way. Folders on its way are
+    /// made.
     ///
     /// # Errors
     ///
@@ -141,12 +151,19 @@ impl Control {
         }
         // Settles whether Moonraker lets us in before a whole file is sent for nothing.
         courier.get("/server/files/roots")?;
+        let mut failed = self.web.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rest) = failed.and_then(|begun| AFTER_FAILURE.checked_sub(begun.elapsed())) {
+            std::thread::sleep(rest);
+        }
+        *failed = Some(Instant::now());
         let mut form = multipart::Form::new(upload, from, progress);
         let sent = courier.post("/server/files/upload", &form.content_type(), form.length(), &mut form);
         if let Some(error) = form.failure() {
             return Err(error);
         }
         let mut answer = sent?;
+        *failed = None;
+        drop(failed);
         let mut text = Vec::new();
         let read = answer.body_mut().as_reader().take(MOST_ANSWER).read_to_end(&mut text);
         read.map_err(|error| TransferError::Broken { why: error.to_string() })?;
