@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use octobridge::clock::SystemClock;
 use octobridge::printer::{JobStatus, KlippyState};
-use octobridge::source::control::{self, Control, ControlError, RefusalKind};
-use octobridge::source::moonraker::{ApiKey, Config, Endpoint, Progress, TransferError, Upload, run};
+use octobridge::source::control::{
+    self, Control, ControlError, Progress, RefusalKind, TransferError, Upload,
+};
+use octobridge::source::moonraker::{ApiKey, Config, Endpoint, run};
 use octobridge::source::{LinkState, SourceStatus};
 use serde_json::json;
 use tokio::sync::{mpsc, watch};

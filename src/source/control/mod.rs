@@ -14,6 +14,8 @@ pub use found::{Directory, DiskUsage, FileEntry, Interface, Root, Uploaded};
 pub use pending::Pending;
 pub use request::{Ask, Request};
 
+pub use super::moonraker::{Progress, TransferError, Upload};
+
 use super::SourceStatus;
 use super::moonraker::Web;
 use pending::Reader;

@@ -1,7 +1,7 @@
 //! Requests to Moonraker's HTTP, with the credentials that it takes.
 
 use super::{TransferError, address, refused};
-use crate::source::control::{Control, ControlError, RefusalKind};
+use crate::source::control::{Control, ControlError};
 use crate::source::moonraker::ApiKey;
 use serde_json::Value;
 use std::io::Read;
@@ -184,11 +184,7 @@ fn refused_with(status: u16, mut answer: Response<Body>, what: &str) -> Transfer
     let read = answer.body_mut().as_reader().take(super::MOST_ANSWER).read_to_end(&mut text);
     let body: Option<Value> = read.ok().and_then(|_| serde_json::from_slice(&text).ok());
     let message = body.as_ref().and_then(|body| body.pointer("/error/message")?.as_str());
-    let error = refused(status, message.unwrap_or_default(), what);
-    if let Some(RefusalKind::Unauthorized) = error.control().and_then(ControlError::refusal) {
-        log::debug!("moonraker: HTTP without credentials that it takes");
-    }
-    error
+    refused(status, message.unwrap_or_default(), what)
 }
 
 fn agent() -> Agent {
