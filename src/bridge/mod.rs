@@ -8,6 +8,7 @@ pub mod telegram;
 
 use crate::clock::Moment;
 use crate::printer::{Event, Snapshot};
+use crate::source::control::Control;
 use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -41,6 +42,8 @@ pub struct Setup<'a> {
     pub printer: &'a str,
     /// The program's one TLS set-up.
     pub tls: Arc<ClientConfig>,
+    /// What the printer is asked and commanded by.
+    pub control: Control,
     /// Looks a setting up by the name of its environment variable; none where it is unset.
     pub setting: &'a Lookup<'a>,
 }

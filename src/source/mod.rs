@@ -1,5 +1,6 @@
 //! Where the view of the printer comes from. Knows connections and wire formats; never a bridge.
 
+pub mod control;
 pub mod moonraker;
 
 use crate::printer::Klippy;

@@ -6,10 +6,11 @@ use crate::bridge::{BRIDGES, Health as BridgeHealth, Kind, Setup, StartError};
 use crate::clock::Moment;
 use crate::printer::{Event, Snapshot};
 use crate::settings::{Instance, Problem, Settings};
+use crate::source::control::Control;
 use crate::status::{BridgeLine, Health};
 use crate::tls;
 use rustls::ClientConfig;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -23,10 +24,19 @@ pub(super) struct Bridges {
     /// The program's one TLS set-up, or why there is none.
     tls: Result<Arc<ClientConfig>, String>,
     extra_ca: Option<PathBuf>,
-    state: PathBuf,
+    surroundings: Surroundings,
     /// Number of the newest event.
     number: u64,
     taken: Arc<Notify>,
+}
+
+/// What every bridge gets alike.
+#[derive(Clone)]
+pub(super) struct Surroundings {
+    /// Folder for secrets and state.
+    pub(super) state: PathBuf,
+    /// The way to the printer.
+    pub(super) control: Control,
 }
 
 struct Slot {
@@ -44,12 +54,11 @@ enum What {
 }
 
 impl Bridges {
-    /// Starts what is switched on, keeping state in `state`. `taken` is told whenever a bridge has taken an event.
-    pub(super) fn start(settings: &Settings, state: &Path, taken: Arc<Notify>) -> Self {
+    /// Starts what is switched on. `taken` is told whenever a bridge has taken an event.
+    pub(super) fn start(settings: &Settings, surroundings: Surroundings, taken: Arc<Notify>) -> Self {
         let extra_ca = extra_ca(settings);
         let tls = tls::client_config(extra_ca.as_deref()).map_err(|error| error.to_string());
-        let mut bridges =
-            Self { slots: Vec::new(), tls, extra_ca, state: state.to_owned(), number: 0, taken };
+        let mut bridges = Self { slots: Vec::new(), tls, extra_ca, surroundings, number: 0, taken };
         for instance in &settings.instances {
             let what = bridges.start_one(instance, None);
             bridges.slots.push(Slot { instance: instance.clone(), what, refused: None });
@@ -122,7 +131,7 @@ impl Bridges {
             Ok(tls) => Arc::clone(tls),
             Err(error) => return broken(error.clone()),
         };
-        let factory = factory(kind, instance.clone(), tls, self.state.clone());
+        let factory = factory(kind, instance.clone(), tls, self.surroundings.clone());
         match Runner::start(&name, factory, Arc::clone(&self.taken), predecessor) {
             Ok(runner) => What::Running(runner),
             Err(error) => broken(StartError::Thread(error).to_string()),
@@ -184,12 +193,18 @@ impl Bridges {
     }
 }
 
-fn factory(kind: &'static Kind, instance: Instance, tls: Arc<ClientConfig>, state: PathBuf) -> Factory {
+fn factory(kind: &'static Kind, instance: Instance, tls: Arc<ClientConfig>, around: Surroundings) -> Factory {
     Box::new(move || {
         let setting = |name: &str| instance.text(name).map(str::to_owned);
         let id = instance.id();
-        let setup =
-            Setup { id: &id, data_dir: &state, printer: "", tls: Arc::clone(&tls), setting: &setting };
+        let setup = Setup {
+            id: &id,
+            data_dir: &around.state,
+            printer: "",
+            tls: Arc::clone(&tls),
+            control: around.control.clone(),
+            setting: &setting,
+        };
         (kind.start)(&setup).map_err(|error| match error {
             StartError::Setting(_) => StartError::Setting(with_origin(&instance, &error)),
             error => error,

@@ -1,6 +1,6 @@
 //! The service: its parts wired together, and what is asked of it from outside.
 
-use super::bridges::Bridges;
+use super::bridges::{Bridges, Surroundings};
 use super::domain::{Domain, Shared};
 use super::folders::Folders;
 use super::memory_file::MemoryFile;
@@ -9,7 +9,7 @@ use super::signals::{Asked, Signals};
 use super::source::Source;
 use crate::log_file::Destination;
 use crate::settings::{Problem, Settings};
-use crate::source::SourceStatus;
+use crate::source::{SourceStatus, control};
 use crate::status::{self, Report};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -81,12 +81,14 @@ impl<'a> Service<'a> {
             }
         };
         let taken = Arc::new(Notify::new());
-        let bridges = Bridges::start(&self.settings, &self.folders.state, Arc::clone(&taken));
+        let (control, requests) = control::channel();
+        let surroundings = Surroundings { state: self.folders.state.clone(), control };
+        let bridges = Bridges::start(&self.settings, surroundings, Arc::clone(&taken));
         let shared = Rc::new(RefCell::new(Shared { bridges, snapshot: None }));
         let domain = Domain::new(MemoryFile::new(&self.folders.state), Rc::clone(&shared));
         let (observations, inbox) = mpsc::channel(16);
         tokio::task::spawn_local(domain.run(inbox, taken));
-        let (mut source, seen) = Source::new(observations);
+        let (mut source, seen) = Source::new(observations, requests);
         let problems = source.follow(&self.settings).await.into_iter().collect();
         let told =
             Rc::new(RefCell::new(Told { shared, source: seen, settings: self.settings.clone(), problems }));

@@ -5,6 +5,7 @@ use crate::clock::SystemClock;
 use crate::printer::{Observation, Timed};
 use crate::settings::{Problem, Settings};
 use crate::source::SourceStatus;
+use crate::source::control::Requests;
 use crate::source::moonraker::{self, ApiKey};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, spawn_local};
@@ -15,7 +16,9 @@ pub(super) struct Source {
     observations: mpsc::Sender<Timed<Observation>>,
     status: watch::Sender<SourceStatus>,
     stop: watch::Sender<bool>,
-    task: Option<JoinHandle<()>>,
+    /// What bridges ask, while no source runs to answer it.
+    requests: Option<Requests>,
+    task: Option<JoinHandle<Requests>>,
 }
 
 /// What a source is made of: another one is another source.
@@ -29,10 +32,12 @@ impl Source {
     /// A source that is not started yet, and where its state is seen.
     pub(super) fn new(
         observations: mpsc::Sender<Timed<Observation>>,
+        requests: Requests,
     ) -> (Self, watch::Receiver<SourceStatus>) {
         let (status, seen) = watch::channel(SourceStatus::default());
         let (stop, _) = watch::channel(false);
-        (Self { settings: None, observations, status, stop, task: None }, seen)
+        let requests = Some(requests);
+        (Self { settings: None, observations, status, stop, requests, task: None }, seen)
     }
 
     /// Runs by these settings from now on. One that runs by the same is not disturbed.
@@ -56,6 +61,9 @@ impl Source {
             log::info!("the printer is watched by new settings");
         }
         self.end().await;
+        let Some(requests) = self.requests.take() else {
+            return Some(Problem::new("the source ended by an error of this program", "restart the service"));
+        };
         let (stop, stopped) = watch::channel(false);
         let config = moonraker::Config {
             endpoints: wanted.endpoints.clone(),
@@ -63,8 +71,8 @@ impl Source {
             version: env!("CARGO_PKG_VERSION"),
         };
         let (observations, status) = (self.observations.clone(), self.status.clone());
-        self.task =
-            Some(spawn_local(moonraker::run(config, SystemClock::new(), observations, status, stopped)));
+        let source = moonraker::run(config, SystemClock::new(), observations, status, requests, stopped);
+        self.task = Some(spawn_local(source));
         self.stop = stop;
         self.settings = Some(wanted);
         None
@@ -74,7 +82,7 @@ impl Source {
     pub(super) async fn end(&mut self) {
         let _ = self.stop.send(true);
         if let Some(task) = self.task.take() {
-            let _ = task.await;
+            self.requests = task.await.ok();
         }
     }
 }

@@ -12,6 +12,7 @@ mod peer;
 
 use octobridge::clock::{Clock, Moment};
 use octobridge::printer::{Event, Memory, Observation, Observer, Timed};
+use octobridge::source::control;
 use octobridge::source::moonraker::{ApiKey, Config, Endpoint, run};
 use octobridge::source::{LinkState, SourceStatus};
 use peer::{Peer, Way};
@@ -33,7 +34,7 @@ impl Clock for VirtualClock {
 
 /// Lets virtual time flow, some fifty times as fast as real time. Tokio's own way, to jump to the next timer as
 /// soon as nothing is ready, would jump while the kernel still carries bytes from one socket to the other.
-struct Flow(JoinHandle<()>);
+struct Flow(JoinHandle<control::Requests>);
 
 impl Flow {
     fn begin() -> Self {
@@ -59,7 +60,7 @@ struct Source {
     observations: mpsc::Receiver<Timed<Observation>>,
     status: watch::Receiver<SourceStatus>,
     shutdown: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    task: JoinHandle<control::Requests>,
     _flow: Flow,
 }
 
@@ -72,8 +73,9 @@ impl Source {
         let (send, observations) = mpsc::channel(16);
         let (tell, status) = watch::channel(SourceStatus::default());
         let (shutdown, stop) = watch::channel(false);
+        let (_, requests) = control::channel();
         let config = Config { endpoints, api_key: key.map(ApiKey::new), version: "0.0.0" };
-        let task = tokio::spawn(run(config, VirtualClock(Instant::now()), send, tell, stop));
+        let task = tokio::spawn(run(config, VirtualClock(Instant::now()), send, tell, requests, stop));
         Self { observations, status, shutdown, task, _flow: Flow::begin() }
     }
 

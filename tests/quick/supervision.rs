@@ -229,7 +229,10 @@ fn a_hangup_exchanges_what_has_new_settings_and_nothing_else() {
     let shown = line(&service.report().unwrap(), "telegram two").unwrap();
     assert_eq!((&shown["state"], &shown["health"]), (&"starting".into(), &"warn".into()));
     reload(&two("chat_id: 7\n"));
-    service.wait("another chat", |report| report.is_some_and(|r| r["problems"] == serde_json::json!([])));
+    let started = || service.log().lines().filter(|line| line.ends_with("telegram two: started")).count();
+    service.wait("another chat", |report| {
+        report.is_some_and(|r| r["problems"] == serde_json::json!([])) && started() == 2
+    });
     reload(usual);
     service.wait("one bridge again", |report| report.is_some_and(|r| line(&r, "telegram two").is_none()));
 

@@ -7,6 +7,7 @@ use octobridge::bridge::{BRIDGES, Bridge, BridgeState, BridgeStatus, Health, Set
 use octobridge::clock::{Clock, Moment, SystemClock};
 use octobridge::outbox::{Entry, Importance, Limits, Outbox};
 use octobridge::printer::{Event, EventKind, Job, PausedBy};
+use octobridge::source::control;
 use octobridge::tls;
 use rustls::ClientConfig;
 use std::path::Path;
@@ -155,6 +156,7 @@ fn the_list_starts_it_from_settings() {
         data_dir: place.path(),
         printer: "U1",
         tls: no_extra_roots(),
+        control: control::channel().0,
         setting: &setting,
     };
     let kind = BRIDGES.iter().find(|kind| kind.name == "telegram").unwrap();
