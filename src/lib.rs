@@ -11,6 +11,7 @@ pub mod calendar;
 pub mod cli;
 pub mod clock;
 pub mod doctor;
+pub mod http;
 pub mod log_file;
 pub mod outbox;
 pub mod printer;
