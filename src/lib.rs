@@ -8,6 +8,7 @@ pub mod api;
 pub mod backoff;
 pub mod bridge;
 pub mod calendar;
+pub mod camera;
 pub mod cli;
 pub mod clock;
 pub mod doctor;
