@@ -78,3 +78,73 @@ fn scheme(address: &str) -> Option<&str> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
     (name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.bytes().all(plain)).then_some(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn entries_are_read_and_shown() {
+        let table = [
+            (
+                "/webcam/?action=snapshot",
+                Some(("http://printer/webcam/?action=snapshot", "http://printer/webcam/?…")),
+            ),
+            (
+                "webcam/snapshot.jpg",
+                Some(("http://printer/webcam/snapshot.jpg", "http://printer/webcam/snapshot.jpg")),
+            ),
+            (" /a ", Some(("http://printer/a", "http://printer/a"))),
+            ("//cam.lan:81/a", Some(("http://cam.lan:81/a", "http://cam.lan:81/a"))),
+            ("HTTPS://cam.lan/a", Some(("HTTPS://cam.lan/a", "HTTPS://cam.lan/a"))),
+            (
+                "http://u:p@cam.lan:81/a?pwd=p#f",
+                Some(("http://u:p@cam.lan:81/a?pwd=p#f", "http://cam.lan:81/a?…")),
+            ),
+            ("http://u:p/w@cam.lan/a", Some(("http://u:p/w@cam.lan/a", "http://…"))),
+            ("http://cam.lan/a?mail=b@c&pwd=p", Some(("http://cam.lan/a?mail=b@c&pwd=p", "http://…"))),
+            ("", None),
+            ("  ", None),
+            ("rtsp://cam.lan/a", None),
+            ("http:cam.lan", None),
+            ("file:///etc/passwd", None),
+            ("webrtc://cam.lan", None),
+            ("javascript:alert(1)", None),
+            ("/a\r\nHost: b", None),
+        ];
+        for (entry, expected) in table {
+            let address = Address::read(entry, "http://printer/");
+            let told = address.as_ref().map(|address| (address.reveal(), address.to_string()));
+            assert_eq!(told.as_ref().map(|(url, shown)| (*url, shown.as_str())), expected, "{entry:?}");
+        }
+        assert_eq!(Address::read(&"a".repeat(LONGEST + 1), "http://printer"), None);
+        let long = Address::read(&"ü".repeat(500), "http://printer").unwrap().to_string();
+        assert_eq!((long.chars().count(), long.chars().last()), (SHOWN + 8, Some('…')));
+    }
+
+    proptest! {
+        #[test]
+        fn a_password_is_never_shown(
+            before in "[a-z:/?#@ü]{0,4}",
+            after in "[a-z:/?#@ü]{0,4}",
+            rest in "[a-z@:/?#=]{0,9}",
+            query in any::<bool>(),
+        ) {
+            let entry = match query {
+                false => format!("http://{before}hunter2{after}@cam.lan{rest}"),
+                true => format!("http://cam.lan/{before}?{after}hunter2{rest}"),
+            };
+            let address = Address::read(&entry, "http://printer").unwrap();
+            let shown = format!("{address} {address:?}");
+            prop_assert!(!shown.contains("hunter2"), "{} is shown as {}", entry, shown);
+        }
+
+        #[test]
+        fn any_entry_is_read(entry in "\\PC{0,40}", web in "\\PC{0,10}") {
+            if let Some(address) = Address::read(&entry, &web) {
+                let _ = address.to_string();
+            }
+        }
+    }
+}

@@ -147,3 +147,92 @@ fn names(webcams: &[Webcam]) -> String {
     }
     names
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn webcam(name: &str, snapshot: &str, stream: &str) -> Webcam {
+        Webcam {
+            name: name.into(),
+            uid: Some(format!("uid-{name}").into()),
+            enabled: true,
+            snapshot_url: snapshot.into(),
+            stream_url: stream.into(),
+            ..Webcam::default()
+        }
+    }
+
+    fn off(webcam: Webcam) -> Webcam {
+        Webcam { enabled: false, ..webcam }
+    }
+
+    fn choose(wanted: Option<&str>, stock: bool, webcams: &[Webcam]) -> Result<String, NoCamera> {
+        let wanted = wanted.map(Arc::from);
+        let (web, moonraker) = ("http://printer".to_owned(), "http://printer:7125".to_owned());
+        let chosen = Choice { wanted, web, moonraker, stock }.of(webcams)?;
+        Ok(match chosen.source {
+            Source::Url(address) => format!("{}: {}", chosen.name, address.reveal()),
+            Source::Stock => format!("{}: stock", chosen.name),
+        })
+    }
+
+    #[test]
+    fn the_first_that_can_be_asked_is_chosen() {
+        let a = || webcam("a", "", "http://a/?action=stream&q=1");
+        let b = || webcam("b", "/b.jpg", "");
+        let c = || webcam("c", "http://c/c.jpg", "/c/stream.mjpg");
+        let rtsp = || webcam("r", "rtsp://r/1", "rtsp://r/2");
+        let table: &[(&[Webcam], &str)] = &[
+            (&[b(), c()], "b: http://printer/b.jpg"),
+            (&[a(), rtsp(), c(), b()], "c: http://c/c.jpg"),
+            (&[a(), off(b())], "a: http://a/?action=snapshot&q=1"),
+            (&[webcam("d", "rtsp://d/1", "/d/stream.mjpg")], "d: http://printer/d/snapshot.jpg"),
+            (&[webcam("e", " ", "/e/mjpeg")], "e: http://printer/e/mjpeg"),
+            (&[webcam("e", "", "/e/mjpeg"), a()], "a: http://a/?action=snapshot&q=1"),
+        ];
+        for (webcams, expected) in table {
+            assert_eq!(choose(None, true, webcams).as_deref(), Ok(*expected), "{webcams:?}");
+        }
+        assert_eq!(choose(None, true, &[off(b()), off(c())]), Err(NoCamera::Off));
+        assert_eq!(choose(None, true, &[rtsp(), webcam("n", "", "")]), Err(NoCamera::NoAddress));
+    }
+
+    #[test]
+    fn a_configured_one_is_chosen_by_name_or_identity() {
+        let list = [webcam("a", "/a", ""), off(webcam("b", "/b", "")), webcam("r", "rtsp://r", "")];
+        assert_eq!(choose(Some("b"), false, &list).as_deref(), Ok("b: http://printer/b"));
+        assert_eq!(choose(Some("uid-b"), false, &list).as_deref(), Ok("b: http://printer/b"));
+        assert_eq!(choose(Some("r"), false, &list), Err(NoCamera::NoAddress));
+        let missing = choose(Some("B"), true, &list).unwrap_err().to_string();
+        assert!(missing.contains("\"B\"") && missing.contains("\"a\", \"b\", \"r\""), "{missing}");
+        let none = choose(Some("B"), true, &[]).unwrap_err().to_string();
+        assert!(none.contains("it lists none"), "{none}");
+    }
+
+    #[test]
+    fn the_vendors_service_is_asked_where_there_is_nothing_else() {
+        assert_eq!(choose(None, true, &[]).as_deref(), Ok("stock camera: stock"));
+        assert_eq!(choose(None, false, &[]), Err(NoCamera::Empty));
+        // The vendor's firmware lists it, too.
+        for url in [
+            STOCK_PATH,
+            "http://printer/server/files/camera/monitor.jpg?t=1",
+            "http://printer:7125/server/files/camera/monitor.jpg",
+        ] {
+            assert_eq!(choose(None, true, &[webcam("case", url, "")]).as_deref(), Ok("case: stock"), "{url}");
+        }
+        let other = "http://other/server/files/camera/monitor.jpg";
+        assert_eq!(choose(None, true, &[webcam("x", other, "")]), Ok(format!("x: {other}")));
+        let unasked = choose(None, false, &[webcam("x", STOCK_PATH, "")]);
+        assert_eq!(unasked, Ok(format!("x: http://printer{STOCK_PATH}")));
+    }
+
+    #[test]
+    fn it_is_turned_as_its_entry_says() {
+        let (web, moonraker) = (String::new(), String::new());
+        let choice = Choice { wanted: None, web, moonraker, stock: false };
+        let turned = Webcam { rotation: 90, flip_vertical: true, ..webcam("a", "http://a", "") };
+        assert_eq!(choice.of(&[turned]).unwrap().orientation, Orientation::of(90, false, true));
+    }
+}

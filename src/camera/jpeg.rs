@@ -142,3 +142,105 @@ fn next_marker(pixels: &[u8]) -> Result<usize, usize> {
 pub(super) fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..)?.first_chunk().copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{file, jfif, picture, plain, segment};
+    use super::*;
+    use proptest::prelude::*;
+
+    const MOST: usize = 10_000;
+
+    fn walk(bytes: &[u8]) -> Result<Option<(usize, Size)>, JpegError> {
+        Walk::default().go(bytes)
+    }
+
+    #[test]
+    fn whole_files_are_taken_with_their_size() {
+        let pixels = picture(640, 480, &[0x12; 40]);
+        let cases = [
+            plain(40),
+            file(&[], &pixels),
+            // The small picture in the header has an end of its own.
+            file(&[jfif(), segment(0xE1, &plain(9))], &pixels),
+            file(&[segment(0xFE, b"a comment \xFF\xD9")], &pixels),
+            // Fill bytes before a marker.
+            file(&[vec![0xFF, 0xFF], jfif()], &pixels),
+            // Stuffed bytes and restart markers.
+            file(&[jfif()], &picture(640, 480, &[1, 0xFF, 0, 0xFF, 0xD0, 2, 0xFF, 0xD7, 3, 0xFF, 0xFF, 0])),
+            // A second scan with tables before it.
+            {
+                let scans = [vec![7; 30], segment(0xC4, b"\xFF\xD9"), segment(0xDA, &[0; 6]), vec![8; 30]];
+                file(&[jfif()], &picture(640, 480, &scans.concat()))
+            },
+            // What no coder writes.
+            file(&[jfif()], &picture(640, 480, &[1, 0xFF, 0x17, 2])),
+        ];
+        for (n, bytes) in cases.iter().enumerate() {
+            assert_eq!(check(bytes, MOST), Ok((640, 480)), "{n}");
+            assert_eq!(walk(bytes), Ok(Some((bytes.len(), (640, 480)))), "{n}");
+            let padded = [bytes.as_slice(), &[0; 20]].concat();
+            assert_eq!(check(&padded, MOST), Ok((640, 480)), "{n}");
+            assert_eq!(walk(&padded), Ok(Some((bytes.len(), (640, 480)))), "{n}");
+        }
+        assert_eq!(check(&file(&[], &picture(65535, 1, &[0; 40])), MOST), Ok((65535, 1)));
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_anywhere_is_refused() {
+        let bytes = file(&[jfif(), segment(0xE1, &plain(9))], &picture(640, 480, &[0x12; 40]));
+        for end in 0..bytes.len() {
+            let expected = if end == 0 { JpegError::Empty } else { JpegError::CutOff };
+            assert_eq!(check(&bytes[..end], MOST), Err(expected), "{end}");
+            assert_eq!(walk(&bytes[..end]), Ok(None), "{end}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_picture_is_refused() {
+        let no_frame = [&[0xFF, 0xD8], &segment(0xDA, &[0; 6])[..], &[7; 100], &[0xFF, 0xD9]].concat();
+        let cases: [(&str, Vec<u8>, JpegError); 9] = [
+            ("nothing", vec![], JpegError::Empty),
+            ("a page", b"<html><body>502 Bad Gateway</body></html>".to_vec(), JpegError::NotAPicture),
+            ("PNG", b"\x89PNG\r\n\x1A\n".repeat(30), JpegError::NotAPicture),
+            ("zeros", vec![0; 200], JpegError::NotAPicture),
+            ("no marker follows", [&[0xFF, 0xD8], &[7; 200][..]].concat(), JpegError::NotAPicture),
+            ("no frame", no_frame, JpegError::NotAPicture),
+            ("no width", file(&[], &picture(0, 480, &[7; 99])), JpegError::NotAPicture),
+            ("tiny", [&[0xFF, 0xD8], &picture(1, 1, &[])[69..]].concat(), JpegError::CutOff),
+            ("too large", plain(MOST), JpegError::TooLarge { most: MOST }),
+        ];
+        for (name, bytes, expected) in cases {
+            assert_eq!(check(&bytes, MOST), Err(expected), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_checked(bytes in prop::collection::vec(any::<u8>(), 0..300), begin in any::<bool>()) {
+            let bytes = if begin { [&[0xFF, 0xD8, 0xFF], bytes.as_slice()].concat() } else { bytes };
+            let _ = check(&bytes, MOST);
+            if let Ok(Some((end, _))) = walk(&bytes) {
+                prop_assert!(bytes[..end].ends_with(&[0xFF, 0xD9]));
+            }
+        }
+
+        #[test]
+        fn the_end_is_the_same_in_whatever_pieces_it_comes(
+            pixels in prop::collection::vec(prop_oneof![Just(0xFF), Just(0), any::<u8>()], 40..200),
+            pieces in prop::collection::vec(1_usize..50, 1..50),
+        ) {
+            let bytes = file(&[jfif(), segment(0xE1, &plain(9))], &picture(3, 2, &pixels));
+            let expected = walk(&bytes);
+            let (mut walk, mut come, mut found) = (Walk::default(), 0, Ok(None));
+            for piece in pieces.iter().cycle() {
+                come = (come + piece).min(bytes.len());
+                found = walk.go(&bytes[..come]);
+                if found != Ok(None) || come == bytes.len() {
+                    break;
+                }
+            }
+            prop_assert_eq!(found, expected);
+        }
+    }
+}

@@ -13,6 +13,8 @@ mod frame;
 mod jpeg;
 mod limits;
 mod orientation;
+#[cfg(test)]
+mod sample;
 mod shared;
 
 pub use choose::NoCamera;
@@ -130,7 +132,8 @@ impl Camera {
         }
     }
 
-    /// Takes notice of the printer's list of cameras. The picture of a camera that is not used any more is dropped.
+    /// Takes notice of the printer's list of cameras; the same list again costs nothing. The picture of a camera that
+    /// is not used any more is dropped.
     pub fn set_webcams(&self, webcams: &Arc<[Webcam]>) {
         self.0.set_webcams(webcams);
     }

@@ -77,3 +77,156 @@ fn remove_exif(jpeg: &mut Vec<u8>) {
     }
     jpeg.drain(written..read);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::jpeg::check;
+    use super::super::sample::{file, jfif, picture, plain, segment};
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Where a picture's axes go, x to the right and y down: its columns are the images of the axes.
+    type Matrix = [[i8; 2]; 2];
+
+    fn product(a: Matrix, b: Matrix) -> Matrix {
+        let cell = |row: usize, column: usize| (0..2).map(|k| a[row][k] * b[k][column]).sum();
+        [[cell(0, 0), cell(0, 1)], [cell(1, 0), cell(1, 1)]]
+    }
+
+    /// As the Exif standard tells each value: the side where the first row is seen, and the first column.
+    fn standard(value: u8) -> Matrix {
+        let (row, column) = [
+            ("top", "left"),
+            ("top", "right"),
+            ("bottom", "right"),
+            ("bottom", "left"),
+            ("left", "top"),
+            ("right", "top"),
+            ("right", "bottom"),
+            ("left", "bottom"),
+        ][usize::from(value) - 1];
+        // Away from the side where the first one is.
+        let away = |side: &str| match side {
+            "left" => [1, 0],
+            "right" => [-1, 0],
+            "top" => [0, 1],
+            _ => [0, -1],
+        };
+        let (x, y) = (away(column), away(row));
+        [[x[0], y[0]], [x[1], y[1]]]
+    }
+
+    #[test]
+    fn every_combination_is_shown_as_the_entry_asks() {
+        for rotation in [0, 90, 180, 270] {
+            for (horizontal, vertical) in [(false, false), (true, false), (false, true), (true, true)] {
+                let mut expected = [[1, 0], [0, 1]];
+                for _ in 0..rotation / 90 {
+                    // Clockwise: right becomes down, down becomes left.
+                    expected = product([[0, -1], [1, 0]], expected);
+                }
+                if horizontal {
+                    expected = product([[-1, 0], [0, 1]], expected);
+                }
+                if vertical {
+                    expected = product([[1, 0], [0, -1]], expected);
+                }
+                let orientation = Orientation::of(rotation, horizontal, vertical);
+                let told = (rotation, horizontal, vertical);
+                assert_eq!(standard(orientation.0), expected, "{told:?}: {orientation:?}");
+                assert_eq!(orientation.is_plain(), expected == [[1, 0], [0, 1]], "{told:?}");
+            }
+        }
+        for odd in [1, 45, 89, 91, 359, u16::MAX] {
+            assert!(Orientation::of(odd, false, false).is_plain(), "{odd}");
+        }
+        assert_eq!(Orientation::of(450, false, false), Orientation::of(90, false, false));
+    }
+
+    /// The values of the Exif segments in a file's head.
+    fn values(jpeg: &[u8]) -> Vec<u8> {
+        let (mut at, mut values) = (2, Vec::new());
+        while let [0xFF, marker @ (0xE0..=0xEF | 0xFE), high, low, ..] = jpeg[at..] {
+            let length = usize::from(u16::from_be_bytes([high, low]));
+            if marker == 0xE1 && jpeg[at + 4..].starts_with(b"Exif\0\0") {
+                // One entry: orientation, a short, once.
+                let expected = b"MM\0\x2A\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0";
+                assert_eq!(&jpeg[at + 10..at + 29], expected);
+                assert_eq!(&jpeg[at + 30..at + 36], [0; 6]);
+                values.push(jpeg[at + 29]);
+            }
+            at += 2 + length;
+        }
+        values
+    }
+
+    #[test]
+    fn it_stands_right_after_the_start_and_only_once() {
+        let theirs = segment(0xE1, b"Exif\0\0II*\0 and so on");
+        let xmp = segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x/>");
+        let body = picture(640, 480, &[0x12; 40]);
+        let turned = Orientation::of(90, false, false);
+        for (head, kept) in [
+            (vec![], vec![]),
+            (vec![jfif()], vec![jfif()]),
+            (vec![theirs.clone()], vec![]),
+            (vec![theirs.clone(), jfif(), theirs.clone(), xmp.clone()], vec![jfif(), xmp.clone()]),
+            (vec![jfif(), xmp.clone(), theirs.clone()], vec![jfif(), xmp.clone()]),
+        ] {
+            let before = file(&head, &body);
+            let mut after = before.clone();
+            turned.write(&mut after);
+            let expected = file(&[vec![turned.segment().to_vec()], kept].concat(), &body);
+            assert_eq!(after, expected, "{head:?}");
+            assert_eq!(values(&after), [6]);
+            assert_eq!(check(&after, 10_000), Ok((640, 480)));
+            let mut again = after.clone();
+            Orientation::of(0, true, false).write(&mut again);
+            assert_eq!(values(&again), [2]);
+            assert_eq!(again.len(), after.len());
+            let mut same = before.clone();
+            Orientation::of(0, false, false).write(&mut same);
+            assert_eq!(same, before, "shown as it is");
+        }
+    }
+
+    #[test]
+    fn the_picture_is_not_copied_elsewhere() {
+        let mut jpeg = plain(4000);
+        jpeg.reserve_exact(LENGTH);
+        let place = jpeg.as_ptr();
+        Orientation::of(180, false, false).write(&mut jpeg);
+        assert_eq!(jpeg.as_ptr(), place);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_get_one_segment_or_none(bytes in prop::collection::vec(any::<u8>(), 0..200), begin in 0_usize..3) {
+            let start: &[u8] = [&[][..], &[0xFF, 0xD8], &[0xFF, 0xD8, 0xFF, 0xE1, 0, 20]][begin];
+            let before = [start, &bytes].concat();
+            let mut after = before.clone();
+            Orientation::of(270, false, false).write(&mut after);
+            if before.starts_with(&[0xFF, 0xD8]) {
+                prop_assert_eq!(&after[2..2 + LENGTH], &Orientation(8).segment());
+                prop_assert!(after.len() <= before.len() + LENGTH);
+            } else {
+                prop_assert_eq!(after, before);
+            }
+        }
+
+        #[test]
+        fn pictures_stay_pictures(heads in prop::collection::vec((0xE0_u8..=0xEF, any::<bool>(), 0_usize..40), 0..8)) {
+            let head: Vec<_> = heads.iter().map(|(marker, exif, length)| {
+                let text: &[u8] = if *exif { b"Exif\0\0" } else { b"other" };
+                segment(*marker, &[text, &vec![0xFF; *length]].concat())
+            }).collect();
+            let body = picture(7, 5, &[9; 40]);
+            let mut jpeg = file(&head, &body);
+            Orientation::of(0, false, true).write(&mut jpeg);
+            let kept = head.iter().filter(|part| part[1] != 0xE1 || !part[4..].starts_with(b"Exif\0"));
+            let expected = [Orientation(4).segment().to_vec()].into_iter().chain(kept.cloned());
+            prop_assert_eq!(&jpeg, &file(&expected.collect::<Vec<_>>(), &body));
+            prop_assert_eq!(check(&jpeg, 10_000), Ok((7, 5)));
+        }
+    }
+}

@@ -38,6 +38,8 @@ pub(super) struct Shared {
 
 struct State {
     clock: Box<dyn Clock>,
+    /// The printer's list, as it came last.
+    webcams: Option<Arc<[Webcam]>>,
     chosen: Result<Chosen, NoCamera>,
     frame: Option<Arc<Frame>>,
     /// Whether the last frame was pushed, not fetched.
@@ -70,6 +72,7 @@ impl Shared {
     pub(super) fn new(choice: Choice, fetcher: Fetcher, clock: Box<dyn Clock>, limits: Limits) -> Self {
         let state = State {
             clock,
+            webcams: None,
             chosen: Err(NoCamera::NotYet),
             frame: None,
             pushed: false,
@@ -155,9 +158,13 @@ impl Shared {
         tell(waiting, &outcome);
     }
 
-    pub(super) fn set_webcams(&self, webcams: &[Webcam]) {
-        let chosen = self.choice.of(webcams);
+    pub(super) fn set_webcams(&self, webcams: &Arc<[Webcam]>) {
         let mut state = self.state();
+        if state.webcams.as_ref().is_some_and(|known| Arc::ptr_eq(known, webcams)) {
+            return;
+        }
+        state.webcams = Some(Arc::clone(webcams));
+        let chosen = self.choice.of(webcams);
         if state.chosen == chosen {
             return;
         }
