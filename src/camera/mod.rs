@@ -90,7 +90,8 @@ impl Camera {
         Self(Arc::new(Shared::new(choice, fetcher, clock, limits)))
     }
 
-    /// The newest picture that is at hand, of whatever age. Fetches none, but counts as asking.
+    /// The newest picture that is at hand, of whatever age. Fetches none, but counts as asking. A fetched picture goes
+    /// when the next fetch begins, so that there are never two in memory; whoever wants to keep it keeps its handle.
     pub fn latest(&self) -> Option<Arc<Frame>> {
         self.0.latest()
     }

@@ -130,6 +130,10 @@ impl Shared {
             return Asked::Known(Err(CameraError::Thread(error.to_string().into())));
         }
         state.running = Some(now);
+        if !state.pushed {
+            // Too old for whoever asks, and two pictures at a time are too much for a printer's memory.
+            state.frame = None;
+        }
         Asked::Waiting(wait(&mut state))
     }
 

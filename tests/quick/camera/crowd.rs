@@ -104,6 +104,27 @@ fn a_picture_for_which_nobody_asks_is_dropped() {
 }
 
 #[test]
+fn an_old_picture_makes_room_for_the_next() {
+    let device = Device::start(PATH, &[Answer::Whole(picture(64, 48, 3000)), Answer::Hang]);
+    let hand = Hand::default();
+    let camera = camera_of(&device, Box::new(hand.clone()), limits());
+    let frame = Arc::downgrade(&camera.frame_blocking(Duration::ZERO).unwrap());
+    hand.go(SECOND * 2);
+    assert!(camera.latest().is_some());
+    drop(camera.frame(SECOND));
+    assert!(frame.upgrade().is_none());
+    assert_eq!(camera.latest(), None);
+    assert_eq!(camera.status().frame_age, Some(SECOND * 2));
+    // A pushed one stays, since nothing else brings it back.
+    let device = Device::start(PATH, &[Answer::Hang]);
+    let camera = camera_of(&device, Box::new(hand.clone()), limits());
+    camera.offer(picture(64, 48, 3000), hand.now()).unwrap();
+    hand.go(SECOND * 2);
+    drop(camera.frame(SECOND));
+    assert!(camera.latest().is_some());
+}
+
+#[test]
 fn pushed_pictures_stay_until_better_ones_come() {
     let hand = Hand::default();
     let camera = camera_at("http://127.0.0.1:1", None, Box::new(hand.clone()), limits());
