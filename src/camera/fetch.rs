@@ -74,16 +74,21 @@ impl Fetcher {
     /// be read half.
     fn fetch_stock(&self, begun: Instant) -> Result<(Vec<u8>, Size), Fault> {
         self.stock.wake(self.limits.wake_again)?;
+        let mut before = None;
         loop {
             let left = self.limits.whole.saturating_sub(begun.elapsed());
             let fault = match self.get(&self.stock.address, left, Some(self.limits.stock_old)) {
-                Err(fault) if may_pass(&fault) => fault,
-                done => return done,
+                Ok(picture) => return Ok(picture),
+                Err(fault) => fault,
             };
-            if begun.elapsed() + self.limits.stock_again >= self.limits.whole {
+            let last = !may_pass(&fault) || begun.elapsed() + self.limits.stock_again >= self.limits.whole;
+            // That the time was up says less than what came before.
+            let fault = before.filter(|_| matches!(fault, Fault::Slow { .. })).unwrap_or(fault);
+            if last {
                 self.stock.forget();
                 return Err(fault);
             }
+            before = Some(fault);
             std::thread::sleep(self.limits.stock_again);
         }
     }

@@ -1,8 +1,8 @@
 //! The printer's camera: its newest picture, fetched when somebody asks, once for all who ask.
 //!
-//! [`choose`] takes a camera out of the printer's list, [`fetch`] and [`body`] get one whole JPEG from it, [`jpeg`]
-//! checks, [`orientation`] turns it by its header only. [`Camera`] is the handle for the rest of the program; a
-//! thread runs only while a fetch does.
+//! `choose` takes a camera out of the printer's list, `fetch` and `body` get one whole JPEG from it, `jpeg` checks,
+//! `orientation` turns it by its header only. [`Camera`] is the handle for the rest of the program; a thread runs only
+//! while a fetch does.
 
 mod address;
 mod body;

@@ -66,6 +66,7 @@ fn fetch(answer: Answer, limits: Limits) -> (Result<Vec<u8>, Fault>, Device) {
         Err(CameraError::Fetch { fault, .. }) => Err(fault),
         Err(other) => panic!("{other}"),
     };
+    until("the request", SOON, || (!device.requests().is_empty()).then_some(()));
     assert_eq!(device.requests().len(), 1);
     (outcome, device)
 }
