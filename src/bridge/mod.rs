@@ -3,7 +3,6 @@
 //!
 //! A new bridge is a folder here and a line in [`BRIDGES`].
 
-pub mod http;
 pub mod telegram;
 
 use crate::clock::Moment;
