@@ -1,9 +1,49 @@
 //! Where the view of the printer comes from. Knows connections and wire formats; never a bridge.
 
+pub mod feed;
 pub mod moonraker;
 
-use crate::printer::Klippy;
+use crate::clock::{Clock, Moment};
+use crate::printer::{Klippy, Observation, Timed};
 use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// A source, and what it needs to know.
+#[derive(Debug, Clone)]
+pub enum SourceConfig {
+    /// Moonraker, on the printer itself or beside it.
+    Moonraker(moonraker::Config),
+    /// A realtime feed.
+    Feed(feed::Config),
+}
+
+/// Takes the pictures that a source pushes: whole JPEG files, and when they came. Called between two messages, so it
+/// must not wait for anything.
+pub type Pictures = Box<dyn FnMut(Vec<u8>, Moment) + Send>;
+
+/// Watches the printer until `shutdown` is true or dropped, or until nobody takes observations any more.
+///
+/// Observations are sent in order and none is left out; a receiver that is slow makes the source read slowly.
+/// `status` always holds the present state. Only a feed pushes pictures; Moonraker's cameras are asked.
+pub async fn run(
+    config: SourceConfig,
+    clock: impl Clock,
+    observations: mpsc::Sender<Timed<Observation>>,
+    pictures: Pictures,
+    status: watch::Sender<SourceStatus>,
+    shutdown: watch::Receiver<bool>,
+) {
+    match config {
+        SourceConfig::Moonraker(config) => {
+            moonraker::run(config, clock, observations, status, shutdown).await;
+        }
+        SourceConfig::Feed(config) => {
+            // Nobody commands the printer yet.
+            let (_, commands) = mpsc::channel(1);
+            feed::run(config, clock, observations, pictures, commands, status, shutdown).await;
+        }
+    }
+}
 
 /// What a source tells of itself, for the status report.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -20,6 +60,21 @@ pub struct SourceStatus {
     pub moonraker_version: Option<String>,
     /// The last error in words, with the remedy; stays until the connection works again.
     pub last_error: Option<String>,
+    /// What the source's server said last to people; only a feed does.
+    pub notice: Option<Notice>,
+    /// Messages that were not understood and ignored, since the start.
+    pub ignored_messages: u64,
+}
+
+/// Words of a source's server to people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Whether it calls itself an error.
+    pub is_error: bool,
+    /// The words: one line, bounded, without control characters.
+    pub text: String,
+    /// When it came, as time since the Unix epoch.
+    pub at: Duration,
 }
 
 /// State of a source's connection.

@@ -21,6 +21,7 @@ mod webcams;
 mod wire;
 
 pub use endpoint::{Endpoint, EndpointError};
+pub(super) use endpoint::{split_port, without_secrets};
 pub use framing::{Decoder, TooLong};
 pub use run::{Config, run};
 pub use session::{Action, ApiKey, Session, SessionError, SessionOptions};
