@@ -89,7 +89,9 @@ impl FromStr for Endpoint {
     }
 }
 
-fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
+/// Host and port of the part of an address between `//` and the path; none if it is none. The brackets of an IPv6
+/// address are taken off.
+pub(in crate::source) fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
         let (host, after) = rest.split_once(']')?;
         let _: std::net::Ipv6Addr = host.parse().ok()?;
@@ -110,7 +112,7 @@ fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
 }
 
 /// A wrong address may hold a key or a password; neither is shown.
-fn without_secrets(text: &str) -> String {
+pub(in crate::source) fn without_secrets(text: &str) -> String {
     let text = text.split(['?', '#']).next().unwrap_or_default();
     let shown = match (text.split_once("://"), text.rfind('@')) {
         (Some((scheme, _)), Some(at)) => {

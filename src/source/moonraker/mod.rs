@@ -25,6 +25,7 @@ mod webcams;
 mod wire;
 
 pub use endpoint::{Endpoint, EndpointError};
+pub(super) use endpoint::{split_port, without_secrets};
 pub use framing::{Decoder, TooLong};
 pub use http::{Progress, TransferError, Upload, Web};
 pub use run::{Config, run};

@@ -1,0 +1,210 @@
+//! Pictures: base64 in a JSON string, in the forms that servers give it.
+
+use super::MAX_MESSAGE;
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+/// Smallest picture, in bytes.
+const LEAST: usize = 100;
+/// Largest picture, in bytes.
+const MOST: usize = 10 * 1024 * 1024;
+/// Letters that are decoded at a time.
+const PIECE: usize = 1024;
+
+/// Why a text is no picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BadPicture {
+    #[error("a picture that is not base64")]
+    NotBase64,
+    #[error("a picture that is no JPEG")]
+    NotJpeg,
+    #[error("a picture that is cut off")]
+    CutOff,
+    #[error("a picture of more than {} MB", MOST / 1024 / 1024)]
+    TooLarge,
+}
+
+/// Decodes a picture out of a JSON string that stands as it is in the message, with its quotation marks. Besides the
+/// picture itself this takes no memory, since pictures are the greatest things that the program handles.
+pub(super) fn decode(string: &str) -> Result<Vec<u8>, BadPicture> {
+    const _: () = assert!(MAX_MESSAGE / 4 * 3 <= MOST, "no message holds more than the largest picture");
+    let inside = string.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let coded = without_prefix(inside.ok_or(BadPicture::NotBase64)?);
+    if coded.len() / 4 * 3 > MOST {
+        return Err(BadPicture::TooLarge);
+    }
+    let picture = decoded(coded).ok_or(BadPicture::NotBase64)?;
+    if !picture.starts_with(&[0xFF, 0xD8, 0xFF]) {
+        return Err(BadPicture::NotJpeg);
+    }
+    if picture.len() < LEAST || !picture.ends_with(&[0xFF, 0xD9]) {
+        return Err(BadPicture::CutOff);
+    }
+    Ok(picture)
+}
+
+/// Leaves out `data:image/jpeg;base64,`, in which JSON may write the slash with a backslash.
+fn without_prefix(text: &str) -> &str {
+    const END: &str = ";base64,";
+    let text = text.trim_start();
+    let Some(rest) = text.strip_prefix("data:") else { return text };
+    let end = rest.find(END).filter(|at| *at < 64);
+    end.and_then(|at| rest.get(at + END.len()..)).unwrap_or(text)
+}
+
+fn decoded(coded: &str) -> Option<Vec<u8>> {
+    let config = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    let engine = GeneralPurpose::new(&STANDARD, config);
+    let mut bytes = Vec::with_capacity(coded.len() / 4 * 3 + 3);
+    let mut letters = Letters(coded.bytes());
+    let mut padded = false;
+    loop {
+        let mut piece = [0; PIECE];
+        let mut length = 0;
+        for place in &mut piece {
+            let Some(letter) = letters.next() else { break };
+            // Padding is only at the end.
+            if padded && letter != b'=' {
+                return None;
+            }
+            padded |= letter == b'=';
+            *place = letter;
+            length += 1;
+        }
+        if length == 0 {
+            return Some(bytes);
+        }
+        let mut room = [0; PIECE / 4 * 3];
+        let count = engine.decode_slice(piece.get(..length)?, &mut room).ok()?;
+        bytes.extend_from_slice(room.get(..count)?);
+    }
+}
+
+/// The letters of a JSON string without white space. What is no letter of base64 stays for the decoder to refuse.
+struct Letters<'a>(std::str::Bytes<'a>);
+
+impl Iterator for Letters<'_> {
+    type Item = u8;
+
+    fn next(&mut self) -> Option<u8> {
+        loop {
+            let letter = match self.0.next()? {
+                b'\\' => self.escaped(),
+                byte => byte,
+            };
+            if !matches!(letter, b' ' | b'\t' | b'\r' | b'\n' | 0x0C) {
+                return Some(letter);
+            }
+        }
+    }
+}
+
+impl Letters<'_> {
+    /// The letter that an escape stands for; a zero for one beyond ASCII. The JSON was checked before.
+    fn escaped(&mut self) -> u8 {
+        match self.0.next() {
+            Some(b'n') => b'\n',
+            Some(b'r') => b'\r',
+            Some(b't') => b'\t',
+            Some(b'f') => 0x0C,
+            Some(b'u') => {
+                let mut code = 0_u32;
+                for _ in 0..4 {
+                    let digit = self.0.next().and_then(|byte| char::from(byte).to_digit(16));
+                    code = code << 4 | digit.unwrap_or_default();
+                }
+                u8::try_from(code).ok().filter(u8::is_ascii).unwrap_or_default()
+            }
+            Some(byte) => byte,
+            None => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::engine::general_purpose::STANDARD;
+    use proptest::prelude::*;
+
+    fn jpeg(length: usize) -> Vec<u8> {
+        let middle = (0..length.saturating_sub(6)).map(|n| n.to_le_bytes()[0].wrapping_mul(37));
+        [0xFF, 0xD8, 0xFF, 0xE0].into_iter().chain(middle).chain([0xFF, 0xD9]).collect()
+    }
+
+    fn quoted(text: &str) -> String {
+        serde_json::to_string(text).unwrap()
+    }
+
+    #[test]
+    fn every_form_of_base64_is_taken() {
+        for length in [100, 101, 102, 767, 768, 769, 5000] {
+            let picture = jpeg(length);
+            let coded = STANDARD.encode(&picture);
+            let bare = coded.trim_end_matches('=');
+            let lines: Vec<&str> =
+                coded.as_bytes().chunks(76).map(|l| std::str::from_utf8(l).unwrap()).collect();
+            let unicode: String = bare.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+            for form in [
+                quoted(&coded),
+                quoted(bare),
+                quoted(&lines.join("\r\n")),
+                quoted(&format!(" {}\t\n", lines.join(" "))),
+                quoted(&format!("data:image/jpeg;base64,{coded}")),
+                format!("\"data:image\\/jpeg;base64,{}\"", coded.replace('/', "\\/")),
+                format!("\"{unicode}\""),
+            ] {
+                assert_eq!(decode(&form).as_ref(), Ok(&picture), "{length} {:.40}", form);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_whole_picture_is_refused() {
+        let coded = |bytes: &[u8]| quoted(&STANDARD.encode(bytes));
+        let good = jpeg(200);
+        let mut padded_early = STANDARD.encode(&good[..100]);
+        padded_early.push_str(&STANDARD.encode(&good[100..]));
+        for (string, expected) in [
+            ("null".to_owned(), BadPicture::NotBase64),
+            ("7".to_owned(), BadPicture::NotBase64),
+            ("\"!!!!\"".to_owned(), BadPicture::NotBase64),
+            ("\"a\"".to_owned(), BadPicture::NotBase64),
+            (quoted(&padded_early), BadPicture::NotBase64),
+            ("\"data:image/jpeg,AAAA\"".to_owned(), BadPicture::NotBase64),
+            ("\"\"".to_owned(), BadPicture::NotJpeg),
+            ("\"abc\"".to_owned(), BadPicture::NotJpeg),
+            (coded(b"not a jpeg"), BadPicture::NotJpeg),
+            (coded(&[0x89, b'P', b'N', b'G']), BadPicture::NotJpeg),
+            (coded(&jpeg(99)), BadPicture::CutOff),
+            (coded(&good[..199]), BadPicture::CutOff),
+        ] {
+            assert_eq!(decode(&string), Err(expected), "{string:.60}");
+        }
+    }
+
+    #[test]
+    fn the_largest_that_a_message_can_hold_is_taken() {
+        let picture = jpeg(MAX_MESSAGE / 4 * 3 - 300);
+        assert_eq!(decode(&quoted(&STANDARD.encode(&picture))).map(|found| found.len()), Ok(picture.len()));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_taken_or_refused(text in ".{0,300}", like in "\"(data:|;base64,|[A-Za-z0-9+/=]{1,9}|\\\\[nu/0])*\"?") {
+            let _ = decode(&text);
+            let _ = decode(&like);
+        }
+
+        #[test]
+        fn every_picture_comes_through(middle in proptest::collection::vec(any::<u8>(), 95..3000), pad in any::<bool>()) {
+            let picture: Vec<u8> = [0xFF, 0xD8, 0xFF].into_iter().chain(middle).chain([0xFF, 0xD9]).collect();
+            let coded = STANDARD.encode(&picture);
+            let coded = if pad { coded.as_str() } else { coded.trim_end_matches('=') };
+            prop_assert_eq!(decode(&quoted(coded)), Ok(picture));
+        }
+    }
+}
