@@ -5,6 +5,7 @@
 
 pub mod telegram;
 
+use crate::camera::Camera;
 use crate::clock::Moment;
 use crate::printer::{Event, Snapshot};
 use crate::source::control::Control;
@@ -41,6 +42,10 @@ pub struct Setup<'a> {
     pub printer: &'a str,
     /// The program's one TLS set-up.
     pub tls: Arc<ClientConfig>,
+    /// The printer's name in its own network.
+    pub printer_id: &'a str,
+    /// The printer's camera.
+    pub camera: Camera,
     /// What the printer is asked and commanded by.
     pub control: Control,
     /// Looks a setting up by the name of its environment variable; none where it is unset.

@@ -3,6 +3,7 @@
 
 use super::runner::{Factory, Runner};
 use crate::bridge::{BRIDGES, Health as BridgeHealth, Kind, Setup, StartError};
+use crate::camera::Camera;
 use crate::clock::Moment;
 use crate::printer::{Event, Snapshot};
 use crate::settings::{Instance, Problem, Settings};
@@ -35,8 +36,12 @@ pub(super) struct Bridges {
 pub(super) struct Surroundings {
     /// Folder for secrets and state.
     pub(super) state: PathBuf,
+    /// What to call the printer.
+    pub(super) printer_id: String,
     /// The way to the printer.
     pub(super) control: Control,
+    /// Its camera.
+    pub(super) camera: Camera,
 }
 
 struct Slot {
@@ -202,7 +207,9 @@ fn factory(kind: &'static Kind, instance: Instance, tls: Arc<ClientConfig>, arou
             data_dir: &around.state,
             printer: "",
             tls: Arc::clone(&tls),
+            printer_id: &around.printer_id,
             control: around.control.clone(),
+            camera: around.camera.clone(),
             setting: &setting,
         };
         (kind.start)(&setup).map_err(|error| match error {

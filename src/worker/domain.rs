@@ -2,8 +2,9 @@
 
 use super::bridges::Bridges;
 use super::memory_file::MemoryFile;
+use crate::camera::Camera;
 use crate::clock::Moment;
-use crate::printer::{Memory, MemoryError, Observation, Observer, Snapshot, Timed};
+use crate::printer::{EventKind, Memory, MemoryError, Observation, Observer, Snapshot, Timed};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,7 +17,17 @@ const WRITE_AGAIN: Duration = Duration::from_secs(10);
 /// What the parts of the worker share; all of them run on one thread.
 pub(super) struct Shared {
     pub(super) bridges: Bridges,
-    pub(super) snapshot: Option<(Arc<Snapshot>, Moment)>,
+    /// The newest state of the printer, also one from before the connection was lost.
+    pub(super) newest: Option<(Arc<Snapshot>, Moment)>,
+    /// The printer is seen now.
+    pub(super) connected: bool,
+}
+
+impl Shared {
+    /// The state of the printer, while it is seen.
+    pub(super) fn present(&self) -> Option<&Arc<Snapshot>> {
+        self.newest.as_ref().filter(|_| self.connected).map(|(snapshot, _)| snapshot)
+    }
 }
 
 /// The observer and its memory.
@@ -24,6 +35,7 @@ pub(super) struct Domain {
     observer: Observer,
     file: MemoryFile,
     shared: Rc<RefCell<Shared>>,
+    camera: Camera,
     /// The memory changed since it was stored.
     unsaved: bool,
     failed_at: Option<Duration>,
@@ -31,9 +43,9 @@ pub(super) struct Domain {
 
 impl Domain {
     /// Goes on from what `file` holds.
-    pub(super) fn new(mut file: MemoryFile, shared: Rc<RefCell<Shared>>) -> Self {
+    pub(super) fn new(mut file: MemoryFile, shared: Rc<RefCell<Shared>>, camera: Camera) -> Self {
         let observer = Observer::new(recall(&mut file));
-        Self { observer, file, shared, unsaved: false, failed_at: None }
+        Self { observer, file, shared, camera, unsaved: false, failed_at: None }
     }
 
     /// Works through what is seen, for ever. `taken` tells that a bridge has taken an event.
@@ -54,15 +66,20 @@ impl Domain {
         let mut shared = self.shared.borrow_mut();
         for event in events {
             let job = event.job.as_ref().map(|job| format!(" of {}", job.file)).unwrap_or_default();
-            log::info!("{:?}{job}", event.kind);
+            let level = match event.kind {
+                EventKind::Progress { .. } | EventKind::Layer { .. } => log::Level::Debug,
+                _ => log::Level::Info,
+            };
+            log::log!(level, "{:?}{job}", event.kind);
             shared.bridges.on_event(event);
         }
         match what {
             Observation::Seen(snapshot) => {
                 shared.bridges.on_snapshot(&snapshot, at);
-                shared.snapshot = Some((snapshot, at));
+                self.camera.set_webcams(&snapshot.webcams);
+                (shared.newest, shared.connected) = (Some((snapshot, at)), true);
             }
-            Observation::Lost { .. } => shared.snapshot = None,
+            Observation::Lost { .. } => shared.connected = false,
             Observation::Console(line) => shared.bridges.on_console(&line, at),
         }
         drop(shared);

@@ -6,13 +6,16 @@ mod domain;
 mod folders;
 mod inbox;
 mod memory_file;
+mod picture;
 mod report;
+mod rest;
 mod runner;
 mod service;
 mod signals;
 mod source;
 
-use crate::settings::{Environment, Settings};
+use crate::settings::{Environment, Settings, SourceName};
+use crate::source::feed;
 use crate::source::moonraker::Endpoint;
 use crate::supervisor::{RestartPolicy, take_over, unblock_signals};
 use crate::{log_file, tls};
@@ -114,8 +117,20 @@ fn nothing_to_run(settings: &Settings) -> Outcome {
 /// What is wrong with the settings of the bridges that are switched on, and of the connection to the printer.
 pub fn check(settings: &Settings) -> Vec<String> {
     let mut problems = bridges::check(settings);
-    problems.extend(endpoints(settings).err());
+    problems.extend(match settings.general.source {
+        SourceName::Moonraker => endpoints(settings).err(),
+        SourceName::Feed => feed_address(settings).err(),
+    });
     problems
+}
+
+/// Where the feed is.
+fn feed_address(settings: &Settings) -> Result<feed::Address, String> {
+    let general = &settings.general;
+    feed::Address::new(&general.feed.url, &general.printer_id).map_err(|error| {
+        let origin = settings.origin("WS_URL").map(|origin| format!(" ({origin})")).unwrap_or_default();
+        format!("{error}{origin}")
+    })
 }
 
 /// Where Moonraker may be: the address that is set, else its usual places.

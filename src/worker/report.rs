@@ -31,7 +31,7 @@ pub(super) fn report(facts: &Facts<'_>) -> Report {
         restarts: facts.restarts,
         source: source_line(facts.source),
         connected: facts.source.link == LinkState::Connected,
-        job: facts.shared.snapshot.as_ref().map(|(snapshot, _)| job_line(snapshot)).unwrap_or_default(),
+        job: facts.shared.present().map(|snapshot| job_line(snapshot)).unwrap_or_default(),
         log: match facts.log {
             Destination::File(path) => path.display().to_string(),
             Destination::Stderr => "standard error".to_owned(),
@@ -46,7 +46,7 @@ pub(super) fn report(facts: &Facts<'_>) -> Report {
     }
 }
 
-fn source_line(source: &SourceStatus) -> String {
+pub(super) fn source_line(source: &SourceStatus) -> String {
     let endpoint = source.endpoint.as_deref().unwrap_or("Moonraker");
     match source.link {
         LinkState::Connecting => format!("connecting to {endpoint}"),

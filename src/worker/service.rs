@@ -4,13 +4,18 @@ use super::bridges::{Bridges, Surroundings};
 use super::domain::{Domain, Shared};
 use super::folders::Folders;
 use super::memory_file::MemoryFile;
+use super::picture;
 use super::report::{Facts, report};
+use super::rest::Rest;
 use super::signals::{Asked, Signals};
 use super::source::Source;
+use crate::camera::Camera;
+use crate::clock::{Clock, SystemClock};
 use crate::log_file::Destination;
 use crate::settings::{Problem, Settings};
 use crate::source::{SourceStatus, control};
 use crate::status::{self, Report};
+use crate::tls;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -22,6 +27,9 @@ use tokio::task::LocalSet;
 const GRACE: Duration = Duration::from_secs(2);
 /// The same when the supervising process died: a request that is cut off would be sent a second time.
 const GRACE_BEFORE_TAKEOVER: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether a picture is still wanted.
+const FORGET_STEP: Duration = Duration::from_secs(10);
 
 /// Why the service ended.
 pub(super) enum Ended {
@@ -47,12 +55,14 @@ pub(super) struct Service<'a> {
 }
 
 /// What the status is made of.
-struct Told {
-    shared: Rc<RefCell<Shared>>,
-    source: watch::Receiver<SourceStatus>,
-    settings: Settings,
+pub(super) struct Told {
+    pub(super) shared: Rc<RefCell<Shared>>,
+    pub(super) source: watch::Receiver<SourceStatus>,
+    pub(super) settings: Settings,
     /// What is wrong, besides what the settings themselves say.
     problems: Vec<Problem>,
+    /// Why the REST server does not listen.
+    pub(super) rest: Option<String>,
 }
 
 impl<'a> Service<'a> {
@@ -82,17 +92,32 @@ impl<'a> Service<'a> {
         };
         let taken = Arc::new(Notify::new());
         let (control, requests) = control::channel();
-        let surroundings = Surroundings { state: self.folders.state.clone(), control };
+        let camera = match tls::client_config(None) {
+            Ok(tls) => picture::camera(&self.settings, &control, tls),
+            Err(error) => {
+                log::error!("{error}");
+                return Ended::Asked;
+            }
+        };
+        let surroundings = Surroundings {
+            state: self.folders.state.clone(),
+            printer_id: self.settings.general.printer_id.clone(),
+            control,
+            camera: camera.clone(),
+        };
         let bridges = Bridges::start(&self.settings, surroundings, Arc::clone(&taken));
-        let shared = Rc::new(RefCell::new(Shared { bridges, snapshot: None }));
-        let domain = Domain::new(MemoryFile::new(&self.folders.state), Rc::clone(&shared));
+        let shared = Rc::new(RefCell::new(Shared { bridges, newest: None, connected: false }));
+        let domain = Domain::new(MemoryFile::new(&self.folders.state), Rc::clone(&shared), camera.clone());
         let (observations, inbox) = mpsc::channel(16);
         tokio::task::spawn_local(domain.run(inbox, taken));
-        let (mut source, seen) = Source::new(observations, requests);
+        let (mut source, seen) = Source::new(observations, requests, camera.clone());
         let problems = source.follow(&self.settings).await.into_iter().collect();
-        let told =
-            Rc::new(RefCell::new(Told { shared, source: seen, settings: self.settings.clone(), problems }));
+        let told = Told { shared, source: seen, settings: self.settings.clone(), problems, rest: None };
+        let told = Rc::new(RefCell::new(told));
         self.show_status(&told);
+        let mut rest = Rest::new(Rc::clone(&told), camera.clone(), self.started, self.restarts);
+        rest.follow();
+        tokio::task::spawn_local(forget_pictures(camera));
         let ended = loop {
             match signals.next().await {
                 Asked::Stop => break Ended::Asked,
@@ -107,11 +132,15 @@ impl<'a> Service<'a> {
                     log::set_max_level(settings.log_level.value);
                     told.borrow().shared.borrow_mut().bridges.reload(&settings);
                     let problem = source.follow(&settings).await;
-                    let mut told = told.borrow_mut();
-                    (told.settings, told.problems) = (settings, problem.into_iter().collect());
+                    {
+                        let mut told = told.borrow_mut();
+                        (told.settings, told.problems) = (settings, problem.into_iter().collect());
+                    }
+                    rest.follow();
                 }
             }
         };
+        rest.end();
         source.end().await;
         let grace = match ended {
             Ended::Asked | Ended::NothingToRun => GRACE,
@@ -138,9 +167,22 @@ impl<'a> Service<'a> {
     }
 }
 
+/// Lets go of a picture that nobody wants.
+async fn forget_pictures(camera: Camera) {
+    let clock = SystemClock::new();
+    loop {
+        tokio::time::sleep(FORGET_STEP).await;
+        camera.on_tick(clock.now());
+    }
+}
+
 fn make_report(told: &Told, folders: &Folders, log: &Destination, restarts: u32, started: Instant) -> Report {
-    let problems: Vec<Problem> =
+    let mut problems: Vec<Problem> =
         told.settings.problems.iter().chain(&told.problems).chain(folders.problem()).cloned().collect();
+    let rest = told.rest.as_ref();
+    problems.extend(
+        rest.map(|why| Problem::new(why.clone(), "set PORT to a free port, or to 0 for no REST server")),
+    );
     report(&Facts {
         shared: &told.shared.borrow(),
         source: &told.source.borrow(),

@@ -4,6 +4,7 @@ use crate::support::telegram::{Behaviour, Call, Telegram as BotApi};
 use crate::support::wait;
 use octobridge::bridge::telegram::{Config, RawConfig, Telegram, send_now};
 use octobridge::bridge::{BRIDGES, Bridge, BridgeState, BridgeStatus, Health, Setup, StartError};
+use octobridge::camera::{Camera, Limits as CameraLimits};
 use octobridge::clock::{Clock, Moment, SystemClock};
 use octobridge::outbox::{Entry, Importance, Limits, Outbox};
 use octobridge::printer::{Event, EventKind, Job, PausedBy};
@@ -34,6 +35,19 @@ fn event(kind: EventKind, key: &str) -> Event {
 
 fn no_extra_roots() -> Arc<ClientConfig> {
     tls::client_config(None).unwrap()
+}
+
+/// A camera that is never asked.
+fn camera() -> Camera {
+    Camera::new(octobridge::camera::Setup {
+        wanted: None,
+        web: "http://127.0.0.1:9".to_owned(),
+        moonraker: "http://127.0.0.1:9".to_owned(),
+        wake: None,
+        tls: no_extra_roots(),
+        clock: Box::new(SystemClock::new()),
+        limits: CameraLimits::default(),
+    })
 }
 
 /// How the bridge goes. Another thread may be busy with its queue for a moment.
@@ -156,6 +170,8 @@ fn the_list_starts_it_from_settings() {
         data_dir: place.path(),
         printer: "U1",
         tls: no_extra_roots(),
+        printer_id: "u1",
+        camera: camera(),
         control: control::channel().0,
         setting: &setting,
     };
