@@ -75,7 +75,7 @@ impl Course {
             message: if state == PrintState::Error { self.reason.clone() } else { None },
             progress,
             display_progress: progress,
-            layer: status.layer,
+            layer: status.layer.filter(|_| sense != Sense::Nothing),
             layers: status.layers,
             told_left: status.left.filter(|_| job),
             ..Print::default()
@@ -181,5 +181,269 @@ impl Course {
             level: 3,
             message: Arc::from(format!("Printer error {}", code_in_words(code))),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::printer::PrintState::{Cancelled, Complete, Error, Paused, Printing, Standby};
+    use proptest::prelude::*;
+
+    /// `STATE NAME PERCENT ERROR`; a dash is left out.
+    fn status(line: &str) -> Status {
+        let mut words = line.split(' ').map(|word| (word != "-").then_some(word));
+        let mut word = || words.next().flatten();
+        Status {
+            state: word().map(str::to_owned),
+            name: word().map(str::to_owned),
+            percent: word().map(|percent| percent.parse().unwrap()),
+            error: word().map_or(0, |error| error.parse().unwrap()),
+            ..Status::default()
+        }
+    }
+
+    type Expected = (Option<PrintState>, Option<&'static str>, Option<u8>, Option<u32>);
+
+    /// What each status tells: the job's state, its name, the per cent, and the error that stands.
+    fn check(title: &str, steps: &[(u64, &str, Expected)]) {
+        let mut course = Course::default();
+        for (at, line, expected) in steps {
+            let now = Duration::from_secs(*at);
+            let told = course.take(&status(line), now);
+            let print = told.print.as_ref();
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "per cents")]
+            let percent =
+                print.and_then(|print| print.progress).map(|progress| (progress * 100.0).round() as u8);
+            let file = print.and_then(|print| print.file.as_deref());
+            let fault = told.fault.as_ref().map(|fault| fault.code.code);
+            assert_eq!(
+                (print.map(|print| print.state), file, percent, fault),
+                *expected,
+                "{title}: {at} {line}"
+            );
+        }
+    }
+
+    const P: Option<PrintState> = Some(Printing);
+
+    #[test]
+    fn every_word_has_its_meaning() {
+        for (words, expected) in [
+            ("PREPARE RUNNING SLICING HEATING RESUME PRINTING BUSY", P),
+            ("PAUSE PAUSED", Some(Paused)),
+            ("FINISH FINISHED DONE COMPLETED", Some(Complete)),
+            ("CANCELED CANCELLED", Some(Cancelled)),
+            ("FAIL FAILED", Some(Error)),
+            ("IDLE", Some(Standby)),
+            ("UNKNOWN OFFLINE INIT -", None),
+        ] {
+            for word in words.split(' ') {
+                let told = Course::default().take(&status(&format!("{word} a 10")), Duration::ZERO);
+                assert_eq!(told.print.map(|print| print.state), expected, "{word}");
+            }
+        }
+        // A word that is not known: a job if there is a name and a per cent below 100.
+        for (line, expected) in
+            [("X a 0", P), ("X a 99", P), ("X a 100", None), ("X a -", None), ("X - 10", None)]
+        {
+            let told = Course::default().take(&status(line), Duration::ZERO);
+            assert_eq!(told.print.map(|print| print.state), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_says_nothing_keeps_what_is_known() {
+        check(
+            "neutral",
+            &[
+                (0, "OFFLINE a 10", (None, None, None, None)),
+                (1, "RUNNING a 10", (P, Some("a"), Some(10), None)),
+                (2, "- a 11", (P, Some("a"), Some(11), None)),
+                (3, "UNKNOWN b 90", (P, Some("a"), None, None)),
+                // The last word that was told counts, not the last that said something.
+                (4, "- b 90", (P, Some("a"), None, None)),
+                (5, "PAUSE a 12", (Some(Paused), Some("a"), Some(12), None)),
+                (6, "- a 16", (Some(Paused), Some("a"), Some(16), None)),
+                (7, "INIT - -", (Some(Paused), Some("a"), None, None)),
+                (8, "RUNNING - 17", (P, Some("a"), Some(17), None)),
+                (9, "FINISH a 100", (Some(Complete), Some("a"), Some(100), None)),
+                (10, "OFFLINE b -", (Some(Complete), Some("a"), None, None)),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_job_has_the_name_under_which_it_began() {
+        check(
+            "names",
+            &[
+                (0, "IDLE a -", (Some(Standby), Some("a"), None, None)),
+                // The name comes before the state.
+                (1, "IDLE b -", (Some(Standby), Some("a"), None, None)),
+                (2, "RUNNING b 0", (P, Some("b"), Some(0), None)),
+                (3, "RUNNING c 5", (P, Some("c"), Some(5), None)),
+                (4, "FINISH c 100", (Some(Complete), Some("c"), Some(100), None)),
+                (5, "FINISH d -", (Some(Complete), Some("c"), None, None)),
+                // A job without a name does not inherit that of the last.
+                (6, "RUNNING - 1", (P, None, Some(1), None)),
+                (7, "RUNNING d 2", (P, Some("d"), Some(2), None)),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_hundred_per_cent_at_the_start_is_of_the_job_before() {
+        check(
+            "100 %",
+            &[
+                (0, "RUNNING a 100", (P, Some("a"), None, None)),
+                (1, "RUNNING a 100", (P, Some("a"), Some(100), None)),
+                (2, "FINISH a 100", (Some(Complete), Some("a"), Some(100), None)),
+                (3, "PREPARE a 100", (P, Some("a"), None, None)),
+                (4, "SLICING a 100", (P, Some("a"), None, None)),
+                (5, "HEATING a 100", (P, Some("a"), None, None)),
+                (6, "HEATING a 0", (P, Some("a"), Some(0), None)),
+                (7, "RUNNING b 100", (P, Some("b"), None, None)),
+                (8, "PAUSE b 100", (Some(Paused), Some("b"), Some(100), None)),
+            ],
+        );
+    }
+
+    #[test]
+    fn an_end_is_one_end() {
+        check(
+            "ends",
+            &[
+                (0, "RUNNING a 50", (P, Some("a"), Some(50), None)),
+                (1, "FINISH a 100", (Some(Complete), Some("a"), Some(100), None)),
+                (2, "FAILED a 100", (Some(Complete), Some("a"), Some(100), None)),
+                (3, "IDLE a -", (Some(Standby), Some("a"), None, None)),
+                (4, "FINISH a -", (Some(Standby), Some("a"), None, None)),
+                (5, "RUNNING a 1", (P, Some("a"), Some(1), None)),
+                (6, "IDLE a 1", (Some(Standby), Some("a"), Some(1), None)),
+            ],
+        );
+    }
+
+    #[test]
+    fn the_code_of_a_cancellation_makes_a_failure_one() {
+        let cancelled = (Some(Cancelled), Some("a"), Some(5), None);
+        let running = (P, Some("a"), Some(5), None);
+        check(
+            "at once, then it clears",
+            &[
+                (0, "RUNNING a 5", running),
+                (1, "FAILED a 5 50348044", cancelled),
+                (2, "FAILED a 5 0", cancelled),
+            ],
+        );
+        check(
+            "before",
+            &[
+                (0, "RUNNING a 5 50348044", (P, Some("a"), Some(5), Some(CANCELLED))),
+                (3, "FAILED a 5", cancelled),
+            ],
+        );
+        check(
+            "too long before",
+            &[
+                (0, "RUNNING a 5 50348044", (P, Some("a"), Some(5), Some(CANCELLED))),
+                (1, "RUNNING a 5", running),
+                (4, "FAILED a 5 7", (Some(Error), Some("a"), Some(5), Some(7))),
+            ],
+        );
+        check(
+            "after",
+            &[(0, "RUNNING a 5", running), (1, "FAILED a 5", running), (3, "FAILED a 5 50348044", cancelled)],
+        );
+        check(
+            "too long after",
+            &[
+                (0, "RUNNING a 5", running),
+                (1, "FAILED a 5", running),
+                (4, "FAILED a 5", (Some(Error), Some("a"), Some(5), None)),
+                (5, "FAILED a 5 50348044", (Some(Error), Some("a"), Some(5), None)),
+            ],
+        );
+        check(
+            "another end meanwhile",
+            &[
+                (0, "RUNNING a 5", running),
+                (1, "FAILED a 5", running),
+                (2, "IDLE a 5", (Some(Error), Some("a"), Some(5), None)),
+                (3, "IDLE a 5", (Some(Standby), Some("a"), Some(5), None)),
+            ],
+        );
+        check("at first sight", &[(0, "FAILED a 5", (Some(Error), Some("a"), Some(5), None))]);
+    }
+
+    #[test]
+    fn a_failure_is_believed_in_time_and_says_why() {
+        let mut course = Course::default();
+        course.take(&status("RUNNING a 5"), Duration::ZERO);
+        assert_eq!(course.next_tick(), None);
+        let failed = Status { reason: Some("no filament".to_owned()), ..status("FAILED a 5") };
+        course.take(&failed, Duration::from_secs(1));
+        assert_eq!(course.next_tick(), Some(Duration::from_secs(4)));
+        assert_eq!(course.on_tick(Duration::from_millis(3999)), None);
+        let believed = Some((Error, Some("no filament".to_owned())));
+        assert_eq!(course.on_tick(Duration::from_secs(4)), believed);
+        assert_eq!((course.on_tick(Duration::from_secs(9)), course.next_tick()), (None, None));
+        let told = course.take(&status("FAILED a 5"), Duration::from_secs(9)).print.unwrap();
+        assert_eq!((told.state, told.message.as_deref()), (Error, Some("no filament")));
+
+        let mut course = Course::default();
+        course.take(&status("RUNNING a 5"), Duration::ZERO);
+        let told = course.take(&status("FAILED a 5 50364437"), Duration::from_secs(1)).print.unwrap();
+        assert_eq!(told.message.as_deref(), Some("printer error 50364437 (0300-8015)"));
+    }
+
+    #[test]
+    fn an_error_stands_while_its_code_does() {
+        let fault = |code| (P, Some("a"), Some(5), code);
+        check(
+            "codes",
+            &[
+                (0, "RUNNING a 5", fault(None)),
+                (1, "RUNNING a 5 7", fault(Some(7))),
+                (2, "RUNNING a 5 7", fault(Some(7))),
+                (3, "RUNNING a 5 0", fault(None)),
+                (4, "RUNNING a 5 8", fault(Some(8))),
+                (5, "UNKNOWN a 5 8", (P, Some("a"), None, Some(8))),
+            ],
+        );
+        // On a printer that was at rest when it was first seen, the same code is old.
+        check(
+            "old",
+            &[
+                (0, "FINISH a 5 7", (Some(Complete), Some("a"), Some(5), None)),
+                (1, "FINISH a 5 7", (Some(Complete), Some("a"), Some(5), None)),
+                (2, "FINISH a 5 8", (Some(Complete), Some("a"), Some(5), Some(8))),
+                (3, "FINISH a 5 7", (Some(Complete), Some("a"), Some(5), Some(7))),
+            ],
+        );
+        let told = Course::default().take(&status("PAUSE a 5 117473297"), Duration::ZERO).fault.unwrap();
+        assert_eq!(&*told.message, "Printer error 117473297 (0700-8011)");
+    }
+
+    proptest! {
+        #[test]
+        fn no_order_breaks_it(
+            steps in proptest::collection::vec((0_u64..9, "(RUNNING|PAUSE|FAILED|FINISH|IDLE|OFFLINE|X|-) [ab-] (0|50|100|-) (0|7|50348044)", any::<bool>()), 0..40),
+        ) {
+            let (mut course, mut now) = (Course::default(), Duration::ZERO);
+            for (seconds, line, tick) in steps {
+                now += Duration::from_secs(seconds);
+                if tick {
+                    course.on_tick(now);
+                    prop_assert!(course.next_tick().is_none_or(|next| next > now));
+                }
+                let told = course.take(&status(&line), now);
+                prop_assert!(course.next_tick().is_none_or(|next| next <= now + HOLD));
+                let state = told.print.map(|print| print.state);
+                prop_assert!(course.next_tick().is_none() || state.is_some_and(PrintState::is_active), "{:?}", state);
+            }
+        }
     }
 }

@@ -197,3 +197,166 @@ fn clipped(text: &str, most: usize) -> &str {
     let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     text.get(..end).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    fn read(object: &Value) -> Status {
+        Status::read(&object.to_string()).unwrap()
+    }
+
+    #[test]
+    fn a_whole_object_is_read() {
+        let status = read(&json!({
+            "gcode_state": " Running ", "subtask_name": "plate/1\\two.3mf", "gcode_file": "/data/plate_1.gcode",
+            "mc_percent": 45, "mc_remaining_time": 90, "layer_num": 12, "total_layer_num": 120,
+            "print_error": 50_364_437, "fail_reason": "0", "nozzle_temper": 219.5, "nozzle_target_temper": 220,
+            "bed_temper": 60, "bed_target_temper": 65.0, "chamber_temper": 5, "spd_mag": 124,
+            "cooling_fan_speed": "15", "heatbreak_fan_speed": "3", "hms": [{"attr": 1}], "wifi_signal": "-52dBm",
+        }));
+        assert_eq!(status.state.as_deref(), Some("RUNNING"));
+        assert_eq!(status.name.as_deref(), Some("plate/1\\two.3mf"));
+        assert_eq!(status.file.as_deref(), Some("/data/plate_1.gcode"));
+        assert_eq!((status.percent, status.left), (Some(45), Some(Duration::from_secs(5400))));
+        assert_eq!((status.layer, status.layers), (Some(12), Some(120)));
+        assert_eq!((status.error, status.reason), (50_364_437, None));
+        let machine = status.machine;
+        let nozzle = Heat { temperature: Some(219.5), target: Some(220.0), power: None };
+        assert_eq!(machine.toolheads, [Toolhead { number: 0, heat: nozzle }]);
+        assert_eq!(machine.bed.and_then(|bed| bed.target), Some(65.0));
+        assert_eq!(machine.chamber().and_then(|chamber| chamber.temperature), Some(5.0));
+        assert_eq!(machine.motion.speed_factor, Some(1.24));
+        assert_eq!(machine.part_fan().and_then(|fan| fan.speed), Some(1.0));
+        assert_eq!(machine.fans.get(1).and_then(|fan| fan.value.speed), Some(0.2));
+    }
+
+    /// A number or a text that is one, from 0 to 100, rounded down; everything else is unknown.
+    #[test]
+    fn per_cent_of_every_type() {
+        for (value, expected) in [
+            (json!(0), Some(0)),
+            (json!(100), Some(100)),
+            (json!(45.99), Some(45)),
+            (json!("45"), Some(45)),
+            (json!(" 7.5 "), Some(7)),
+            (json!(-0.0), Some(0)),
+            (json!(-1), None),
+            (json!(-0.5), None),
+            (json!(100.5), None),
+            (json!(101), None),
+            (json!(255), None),
+            (json!("45%"), None),
+            (json!("nan"), None),
+            (json!("inf"), None),
+            (json!(""), None),
+            (json!(true), None),
+            (json!(null), None),
+            (json!([45]), None),
+            (json!({"value": 45}), None),
+        ] {
+            assert_eq!(read(&json!({"mc_percent": value})).percent, expected, "{value}");
+        }
+        assert_eq!(read(&json!({"a": 1})).percent, None);
+        assert_eq!(Status::read(r#"{"mc_percent":1e999}"#).unwrap().percent, None);
+        assert_eq!(
+            Status::read(r#"{"mc_percent":4e1,"layer_num":1e999,"bed_temper":7}"#).unwrap().percent,
+            Some(40)
+        );
+    }
+
+    #[test]
+    fn a_time_left_that_makes_no_sense_is_left_out() {
+        for (value, expected) in [
+            (json!(0), Some(0)),
+            (json!(90), Some(5400)),
+            (json!(1.5), Some(90)),
+            (json!(43_200), Some(2_592_000)),
+            (json!(43_201), None),
+            (json!(-1), None),
+            (json!("90"), None),
+            (json!(null), None),
+        ] {
+            let left = read(&json!({"mc_remaining_time": value})).left;
+            assert_eq!(left.map(|left| left.as_secs()), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn names_and_numbers_that_say_nothing_are_none() {
+        for (name, expected) in [
+            (json!("a"), Some("a")),
+            (json!(" a "), Some(" a ")),
+            (json!(""), None),
+            (json!(" \t\u{200b}\u{0}"), None),
+            (json!(7), None),
+            (json!(null), None),
+        ] {
+            assert_eq!(read(&json!({"subtask_name": name})).name.as_deref(), expected, "{name}");
+        }
+        let long = "\u{fc}".repeat(5000);
+        assert_eq!(read(&json!({"subtask_name": long})).name.map(|name| name.len()), Some(1024));
+        for (error, expected) in [
+            (json!(7), 7),
+            (json!("83902481"), 83_902_481),
+            (json!(0), 0),
+            (json!(-1), 0),
+            (json!("none"), 0),
+            (json!(null), 0),
+            (json!(4_294_967_296_u64), 0),
+            (json!(true), 0),
+        ] {
+            assert_eq!(read(&json!({"print_error": error})).error, expected, "{error}");
+        }
+        let status = read(&json!({
+            "gcode_state": "", "total_layer_num": 0, "layer_num": -1, "cooling_fan_speed": "16", "spd_mag": -5,
+            "bed_temper": "warm", "fail_reason": " ",
+        }));
+        assert_eq!(status, Status::default());
+    }
+
+    #[test]
+    fn what_is_no_status_is_none() {
+        for text in ["", "{}", " {} ", "[]", "7", "null", "\"{}\"", "{\"a\":1", "{\"a\":1}{}"] {
+            assert_eq!(Status::read(text), None, "{text}");
+        }
+        let padded = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_STATUS));
+        assert_eq!(Status::read(&padded), None);
+    }
+
+    #[test]
+    fn codes_are_shown_both_ways() {
+        assert_eq!(code_in_words(50_364_437), "50364437 (0300-8015)");
+        assert_eq!(code_in_words(CANCELLED), "50348044 (0300-400C)");
+        assert_eq!(code_in_words(7), "7 (0000-0007)");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_taken_or_refused(text in ".{0,200}") {
+            let _ = Status::read(&text);
+        }
+
+        #[test]
+        fn every_field_takes_every_type(
+            values in proptest::collection::vec(
+                prop_oneof![
+                    Just(Value::Null), any::<bool>().prop_map(Value::from), any::<f64>().prop_map(Value::from),
+                    any::<i64>().prop_map(Value::from), ".{0,20}".prop_map(Value::from), Just(json!([1, {}])),
+                    Just(json!({"a": []})), "-?[0-9]{1,30}(\\.[0-9]{1,5})?".prop_map(Value::from),
+                ],
+                NAMES.len(),
+            ),
+        ) {
+            let object: Value = NAMES.iter().map(|name| (*name).to_owned()).zip(values).collect();
+            let status = read(&object);
+            prop_assert!(status.percent.is_none_or(|percent| percent <= 100));
+            prop_assert!(status.left.is_none_or(|left| left <= Duration::from_secs(30 * 86_400)));
+            for fan in status.machine.fans {
+                prop_assert!(fan.value.speed.is_some_and(|speed| (0.0..=1.0).contains(&speed)));
+            }
+        }
+    }
+}

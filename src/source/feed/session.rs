@@ -2,6 +2,9 @@
 //!
 //! A session outlives connections, since what it knows of the job and of the camera does.
 
+#[cfg(test)]
+mod tests;
+
 use super::heartbeat::{Beat, Heartbeat, SILENCE};
 use super::picture;
 use super::watchdog::{Watchdog, WatchdogSettings};
