@@ -61,7 +61,7 @@ flags() {
     CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$2=/cargo${us}--remap-path-prefix=$1=/rust"
     CARGO_ENCODED_RUSTFLAGS="$CARGO_ENCODED_RUSTFLAGS${us}--remap-path-prefix=$1/lib/rustlib/src/rust=/rustc/$commit"
     CARGO_ENCODED_RUSTFLAGS="$CARGO_ENCODED_RUSTFLAGS${us}--remap-path-prefix=$3=/src"
-    CARGO_ENCODED_RUSTFLAGS="$CARGO_ENCODED_RUSTFLAGS${us}--remap-path-prefix=$4=/src/target${us}-Clinker=rust-lld${us}-Clink-arg=--icf=all"
+    CARGO_ENCODED_RUSTFLAGS="$CARGO_ENCODED_RUSTFLAGS${us}--remap-path-prefix=$4=/src/target${us}-Clinker=rust-lld${us}-Clink-arg=--icf=all${us}-Clink-arg=--no-eh-frame-hdr${us}-Clink-arg=-Ttoolchain/no-unwind.ld"
     # Nothing unwinds through C. Of equal functions one is enough: the linker folds them above.
     c_flags="-fno-asynchronous-unwind-tables -fno-unwind-tables '-ffile-prefix-map=$2=/cargo' '-ffile-prefix-map=$3=/src' '-ffile-prefix-map=$4=/src/target'"
     export CARGO_ENCODED_RUSTFLAGS

@@ -80,9 +80,6 @@ pub trait Bridge: Send {
     /// What tells how it goes, also while this bridge is busy, and from any thread.
     fn reporter(&self) -> Reporter;
 
-    /// Whether all of it still runs. One that does not is started anew.
-    fn is_alive(&self) -> bool;
-
     /// Sends what can be sent within `grace`, then ends. Blocks for `grace` and half a second at most.
     fn stop(&mut self, grace: Duration);
 }

@@ -28,6 +28,8 @@ pub enum Exit {
     Usage = 2,
     /// Not running, or nothing enabled.
     NotRunning = 3,
+    /// Of the worker, to the supervising process alone: it is to be started again at once.
+    Again = crate::supervisor::AGAIN,
 }
 
 impl From<Exit> for ExitCode {

@@ -101,6 +101,7 @@ impl Worker {
             Outcome::Stopped => Exit::Done,
             Outcome::NothingToRun => Exit::NotRunning,
             Outcome::Failed => Exit::Failed,
+            Outcome::Again => Exit::Again,
         }
     }
 }

@@ -57,8 +57,6 @@ pub struct BridgeLine {
     pub dropped: u64,
     /// When the last message was delivered, in seconds since the Unix epoch.
     pub last_ok: Option<u64>,
-    /// How often it had to be started again.
-    pub restarts: u32,
 }
 
 impl BridgeLine {

@@ -24,6 +24,8 @@ const GRACE: Duration = Duration::from_millis(3500);
 const RETRY: Duration = Duration::from_millis(10);
 /// Exit codes of a worker that will not do better next time: wrong usage, and nothing enabled.
 const FINAL_CODES: std::ops::RangeInclusive<i32> = 2..=3;
+/// Exit code of a worker that ended in order and is to be started again at once: it holds back itself what failed.
+pub const AGAIN: u8 = 75;
 
 /// What the supervising process guards.
 #[derive(Debug)]
@@ -119,6 +121,11 @@ fn run(guard: &Guard, signals: &Signals) -> Result<i32, SuperviseError> {
                     Wake::Died(status) => {
                         if let Some(code) = status.code().filter(|code| FINAL_CODES.contains(code)) {
                             return Ok(code);
+                        }
+                        if status.code() == Some(i32::from(AGAIN)) {
+                            policy = RestartPolicy::resume(0, policy.total().saturating_add(1));
+                            wait = Duration::ZERO;
+                            continue;
                         }
                         format!("worker {} ended ({status})", worker.id())
                     }

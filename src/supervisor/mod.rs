@@ -12,7 +12,7 @@ mod handover;
 mod pid_file;
 mod restart;
 
-pub use guardian::{Guard, SuperviseError, supervise, unblock_signals};
+pub use guardian::{AGAIN, Guard, SuperviseError, supervise, unblock_signals};
 pub use handover::{PROCESS_NAME, ensure_process_name, take_over};
 pub use pid_file::{Lock, LockError, supervising_pid};
 pub use restart::{Restart, RestartPolicy};

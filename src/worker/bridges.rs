@@ -1,6 +1,7 @@
 //! The bridges that are switched on: each on its own runner, told of events, asked how they are, and exchanged when
 //! their settings change.
 
+use super::panics::HeldBack;
 use super::runner::{Factory, Runner};
 use crate::bridge::{BRIDGES, Health as BridgeHealth, Kind, Setup, StartError};
 use crate::camera::Camera;
@@ -26,6 +27,7 @@ pub(super) struct Bridges {
     tls: Result<Arc<ClientConfig>, String>,
     extra_ca: Option<PathBuf>,
     surroundings: Surroundings,
+    held_back: HeldBack,
     /// Number of the newest event.
     number: u64,
     taken: Arc<Notify>,
@@ -60,10 +62,16 @@ enum What {
 
 impl Bridges {
     /// Starts what is switched on. `taken` is told whenever a bridge has taken an event.
-    pub(super) fn start(settings: &Settings, surroundings: Surroundings, taken: Arc<Notify>) -> Self {
+    pub(super) fn start(
+        settings: &Settings,
+        surroundings: Surroundings,
+        held_back: HeldBack,
+        taken: Arc<Notify>,
+    ) -> Self {
         let extra_ca = extra_ca(settings);
         let tls = tls::client_config(extra_ca.as_deref()).map_err(|error| error.to_string());
-        let mut bridges = Self { slots: Vec::new(), tls, extra_ca, surroundings, number: 0, taken };
+        let mut bridges =
+            Self { slots: Vec::new(), tls, extra_ca, surroundings, held_back, number: 0, taken };
         for instance in &settings.instances {
             let what = bridges.start_one(instance, None);
             bridges.slots.push(Slot { instance: instance.clone(), what, refused: None });
@@ -137,7 +145,8 @@ impl Bridges {
             Err(error) => return broken(error.clone()),
         };
         let factory = factory(kind, instance.clone(), tls, self.surroundings.clone());
-        match Runner::start(&name, factory, Arc::clone(&self.taken), predecessor) {
+        let hold = self.held_back.hold(&name);
+        match Runner::start(&name, factory, Arc::clone(&self.taken), predecessor, hold) {
             Ok(runner) => What::Running(runner),
             Err(error) => broken(StartError::Thread(error).to_string()),
         }
@@ -184,6 +193,16 @@ impl Bridges {
             let what = format!("{}: {why}", slot.instance.name());
             Some(Problem::new(what, "mend it and reload; until then the settings from before count"))
         })
+    }
+
+    /// Every bridge ran long enough: what failed before does not count any more.
+    pub(super) fn forget_failures(&mut self) {
+        self.held_back.forget();
+    }
+
+    /// Notes that a thread failed.
+    pub(super) fn note_failure(&mut self, thread: &str) {
+        self.held_back.note(thread);
     }
 
     /// Ends all, giving them `grace` together to send what waits.
@@ -250,7 +269,6 @@ fn line(slot: &Slot) -> BridgeLine {
                 queued: shown.status.queued,
                 dropped: shown.status.dropped,
                 last_ok: shown.status.last_ok,
-                restarts: shown.restarts,
             }
         }
     }

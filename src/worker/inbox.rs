@@ -17,8 +17,6 @@ pub(super) struct Numbered {
     pub(super) number: u64,
     /// The event.
     pub(super) event: Arc<Event>,
-    /// A bridge panicked at it before.
-    pub(super) suspect: bool,
 }
 
 /// One thing for a bridge.
@@ -45,7 +43,7 @@ pub(super) struct Inbox {
 impl Inbox {
     /// Takes an event in. Without room the least important goes: progress and layers first, ends last.
     pub(super) fn push_event(&mut self, number: u64, event: Arc<Event>) {
-        self.events.push_back(Numbered { number, event, suspect: false });
+        self.events.push_back(Numbered { number, event });
         if self.events.len() > MOST_EVENTS {
             let least =
                 self.events.iter().enumerate().min_by_key(|(index, waiting)| (worth(&waiting.event), *index));
@@ -54,11 +52,6 @@ impl Inbox {
                 self.lost += 1;
             }
         }
-    }
-
-    /// Puts an event back at which the bridge panicked.
-    pub(super) fn put_back(&mut self, event: Numbered) {
-        self.events.push_front(Numbered { suspect: true, ..event });
     }
 
     /// Takes the newest state in, instead of an older one.
@@ -153,7 +146,7 @@ mod tests {
         inbox.push_snapshot(Arc::default(), at(2));
         inbox.push_line("a".into(), at(2));
         inbox.push_event(1, event(EventKind::Resumed));
-        assert!(matches!(inbox.pop(), Some(Item::Event(Numbered { number: 1, suspect: false, .. }))));
+        assert!(matches!(inbox.pop(), Some(Item::Event(Numbered { number: 1, .. }))));
         assert!(matches!(inbox.pop(), Some(Item::Line(line, _)) if &*line == "a"));
         assert!(matches!(inbox.pop(), Some(Item::Snapshot(_, moment)) if moment == at(2)));
         assert!(inbox.pop().is_none());

@@ -6,6 +6,7 @@ mod domain;
 mod folders;
 mod inbox;
 mod memory_file;
+mod panics;
 mod picture;
 mod report;
 mod rest;
@@ -48,6 +49,8 @@ pub enum Outcome {
     NothingToRun,
     /// The system refused something; the log says what.
     Failed,
+    /// A bridge failed by an error of this program; the worker is to be started again at once.
+    Again,
 }
 
 /// Runs until the service is told to stop. Never returns when the supervising process dies: this one takes its
@@ -83,6 +86,10 @@ pub fn run(options: Options<'_>) -> Outcome {
         Ended::Asked => {
             log::info!("stopped");
             Outcome::Stopped
+        }
+        Ended::Failed(thread) => {
+            log::warn!("ends because of thread {thread}, to go on without it");
+            Outcome::Again
         }
         Ended::NothingToRun => {
             log::info!("ends: by the new settings there is nothing to run");

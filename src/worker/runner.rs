@@ -1,15 +1,13 @@
 //! One bridge on a thread of its own: what it does there, or fails to do, holds up nobody else.
 //!
-//! Whoever has something for the bridge puts it into its inbox and goes on. A bridge that panics is started anew after
-//! a pause that grows; an event at which it panicked twice is given up. One that hangs is shown as hanging; its events
-//! wait.
+//! Whoever has something for the bridge puts it into its inbox and goes on. One that hangs is shown as hanging; its
+//! events wait. What becomes of one that panics is told in [`super::panics`].
 
-use super::inbox::{Inbox, Item, Numbered};
+use super::inbox::{Inbox, Item};
+use super::panics::Hold;
 use crate::bridge::{Bridge, BridgeState, BridgeStatus, Health, Reporter, StartError};
 use crate::clock::{Clock, Moment, SystemClock};
 use crate::printer::{Event, Snapshot};
-use crate::supervisor::RestartPolicy;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -17,15 +15,13 @@ use tokio::sync::Notify;
 
 /// Stack of a bridge's thread, in bytes. Its rules need little; what talks to the network has threads of its own.
 const STACK: usize = 256 * 1024;
-/// How often a bridge is looked at whether all of it still runs.
-const LOOK: Duration = if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(10) };
 /// A bridge that works at one thing for so long hangs.
 const HANGS: Duration = Duration::from_secs(30);
 /// What a bridge may take beyond its grace to end.
 const NOTICE: Duration = Duration::from_millis(500);
 
-/// Starts the bridge; called again after a panic.
-pub(super) type Factory = Box<dyn Fn() -> Result<Box<dyn Bridge>, StartError> + Send>;
+/// Starts the bridge.
+pub(super) type Factory = Box<dyn FnOnce() -> Result<Box<dyn Bridge>, StartError> + Send>;
 
 /// The handle of a bridge's thread.
 pub(super) struct Runner {
@@ -52,7 +48,6 @@ struct State {
     /// With how much grace the bridge is to end.
     stop: Option<Duration>,
     life: Life,
-    restarts: u32,
     /// The state that was shown last, and since when.
     shown: Option<(BridgeState, Duration)>,
     /// What the bridge told of itself last.
@@ -66,8 +61,8 @@ enum Life {
     #[default]
     Starting,
     Running(Reporter),
-    /// It ended by itself, and is started again.
-    Ended,
+    /// It failed before, and is started later.
+    Held(Hold),
     /// It cannot start until somebody acts.
     Refused(BridgeState, String),
 }
@@ -78,17 +73,17 @@ pub(super) struct Shown {
     pub(super) status: BridgeStatus,
     /// For how long it is in this state.
     pub(super) state_for: Duration,
-    pub(super) restarts: u32,
 }
 
 impl Runner {
-    /// Starts a bridge on its own thread. With a `predecessor` that one ends first, within `grace`, and what waited for
-    /// it waits for this one.
+    /// Starts a bridge on its own thread. With a `predecessor` that one ends first, within its grace, and what waited
+    /// for it waits for this one. One that failed before is held back.
     pub(super) fn start(
         name: &str,
         factory: Factory,
         taken: Arc<Notify>,
         predecessor: Option<(Self, Duration)>,
+        hold: Option<Hold>,
     ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             name: name.to_owned(),
@@ -105,7 +100,9 @@ impl Runner {
                     let left = std::mem::take(&mut before.shared.lock().inbox);
                     own.lock().inbox.inherit(left);
                 }
-                own.live(&factory);
+                if own.hold_back(hold) {
+                    own.live(factory);
+                }
             })?;
         Ok(Self { shared, thread: Some(thread) })
     }
@@ -132,7 +129,7 @@ impl Runner {
     pub(super) fn has_taken(&self, number: u64) -> bool {
         let state = self.shared.lock();
         let idle = state.inbox.waiting() == 0 && state.busy_since.is_none();
-        matches!(state.life, Life::Refused(..)) || state.taken >= number || idle
+        matches!(state.life, Life::Refused(..) | Life::Held(Hold::Off(_))) || state.taken >= number || idle
     }
 
     /// How the bridge goes. Answers at once, whatever the bridge does.
@@ -166,104 +163,75 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts the bridge and works for it, again and again, until it is to stop.
-    fn live(&self, factory: &Factory) {
-        let mut policy = RestartPolicy::default();
-        loop {
-            let started = self.clock.now().monotonic;
-            let end = match catch_unwind(AssertUnwindSafe(factory)) {
-                Ok(Ok(bridge)) => {
-                    log::info!("{}: started", self.name);
-                    self.lock().life = Life::Running(bridge.reporter());
-                    self.work(bridge)
-                }
-                Ok(Err(error)) => {
-                    let state = match error {
-                        StartError::Unpaired(_) => BridgeState::NeedsPairing,
-                        StartError::Setting(_) | StartError::Thread(_) => BridgeState::Failed,
-                    };
-                    log::error!("{}: {error}", self.name);
-                    self.lock().life = Life::Refused(state, error.to_string());
-                    self.taken.notify_one();
-                    return;
-                }
-                Err(_) => End::Panicked,
-            };
-            if matches!(end, End::Stopped) {
-                return;
+    /// Waits as long as a bridge that failed is held back. Returns whether it is to be started then.
+    fn hold_back(&self, hold: Option<Hold>) -> bool {
+        let Some(hold) = hold else { return true };
+        let mut state = self.lock();
+        state.life = Life::Held(hold);
+        self.taken.notify_one();
+        let Hold::For(time, _) = hold else { return false };
+        let waited = self.changed.wait_timeout_while(state, time, |state| state.stop.is_none());
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        state.life = Life::Starting;
+        state.stop.is_none()
+    }
+
+    /// Starts the bridge and works for it until it is to stop.
+    fn live(&self, factory: Factory) {
+        match factory() {
+            Ok(bridge) => {
+                log::info!("{}: started", self.name);
+                self.lock().life = Life::Running(bridge.reporter());
+                self.work(bridge);
             }
-            let restart = policy.died(self.clock.now().monotonic.saturating_sub(started));
-            log::error!(
-                "{}: it ended by an error of this program; started again in {:?}",
-                self.name,
-                restart.after
-            );
-            let mut state = self.lock();
-            state.life = Life::Ended;
-            state.busy_since = None;
-            state.restarts = restart.total;
-            if self.pause(state, restart.after) {
-                return;
+            Err(error) => {
+                let state = match error {
+                    StartError::Unpaired(_) => BridgeState::NeedsPairing,
+                    StartError::Setting(_) | StartError::Thread(_) => BridgeState::Failed,
+                };
+                log::error!("{}: {error}", self.name);
+                self.lock().life = Life::Refused(state, error.to_string());
+                self.taken.notify_one();
             }
-            self.lock().life = Life::Starting;
         }
     }
 
-    /// Waits, and returns whether it was told to stop meanwhile.
-    fn pause(&self, state: MutexGuard<'_, State>, time: Duration) -> bool {
-        let waited = self.changed.wait_timeout_while(state, time, |state| state.stop.is_none());
-        waited.unwrap_or_else(PoisonError::into_inner).0.stop.is_some()
-    }
-
     /// Hands the bridge one thing after the other.
-    fn work(&self, mut bridge: Box<dyn Bridge>) -> End {
+    fn work(&self, mut bridge: Box<dyn Bridge>) {
         loop {
             let mut state = self.lock();
             let Some(item) = state.inbox.pop() else {
                 if let Some(grace) = state.stop {
                     drop(state);
-                    let _ = catch_unwind(AssertUnwindSafe(|| bridge.stop(grace)));
-                    return End::Stopped;
+                    return bridge.stop(grace);
                 }
                 let idle = |state: &mut State| state.inbox.is_empty() && state.stop.is_none();
-                let waited = self.changed.wait_timeout_while(state, LOOK, idle);
-                let timed_out = waited.unwrap_or_else(PoisonError::into_inner).1.timed_out();
-                if timed_out && !bridge.is_alive() {
-                    let _ = catch_unwind(AssertUnwindSafe(|| bridge.stop(Duration::ZERO)));
-                    return End::Panicked;
-                }
+                drop(self.changed.wait_while(state, idle));
                 continue;
             };
             state.busy_since = Some(self.clock.now().monotonic);
             drop(state);
-            let handled = catch_unwind(AssertUnwindSafe(|| match &item {
-                Item::Event(numbered) => bridge.on_event(&numbered.event),
-                Item::Snapshot(snapshot, at) => bridge.on_snapshot(snapshot, *at),
-                Item::Line(line, at) => bridge.on_console(line, *at),
-            }));
-            self.settle(item, handled.is_ok());
-            if handled.is_err() {
-                let _ = catch_unwind(AssertUnwindSafe(move || drop(bridge)));
-                return End::Panicked;
+            let number = match item {
+                Item::Event(numbered) => {
+                    bridge.on_event(&numbered.event);
+                    Some(numbered.number)
+                }
+                Item::Snapshot(snapshot, at) => {
+                    bridge.on_snapshot(&snapshot, at);
+                    None
+                }
+                Item::Line(line, at) => {
+                    bridge.on_console(&line, at);
+                    None
+                }
+            };
+            let mut state = self.lock();
+            state.busy_since = None;
+            if let Some(number) = number {
+                state.taken = number;
+                drop(state);
+                self.taken.notify_one();
             }
-        }
-    }
-
-    /// Notes that the bridge is through with a thing, or has to take it again.
-    fn settle(&self, item: Item, well: bool) {
-        let mut state = self.lock();
-        state.busy_since = None;
-        let Item::Event(numbered) = item else { return };
-        if well || numbered.suspect {
-            if !well {
-                let Numbered { event, .. } = &numbered;
-                log::error!("{}: gives up the event {} at which it failed twice", self.name, event.key);
-            }
-            state.taken = numbered.number;
-            drop(state);
-            self.taken.notify_one();
-        } else {
-            state.inbox.put_back(numbered);
         }
     }
 
@@ -273,16 +241,27 @@ impl Shared {
         let State { life, told, .. } = &mut *state;
         let mut status = match life {
             Life::Running(reporter) => {
-                if let Ok(Some(now_told)) = catch_unwind(AssertUnwindSafe(reporter)) {
+                if let Some(now_told) = reporter() {
                     *told = Some(now_told);
                 }
                 told.clone().unwrap_or_else(|| plain(BridgeState::Starting, Health::Ok, ""))
             }
             Life::Starting => plain(BridgeState::Starting, Health::Ok, ""),
-            Life::Ended => plain(
+            Life::Held(Hold::For(time, count)) => plain(
                 BridgeState::Failed,
                 Health::Warn,
-                "it ended by an error of this program and is started again; report the log",
+                &format!(
+                    "failed {count} times in a row by an error of this program; started again after {} s; report the log",
+                    time.as_secs()
+                ),
+            ),
+            Life::Held(Hold::Off(count)) => plain(
+                BridgeState::Failed,
+                Health::Fail,
+                &format!(
+                    "failed {count} times in a row by an error of this program and is left off until the service is \
+                     restarted; report the log"
+                ),
             ),
             Life::Refused(refused, why) => plain(*refused, Health::Fail, why),
         };
@@ -303,14 +282,8 @@ impl Shared {
             _ => now,
         };
         state.shown = Some((status.state, since));
-        Shown { status, state_for: now.saturating_sub(since), restarts: state.restarts }
+        Shown { status, state_for: now.saturating_sub(since) }
     }
-}
-
-/// Why a bridge's work ended.
-enum End {
-    Stopped,
-    Panicked,
 }
 
 fn plain(state: BridgeState, health: Health, text: &str) -> BridgeStatus {

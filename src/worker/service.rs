@@ -4,6 +4,7 @@ use super::bridges::{Bridges, Surroundings};
 use super::domain::{Domain, Shared};
 use super::folders::Folders;
 use super::memory_file::MemoryFile;
+use super::panics::{self, HeldBack};
 use super::picture;
 use super::report::{Facts, report};
 use super::rest::Rest;
@@ -31,6 +32,9 @@ const GRACE_BEFORE_TAKEOVER: Duration = Duration::from_secs(1);
 /// How often it is looked whether a picture is still wanted.
 const FORGET_STEP: Duration = Duration::from_secs(10);
 
+/// A bridge is held back for a minute at most, and is in order after another.
+const IN_ORDER: Duration = Duration::from_secs(125);
+
 /// Why the service ended.
 pub(super) enum Ended {
     /// It was asked to.
@@ -39,6 +43,8 @@ pub(super) enum Ended {
     NothingToRun,
     /// The supervising process is gone.
     SupervisorDied,
+    /// The thread of this name failed by an error of this program.
+    Failed(String),
 }
 
 /// Reads the settings anew.
@@ -90,6 +96,7 @@ impl<'a> Service<'a> {
                 return Ended::Asked;
             }
         };
+        let mut failures = panics::halt_threads();
         let taken = Arc::new(Notify::new());
         let (control, requests) = control::channel();
         let camera = match tls::client_config(None) {
@@ -105,7 +112,8 @@ impl<'a> Service<'a> {
             control,
             camera: camera.clone(),
         };
-        let bridges = Bridges::start(&self.settings, surroundings, Arc::clone(&taken));
+        let held_back = HeldBack::read(&self.settings.paths.run);
+        let bridges = Bridges::start(&self.settings, surroundings, held_back, Arc::clone(&taken));
         let shared = Rc::new(RefCell::new(Shared { bridges, newest: None, connected: false }));
         let domain = Domain::new(MemoryFile::new(&self.folders.state), Rc::clone(&shared), camera.clone());
         let (observations, inbox) = mpsc::channel(16);
@@ -118,8 +126,13 @@ impl<'a> Service<'a> {
         let mut rest = Rest::new(Rc::clone(&told), camera.clone(), self.started, self.restarts);
         rest.follow();
         tokio::task::spawn_local(forget_pictures(camera));
+        tokio::task::spawn_local(forget_failures(Rc::clone(&told)));
         let ended = loop {
-            match signals.next().await {
+            let asked = tokio::select! {
+                asked = signals.next() => asked,
+                Some(thread) = failures.recv() => break Ended::Failed(thread),
+            };
+            match asked {
                 Asked::Stop => break Ended::Asked,
                 Asked::SupervisorDied => break Ended::SupervisorDied,
                 Asked::Reload => {
@@ -144,6 +157,10 @@ impl<'a> Service<'a> {
         source.end().await;
         let grace = match ended {
             Ended::Asked | Ended::NothingToRun => GRACE,
+            Ended::Failed(ref thread) => {
+                told.borrow().shared.borrow_mut().bridges.note_failure(thread);
+                GRACE
+            }
             Ended::SupervisorDied => {
                 log::warn!("the supervising process died; this one takes its place");
                 GRACE_BEFORE_TAKEOVER
@@ -174,6 +191,12 @@ async fn forget_pictures(camera: Camera) {
         tokio::time::sleep(FORGET_STEP).await;
         camera.on_tick(clock.now());
     }
+}
+
+/// A bridge that failed is in order again when it runs for a while.
+async fn forget_failures(told: Rc<RefCell<Told>>) {
+    tokio::time::sleep(IN_ORDER).await;
+    told.borrow().shared.borrow_mut().bridges.forget_failures();
 }
 
 fn make_report(told: &Told, folders: &Folders, log: &Destination, restarts: u32, started: Instant) -> Report {

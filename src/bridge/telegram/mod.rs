@@ -149,10 +149,6 @@ impl Bridge for Telegram {
         })
     }
 
-    fn is_alive(&self) -> bool {
-        self.ended.try_recv() == Err(mpsc::TryRecvError::Empty)
-    }
-
     fn stop(&mut self, grace: Duration) {
         self.queue.close();
         if self.ended.recv_timeout(grace) == Err(RecvTimeoutError::Disconnected) {

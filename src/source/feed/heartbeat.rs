@@ -53,6 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[allow(clippy::type_complexity, reason = "a table")]
     fn it_asks_each_half_minute_and_gives_up_after_a_minute_of_silence() {
         // Times of traffic, and what happens when.
         let cases: [(&[u64], &[(u64, Beat)]); 4] = [

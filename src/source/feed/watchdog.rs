@@ -134,6 +134,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::type_complexity, reason = "a table")]
     fn a_feed_is_given_up_at_the_first_look_after_the_time() {
         use Comes::{Picture, Status};
         let statuses: Vec<(u64, Comes)> = (0..2000).step_by(10).map(|at| (at, Status)).collect();

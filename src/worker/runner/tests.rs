@@ -1,8 +1,7 @@
-//! Bridges that panic, hang and die, beside one that works.
+//! Bridges that work, hang, cannot start, and take each other's place.
 
 use super::*;
 use crate::printer::EventKind;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
@@ -14,20 +13,14 @@ struct Odd {
     told: Sender<String>,
     life: u32,
     hold: Arc<(Mutex<bool>, Condvar)>,
-    dead: Arc<AtomicBool>,
 }
 
 impl Bridge for Odd {
     fn on_event(&mut self, event: &Event) {
         let word = event.key.as_str();
-        match word {
-            "panic" => panic!("as asked"),
-            "panic once" if self.life == 1 => panic!("as asked"),
-            "hang" => {
-                let (held, changed) = &*self.hold;
-                drop(changed.wait_while(held.lock().unwrap(), |held| *held));
-            }
-            _ => {}
+        if word == "hang" {
+            let (held, changed) = &*self.hold;
+            drop(changed.wait_while(held.lock().unwrap(), |held| *held));
         }
         self.told.send(format!("{}:{word}", self.life)).unwrap();
     }
@@ -40,10 +33,6 @@ impl Bridge for Odd {
         Box::new(|| Some(plain(BridgeState::Connected, Health::Ok, "works")))
     }
 
-    fn is_alive(&self) -> bool {
-        !self.dead.load(Ordering::Relaxed)
-    }
-
     fn stop(&mut self, _grace: Duration) {
         let _ = self.told.send("stopped".to_owned());
     }
@@ -53,7 +42,6 @@ struct Rig {
     runner: Runner,
     told: Receiver<String>,
     hold: Arc<(Mutex<bool>, Condvar)>,
-    dead: Arc<AtomicBool>,
     number: u64,
 }
 
@@ -61,17 +49,10 @@ impl Rig {
     fn new() -> Self {
         let (told, heard) = channel();
         let hold = Arc::new((Mutex::new(true), Condvar::new()));
-        let dead = Arc::new(AtomicBool::new(false));
-        let (lives, held, died) = (AtomicU32::new(0), Arc::clone(&hold), Arc::clone(&dead));
-        let factory: Factory = Box::new(move || {
-            let life = lives.fetch_add(1, Ordering::Relaxed) + 1;
-            let (told, hold) = (told.clone(), Arc::clone(&held));
-            // Only the first life ends inside.
-            let dead = if life == 1 { Arc::clone(&died) } else { Arc::default() };
-            Ok(Box::new(Odd { told, life, hold, dead }))
-        });
-        let runner = Runner::start("odd", factory, Arc::default(), None).unwrap();
-        Self { runner, told: heard, hold, dead, number: 0 }
+        let held = Arc::clone(&hold);
+        let factory: Factory = Box::new(move || Ok(Box::new(Odd { told, life: 1, hold: held })));
+        let runner = Runner::start("odd", factory, Arc::default(), None, None).unwrap();
+        Self { runner, told: heard, hold, number: 0 }
     }
 
     fn event(&mut self, key: &str) {
@@ -103,29 +84,9 @@ fn events_are_taken_in_order_and_acknowledged() {
     rig.waits_until("both taken", |runner| runner.has_taken(2));
     assert!(rig.runner.has_taken(3), "nothing waits");
     let shown = rig.runner.show();
-    assert_eq!((shown.status.state, shown.restarts), (BridgeState::Connected, 0));
+    assert_eq!(shown.status.state, BridgeState::Connected);
     rig.runner.stop(SOON);
     rig.hears("stopped");
-}
-
-#[test]
-fn a_panic_starts_the_bridge_anew_and_the_event_is_told_again() {
-    let mut rig = Rig::new();
-    rig.event("panic once");
-    rig.event("after");
-    rig.hears("2:panic once");
-    rig.hears("2:after");
-    assert_eq!(rig.runner.show().restarts, 1);
-}
-
-#[test]
-fn an_event_at_which_the_bridge_always_panics_is_given_up() {
-    let mut rig = Rig::new();
-    rig.event("panic");
-    rig.event("after");
-    rig.hears("3:after");
-    rig.waits_until("all taken", |runner| runner.has_taken(2));
-    assert_eq!(rig.runner.show().restarts, 2);
 }
 
 #[test]
@@ -137,7 +98,6 @@ fn a_bridge_that_hangs_keeps_its_events_and_holds_up_nobody() {
         rig.event("more");
     }
     assert!(!rig.runner.has_taken(1), "it is still at it");
-    assert_eq!(rig.runner.show().restarts, 0);
     let asked = Instant::now();
     rig.runner.stop(Duration::from_millis(50));
     assert!(asked.elapsed() < Duration::from_secs(3), "left behind after its grace: {:?}", asked.elapsed());
@@ -153,12 +113,10 @@ fn what_waited_for_a_bridge_waits_for_the_one_that_takes_its_place() {
     rig.event("hang");
     rig.event("left over");
     let (told, heard) = channel();
-    let factory: Factory = Box::new(move || {
-        Ok(Box::new(Odd { told: told.clone(), life: 9, hold: Arc::default(), dead: Arc::default() }))
-    });
+    let factory: Factory = Box::new(move || Ok(Box::new(Odd { told, life: 9, hold: Arc::default() })));
     rig.waits_until("at the first", |runner| runner.shared.lock().busy_since.is_some());
     let grace = Duration::from_millis(20);
-    let next = Runner::start("odd", factory, Arc::default(), Some((rig.runner, grace))).unwrap();
+    let next = Runner::start("odd", factory, Arc::default(), Some((rig.runner, grace)), None).unwrap();
     let event = Event { kind: EventKind::Finished, job: None, at: Duration::ZERO, key: "new".into() };
     next.push_event(3, &Arc::new(event));
     for expected in ["9:left over", "9:new"] {
@@ -167,21 +125,34 @@ fn what_waited_for_a_bridge_waits_for_the_one_that_takes_its_place() {
 }
 
 #[test]
-fn a_bridge_that_died_inside_is_started_anew() {
-    let mut rig = Rig::new();
-    rig.event("a");
-    rig.hears("1:a");
-    rig.dead.store(true, Ordering::Relaxed);
-    rig.hears("stopped");
-    rig.event("b");
-    rig.hears("2:b");
-}
-
-#[test]
 fn one_that_cannot_start_says_why_and_takes_nothing() {
     let factory: Factory = Box::new(|| Err(StartError::Unpaired("no token; get one".to_owned())));
-    let rig = Rig { runner: Runner::start("odd", factory, Arc::default(), None).unwrap(), ..Rig::new() };
+    let rig =
+        Rig { runner: Runner::start("odd", factory, Arc::default(), None, None).unwrap(), ..Rig::new() };
     rig.waits_until("refused", |runner| runner.show().status.state == BridgeState::NeedsPairing);
     assert_eq!(rig.runner.show().status.text, "no token; get one");
     assert!(rig.runner.has_taken(7), "nobody waits for it");
+}
+
+#[test]
+fn one_that_failed_before_is_held_back_and_its_events_wait() {
+    let (told, heard) = channel();
+    let odd = |told: &Sender<String>| -> Factory {
+        let told = told.clone();
+        Box::new(move || Ok(Box::new(Odd { told, life: 2, hold: Arc::default() })))
+    };
+    let event = Event { kind: EventKind::Finished, job: None, at: Duration::ZERO, key: "waited".into() };
+    let hold = Hold::For(Duration::from_millis(300), 2);
+    let runner = Runner::start("odd", odd(&told), Arc::default(), None, Some(hold)).unwrap();
+    runner.push_event(1, &Arc::new(event));
+    assert!(!runner.has_taken(1));
+    assert!(runner.show().status.text.starts_with("failed 2 times in a row"), "{:?}", runner.show());
+    assert_eq!(heard.recv_timeout(SOON).as_deref(), Ok("2:waited"));
+
+    let off = Runner::start("odd", odd(&told), Arc::default(), None, Some(Hold::Off(10))).unwrap();
+    let deadline = Instant::now() + SOON;
+    while !off.show().status.text.contains("left off") {
+        assert!(Instant::now() < deadline, "{:?}", off.show());
+    }
+    assert!(off.has_taken(9), "nobody waits for it");
 }
