@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses the part it needs")]
 
 pub(crate) mod bed;
+pub(crate) mod feed;
 pub(crate) mod forward;
 pub(crate) mod http;
 pub(crate) mod kills;
@@ -9,5 +10,6 @@ pub(crate) mod pcap;
 pub(crate) mod printer;
 pub(crate) mod rest;
 pub(crate) mod telegram;
+pub(crate) mod virtual_time;
 pub(crate) mod wait;
 pub(crate) mod watcher;
