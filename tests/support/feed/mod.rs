@@ -89,7 +89,7 @@ impl Feed {
     /// The words with which encryption fails, on a client that does not trust this server.
     pub(crate) async fn distrusted(&self) -> String {
         let tls = TlsAcceptor::from(Arc::clone(self.tls.as_ref().expect("it is encrypted")));
-        tls.accept(self.accept_raw().await).await.err().expect("it is distrusted").to_string()
+        tls.accept(self.accept_raw().await).await.expect_err("it is distrusted").to_string()
     }
 
     pub(crate) async fn accept(&self) -> Connection {
