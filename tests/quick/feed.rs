@@ -3,7 +3,6 @@
 
 use crate::support::feed::{Connection, Feed, Heard, jpeg};
 use crate::support::virtual_time::{Flow, VirtualClock};
-use octobridge::clock::Moment;
 use octobridge::printer::{Observation, PrintState, Snapshot, Timed};
 use octobridge::source::feed::{Address, Command, Config, WatchdogSettings, run};
 use octobridge::source::{self, LinkState, SourceConfig, SourceStatus};
@@ -18,10 +17,13 @@ use tokio::time::Instant;
 /// Longer than anything takes here.
 const LONG: Duration = Duration::from_secs(900);
 
+/// The pictures that came.
+type Taken = Arc<Mutex<Vec<Vec<u8>>>>;
+
 /// The source under test and what it says.
 struct Source {
     observations: mpsc::Receiver<Timed<Observation>>,
-    pictures: Arc<Mutex<Vec<(Vec<u8>, Moment)>>>,
+    pictures: Taken,
     commands: mpsc::Sender<Command>,
     status: watch::Receiver<SourceStatus>,
     shutdown: watch::Sender<bool>,
@@ -54,9 +56,9 @@ impl Source {
         let (tell, status) = watch::channel(SourceStatus::default());
         let (shutdown, stop) = watch::channel(false);
         let (commands, requests) = mpsc::channel(4);
-        let pictures: Arc<Mutex<Vec<(Vec<u8>, Moment)>>> = Arc::default();
+        let pictures = Taken::default();
         let taken = Arc::clone(&pictures);
-        let take = Box::new(move |jpeg, at| taken.lock().unwrap().push((jpeg, at)));
+        let take = Box::new(move |jpeg, _| taken.lock().unwrap().push(jpeg));
         let began = Instant::now();
         let task = tokio::spawn(run(config, VirtualClock(began), send, take, requests, tell, stop));
         Self { observations, pictures, commands, status, shutdown, task, began, _flow: Flow::begin() }
@@ -88,11 +90,10 @@ impl Source {
 
     async fn pictures(&mut self, count: usize) -> Vec<Vec<u8>> {
         for _ in 0..3000 {
-            let pictures = self.pictures.lock().unwrap();
+            let pictures = self.pictures.lock().unwrap().clone();
             if pictures.len() >= count {
-                return pictures.iter().map(|(jpeg, _)| jpeg.clone()).collect();
+                return pictures;
             }
-            drop(pictures);
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         panic!("no picture: {:?}", self.status.borrow());
