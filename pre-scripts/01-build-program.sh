@@ -61,8 +61,9 @@ flags() {
     CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$2=/cargo${us}--remap-path-prefix=$1=/rust"
     CARGO_ENCODED_RUSTFLAGS="$CARGO_ENCODED_RUSTFLAGS${us}--remap-path-prefix=$1/lib/rustlib/src/rust=/rustc/$commit"
     CARGO_ENCODED_RUSTFLAGS="$CARGO_ENCODED_RUSTFLAGS${us}--remap-path-prefix=$3=/src"
-    CARGO_ENCODED_RUSTFLAGS="$CARGO_ENCODED_RUSTFLAGS${us}--remap-path-prefix=$4=/src/target${us}-Clinker=rust-lld"
-    c_flags="'-ffile-prefix-map=$2=/cargo' '-ffile-prefix-map=$3=/src' '-ffile-prefix-map=$4=/src/target'"
+    CARGO_ENCODED_RUSTFLAGS="$CARGO_ENCODED_RUSTFLAGS${us}--remap-path-prefix=$4=/src/target${us}-Clinker=rust-lld${us}-Clink-arg=--icf=all"
+    # Nothing unwinds through C. Of equal functions one is enough: the linker folds them above.
+    c_flags="-fno-asynchronous-unwind-tables -fno-unwind-tables '-ffile-prefix-map=$2=/cargo' '-ffile-prefix-map=$3=/src' '-ffile-prefix-map=$4=/src/target'"
     export CARGO_ENCODED_RUSTFLAGS
     export "CC_$underscored=$compiler" "CFLAGS_$underscored=$c_flags" CC_SHELL_ESCAPED_FLAGS=1
 }

@@ -1,6 +1,7 @@
 //! The figures, in Prometheus' text form. Units are base units: seconds, bytes, °C, fractions from 0 to 1.
 
-use super::view::{BridgeWord, View};
+use super::view::View;
+use crate::bridge::BridgeState;
 use crate::printer::{Estimates, Heat, KlippyState, Machine, Print, PrintState, Snapshot};
 use std::fmt::Write;
 use std::time::Duration;
@@ -64,8 +65,8 @@ fn bridges(page: &mut Page, view: &dyn View) {
         "octobridge_bridge_up",
         "Whether the bridge reaches its service; one that is off has no value.",
     );
-    for bridge in bridges.iter().filter(|bridge| bridge.state != BridgeWord::Off) {
-        page.value("bridge", &bridge.name, flag(bridge.state == BridgeWord::Connected));
+    for bridge in bridges.iter().filter(|bridge| bridge.state != BridgeState::Off) {
+        page.value("bridge", &bridge.name, flag(bridge.state == BridgeState::Connected));
     }
     page.gauge("octobridge_bridge_queued_messages", "Messages that wait.");
     for bridge in &bridges {

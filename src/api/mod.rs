@@ -17,4 +17,4 @@ mod view;
 
 pub use routes::PATHS;
 pub use server::{bind, serve};
-pub use view::{Ages, BridgeState, BridgeWord, FetchPicture, Picture, Service, Status, View};
+pub use view::{Ages, BridgeRow, FetchPicture, Picture, Service, Status, View};

@@ -1,7 +1,7 @@
 //! From a request to its answer: paths, methods, and what each of them shows.
 
 use super::answer::{Answer, fresh, json, json_text, refusal};
-use super::view::{BridgeState, Service, Status, View};
+use super::view::{BridgeRow, Service, Status, View};
 use super::{image, metrics};
 use crate::calendar;
 use hyper::body::{Body, Incoming};
@@ -132,7 +132,7 @@ fn status_text(printer_id: &str, status: &Status) -> String {
 struct Overview<'a> {
     printer_id: &'a str,
     service: Service,
-    bridges: Vec<BridgeState>,
+    bridges: Vec<BridgeRow>,
 }
 
 impl<'a> Overview<'a> {

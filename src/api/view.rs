@@ -1,5 +1,6 @@
 //! All that the server needs to know of the rest of the program.
 
+use crate::bridge::BridgeState;
 use crate::printer::Snapshot;
 use bytes::Bytes;
 use serde::Serialize;
@@ -26,7 +27,7 @@ pub trait View {
     fn service(&self) -> Service;
 
     /// Every bridge there is, also those that are off.
-    fn bridges(&self) -> Vec<BridgeState>;
+    fn bridges(&self) -> Vec<BridgeRow>;
 
     /// The printer as it is known now, for the figures; none while it is not.
     fn snapshot(&self) -> Option<Arc<Snapshot>>;
@@ -83,35 +84,17 @@ pub struct Service {
 
 /// How a bridge does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct BridgeState {
+pub struct BridgeRow {
     /// Its name, as in `extended.cfg`.
     pub name: String,
     /// Its state.
-    pub state: BridgeWord,
+    pub state: BridgeState,
     /// Why, in one line; may be empty.
     pub text: String,
     /// Messages that wait.
     pub queued: u64,
     /// Messages that were given up since the service started.
     pub dropped: u64,
-}
-
-/// The states of a bridge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BridgeWord {
-    /// Not switched on.
-    Off,
-    /// It was started and has not reached its service yet.
-    Starting,
-    /// It works.
-    Connected,
-    /// Its service cannot be reached; it is tried again and again.
-    Retrying,
-    /// It waits for a person to pair it.
-    NeedsPairing,
-    /// It does not work until somebody acts.
-    Failed,
 }
 
 /// Ages by the monotonic clock; none where there is nothing yet.

@@ -3,10 +3,12 @@
 //!
 //! A new bridge is a folder here and a line in [`BRIDGES`].
 
-pub mod http;
 pub mod telegram;
 
-use crate::printer::Event;
+use crate::camera::Camera;
+use crate::clock::Moment;
+use crate::printer::{Event, Snapshot};
+use crate::source::control::Control;
 use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -34,10 +36,18 @@ pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 pub struct Setup<'a> {
     /// Directory for secrets and state.
     pub data_dir: &'a Path,
+    /// Its name in files: that of the kind, with a label behind it for a further bridge of the same kind.
+    pub id: &'a str,
     /// What to call the printer in messages; empty: nothing.
     pub printer: &'a str,
     /// The program's one TLS set-up.
     pub tls: Arc<ClientConfig>,
+    /// The printer's name in its own network.
+    pub printer_id: &'a str,
+    /// The printer's camera.
+    pub camera: Camera,
+    /// What the printer is asked and commanded by.
+    pub control: Control,
     /// Looks a setting up by the name of its environment variable; none where it is unset.
     pub setting: &'a Lookup<'a>,
 }
@@ -45,7 +55,10 @@ pub struct Setup<'a> {
 /// Why a bridge did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A setting is missing or wrong; the text names it.
+    /// A setting is missing without which it cannot be paired; the text names it.
+    #[error("{0}")]
+    Unpaired(String),
+    /// A setting is wrong; the text names it.
     #[error("{0}")]
     Setting(String),
     /// There is no thread for it.
@@ -55,17 +68,59 @@ pub enum StartError {
 
 /// A running bridge. It works on threads of its own: no call but [`Bridge::stop`] waits for the network.
 pub trait Bridge: Send {
-    /// Its name, as in `extended.cfg`.
-    fn name(&self) -> &'static str;
-
     /// Takes notice of an event. When this returns, a message that must not be lost is on disk.
     fn on_event(&mut self, event: &Event);
 
-    /// How it goes.
-    fn status(&self) -> BridgeStatus;
+    /// Takes notice of the printer's newest state; states in between may be left out.
+    fn on_snapshot(&mut self, _snapshot: &Arc<Snapshot>, _at: Moment) {}
+
+    /// Takes notice of a line of the printer's console.
+    fn on_console(&mut self, _line: &str, _at: Moment) {}
+
+    /// What tells how it goes, also while this bridge is busy, and from any thread.
+    fn reporter(&self) -> Reporter;
+
+    /// Whether all of it still runs. One that does not is started anew.
+    fn is_alive(&self) -> bool;
 
     /// Sends what can be sent within `grace`, then ends. Blocks for `grace` and half a second at most.
     fn stop(&mut self, grace: Duration);
+}
+
+/// Tells how a bridge goes; none when that cannot be told at this moment without waiting.
+pub type Reporter = Box<dyn Fn() -> Option<BridgeStatus> + Send + Sync>;
+
+/// The states of a bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BridgeState {
+    /// Not switched on.
+    #[default]
+    Off,
+    /// It runs, and has not reached its service yet.
+    Starting,
+    /// It works.
+    Connected,
+    /// Its service cannot be reached; it is tried again and again.
+    Retrying,
+    /// It waits for a person to pair it.
+    NeedsPairing,
+    /// It does not work until somebody acts.
+    Failed,
+}
+
+impl BridgeState {
+    /// The word that people see.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Starting => "starting",
+            Self::Connected => "connected",
+            Self::Retrying => "retrying",
+            Self::NeedsPairing => "needs pairing",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// How a bridge is, from best to worst.
@@ -85,14 +140,16 @@ pub enum Health {
 /// What a bridge tells about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BridgeStatus {
-    /// The bridge's name, as in `extended.cfg`.
-    pub name: String,
+    /// Its state.
+    pub state: BridgeState,
     /// How it is.
     pub health: Health,
     /// One line for people: trouble with its remedy, last success, messages that wait.
     pub text: String,
     /// Messages that wait.
     pub queued: usize,
+    /// Messages given up since it started.
+    pub dropped: u64,
     /// When the last message was delivered, in seconds since the Unix epoch.
     pub last_ok: Option<u64>,
     /// What keeps messages from being delivered now.

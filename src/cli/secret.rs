@@ -35,7 +35,7 @@ enum Action {
 #[cfg_attr(test, derive(argh::ArgsInfo))]
 #[argh(subcommand, name = "set", help_triggers("-h", "--help"))]
 struct Set {
-    /// name of the secret, such as telegram_bot_token
+    /// name of the secret, such as telegram_bot_token; telegram_NAME_bot_token for [telegram NAME]
     #[argh(positional)]
     name: String,
 }
@@ -43,19 +43,19 @@ struct Set {
 impl SecretCommand {
     pub(super) fn execute(self, environment: &Environment) -> Exit {
         let Action::Set(Set { name }) = self.action;
-        let Some(key) = Key::secret_named(&name) else {
+        let Some(file) = Key::secret_file(&name) else {
             let known: Vec<String> = ALL_KEYS.iter().filter(|k| k.secret).map(Key::file_name).collect();
             complain(&format!("there is no secret `{name}`; the secrets are {}", known.join(", ")));
             return Exit::Usage;
         };
         let folder = Settings::load(None, environment).paths.data;
-        match read_line().and_then(|text| store(&folder, key, text.trim())) {
+        match read_line().and_then(|text| store(&folder, &file, text.trim())) {
             Ok(message) => {
                 say(&message);
                 Exit::Done
             }
             Err(error) => {
-                complain(&format!("cannot store {} in {}: {error}", key.file_name(), folder.display()));
+                complain(&format!("cannot store {file} in {}: {error}", folder.display()));
                 Exit::Failed
             }
         }
@@ -76,12 +76,12 @@ fn read_line() -> io::Result<String> {
     String::from_utf8(line).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
 }
 
-fn store(folder: &Path, key: Key, text: &str) -> io::Result<String> {
-    let path = folder.join(key.file_name());
+fn store(folder: &Path, file: &str, text: &str) -> io::Result<String> {
+    let path = folder.join(file);
     if text.is_empty() {
         return match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(format!("{} is deleted. Run `/etc/init.d/S66octoapp reload`.", key.file_name())),
+            _ => Ok(format!("{file} is deleted. Run `/etc/init.d/S66octoapp reload`.")),
         };
     }
     if !folder.is_dir() {
@@ -110,17 +110,17 @@ mod tests {
     fn stores_privately_replaces_and_deletes() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("octoapp");
-        let key = Key::secret_named("telegram-bot-token").unwrap();
+        let key = Key::secret_file("telegram-bot-token").unwrap();
         let path = folder.join("telegram_bot_token");
         for text in ["1:a", "1:b"] {
-            let message = store(&folder, key, text).unwrap();
+            let message = store(&folder, &key, text).unwrap();
             assert!(!message.contains(text));
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&folder), mode(&path)), (0o700, 0o600));
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
-        store(&folder, key, "").unwrap();
+        store(&folder, &key, "").unwrap();
         assert!(!path.exists());
     }
 }

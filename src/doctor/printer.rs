@@ -5,7 +5,7 @@ use crate::clock::SystemClock;
 use crate::printer::{Klippy, KlippyState, Observation, Snapshot};
 use crate::settings::Settings;
 use crate::source::moonraker::{self, ApiKey};
-use crate::source::{LinkState, SourceStatus};
+use crate::source::{LinkState, SourceStatus, control};
 use crate::worker;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,7 +47,9 @@ async fn look(config: moonraker::Config) -> Seen {
     let (observations, mut inbox) = mpsc::channel(16);
     let (status, mut told) = watch::channel(SourceStatus::default());
     let (stop, stopped) = watch::channel(false);
-    let source = moonraker::run(config, SystemClock::new(), observations, status, stopped);
+    // Nothing is asked of it.
+    let (_, requests) = control::channel();
+    let source = moonraker::run(config, SystemClock::new(), observations, status, requests, stopped);
     let first = async {
         loop {
             tokio::select! {
@@ -64,7 +66,7 @@ async fn look(config: moonraker::Config) -> Seen {
         }
     };
     let snapshot = tokio::select! {
-        () = source => None,
+        _ = source => None,
         seen = timeout(PATIENCE, first) => seen.unwrap_or_default(),
     };
     let _ = stop.send(true);

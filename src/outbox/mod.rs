@@ -29,7 +29,7 @@ mod tests;
 
 pub use journal::{Counts, Outbox, Persistence, Recovered};
 pub use list::{Held, Pushed};
-pub use queue::{Queue, Woken};
+pub use queue::{Glance, Queue, Woken};
 pub use store::{FileStore, Read, Store};
 
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 
 use super::{Counts, Entry, FileStore, Held, Outbox, Persistence, Pushed, Store};
 use crate::clock::Moment;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 /// Why [`Queue::wait`] returned.
@@ -14,6 +14,17 @@ pub enum Woken {
     TimedOut,
     /// [`Queue::close`] was called; every further wait returns this at once.
     Closed,
+}
+
+/// How a queue is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Glance {
+    /// Messages that wait.
+    pub waiting: usize,
+    /// What became of the others since it was opened.
+    pub counts: Counts,
+    /// Where the messages are kept.
+    pub persistence: Persistence,
 }
 
 /// A shared outbox. Clones are handles to the same one.
@@ -86,6 +97,17 @@ impl<S: Store> Queue<S> {
     /// The newest waiting message's handle.
     pub fn newest(&self) -> Option<u64> {
         self.lock().outbox.waiting().last().map(|held| held.id)
+    }
+
+    /// How the queue is, without waiting: none while another thread is busy with it, which a slow disk can draw out.
+    pub fn glance(&self) -> Option<Glance> {
+        let state = match self.shared.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        let outbox = &state.outbox;
+        Some(Glance { waiting: outbox.len(), counts: outbox.counts(), persistence: outbox.persistence() })
     }
 
     /// Number of waiting messages.

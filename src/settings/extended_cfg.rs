@@ -104,6 +104,16 @@ impl ExtendedCfg {
     }
 
     /// Replaces `%%` and `%(key)s`; `None` for any other `%`, for unknown keys and for loops.
+    /// Names of the sections, in no order.
+    pub fn sections(&self) -> impl Iterator<Item = &str> {
+        self.sections.keys().map(String::as_str)
+    }
+
+    /// The keys that stand in a section itself, each with its line, in no order.
+    pub fn keys(&self, section: &str) -> impl Iterator<Item = (&str, usize)> {
+        self.sections.get(section).into_iter().flatten().map(|(key, value)| (key.as_str(), value.line))
+    }
+
     fn interpolate(&self, section: &Section, text: &str, depth: usize) -> Option<String> {
         if depth > MAX_DEPTH {
             return None;

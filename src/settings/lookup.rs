@@ -2,6 +2,7 @@
 
 use super::bootstrap::Bootstrap;
 use super::extended_cfg::ExtendedCfg;
+use super::instance::{self, Instance, MOST_LABELLED};
 use super::keys::{self, ALL, Key};
 use super::paths::Paths;
 use super::{BridgeName, Environment, Origin, Problem, Secret, Settings, Shown, Sourced};
@@ -17,7 +18,7 @@ const SECRET_LIMIT: u64 = 16 * 1024;
 const CFG_NAMES: [&str; 2] = ["extended2.cfg", "extended.cfg"];
 
 /// Where people put secrets that have no place there.
-const OPEN_SECRETS: [(&str, &str, Key); 3] = [
+pub(super) const OPEN_SECRETS: [(&str, &str, Key); 3] = [
     ("telegram", "bot_token", keys::TELEGRAM_BOT_TOKEN),
     ("telegram", "token", keys::TELEGRAM_BOT_TOKEN),
     ("octobridge", "moonraker_api_key", keys::MOONRAKER_API_KEY),
@@ -27,8 +28,8 @@ pub(super) struct Sources<'a> {
     environment: &'a Environment,
     paths: Paths,
     bootstrap: Bootstrap,
-    cfg: Option<(PathBuf, ExtendedCfg)>,
-    problems: Vec<Problem>,
+    pub(super) cfg: Option<(PathBuf, ExtendedCfg)>,
+    pub(super) problems: Vec<Problem>,
 }
 
 impl<'a> Sources<'a> {
@@ -54,6 +55,8 @@ impl<'a> Sources<'a> {
         sources.check_printer_data();
         sources.read_cfg();
         sources.warn_of_open_secrets();
+        sources.warn_of_labels();
+        sources.warn_of_unknown();
         sources
     }
 
@@ -74,7 +77,7 @@ impl<'a> Sources<'a> {
     }
 
     /// Somebody expects a printer here: its folder was named, or the overlay's files are there.
-    fn runs_on_a_printer(&self) -> bool {
+    pub(super) fn runs_on_a_printer(&self) -> bool {
         self.bootstrap.file.is_some() || std::fs::symlink_metadata(&self.paths.printer_data).is_ok()
     }
 
@@ -119,7 +122,7 @@ impl<'a> Sources<'a> {
     }
 
     /// The text of one setting, from the first source that has it.
-    fn find(&mut self, key: Key) -> Option<Sourced<String>> {
+    pub(super) fn find(&mut self, key: Key) -> Option<Sourced<String>> {
         if let Some(value) = set(self.environment.get(key.name)) {
             return Some(Sourced { value, origin: Origin::Environment(key.name.to_owned()) });
         }
@@ -147,7 +150,11 @@ impl<'a> Sources<'a> {
                 }
             };
         }
-        let file = self.paths.data.join(key.file_name());
+        self.find_secret_file(&key.file_name())
+    }
+
+    fn find_secret_file(&mut self, name: &str) -> Option<Sourced<String>> {
+        let file = self.paths.data.join(name);
         match read_text(&file, SECRET_LIMIT) {
             Ok(text) => {
                 self.check_mode(&file);
@@ -157,11 +164,20 @@ impl<'a> Sources<'a> {
             Err(error) => {
                 self.problems.push(Problem::new(
                     error.to_string(),
-                    format!("store it again with `octobridge secret set {}`", key.file_name()),
+                    format!("store it again with `octobridge secret set {name}`"),
                 ));
                 None
             }
         }
+    }
+
+    /// The text of a setting of a further bridge. The environment speaks of the usual one only.
+    fn find_labelled(&mut self, key: Key, bridge: BridgeName, label: &str) -> Option<Sourced<String>> {
+        if key.secret {
+            return self.find_secret_file(&key.file_name_of(bridge, label));
+        }
+        let found = key.cfg.and_then(|(_, name)| self.find_cfg(&instance::section(bridge, label), name));
+        found.or_else(|| key.default.map(|text| Sourced { value: text.to_owned(), origin: Origin::Default }))
     }
 
     fn check_mode(&mut self, file: &Path) {
@@ -194,11 +210,12 @@ impl<'a> Sources<'a> {
         }
     }
 
-    fn find_enabled(&mut self, bridge: BridgeName) -> Sourced<bool> {
-        let section = bridge.section();
-        let Some(found) = self.find_cfg(section, "enabled") else {
+    fn find_enabled(&mut self, bridge: BridgeName, label: &str) -> Sourced<bool> {
+        let section = instance::section(bridge, label);
+        let Some(found) = self.find_cfg(&section, "enabled") else {
             // A container has no extended.cfg: there, token and chat in the environment are the switch.
             let by_environment = bridge == BridgeName::Telegram
+                && label.is_empty()
                 && !self.runs_on_a_printer()
                 && [keys::TELEGRAM_BOT_TOKEN, keys::TELEGRAM_CHAT_ID]
                     .into_iter()
@@ -225,21 +242,76 @@ impl<'a> Sources<'a> {
         Sourced { value: on, origin: found.origin }
     }
 
+    fn instance(&mut self, bridge: BridgeName, label: &str) -> Instance {
+        let enabled = self.find_enabled(bridge, label);
+        let own = ALL.into_iter().filter(|key| key.bridge() == Some(bridge));
+        let values = own
+            .filter_map(|key| {
+                let found = match label {
+                    "" => self.find(key),
+                    label => self.find_labelled(key, bridge, label),
+                }?;
+                Some((key, Sourced { value: Secret::new(found.value), origin: found.origin }))
+            })
+            .collect();
+        Instance { bridge, label: label.to_owned(), enabled, values }
+    }
+
+    fn instances(&mut self) -> Vec<Instance> {
+        let mut labels: Vec<(BridgeName, String)> = match &self.cfg {
+            Some((_, cfg)) => cfg
+                .sections()
+                .filter_map(|section| match instance::read_section(section) {
+                    Some((bridge, Ok(label))) => Some((bridge, label.to_owned())),
+                    _ => None,
+                })
+                .collect(),
+            None => Vec::new(),
+        };
+        labels.sort_by(|(_, one), (_, other)| one.cmp(other));
+        if labels.len() > MOST_LABELLED {
+            self.problems.push(Problem::new(
+                format!("there are {} further bridges, and {MOST_LABELLED} may be", labels.len()),
+                "delete some sections [telegram NAME]; those with the first names count",
+            ));
+            labels.truncate(MOST_LABELLED);
+        }
+        let usual = BridgeName::ALL.map(|bridge| (bridge, String::new()));
+        usual.into_iter().chain(labels).map(|(bridge, label)| self.instance(bridge, &label)).collect()
+    }
+
+    /// Off a printer somebody who says which printer wants at least the REST server.
+    fn serves_alone(&self) -> bool {
+        let said = [keys::SOURCE, keys::PRINTER_ID, keys::WS_URL, keys::MOONRAKER_URL, keys::PORT];
+        !self.runs_on_a_printer() && said.iter().any(|key| set(self.environment.get(key.name)).is_some())
+    }
+
     pub(super) fn into_paths(self) -> Paths {
         self.paths
     }
 
     pub(super) fn settle(mut self) -> Settings {
-        let enabled = BridgeName::ALL.map(|bridge| self.find_enabled(bridge));
+        let instances = self.instances();
         let log_level = self.log_level();
+        let general = self.general();
         let values = ALL
             .into_iter()
+            .filter(|key| key.bridge().is_none())
             .filter_map(|key| {
                 let found = self.find(key)?;
                 Some((key, Sourced { value: Secret::new(found.value), origin: found.origin }))
             })
             .collect();
-        Settings { enabled, log_level, values, problems: self.problems, paths: self.paths }
+        let serves_alone = self.serves_alone();
+        Settings {
+            instances,
+            general,
+            serves_alone,
+            log_level,
+            values,
+            problems: self.problems,
+            paths: self.paths,
+        }
     }
 
     fn log_level(&mut self) -> Sourced<log::LevelFilter> {
@@ -256,14 +328,13 @@ impl<'a> Sources<'a> {
     }
 
     pub(super) fn show(mut self) -> Vec<Shown> {
-        let on = BridgeName::ALL.map(|bridge| {
-            let found = self.find_enabled(bridge);
-            Shown {
-                name: format!("[{}] enabled", bridge.section()),
-                value: Some(found.value.to_string()),
-                origin: found.origin,
-            }
+        let instances = self.instances();
+        let on = instances.iter().map(|instance| Shown {
+            name: format!("[{}] enabled", instance.name()),
+            value: Some(instance.enabled.value.to_string()),
+            origin: instance.enabled.origin.clone(),
         });
+        let on: Vec<Shown> = on.collect();
         let folder_origin = |key, given: &Option<PathBuf>, file: &Option<PathBuf>| match given {
             Some(_) => Origin::Bootstrap { file: file.clone(), key },
             None => Origin::Default,
@@ -288,12 +359,21 @@ impl<'a> Sources<'a> {
             origin,
         });
         let mut shown: Vec<Shown> = on.into_iter().chain(folders).collect();
+        let masked = |key: Key, value: String| {
+            if key.secret { "(set, hidden)".to_owned() } else { hide_user_info(&value) }
+        };
         for key in ALL {
             let found = self.find(key);
             let origin = found.as_ref().map_or(Origin::Default, |s| s.origin.clone());
-            let value =
-                found.map(|s| if key.secret { "(set, hidden)".to_owned() } else { hide_user_info(&s.value) });
+            let value = found.map(|found| masked(key, found.value));
             shown.push(Shown { name: key.name.to_owned(), value, origin });
+        }
+        for instance in instances.iter().filter(|instance| !instance.label.is_empty()) {
+            for (key, found) in &instance.values {
+                let value = Some(masked(*key, found.value.expose().to_owned()));
+                let name = format!("[{}] {}", instance.name(), key.cfg.map_or(key.name, |(_, name)| name));
+                shown.push(Shown { name, value, origin: found.origin.clone() });
+            }
         }
         shown
     }

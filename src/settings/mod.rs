@@ -5,14 +5,19 @@
 
 mod bootstrap;
 mod extended_cfg;
+mod general;
+mod instance;
 mod keys;
 mod lookup;
 mod origin;
 mod paths;
 mod secret;
+mod unknown;
 
 pub use bootstrap::{Bootstrap, BootstrapError};
 pub use extended_cfg::{CfgError, CfgValue, ExtendedCfg};
+pub use general::{FeedSettings, General, SourceName};
+pub use instance::Instance;
 pub use keys::{ALL as ALL_KEYS, Key};
 pub use origin::{Origin, Problem, Sourced};
 pub use paths::Paths;
@@ -48,6 +53,15 @@ impl BridgeName {
         }
     }
 
+    /// Beginning of its settings' names in the environment.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::OctoApp => "OCTOAPP_",
+            Self::PrusaConnect => "PRUSA_CONNECT_",
+            Self::Telegram => "TELEGRAM_",
+        }
+    }
+
     /// Whether this version of the program carries the bridge.
     pub fn is_built(self) -> bool {
         matches!(self, Self::Telegram)
@@ -59,12 +73,16 @@ impl BridgeName {
 pub struct Settings {
     /// The folders.
     pub paths: Paths,
-    /// Which bridges are on, with the reason; same order as [`BridgeName::ALL`].
-    pub enabled: [Sourced<bool>; 3],
+    /// Every kind of bridge in the order of [`BridgeName::ALL`], then the further ones by name.
+    pub instances: Vec<Instance>,
+    /// Settings of the whole program, in their types.
+    pub general: General,
+    /// Whether there is something to do without any bridge: off a printer the REST server alone is useful.
+    pub serves_alone: bool,
     /// Level of the log.
     pub log_level: Sourced<log::LevelFilter>,
-    /// Everything that is set, as text, by name. All of it in the type of secrets, so that nothing is printed
-    /// by accident.
+    /// Everything of the whole program that is set, as text, by name. All of it in the type of secrets, so that
+    /// nothing is printed by accident.
     values: Vec<(Key, Sourced<Secret>)>,
     /// What is wrong with the sources.
     pub problems: Vec<Problem>,
@@ -89,7 +107,8 @@ impl Settings {
         sources.settle()
     }
 
-    /// The text of a setting, by the name of its environment variable; none where it is not set.
+    /// The text of a setting of the whole program or of a usual bridge, by the name of its environment variable; none
+    /// where it is not set.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.find(name).map(|found| found.value.expose())
     }
@@ -100,17 +119,21 @@ impl Settings {
     }
 
     fn find(&self, name: &str) -> Option<&Sourced<Secret>> {
-        self.values.iter().find(|(key, _)| key.name == name).map(|(_, found)| found)
+        let usual = self.instances.iter().filter(|instance| instance.label.is_empty());
+        let all = self.values.iter().chain(usual.flat_map(|instance| &instance.values));
+        all.into_iter().find(|(key, _)| key.name == name).map(|(_, found)| found)
     }
 
-    /// Whether `bridge` is on.
+    /// Whether a bridge of this kind is on.
     pub fn is_enabled(&self, bridge: BridgeName) -> bool {
-        BridgeName::ALL.iter().zip(&self.enabled).any(|(name, on)| *name == bridge && on.value)
+        self.instances.iter().any(|instance| instance.bridge == bridge && instance.enabled.value)
     }
 
-    /// Whether any bridge is on that this program carries.
+    /// Whether there is anything to run: a bridge that is on and that this program carries, or the REST server
+    /// alone.
     pub fn anything_to_run(&self) -> bool {
-        BridgeName::ALL.into_iter().any(|name| name.is_built() && self.is_enabled(name))
+        let runs = |instance: &Instance| instance.enabled.value && instance.bridge.is_built();
+        self.serves_alone || self.instances.iter().any(runs)
     }
 
     /// The effective settings with their origins, secrets masked.

@@ -3,6 +3,7 @@
 use super::*;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 struct Printer {
     dir: tempfile::TempDir,
@@ -165,4 +166,117 @@ fn nothing_secret_is_shown() {
     assert!(!shown.contains("SECRET"), "{shown}");
     assert!(shown.contains("@host:7125/x@y"), "{shown}");
     assert!(!format!("{:?}", printer.load()).contains("SECRET"));
+}
+
+#[test]
+fn further_telegrams_have_their_own_settings() {
+    let mut printer = Printer::new();
+    let cfg = "[telegram]\nenabled: true\nchat_id: 5\n[telegram workshop]\nenabled: true\nchat_id: 6\n\
+               [telegram a b]\nenabled: true\n[octoapp x]\nenabled: true\n";
+    printer.file("config/extended/extended2.cfg", cfg);
+    printer.file("octoapp/telegram_bot_token", "1:usual");
+    printer.file("octoapp/telegram_workshop_bot_token", "2:other");
+    printer.environment.insert("TELEGRAM_CHAT_ID".into(), "7".into());
+    let settings = printer.load();
+    let names: Vec<String> = settings.instances.iter().map(Instance::name).collect();
+    assert_eq!(names, ["octoapp", "prusa_connect", "telegram", "telegram workshop"]);
+    let [_, _, usual, workshop] = settings.instances.as_slice() else { panic!("{names:?}") };
+    assert_eq!(
+        (usual.text("TELEGRAM_CHAT_ID"), usual.text("TELEGRAM_BOT_TOKEN")),
+        (Some("7"), Some("1:usual"))
+    );
+    let own = (workshop.text("TELEGRAM_CHAT_ID"), workshop.text("TELEGRAM_BOT_TOKEN"));
+    assert_eq!(own, (Some("6"), Some("2:other")), "the environment speaks of the usual one");
+    assert_eq!(workshop.text("TELEGRAM_API_URL"), Some("https://api.telegram.org"));
+    assert_eq!(workshop.id(), "telegram_workshop");
+    let wrong: Vec<&str> = settings.problems.iter().map(|problem| problem.what.as_str()).collect();
+    assert_eq!(wrong.len(), 2, "{wrong:?}");
+    assert!(wrong[0].starts_with("[octoapp x]") && wrong[1].starts_with("[telegram a b]"), "{wrong:?}");
+    let shown = Settings::show(None, &printer.environment);
+    let token = shown.iter().find(|shown| shown.name == "[telegram workshop] TELEGRAM_BOT_TOKEN").unwrap();
+    assert_eq!(token.value.as_deref(), Some("(set, hidden)"));
+}
+
+#[test]
+fn a_moved_line_is_the_same_bridge_and_another_value_is_not() {
+    let printer = Printer::new();
+    let load = |cfg: &str| {
+        printer.file("config/extended/extended2.cfg", cfg);
+        printer.load().instances.remove(2)
+    };
+    let before = load("[telegram]\nenabled: true\nchat_id: 5\n");
+    assert!(before.is_like(&load("# above\n[telegram]\nchat_id: 5\nenabled: true\n")));
+    for other in ["[telegram]\nenabled: true\nchat_id: 6\n", "[telegram]\nchat_id: 5\n", ""] {
+        assert!(!before.is_like(&load(other)), "{other}");
+    }
+}
+
+#[test]
+fn what_is_mistyped_in_our_sections_is_named_and_elsewhere_not() {
+    let printer = Printer::new();
+    let cfg = "[web]\nanything: 1\n[telegram]\nenabled: true\nchatid: 5\n[octobridge]\nprot: 1\n\
+               [octoapp]\nserver: x\n";
+    printer.file("config/extended/extended2.cfg", cfg);
+    let problems = printer.load().problems;
+    let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(
+        said[0].contains("`chatid`") && said[0].contains("line 5") && said[0].contains("`chat_id`"),
+        "{said:?}"
+    );
+    assert!(said[1].contains("`prot`") && said[1].contains("`port`"), "{said:?}");
+}
+
+/// By the tables of the container image and of the printer.
+#[test]
+fn settings_of_the_whole_program_have_their_types_and_limits() {
+    let load = |pairs: &[(&str, &str)]| {
+        let mut environment = Environment::new();
+        environment.insert("PRINTER_DATA".into(), "/nowhere".into());
+        environment.extend(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Settings::load(None, &environment)
+    };
+    let usual = load(&[]);
+    let general = &usual.general;
+    assert_eq!((general.source, general.printer_id.as_str()), (SourceName::Feed, "A1M-1"));
+    assert_eq!(general.feed.url, "wss://print.lo.f0rth.space/ws/printer/{PRINTER_ID}");
+    assert_eq!(general.api.map(|api| api.to_string()).as_deref(), Some("127.0.0.1:8000"));
+    assert_eq!(general.feed.image_timeout, Some(Duration::from_secs(60)));
+    assert!(!usual.anything_to_run(), "nobody asked for anything");
+    assert!(load(&[("PORT", "8000")]).anything_to_run(), "the REST server alone");
+    assert_eq!(load(&[("MOONRAKER_URL", "http://x")]).general.source, SourceName::Moonraker);
+    assert_eq!(load(&[("MOONRAKER_URL", "http://x"), ("SOURCE", "feed")]).general.source, SourceName::Feed);
+    let other = load(&[
+        ("BIND", "::"),
+        ("PORT", "0"),
+        ("IMAGE_TIMEOUT_SECONDS", "0"),
+        ("RECONNECT_MIN_SECONDS", "0"),
+        ("WATCHDOG_TICK_SECONDS", "0"),
+        ("PRINTER_ID", "  "),
+    ]);
+    assert_eq!((other.general.api, other.general.feed.image_timeout), (None, None));
+    assert_eq!(other.general.feed.reconnect_min, Duration::from_millis(100));
+    assert_eq!(other.general.feed.watchdog_tick, Duration::from_secs(1));
+    assert_eq!(other.general.printer_id, "A1M-1", "blank is unset");
+    assert_eq!(other.problems, []);
+    for (name, value) in [
+        ("PORT", "70000"),
+        ("PORT", "http"),
+        ("BIND", "localhost"),
+        ("SOURCE", "serial"),
+        ("RECONNECT_MAX_SECONDS", "-1"),
+        ("IMAGE_TIMEOUT_SECONDS", "soon"),
+        ("WATCHDOG_TICK_SECONDS", "inf"),
+        ("PRINTER_ID", "a\u{7}"),
+    ] {
+        let settings = load(&[(name, value)]);
+        assert_eq!(settings.problems.len(), 1, "{name}={value}: {:?}", settings.problems);
+        assert!(settings.problems[0].what.contains(name), "{:?}", settings.problems);
+        let (wrong, general) = (&settings.general, &usual.general);
+        assert_eq!(
+            (wrong.api, &wrong.feed, wrong.source),
+            (general.api, &general.feed, general.source),
+            "{name}"
+        );
+    }
 }

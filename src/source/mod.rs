@@ -1,10 +1,13 @@
 //! Where the view of the printer comes from. Knows connections and wire formats; never a bridge.
 
+pub mod control;
 pub mod feed;
 pub mod moonraker;
+mod stream;
 
 use crate::clock::{Clock, Moment};
 use crate::printer::{Klippy, Observation, Timed};
+use control::{Ask, ControlError, Requests};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
@@ -24,23 +27,58 @@ pub type Pictures = Box<dyn FnMut(Vec<u8>, Moment) + Send>;
 /// Watches the printer until `shutdown` is true or dropped, or until nobody takes observations any more.
 ///
 /// Observations are sent in order and none is left out; a receiver that is slow makes the source read slowly.
-/// `status` always holds the present state. Only a feed pushes pictures; Moonraker's cameras are asked.
+/// `status` always holds the present state. Only a feed pushes pictures; Moonraker's cameras are asked. `requests` are
+/// answered as far as the source can, and given back at the end, for the source that follows.
 pub async fn run(
     config: SourceConfig,
     clock: impl Clock,
     observations: mpsc::Sender<Timed<Observation>>,
     pictures: Pictures,
     status: watch::Sender<SourceStatus>,
+    mut requests: Requests,
     shutdown: watch::Receiver<bool>,
-) {
+) -> Requests {
     match config {
         SourceConfig::Moonraker(config) => {
-            moonraker::run(config, clock, observations, status, shutdown).await;
+            moonraker::run(config, clock, observations, status, requests, shutdown).await
         }
         SourceConfig::Feed(config) => {
-            // Nobody commands the printer yet.
-            let (_, commands) = mpsc::channel(1);
-            feed::run(config, clock, observations, pictures, commands, status, shutdown).await;
+            let (commands, received) = mpsc::channel(1);
+            let source = feed::run(config, clock, observations, pictures, received, status.clone(), shutdown);
+            tokio::select! {
+                () = source => {}
+                () = command(&mut requests, &commands, &status) => {}
+            }
+            requests
+        }
+    }
+}
+
+/// Hands on what a feed can be asked for, and refuses the rest; never ends.
+async fn command(
+    requests: &mut Requests,
+    commands: &mpsc::Sender<feed::Command>,
+    status: &watch::Sender<SourceStatus>,
+) {
+    loop {
+        let request = requests.next().await;
+        let wanted = match request.ask() {
+            Ask::Pause => feed::Command::Pause,
+            Ask::Resume => feed::Command::Resume,
+            Ask::Cancel => feed::Command::Cancel,
+            Ask::Call { .. } => {
+                request.unsupported();
+                continue;
+            }
+        };
+        let away = {
+            let status = status.borrow();
+            (status.link != LinkState::Connected).then(|| status.last_error.clone().unwrap_or_default())
+        };
+        match away {
+            Some(why) => request.answer(Err(ControlError::NotConnected { why })),
+            None if commands.try_send(wanted).is_ok() => request.done(),
+            None => request.answer(Err(ControlError::Busy)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The asking side: the answer of the running service, or what can be said without it.
 
-use super::report::{BridgeLine, Health, ProblemLine, Report, SCHEMA, bridge_lines, problem_lines};
-use crate::settings::{BridgeName, Settings};
+use super::report::{BridgeLine, ProblemLine, Report, SCHEMA, bridge_lines, problem_lines};
+use crate::settings::{Instance, Settings};
 use crate::supervisor::{Lock, supervising_pid};
 use serde::Serialize;
 use std::io::{self, Read};
@@ -57,7 +57,7 @@ fn without_answer(settings: &Settings, error: &io::Error) -> State {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         reason,
-        bridges: BridgeName::ALL.map(|name| not_running(settings, name)).to_vec(),
+        bridges: settings.instances.iter().map(not_running).collect(),
         problems: settings.problems.iter().map(ProblemLine::from).collect(),
     };
     if Lock::is_held(&paths.run) {
@@ -80,14 +80,10 @@ fn without_answer(settings: &Settings, error: &io::Error) -> State {
     State::Stopped(stopped("it was stopped; start it with `/etc/init.d/S66octoapp start`".into()))
 }
 
-fn not_running(settings: &Settings, name: BridgeName) -> BridgeLine {
-    match settings.is_enabled(name) {
-        true => BridgeLine {
-            name: name.section().to_owned(),
-            health: Health::Fail,
-            text: "switched on, but the service does not run".to_owned(),
-        },
-        false => BridgeLine::off(name),
+fn not_running(instance: &Instance) -> BridgeLine {
+    match instance.enabled.value {
+        true => BridgeLine::broken(&instance.name(), "switched on, but the service does not run"),
+        false => BridgeLine::off(&instance.name()),
     }
 }
 
@@ -120,6 +116,7 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use super::super::report::Health;
     use super::*;
     use crate::settings::Environment;
 

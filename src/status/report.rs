@@ -1,6 +1,7 @@
 //! The report itself, and its lines for a person.
 
-use crate::settings::{BridgeName, Problem};
+use crate::bridge::BridgeState;
+use crate::settings::Problem;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 use std::time::Duration;
@@ -9,10 +10,11 @@ use std::time::Duration;
 pub const SCHEMA: u32 = 1;
 
 /// How a bridge is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
     /// Not switched on.
+    #[default]
     Off,
     /// Works.
     Ok,
@@ -22,18 +24,6 @@ pub enum Health {
     Warn,
     /// Does not work until somebody acts.
     Fail,
-}
-
-impl Health {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Ok => "ok",
-            Self::Waiting => "waiting",
-            Self::Warn => "warn",
-            Self::Fail => "fail",
-        }
-    }
 }
 
 impl From<crate::bridge::Health> for Health {
@@ -48,20 +38,39 @@ impl From<crate::bridge::Health> for Health {
 }
 
 /// One bridge in the report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct BridgeLine {
     /// Its section in extended.cfg.
     pub name: String,
     /// How it is.
     pub health: Health,
+    /// Its state.
+    pub state: BridgeState,
+    /// For how long it is in that state, in seconds.
+    pub state_seconds: u64,
     /// Why, in one line; empty when it is off.
     pub text: String,
+    /// Messages that wait.
+    pub queued: usize,
+    /// Messages given up since the service started.
+    pub dropped: u64,
+    /// When the last message was delivered, in seconds since the Unix epoch.
+    pub last_ok: Option<u64>,
+    /// How often it had to be started again.
+    pub restarts: u32,
 }
 
 impl BridgeLine {
     /// A bridge that is not switched on.
-    pub fn off(name: BridgeName) -> Self {
-        Self { name: name.section().to_owned(), health: Health::Off, text: String::new() }
+    pub fn off(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+
+    /// A bridge that is switched on and does not work until somebody acts.
+    pub fn broken(name: &str, why: &str) -> Self {
+        let (health, state) = (Health::Fail, BridgeState::Failed);
+        Self { name: name.to_owned(), health, state, text: why.to_owned(), ..Self::default() }
     }
 }
 
@@ -133,7 +142,13 @@ pub(super) fn bridge_lines(bridges: &[BridgeLine]) -> String {
     let mut out = String::new();
     for bridge in bridges {
         let dash = if bridge.text.is_empty() { "" } else { " - " };
-        let _ = writeln!(out, "{}: {}{dash}{}", bridge.name, bridge.health.word(), bridge.text);
+        let word = match bridge.state {
+            BridgeState::Retrying => {
+                format!("retrying for {}", duration(Duration::from_secs(bridge.state_seconds)))
+            }
+            state => state.word().to_owned(),
+        };
+        let _ = writeln!(out, "{}: {word}{dash}{}", bridge.name, bridge.text);
     }
     out
 }
@@ -176,15 +191,21 @@ mod tests {
             job: "printing cube.gcode".into(),
             log: "/p/logs/octoapp.log".into(),
             bridges: vec![
-                BridgeLine::off(BridgeName::OctoApp),
-                BridgeLine { name: "telegram".into(), health: Health::Ok, text: "none waiting".into() },
+                BridgeLine::off("octoapp"),
+                BridgeLine {
+                    name: "telegram".into(),
+                    health: Health::Ok,
+                    state: BridgeState::Connected,
+                    text: "none waiting".into(),
+                    ..BridgeLine::default()
+                },
             ],
             problems: vec![ProblemLine { what: "a is wrong".into(), remedy: "mend a".into() }],
         };
         let expected = "octobridge 0.1.0: running (pid 812) for 3 min 12 s, restarted once; \
                         printer connected over /p/comms/moonraker.sock, printing cube.gcode\n\
                         octoapp: off\n\
-                        telegram: ok - none waiting\n\
+                        telegram: connected - none waiting\n\
                         problem: a is wrong; mend a\n";
         assert_eq!(render(&report), expected);
         let json = serde_json::to_string(&report).unwrap();

@@ -19,7 +19,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// A worker that was asked to end has this long before it is killed; `S66octoapp stop` waits a little longer.
-const GRACE: Duration = Duration::from_secs(4);
+const GRACE: Duration = Duration::from_millis(3500);
 /// Pause between two tries to take the lock.
 const RETRY: Duration = Duration::from_millis(10);
 /// Exit codes of a worker that will not do better next time: wrong usage, and nothing enabled.
@@ -104,15 +104,14 @@ fn run(guard: &Guard, signals: &Signals) -> Result<i32, SuperviseError> {
         let ended = match start(guard, policy.total()) {
             Ok(mut worker) => {
                 give_back_code();
-                match signals.wait(Some(&mut worker), None)? {
-                    Wake::Asked(Signal::SIGHUP) => {
-                        // New settings need a new worker; it ends in order and is replaced at once.
-                        if end(&mut worker, signals)? {
-                            return Ok(0);
-                        }
-                        wait = Duration::ZERO;
-                        continue;
+                let wake = loop {
+                    match signals.wait(Some(&mut worker), None)? {
+                        // The worker exchanges what has new settings, and nothing else.
+                        Wake::Asked(Signal::SIGHUP) => pass_on(&worker, Signal::SIGHUP),
+                        wake => break wake,
                     }
+                };
+                match wake {
                     Wake::Asked(_) | Wake::TimeUp => {
                         end(&mut worker, signals)?;
                         return Ok(0);
@@ -143,21 +142,23 @@ fn start(guard: &Guard, restarts: u32) -> io::Result<Child> {
         .spawn()
 }
 
-/// Asks the worker to end, and kills it after the grace period. Returns whether the service was asked to stop
-/// meanwhile: a stop right after a reload.
-fn end(worker: &mut Child, signals: &Signals) -> Result<bool, SuperviseError> {
-    let _ = kill(Pid::from_raw(worker.id().cast_signed()), Signal::SIGTERM);
+fn pass_on(worker: &Child, signal: Signal) {
+    let _ = kill(Pid::from_raw(worker.id().cast_signed()), signal);
+}
+
+/// Asks the worker to end, and kills it after the grace period.
+fn end(worker: &mut Child, signals: &Signals) -> Result<(), SuperviseError> {
+    pass_on(worker, Signal::SIGTERM);
     let deadline = Instant::now() + GRACE;
-    let mut stop = false;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         match signals.wait(Some(worker), Some(left))? {
-            Wake::Died(_) => return Ok(stop),
-            Wake::Asked(signal) => stop |= signal != Signal::SIGHUP,
+            Wake::Died(_) => return Ok(()),
+            Wake::Asked(_) => {}
             Wake::TimeUp => {
                 let _ = worker.kill();
                 let _ = worker.wait();
-                return Ok(stop);
+                return Ok(());
             }
         }
     }

@@ -1,106 +1,277 @@
-//! The bridges that are switched on: started, told of events, asked how they are.
+//! The bridges that are switched on: each on its own runner, told of events, asked how they are, and exchanged when
+//! their settings change.
 
-use crate::bridge::{BRIDGES, Bridge, Kind, Setup, StartError};
-use crate::printer::Event;
-use crate::settings::{BridgeName, Settings};
+use super::runner::{Factory, Runner};
+use crate::bridge::{BRIDGES, Health as BridgeHealth, Kind, Setup, StartError};
+use crate::camera::Camera;
+use crate::clock::Moment;
+use crate::printer::{Event, Snapshot};
+use crate::settings::{Instance, Problem, Settings};
+use crate::source::control::Control;
 use crate::status::{BridgeLine, Health};
 use crate::tls;
-use std::path::{Path, PathBuf};
+use rustls::ClientConfig;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
+
+/// What a bridge whose settings changed may take to send what waits.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// All bridges, in the order in which they are shown.
 pub(super) struct Bridges {
-    slots: Vec<(BridgeName, Slot)>,
+    slots: Vec<Slot>,
+    /// The program's one TLS set-up, or why there is none.
+    tls: Result<Arc<ClientConfig>, String>,
+    extra_ca: Option<PathBuf>,
+    surroundings: Surroundings,
+    /// Number of the newest event.
+    number: u64,
+    taken: Arc<Notify>,
 }
 
-enum Slot {
+/// What every bridge gets alike.
+#[derive(Clone)]
+pub(super) struct Surroundings {
+    /// Folder for secrets and state.
+    pub(super) state: PathBuf,
+    /// What to call the printer.
+    pub(super) printer_id: String,
+    /// The way to the printer.
+    pub(super) control: Control,
+    /// Its camera.
+    pub(super) camera: Camera,
+}
+
+struct Slot {
+    instance: Instance,
+    what: What,
+    /// The new settings are refused, and the old ones count.
+    refused: Option<String>,
+}
+
+enum What {
     Off,
-    Running(Box<dyn Bridge>),
+    Running(Runner),
     /// Switched on, but it cannot start; the text says why and what to do.
     Broken(String),
 }
 
 impl Bridges {
-    /// Starts what is switched on, keeping state in `state`.
-    pub(super) fn start(settings: &Settings, state: &Path) -> Self {
-        let slots = BridgeName::ALL.map(|name| (name, start_one(settings, name, state)));
-        for (name, slot) in &slots {
-            match slot {
-                Slot::Off => {}
-                Slot::Running(_) => log::info!("{}: started", name.section()),
-                Slot::Broken(why) => log::error!("{}: {why}", name.section()),
-            }
+    /// Starts what is switched on. `taken` is told whenever a bridge has taken an event.
+    pub(super) fn start(settings: &Settings, surroundings: Surroundings, taken: Arc<Notify>) -> Self {
+        let extra_ca = extra_ca(settings);
+        let tls = tls::client_config(extra_ca.as_deref()).map_err(|error| error.to_string());
+        let mut bridges = Self { slots: Vec::new(), tls, extra_ca, surroundings, number: 0, taken };
+        for instance in &settings.instances {
+            let what = bridges.start_one(instance, None);
+            bridges.slots.push(Slot { instance: instance.clone(), what, refused: None });
         }
-        Self { slots: slots.into() }
+        bridges
     }
 
-    /// Tells every running bridge.
-    pub(super) fn on_event(&mut self, event: &Event) {
-        for (_, slot) in &mut self.slots {
-            if let Slot::Running(bridge) = slot {
-                bridge.on_event(event);
+    /// Exchanges the bridges whose settings changed, and no other.
+    pub(super) fn reload(&mut self, settings: &Settings) {
+        let extra_ca = extra_ca(settings);
+        let mut trust_changed = false;
+        if extra_ca != self.extra_ca {
+            match tls::client_config(extra_ca.as_deref()) {
+                Ok(tls) => (self.tls, self.extra_ca, trust_changed) = (Ok(tls), extra_ca, true),
+                Err(error) => log::error!("{error}; the certificates from before count"),
             }
         }
+        let mut old = std::mem::take(&mut self.slots);
+        for instance in &settings.instances {
+            let before = old.iter().position(|slot| slot.instance.name() == instance.name());
+            let before = before.map(|index| old.remove(index));
+            let slot = self.exchange(before, instance, trust_changed);
+            self.slots.push(slot);
+        }
+        for slot in old {
+            end_aside(slot.what);
+        }
+    }
+
+    fn exchange(&self, before: Option<Slot>, instance: &Instance, trust_changed: bool) -> Slot {
+        let new = |what| Slot { instance: instance.clone(), what, refused: None };
+        let Some(mut before) = before else { return new(self.start_one(instance, None)) };
+        if before.instance.is_like(instance) && !trust_changed {
+            before.refused = None;
+            return before;
+        }
+        if !instance.enabled.value {
+            log::info!("{}: switched off", instance.name());
+            end_aside(before.what);
+            return new(What::Off);
+        }
+        if let (What::Running(_), Err(error)) = (&before.what, check_one(instance)) {
+            let why = with_origin(instance, &error);
+            log::error!("{}: {why}; the settings from before count", instance.name());
+            before.refused = Some(why);
+            return before;
+        }
+        log::info!("{}: has new settings", instance.name());
+        let predecessor = match before.what {
+            What::Running(runner) => Some((runner, GRACE)),
+            What::Off | What::Broken(_) => None,
+        };
+        new(self.start_one(instance, predecessor))
+    }
+
+    fn start_one(&self, instance: &Instance, predecessor: Option<(Runner, Duration)>) -> What {
+        if !instance.enabled.value {
+            return What::Off;
+        }
+        let name = instance.name();
+        let broken = |why: String| {
+            log::error!("{name}: {why}");
+            What::Broken(why)
+        };
+        let Some(kind) = kind_of(instance) else {
+            let why = "this version has no such bridge; install a newer image, or switch it off";
+            return broken(why.to_owned());
+        };
+        let tls = match &self.tls {
+            Ok(tls) => Arc::clone(tls),
+            Err(error) => return broken(error.clone()),
+        };
+        let factory = factory(kind, instance.clone(), tls, self.surroundings.clone());
+        match Runner::start(&name, factory, Arc::clone(&self.taken), predecessor) {
+            Ok(runner) => What::Running(runner),
+            Err(error) => broken(StartError::Thread(error).to_string()),
+        }
+    }
+
+    /// Has an event for every bridge. None of them is waited for.
+    pub(super) fn on_event(&mut self, event: Event) {
+        self.number += 1;
+        let event = Arc::new(event);
+        self.runners().for_each(|runner| runner.push_event(self.number, &event));
+    }
+
+    /// Has a newer state of the printer for every bridge.
+    pub(super) fn on_snapshot(&self, snapshot: &Arc<Snapshot>, at: Moment) {
+        self.runners().for_each(|runner| runner.push_snapshot(snapshot, at));
+    }
+
+    /// Has a line of the console for every bridge.
+    pub(super) fn on_console(&self, line: &Arc<str>, at: Moment) {
+        self.runners().for_each(|runner| runner.push_line(line, at));
+    }
+
+    /// Whether every bridge has taken every event, so that none would be missed if this process died now.
+    pub(super) fn have_taken_all(&self) -> bool {
+        self.runners().all(|runner| runner.has_taken(self.number))
+    }
+
+    fn runners(&self) -> impl Iterator<Item = &Runner> {
+        self.slots.iter().filter_map(|slot| match &slot.what {
+            What::Running(runner) => Some(runner),
+            What::Off | What::Broken(_) => None,
+        })
     }
 
     /// A line per bridge.
     pub(super) fn lines(&self) -> Vec<BridgeLine> {
-        let line = |(name, slot): &(BridgeName, Slot)| match slot {
-            Slot::Off => BridgeLine::off(*name),
-            Slot::Running(bridge) => {
-                let status = bridge.status();
-                BridgeLine { name: status.name, health: status.health.into(), text: status.text }
-            }
-            Slot::Broken(why) => {
-                BridgeLine { name: name.section().to_owned(), health: Health::Fail, text: why.clone() }
-            }
-        };
         self.slots.iter().map(line).collect()
+    }
+
+    /// What is wrong with new settings of bridges that go on with the old ones.
+    pub(super) fn problems(&self) -> impl Iterator<Item = Problem> {
+        self.slots.iter().filter_map(|slot| {
+            let why = slot.refused.as_ref()?;
+            let what = format!("{}: {why}", slot.instance.name());
+            Some(Problem::new(what, "mend it and reload; until then the settings from before count"))
+        })
     }
 
     /// Ends all, giving them `grace` together to send what waits.
     pub(super) fn stop(&mut self, grace: Duration) {
         std::thread::scope(|scope| {
-            for (_, slot) in &mut self.slots {
-                if let Slot::Running(bridge) = slot {
-                    scope.spawn(move || bridge.stop(grace));
+            for slot in &mut self.slots {
+                if let What::Running(runner) = &mut slot.what {
+                    scope.spawn(move || runner.stop(grace));
                 }
             }
         });
     }
 }
 
-fn kind_of(name: BridgeName) -> Option<&'static Kind> {
-    BRIDGES.iter().find(|kind| kind.name == name.section())
+fn factory(kind: &'static Kind, instance: Instance, tls: Arc<ClientConfig>, around: Surroundings) -> Factory {
+    Box::new(move || {
+        let setting = |name: &str| instance.text(name).map(str::to_owned);
+        let id = instance.id();
+        let setup = Setup {
+            id: &id,
+            data_dir: &around.state,
+            printer: "",
+            tls: Arc::clone(&tls),
+            printer_id: &around.printer_id,
+            control: around.control.clone(),
+            camera: around.camera.clone(),
+            setting: &setting,
+        };
+        (kind.start)(&setup).map_err(|error| match error {
+            StartError::Setting(_) => StartError::Setting(with_origin(&instance, &error)),
+            error => error,
+        })
+    })
 }
 
-fn start_one(settings: &Settings, name: BridgeName, state: &Path) -> Slot {
-    if !settings.is_enabled(name) {
-        return Slot::Off;
+/// Ends a bridge that is not wanted any more, without waiting for it.
+fn end_aside(what: What) {
+    if let What::Running(mut runner) = what {
+        // Without a thread to be had it ends with the process.
+        let _ = std::thread::Builder::new().stack_size(64 * 1024).spawn(move || runner.stop(GRACE));
     }
-    let Some(kind) = kind_of(name) else {
-        return Slot::Broken(
-            "this version has no such bridge; install a newer image, or switch it off".to_owned(),
-        );
-    };
-    let tls = match tls::client_config(extra_ca(settings).as_deref()) {
-        Ok(tls) => tls,
-        Err(error) => return Slot::Broken(error.to_string()),
-    };
-    let setting = |name: &str| settings.text(name).map(str::to_owned);
-    match (kind.start)(&Setup { data_dir: state, printer: "", tls, setting: &setting }) {
-        Ok(bridge) => Slot::Running(bridge),
-        Err(error) => Slot::Broken(with_origin(settings, &error)),
+}
+
+fn line(slot: &Slot) -> BridgeLine {
+    let name = slot.instance.name();
+    match &slot.what {
+        What::Off => BridgeLine::off(&name),
+        What::Broken(why) => BridgeLine::broken(&name, why),
+        What::Running(runner) => {
+            let shown = runner.show();
+            let health = match shown.status.health {
+                BridgeHealth::Ok if slot.refused.is_some() => Health::Warn,
+                BridgeHealth::Ok => Health::Ok,
+                BridgeHealth::Waiting => Health::Waiting,
+                BridgeHealth::Warn => Health::Warn,
+                BridgeHealth::Fail => Health::Fail,
+            };
+            BridgeLine {
+                name,
+                health,
+                state: shown.status.state,
+                state_seconds: shown.state_for.as_secs(),
+                text: shown.status.text,
+                queued: shown.status.queued,
+                dropped: shown.status.dropped,
+                last_ok: shown.status.last_ok,
+                restarts: shown.restarts,
+            }
+        }
     }
+}
+
+fn kind_of(instance: &Instance) -> Option<&'static Kind> {
+    BRIDGES.iter().find(|kind| kind.name == instance.bridge.section())
+}
+
+fn check_one(instance: &Instance) -> Result<(), StartError> {
+    let Some(kind) = kind_of(instance) else { return Ok(()) };
+    (kind.check)(&|name: &str| instance.text(name).map(str::to_owned))
 }
 
 /// What is wrong with the settings of the bridges that are switched on.
 pub(super) fn check(settings: &Settings) -> Vec<String> {
-    let setting = |name: &str| settings.text(name).map(str::to_owned);
-    let on = BridgeName::ALL.into_iter().filter(|name| settings.is_enabled(*name));
-    let refused = on
-        .filter_map(|name| Some((name, (kind_of(name)?.check)(&setting).err()?)))
-        .map(|(name, error)| format!("{}: {}", name.section(), with_origin(settings, &error)));
+    let on = settings.instances.iter().filter(|instance| instance.enabled.value);
+    let refused = on.filter_map(|instance| {
+        let error = check_one(instance).err()?;
+        Some(format!("{}: {}", instance.name(), with_origin(instance, &error)))
+    });
     let tls = tls::client_config(extra_ca(settings).as_deref()).err().map(|error| error.to_string());
     refused.chain(tls).collect()
 }
@@ -110,9 +281,9 @@ fn extra_ca(settings: &Settings) -> Option<PathBuf> {
 }
 
 /// The error with the place where the setting that it begins with was found.
-fn with_origin(settings: &Settings, error: &StartError) -> String {
+fn with_origin(instance: &Instance, error: &StartError) -> String {
     let text = error.to_string();
-    let origin = text.split_once(':').and_then(|(name, _)| settings.origin(name));
+    let origin = text.split_once(':').and_then(|(name, _)| instance.origin(name));
     match origin {
         Some(origin) => format!("{text} ({origin})"),
         None => text,

@@ -2,11 +2,20 @@
 //! is wired to whom, and no protocol.
 
 mod bridges;
+mod domain;
 mod folders;
+mod inbox;
 mod memory_file;
+mod picture;
+mod report;
+mod rest;
+mod runner;
 mod service;
+mod signals;
+mod source;
 
-use crate::settings::{Environment, Settings};
+use crate::settings::{Environment, Settings, SourceName};
+use crate::source::feed;
 use crate::source::moonraker::Endpoint;
 use crate::supervisor::{RestartPolicy, take_over, unblock_signals};
 use crate::{log_file, tls};
@@ -68,11 +77,16 @@ pub fn run(options: Options<'_>) -> Outcome {
             return Outcome::Failed;
         }
     };
-    let service = Service::new(settings, folders, log, options.restarts);
+    let reread = || Settings::load(options.bootstrap.as_deref(), options.environment);
+    let service = Service::new(settings, &reread, folders, log, options.restarts);
     match runtime.block_on(service.run()) {
         Ended::Asked => {
             log::info!("stopped");
             Outcome::Stopped
+        }
+        Ended::NothingToRun => {
+            log::info!("ends: by the new settings there is nothing to run");
+            Outcome::NothingToRun
         }
         Ended::SupervisorDied => {
             let restart = RestartPolicy::resume(options.takeovers, options.restarts).died(started.elapsed());
@@ -103,8 +117,20 @@ fn nothing_to_run(settings: &Settings) -> Outcome {
 /// What is wrong with the settings of the bridges that are switched on, and of the connection to the printer.
 pub fn check(settings: &Settings) -> Vec<String> {
     let mut problems = bridges::check(settings);
-    problems.extend(endpoints(settings).err());
+    problems.extend(match settings.general.source {
+        SourceName::Moonraker => endpoints(settings).err(),
+        SourceName::Feed => feed_address(settings).err(),
+    });
     problems
+}
+
+/// Where the feed is.
+fn feed_address(settings: &Settings) -> Result<feed::Address, String> {
+    let general = &settings.general;
+    feed::Address::new(&general.feed.url, &general.printer_id).map_err(|error| {
+        let origin = settings.origin("WS_URL").map(|origin| format!(" ({origin})")).unwrap_or_default();
+        format!("{error}{origin}")
+    })
 }
 
 /// Where Moonraker may be: the address that is set, else its usual places.

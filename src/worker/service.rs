@@ -1,243 +1,195 @@
-//! The service's loop: observations in, events to the bridges, the memory to disk, and signals.
+//! The service: its parts wired together, and what is asked of it from outside.
 
-use super::bridges::Bridges;
-use super::endpoints;
+use super::bridges::{Bridges, Surroundings};
+use super::domain::{Domain, Shared};
 use super::folders::Folders;
 use super::memory_file::MemoryFile;
-use crate::clock::SystemClock;
+use super::picture;
+use super::report::{Facts, report};
+use super::rest::Rest;
+use super::signals::{Asked, Signals};
+use super::source::Source;
+use crate::camera::Camera;
+use crate::clock::{Clock, SystemClock};
 use crate::log_file::Destination;
-use crate::printer::{Memory, MemoryError, Observation, Observer, PrintState, Snapshot, Timed};
 use crate::settings::{Problem, Settings};
-use crate::source::moonraker::{self, ApiKey};
-use crate::source::{LinkState, SourceStatus};
-use crate::status::{self, ProblemLine, Report, SCHEMA};
-use crate::supervisor::supervising_pid;
+use crate::source::{SourceStatus, control};
+use crate::status::{self, Report};
+use crate::tls;
 use std::cell::RefCell;
-use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::net::unix::pipe;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::LocalSet;
 
 /// Bridges have this long to send what waits, when the service stops.
-const GRACE: Duration = Duration::from_secs(3);
+const GRACE: Duration = Duration::from_secs(2);
 /// The same when the supervising process died: a request that is cut off would be sent a second time.
 const GRACE_BEFORE_TAKEOVER: Duration = Duration::from_secs(1);
 
-/// How often it is tried again to store a memory that could not be written.
-const WRITE_AGAIN: Duration = Duration::from_secs(10);
+/// How often it is looked whether a picture is still wanted.
+const FORGET_STEP: Duration = Duration::from_secs(10);
 
 /// Why the service ended.
 pub(super) enum Ended {
     /// It was asked to.
     Asked,
+    /// By its new settings there is nothing to run.
+    NothingToRun,
     /// The supervising process is gone.
     SupervisorDied,
 }
 
+/// Reads the settings anew.
+pub(super) type Reread<'a> = &'a dyn Fn() -> Settings;
+
 /// The service, ready to run.
-pub(super) struct Service {
+pub(super) struct Service<'a> {
     settings: Settings,
-    folders: Folders,
+    reread: Reread<'a>,
+    folders: Rc<Folders>,
     log: Destination,
     restarts: u32,
     started: Instant,
 }
 
-/// What the loop and the status share; both run on one thread.
-struct Shared {
-    bridges: Bridges,
-    snapshot: Option<Arc<Snapshot>>,
+/// What the status is made of.
+pub(super) struct Told {
+    pub(super) shared: Rc<RefCell<Shared>>,
+    pub(super) source: watch::Receiver<SourceStatus>,
+    pub(super) settings: Settings,
+    /// What is wrong, besides what the settings themselves say.
+    problems: Vec<Problem>,
+    /// Why the REST server does not listen.
+    pub(super) rest: Option<String>,
 }
 
-impl Service {
-    pub(super) fn new(settings: Settings, folders: Folders, log: Destination, restarts: u32) -> Self {
-        Self { settings, folders, log, restarts, started: Instant::now() }
+impl<'a> Service<'a> {
+    pub(super) fn new(
+        settings: Settings,
+        reread: Reread<'a>,
+        folders: Folders,
+        log: Destination,
+        restarts: u32,
+    ) -> Self {
+        Self { settings, reread, folders: Rc::new(folders), log, restarts, started: Instant::now() }
     }
 
     /// Runs until a signal or the supervising process's end.
     pub(super) async fn run(self) -> Ended {
-        let mut problems = self.settings.problems.clone();
-        let endpoints = endpoints(&self.settings).unwrap_or_else(|error| {
-            problems.push(Problem::new(error, "until then the printer is not watched"));
-            Vec::new()
-        });
-        let bridges = Bridges::start(&self.settings, &self.folders.state);
-        let mut memory_file = MemoryFile::new(&self.folders.state);
-        let observer = Observer::new(recall(&mut memory_file));
-        let shared = Rc::new(RefCell::new(Shared { bridges, snapshot: None }));
-
-        let (observations, inbox) = mpsc::channel(16);
-        let (source_status, seen) = watch::channel(SourceStatus::default());
-        let (stop, stopped) = watch::channel(false);
-        let config = moonraker::Config {
-            endpoints,
-            api_key: self.settings.text("MOONRAKER_API_KEY").map(ApiKey::new),
-            version: env!("CARGO_PKG_VERSION"),
-        };
         let local = LocalSet::new();
-        if !config.endpoints.is_empty() {
-            local.spawn_local(moonraker::run(
-                config,
-                SystemClock::new(),
-                observations,
-                source_status,
-                stopped,
-            ));
-        }
-        local.spawn_local(watch_printer(inbox, observer, memory_file, Rc::clone(&shared)));
-        let socket = self.settings.paths.status_socket();
-        match status::bind(&socket) {
-            Ok(listener) => {
-                let shared = Rc::clone(&shared);
-                let report = move || self.report(&shared.borrow(), &seen.borrow(), &problems);
-                local.spawn_local(status::serve(listener, report));
+        local.run_until(self.serve()).await
+    }
+
+    async fn serve(self) -> Ended {
+        let mut signals = match Signals::take() {
+            Ok(signals) => signals,
+            Err(error) => {
+                log::error!("cannot wait for signals: {error}");
+                return Ended::Asked;
             }
-            Err(error) => log::error!("no status: cannot listen on {}: {error}", socket.display()),
-        }
-        let ended = local.run_until(wait_for_end()).await;
-        let _ = stop.send(true);
+        };
+        let taken = Arc::new(Notify::new());
+        let (control, requests) = control::channel();
+        let camera = match tls::client_config(None) {
+            Ok(tls) => picture::camera(&self.settings, &control, tls),
+            Err(error) => {
+                log::error!("{error}");
+                return Ended::Asked;
+            }
+        };
+        let surroundings = Surroundings {
+            state: self.folders.state.clone(),
+            printer_id: self.settings.general.printer_id.clone(),
+            control,
+            camera: camera.clone(),
+        };
+        let bridges = Bridges::start(&self.settings, surroundings, Arc::clone(&taken));
+        let shared = Rc::new(RefCell::new(Shared { bridges, newest: None, connected: false }));
+        let domain = Domain::new(MemoryFile::new(&self.folders.state), Rc::clone(&shared), camera.clone());
+        let (observations, inbox) = mpsc::channel(16);
+        tokio::task::spawn_local(domain.run(inbox, taken));
+        let (mut source, seen) = Source::new(observations, requests, camera.clone());
+        let problems = source.follow(&self.settings).await.into_iter().collect();
+        let told = Told { shared, source: seen, settings: self.settings.clone(), problems, rest: None };
+        let told = Rc::new(RefCell::new(told));
+        self.show_status(&told);
+        let mut rest = Rest::new(Rc::clone(&told), camera.clone(), self.started, self.restarts);
+        rest.follow();
+        tokio::task::spawn_local(forget_pictures(camera));
+        let ended = loop {
+            match signals.next().await {
+                Asked::Stop => break Ended::Asked,
+                Asked::SupervisorDied => break Ended::SupervisorDied,
+                Asked::Reload => {
+                    log::info!("reads the settings again");
+                    let settings = (self.reread)();
+                    settings.problems.iter().for_each(|problem| log::warn!("{problem}"));
+                    if !settings.anything_to_run() {
+                        break Ended::NothingToRun;
+                    }
+                    log::set_max_level(settings.log_level.value);
+                    told.borrow().shared.borrow_mut().bridges.reload(&settings);
+                    let problem = source.follow(&settings).await;
+                    {
+                        let mut told = told.borrow_mut();
+                        (told.settings, told.problems) = (settings, problem.into_iter().collect());
+                    }
+                    rest.follow();
+                }
+            }
+        };
+        rest.end();
+        source.end().await;
         let grace = match ended {
-            Ended::Asked => GRACE,
+            Ended::Asked | Ended::NothingToRun => GRACE,
             Ended::SupervisorDied => {
                 log::warn!("the supervising process died; this one takes its place");
                 GRACE_BEFORE_TAKEOVER
             }
         };
-        shared.borrow_mut().bridges.stop(grace);
+        told.borrow().shared.borrow_mut().bridges.stop(grace);
         ended
     }
 
-    fn report(&self, shared: &Shared, source: &SourceStatus, problems: &[Problem]) -> Report {
-        Report {
-            schema: SCHEMA,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            pid: supervising_pid(&self.settings.paths.pid_file).unwrap_or_else(std::process::id),
-            worker_pid: std::process::id(),
-            up_seconds: self.started.elapsed().as_secs(),
-            restarts: self.restarts,
-            source: source_line(source),
-            connected: source.link == LinkState::Connected,
-            job: shared.snapshot.as_deref().map(job_line).unwrap_or_default(),
-            log: match &self.log {
-                Destination::File(path) => path.display().to_string(),
-                Destination::Stderr => "standard error".to_owned(),
-            },
-            bridges: shared.bridges.lines(),
-            problems: problems.iter().chain(self.folders.problem()).map(ProblemLine::from).collect(),
-        }
-    }
-}
-
-/// Turns what is seen into events, and hands them on: first to the bridges, which put them on disk, then the
-/// memory of having seen them. In this order a crash between the two repeats an event, which the outbox knows by
-/// its key, and never loses one.
-async fn watch_printer(
-    mut inbox: mpsc::Receiver<Timed<Observation>>,
-    mut observer: Observer,
-    mut memory_file: MemoryFile,
-    shared: Rc<RefCell<Shared>>,
-) {
-    let mut failed_at = None;
-    while let Some(Timed { at, what }) = inbox.recv().await {
-        let events = observer.observe(&what, at);
-        let mut shared = shared.borrow_mut();
-        for event in &events {
-            let job = event.job.as_ref().map(|job| format!(" of {}", job.file)).unwrap_or_default();
-            log::info!("{:?}{job}", event.kind);
-            shared.bridges.on_event(event);
-        }
-        match what {
-            Observation::Seen(snapshot) => shared.snapshot = Some(snapshot),
-            Observation::Lost { .. } => shared.snapshot = None,
-            Observation::Console(_) => {}
-        }
-        drop(shared);
-        let again = failed_at.is_some_and(|failed| at.monotonic.saturating_sub(failed) >= WRITE_AGAIN);
-        if !observer.take_changed() && !again {
-            continue;
-        }
-        let written =
-            observer.memory().to_json().map_err(Into::into).and_then(|json| memory_file.write(json));
-        match written {
-            Ok(()) if failed_at.take().is_some() => log::info!("the printer's state is kept again"),
-            Ok(()) => {}
-            Err(error) => {
-                if failed_at.replace(at.monotonic).is_none() {
-                    log::warn!(
-                        "cannot keep the printer's state: {error}; an event may be told twice after a restart"
-                    );
-                }
+    fn show_status(&self, told: &Rc<RefCell<Told>>) {
+        let socket = self.settings.paths.status_socket();
+        let (told, folders) = (Rc::clone(told), Rc::clone(&self.folders));
+        let (log, restarts, started) = (self.log.clone(), self.restarts, self.started);
+        match status::bind(&socket) {
+            Ok(listener) => {
+                let answer = move || make_report(&told.borrow(), &folders, &log, restarts, started);
+                tokio::task::spawn_local(status::serve(listener, answer));
             }
+            Err(error) => log::error!("no status: cannot listen on {}: {error}", socket.display()),
         }
     }
 }
 
-fn recall(file: &mut MemoryFile) -> Memory {
-    let stored = file.read();
-    if stored.is_empty() {
-        return Memory::default();
+/// Lets go of a picture that nobody wants.
+async fn forget_pictures(camera: Camera) {
+    let clock = SystemClock::new();
+    loop {
+        tokio::time::sleep(FORGET_STEP).await;
+        camera.on_tick(clock.now());
     }
-    Memory::from_json(&stored).unwrap_or_else(|error| {
-        log::warn!("{error}");
-        if matches!(error, MemoryError::Newer { .. }) {
-            file.leave_alone();
-        }
-        Memory::default()
+}
+
+fn make_report(told: &Told, folders: &Folders, log: &Destination, restarts: u32, started: Instant) -> Report {
+    let mut problems: Vec<Problem> =
+        told.settings.problems.iter().chain(&told.problems).chain(folders.problem()).cloned().collect();
+    let rest = told.rest.as_ref();
+    problems.extend(
+        rest.map(|why| Problem::new(why.clone(), "set PORT to a free port, or to 0 for no REST server")),
+    );
+    report(&Facts {
+        shared: &told.shared.borrow(),
+        source: &told.source.borrow(),
+        paths: &told.settings.paths,
+        log,
+        problems: &problems,
+        up: started.elapsed(),
+        restarts,
     })
-}
-
-async fn wait_for_end() -> Ended {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        log::error!("cannot wait for signals");
-        return Ended::Asked;
-    };
-    tokio::select! {
-        _ = terminate.recv() => Ended::Asked,
-        _ = interrupt.recv() => Ended::Asked,
-        () = supervisor_dies() => Ended::SupervisorDied,
-    }
-}
-
-/// Ends when the pipe from the supervising process closes. Never ends for a worker that somebody started by hand.
-async fn supervisor_dies() {
-    let pipe = std::io::stdin().as_fd().try_clone_to_owned().and_then(pipe::Receiver::from_owned_fd);
-    let Ok(pipe) = pipe else { return std::future::pending().await };
-    // Nothing is ever written into it: that it can be read means that it is closed.
-    if pipe.readable().await.is_err() {
-        std::future::pending().await
-    }
-}
-
-fn source_line(source: &SourceStatus) -> String {
-    let endpoint = source.endpoint.as_deref().unwrap_or("Moonraker");
-    match source.link {
-        LinkState::Connecting => format!("connecting to {endpoint}"),
-        LinkState::Connected => {
-            let klippy =
-                source.klippy.as_ref().map(|k| format!(", Klipper {}", k.state.name())).unwrap_or_default();
-            format!("printer connected over {endpoint}{klippy}")
-        }
-        LinkState::Retrying => {
-            let why = source.last_error.as_deref().unwrap_or("no answer");
-            format!("no connection to the printer ({why})")
-        }
-    }
-}
-
-fn job_line(snapshot: &Snapshot) -> String {
-    let Some(print) = &snapshot.print else { return String::new() };
-    let word = match print.state {
-        PrintState::Printing => "printing",
-        PrintState::Paused => "paused",
-        _ => return String::new(),
-    };
-    let file = print.file.as_deref().unwrap_or("a job");
-    let percent = print.progress.map(|p| format!(" {:.0}%", p * 100.0)).unwrap_or_default();
-    format!("{word} {file}{percent}")
 }

@@ -14,6 +14,7 @@ mod support;
 mod boot;
 mod cross;
 mod image;
+mod moonraker_calls;
 mod outbox;
 mod phases;
 mod reproducible;

@@ -15,7 +15,7 @@ fn agent(telegram: &Telegram) -> ureq::Agent {
     let ca = folder.path().join("ca.pem");
     std::fs::write(&ca, telegram.ca()).unwrap();
     let tls = octobridge::tls::client_config(Some(&ca)).unwrap();
-    octobridge::bridge::http::agent(tls, Duration::from_secs(2), Duration::from_secs(2))
+    octobridge::http::agent(tls, Duration::from_secs(2), Duration::from_secs(2))
 }
 
 /// Status and body of a call; status 0 when there was no whole answer.

@@ -4,6 +4,7 @@
 use crate::support::feed::{Connection, Feed, Heard, jpeg};
 use crate::support::virtual_time::{Flow, VirtualClock};
 use octobridge::printer::{Observation, PrintState, Snapshot, Timed};
+use octobridge::source::control::{self, ControlError};
 use octobridge::source::feed::{Address, Command, Config, WatchdogSettings, run};
 use octobridge::source::{self, LinkState, SourceConfig, SourceStatus};
 use octobridge::tls;
@@ -421,18 +422,44 @@ async fn it_stops_whatever_it_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn either_source_is_started_the_same_way() {
+async fn either_source_is_started_the_same_way_and_takes_requests() {
     let feed = Feed::plain().await;
     let (send, mut observations) = mpsc::channel(16);
-    let (tell, _status) = watch::channel(SourceStatus::default());
+    let (tell, mut status) = watch::channel(SourceStatus::default());
     let (shutdown, stop) = watch::channel(false);
+    let (control, requests) = control::channel();
     let config = SourceConfig::Feed(config(&feed));
     let clock = VirtualClock(Instant::now());
-    let task = tokio::spawn(source::run(config, clock, send, Box::new(|_, _| {}), tell, stop));
+    let task = tokio::spawn(source::run(config, clock, send, Box::new(|_, _| {}), tell, requests, stop));
     let _flow = Flow::begin();
+    let early = control.pause_print(None).await;
+    assert!(matches!(early, Err(ControlError::NotConnected { .. })), "{early:?}");
     let mut connection = feed.accept().await;
     connection.status(&running(10)).await;
     assert!(matches!(observations.recv().await.unwrap().what, Observation::Seen(_)));
+    status.wait_for(|status| status.link == LinkState::Connected).await.unwrap();
+    control.pause_print(None).await.unwrap();
+    assert_eq!(connection.farewell().await, Heard::Command("pause_print".to_owned()));
+    let beyond = control.gcode("G28", None).await;
+    assert!(matches!(beyond, Err(ControlError::Unsupported { .. })), "{beyond:?}");
     shutdown.send(true).unwrap();
-    tokio::time::timeout(Duration::from_secs(5), task).await.expect("it stops").unwrap();
+    let requests = tokio::time::timeout(Duration::from_secs(5), task).await.expect("it stops");
+    drop(requests.expect("it gives the requests back"));
+}
+
+/// A command in the moment of a change of connections is carried out, since it was promised.
+#[tokio::test(start_paused = true)]
+async fn a_command_waits_for_the_next_connection_while_the_printer_is_in_sight() {
+    let feed = Feed::plain().await;
+    let mut settings = config(&feed);
+    settings.watchdog = WatchdogSettings { timeout: Duration::from_secs(10), tick: Duration::from_secs(1) };
+    let mut source = Source::with(settings);
+    let mut connection = feed.accept().await;
+    assert_eq!(status_until_closed(&mut connection).await, Heard::Closed(Some(1000)));
+    source.seen().await;
+    assert_eq!(source.status.borrow().link, LinkState::Connected);
+    source.commands.send(Command::Pause).await.unwrap();
+    let mut again = feed.accept().await;
+    assert_eq!(again.farewell().await, Heard::Command("pause_print".to_owned()));
+    source.stop().await;
 }

@@ -10,6 +10,7 @@
 )]
 
 mod api;
+mod camera;
 mod cli;
 mod corpora;
 mod dependencies;

@@ -12,6 +12,7 @@ mod peer;
 
 use crate::support::virtual_time::{Flow, VirtualClock};
 use octobridge::printer::{Event, Memory, Observation, Observer, Timed};
+use octobridge::source::control;
 use octobridge::source::moonraker::{ApiKey, Config, Endpoint, run};
 use octobridge::source::{LinkState, SourceStatus};
 use peer::{Peer, Way};
@@ -25,7 +26,7 @@ struct Source {
     observations: mpsc::Receiver<Timed<Observation>>,
     status: watch::Receiver<SourceStatus>,
     shutdown: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    task: JoinHandle<control::Requests>,
     _flow: Flow,
 }
 
@@ -38,8 +39,9 @@ impl Source {
         let (send, observations) = mpsc::channel(16);
         let (tell, status) = watch::channel(SourceStatus::default());
         let (shutdown, stop) = watch::channel(false);
+        let (_, requests) = control::channel();
         let config = Config { endpoints, api_key: key.map(ApiKey::new), version: "0.0.0" };
-        let task = tokio::spawn(run(config, VirtualClock(Instant::now()), send, tell, stop));
+        let task = tokio::spawn(run(config, VirtualClock(Instant::now()), send, tell, requests, stop));
         Self { observations, status, shutdown, task, _flow: Flow::begin() }
     }
 

@@ -1,5 +1,6 @@
 //! The two processes of the service: real processes, killed and told to stop.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -50,14 +51,17 @@ impl Service {
     fn wait(&self, what: &str, test: impl Fn(Option<serde_json::Value>) -> bool) {
         let deadline = Instant::now() + BACK;
         while !test(self.report()) {
-            let log = || std::fs::read_to_string(self.dir.path().join("printer_data/logs/octoapp.log"));
-            assert!(
-                Instant::now() < deadline,
-                "{what} did not come within {BACK:?}\n{}",
-                log().unwrap_or_default()
-            );
+            assert!(Instant::now() < deadline, "{what} did not come within {BACK:?}\n{}", self.log());
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    fn settings(&self) -> PathBuf {
+        self.dir.path().join("printer_data/config/extended/extended2.cfg")
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("printer_data/logs/octoapp.log")).unwrap_or_default()
     }
 
     fn pid_file(&self) -> PathBuf {
@@ -194,16 +198,78 @@ fn told_to_stop_both_end_at_once_and_the_pid_file_names_nobody() {
 }
 
 #[test]
-fn a_hangup_starts_a_worker_with_new_settings_and_ends_when_all_is_off() {
+fn a_hangup_exchanges_what_has_new_settings_and_nothing_else() {
+    let service = Service::start();
+    let secret = service.dir.path().join("printer_data/octoapp/telegram_two_bot_token");
+    std::fs::write(&secret, "2:nobody").unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let (supervisor, worker) = (service.pid("pid"), service.pid("worker_pid"));
+    let usual = "[telegram]\nenabled: true\nchat_id: 5\napi_url: https://127.0.0.1:9\n";
+    let two =
+        |rest: &str| format!("{usual}[telegram two]\nenabled: true\napi_url: https://127.0.0.1:9\n{rest}");
+    let reload = |settings: &str| {
+        std::fs::write(service.settings(), settings).unwrap();
+        kill(Pid::from_raw(supervisor), Signal::SIGHUP).unwrap();
+    };
+    let line = |report: &serde_json::Value, name: &str| {
+        report["bridges"].as_array().unwrap().iter().find(|bridge| bridge["name"] == name).cloned()
+    };
+    reload(&two(""));
+    service.wait("a second bridge without a chat", |report| {
+        report.and_then(|r| line(&r, "telegram two")).is_some_and(|two| two["state"] == "needs_pairing")
+    });
+    reload(&two("chat_id: 6\n"));
+    service.wait("a second bridge that runs", |report| {
+        report.and_then(|r| line(&r, "telegram two")).is_some_and(|two| two["state"] == "starting")
+    });
+    reload(&two("chat_id: six\n"));
+    service.wait("a wrong chat that is named", |report| {
+        report.is_some_and(|r| r["problems"].to_string().contains("the settings from before count"))
+    });
+    let shown = line(&service.report().unwrap(), "telegram two").unwrap();
+    assert_eq!((&shown["state"], &shown["health"]), (&"starting".into(), &"warn".into()));
+    reload(&two("chat_id: 7\n"));
+    let started = || service.log().lines().filter(|line| line.ends_with("telegram two: started")).count();
+    service.wait("another chat", |report| {
+        report.is_some_and(|r| r["problems"] == serde_json::json!([])) && started() == 2
+    });
+    reload(usual);
+    service.wait("one bridge again", |report| report.is_some_and(|r| line(&r, "telegram two").is_none()));
+
+    assert_eq!((service.pid("pid"), service.pid("worker_pid")), (supervisor, worker));
+    let log = service.log();
+    let count = |text: &str| log.lines().filter(|line| line.ends_with(text)).count();
+    assert_eq!(count("telegram: started"), 1, "{log}");
+    assert_eq!(count("telegram two: started"), 2, "{log}");
+}
+
+#[test]
+fn a_hangup_after_which_nothing_is_on_ends_the_service() {
     let mut service = Service::start();
-    let worker = service.pid("worker_pid");
-    let supervisor = service.pid("pid");
-    kill(Pid::from_raw(supervisor), Signal::SIGHUP).unwrap();
-    service.wait("a new worker", |r| r.is_some_and(|r| r["worker_pid"] != worker && r["restarts"] == 0));
-    let settings = service.dir.path().join("printer_data/config/extended/extended2.cfg");
-    std::fs::write(settings, "[telegram]\nenabled: false\n").unwrap();
-    kill(Pid::from_raw(supervisor), Signal::SIGHUP).unwrap();
+    std::fs::write(service.settings(), "[telegram]\nenabled: false\n").unwrap();
+    kill(Pid::from_raw(service.pid("pid")), Signal::SIGHUP).unwrap();
     assert_eq!(service.supervisor.wait().unwrap().code(), Some(3));
+}
+
+#[test]
+fn a_service_that_stalls_does_not_hold_up_the_end() {
+    let telegram = Telegram::plain("1:nobody", 5);
+    telegram.usually(Behaviour::Stall);
+    let dir = tempfile::tempdir().unwrap();
+    let journal = dir.path().join("printer_data/octoapp/outbox/telegram.journal");
+    let (key, at) = ("1/finished".to_owned(), Duration::from_secs(9));
+    let body = br#"{"text":"Completed: cube.gcode"}"#.to_vec();
+    let entry = Entry { key, importance: Importance::Terminal, at, slot: None, body };
+    Outbox::open(&journal, Limits::default()).0.push(entry);
+    let mut service = Service::start_in(dir, &telegram.url());
+    telegram.wait_for("the message", BACK, |calls| calls.first().cloned());
+    let asked = Instant::now();
+    kill(Pid::from_raw(service.pid("pid")), Signal::SIGTERM).unwrap();
+    assert!(service.supervisor.wait().unwrap().success());
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+    telegram.release();
+    // It waits for the next start.
+    assert_eq!(Outbox::open(&journal, Limits::default()).0.len(), 1);
 }
 
 #[test]

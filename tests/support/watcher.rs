@@ -4,8 +4,8 @@
 use super::wait;
 use octobridge::clock::SystemClock;
 use octobridge::printer::{Event, EventKind, Memory, Observation, Observer, Timed};
-use octobridge::source::SourceStatus;
 use octobridge::source::moonraker::{self, Endpoint};
+use octobridge::source::{SourceStatus, control};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -107,7 +107,9 @@ fn watch_printer(endpoint: Endpoint, ledger: &Mutex<Ledger>, stopped: watch::Rec
         }
     };
     runtime.block_on(async {
-        tokio::join!(moonraker::run(config, SystemClock::new(), observations, status, stopped), domain)
+        let (_, requests) = control::channel();
+        let source = moonraker::run(config, SystemClock::new(), observations, status, requests, stopped);
+        tokio::join!(source, domain)
     });
 }
 

@@ -3,8 +3,8 @@
 use super::config::{Chat, Config, Token, redact};
 use super::delivery::{Fault, FaultKind, Outcome};
 use super::wire::{Answer, SendMessage};
-use crate::bridge::http;
 use crate::calendar;
+use crate::http;
 use rustls::CertificateError;
 use std::sync::Arc;
 use std::time::Duration;

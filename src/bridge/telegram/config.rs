@@ -49,6 +49,8 @@ pub struct ConfigError {
     pub setting: &'static str,
     /// What is wrong and what it has to be.
     pub problem: &'static str,
+    /// Whether nothing is set at all.
+    pub missing: bool,
 }
 
 impl Config {
@@ -74,11 +76,10 @@ pub struct Token(String);
 
 impl Token {
     fn parse(text: &str) -> Result<Self, ConfigError> {
-        let error = |problem| ConfigError { setting: "TELEGRAM_BOT_TOKEN", problem };
+        let error = |problem| ConfigError { setting: "TELEGRAM_BOT_TOKEN", problem, missing: false };
         if text.is_empty() {
-            return Err(error(
-                "is not set; get a token from @BotFather and store it with `octobridge secret set telegram_bot_token`",
-            ));
+            let problem = "is not set; get a token from @BotFather and store it with `octobridge secret set telegram_bot_token`";
+            return Err(ConfigError { missing: true, ..error(problem) });
         }
         let wrong = error("is not a bot token; it is a number, a colon and letters, as @BotFather gives it");
         let (bot, secret) = text.split_once(':').ok_or(wrong.clone())?;
@@ -138,11 +139,10 @@ pub enum Chat {
 
 impl Chat {
     fn parse(text: &str) -> Result<Self, ConfigError> {
-        let error = |problem| ConfigError { setting: "TELEGRAM_CHAT_ID", problem };
+        let error = |problem| ConfigError { setting: "TELEGRAM_CHAT_ID", problem, missing: false };
         if text.is_empty() {
-            return Err(error(
-                "is not set; give the number of the chat, or @name of a public group or channel",
-            ));
+            let problem = "is not set; give the number of the chat, or @name of a public group or channel";
+            return Err(ConfigError { missing: true, ..error(problem) });
         }
         if let Some(name) = text.strip_prefix('@') {
             let fits = (4..=32).contains(&name.len());
@@ -179,12 +179,13 @@ fn parse_thread(text: &str) -> Result<Option<i64>, ConfigError> {
         _ => Err(ConfigError {
             setting: "TELEGRAM_THREAD_ID",
             problem: "is not the number of a topic; leave it empty to send without one",
+            missing: false,
         }),
     }
 }
 
 fn parse_api_url(text: &str) -> Result<String, ConfigError> {
-    let error = |problem| ConfigError { setting: "TELEGRAM_API_URL", problem };
+    let error = |problem| ConfigError { setting: "TELEGRAM_API_URL", problem, missing: false };
     let text = if text.is_empty() { API_URL } else { text.trim_end_matches('/') };
     let uri: Uri = text.parse().map_err(|_| error("is not an address such as https://api.telegram.org"))?;
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {

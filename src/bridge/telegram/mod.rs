@@ -19,7 +19,7 @@ mod sender_tests;
 
 pub use config::{API_URL, Chat, Config, ConfigError, RawConfig, Token, redact};
 
-use super::{Bridge, BridgeStatus, Lookup, Setup, StartError};
+use super::{Bridge, Lookup, Reporter, Setup, StartError};
 use crate::clock::{Clock, SystemClock};
 use crate::outbox::{Entry, Limits, Outbox, Persistence, Queue, Woken};
 use crate::printer::Event;
@@ -64,7 +64,7 @@ pub struct Telegram {
 /// If a setting is missing or wrong, or the thread cannot be started.
 pub fn start(setup: &Setup<'_>) -> Result<Box<dyn Bridge>, StartError> {
     let config = read_config(setup.setting, setup.printer)?;
-    Ok(Box::new(Telegram::start(&config, Arc::clone(&setup.tls), setup.data_dir)?))
+    Ok(Box::new(Telegram::start(&config, Arc::clone(&setup.tls), setup.data_dir, setup.id)?))
 }
 
 /// Checks the settings alone.
@@ -85,31 +85,39 @@ fn read_config(setting: &Lookup<'_>, printer: &str) -> Result<Config, StartError
         api_url: &text("TELEGRAM_API_URL"),
         printer,
     };
-    Config::parse(raw).map_err(|error| StartError::Setting(error.to_string()))
+    Config::parse(raw).map_err(|error| match error.missing {
+        true => StartError::Unpaired(error.to_string()),
+        false => StartError::Setting(error.to_string()),
+    })
 }
 
 impl Telegram {
-    /// Opens the outbox in `data_dir` and starts the sender's thread.
+    /// Opens the outbox of the bridge `id` in `data_dir` and starts the sender's thread.
     ///
     /// # Errors
     ///
     /// If the system has no thread to give. A disk that cannot be used is no error: the status names it.
-    pub fn start(config: &Config, tls: Arc<ClientConfig>, data_dir: &Path) -> Result<Self, StartError> {
-        let journal = data_dir.join("outbox").join("telegram.journal");
+    pub fn start(
+        config: &Config,
+        tls: Arc<ClientConfig>,
+        data_dir: &Path,
+        id: &str,
+    ) -> Result<Self, StartError> {
+        let journal = data_dir.join("outbox").join(format!("{id}.journal"));
         let (outbox, recovered) = Outbox::open(&journal, Limits::default());
-        log::info!("telegram: outbox {}: {recovered}", journal.display());
+        log::info!("{id}: outbox {}: {recovered}", journal.display());
         if let Persistence::Memory(reason) = outbox.persistence() {
-            log::warn!("telegram: messages are kept in memory only: {reason}");
+            log::warn!("{id}: messages are kept in memory only: {reason}");
         }
         let queue = Queue::new(outbox);
         let clock = SystemClock::new();
         let client = Client::new(config, tls);
         let interrupt = client.interrupt();
-        let moved = MovedChat::new(data_dir, &config.chat);
+        let moved = MovedChat::new(data_dir, id, &config.chat);
         let sender = Sender::new(config, moved, client, queue.clone(), Box::new(clock), Box::new(chance));
         let report = Arc::clone(&sender.report);
         let (alive, ended) = mpsc::channel();
-        let thread = std::thread::Builder::new().name(NAME.to_owned()).stack_size(STACK);
+        let thread = std::thread::Builder::new().name(id.to_owned()).stack_size(STACK);
         let spawned = thread.spawn(move || {
             // Dropped when the thread ends, however it ends.
             let _alive: mpsc::Sender<()> = alive;
@@ -122,10 +130,6 @@ impl Telegram {
 }
 
 impl Bridge for Telegram {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
     fn on_event(&mut self, event: &Event) {
         let Some(note) = rules::note(event, &self.printer) else { return };
         match serde_json::to_vec(&Stored { text: note.text }) {
@@ -137,15 +141,16 @@ impl Bridge for Telegram {
         }
     }
 
-    fn status(&self) -> BridgeStatus {
-        let around = Surroundings {
-            queued: self.queue.len(),
-            dropped: self.queue.dropped(),
-            persistence: self.queue.persistence(),
-            alive: self.ended.try_recv() == Err(mpsc::TryRecvError::Empty),
-            now: self.clock.now().monotonic,
-        };
-        report::status(&self.report.lock().unwrap_or_else(PoisonError::into_inner), &around)
+    fn reporter(&self) -> Reporter {
+        let (queue, report, clock) = (self.queue.clone(), Arc::clone(&self.report), self.clock);
+        Box::new(move || {
+            let around = Surroundings { queue: queue.glance()?, now: clock.now().monotonic };
+            Some(report::status(&report.lock().unwrap_or_else(PoisonError::into_inner), &around))
+        })
+    }
+
+    fn is_alive(&self) -> bool {
+        self.ended.try_recv() == Err(mpsc::TryRecvError::Empty)
     }
 
     fn stop(&mut self, grace: Duration) {

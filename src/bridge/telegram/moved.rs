@@ -18,9 +18,9 @@ pub(super) struct MovedChat {
 }
 
 impl MovedChat {
-    /// The file in `data_dir` for the chat that the settings name.
-    pub(super) fn new(data_dir: &Path, configured: &Chat) -> Self {
-        Self { path: data_dir.join("telegram-chat.json"), configured: configured.clone() }
+    /// The file of the bridge `id` in `data_dir` for the chat that the settings name.
+    pub(super) fn new(data_dir: &Path, id: &str, configured: &Chat) -> Self {
+        Self { path: data_dir.join(format!("{id}-chat.json")), configured: configured.clone() }
     }
 
     /// Where the configured chat went, if it did.
@@ -57,11 +57,11 @@ mod tests {
     #[test]
     fn the_move_of_the_configured_chat_is_remembered() {
         let place = tempfile::tempdir().unwrap();
-        let moved = MovedChat::new(place.path(), &Chat::Id(-100));
+        let moved = MovedChat::new(place.path(), "telegram", &Chat::Id(-100));
         assert_eq!(moved.load(), None);
         moved.save(-1_001_234);
-        assert_eq!(MovedChat::new(place.path(), &Chat::Id(-100)).load(), Some(-1_001_234));
-        assert_eq!(MovedChat::new(place.path(), &Chat::Id(-200)).load(), None);
+        assert_eq!(MovedChat::new(place.path(), "telegram", &Chat::Id(-100)).load(), Some(-1_001_234));
+        assert_eq!(MovedChat::new(place.path(), "telegram", &Chat::Id(-200)).load(), None);
     }
 
     #[test]
@@ -70,7 +70,7 @@ mod tests {
         let path = place.path().join("telegram-chat.json");
         let newer = r#"{"version":2,"configured":"-100","chat_id":-5,"more":[]}"#;
         std::fs::write(&path, newer).unwrap();
-        let moved = MovedChat::new(place.path(), &Chat::Id(-100));
+        let moved = MovedChat::new(place.path(), "telegram", &Chat::Id(-100));
         assert_eq!(moved.load(), None);
         moved.save(-7);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), newer);

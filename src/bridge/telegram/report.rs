@@ -1,8 +1,8 @@
 //! What the sender tells about itself, and how that reads in one line.
 
-use crate::bridge::{BridgeStatus, Health};
+use crate::bridge::{BridgeState, BridgeStatus, Health};
 use crate::calendar;
-use crate::outbox::Persistence;
+use crate::outbox::{Glance, Persistence};
 use std::time::Duration;
 
 /// How the deliveries go.
@@ -32,14 +32,8 @@ pub(super) struct Trouble {
 /// What the outbox and the thread say.
 #[derive(Debug)]
 pub(super) struct Surroundings {
-    /// Messages that wait.
-    pub(super) queued: usize,
-    /// Messages dropped for lack of room.
-    pub(super) dropped: u64,
-    /// Where messages are kept.
-    pub(super) persistence: Persistence,
-    /// Whether the sender's thread runs.
-    pub(super) alive: bool,
+    /// The outbox.
+    pub(super) queue: Glance,
     /// The monotonic clock.
     pub(super) now: Duration,
 }
@@ -52,15 +46,12 @@ pub(super) fn status(report: &Report, around: &Surroundings) -> BridgeStatus {
         health = health.max(worse);
         parts.push(text);
     };
-    if !around.alive {
-        note(Health::Fail, "the sender has ended; restart the service".to_owned());
-    }
     if let Some(trouble) = &report.trouble {
         let retry = report.retry_at.map(|at| at.saturating_sub(around.now).as_secs());
         let retry = retry.map(|seconds| format!("; next try in {seconds} s")).unwrap_or_default();
         note(trouble.health, format!("{}{retry}", trouble.text));
     }
-    if let Persistence::Memory(reason) = &around.persistence {
+    if let Persistence::Memory(reason) = &around.queue.persistence {
         note(Health::Warn, format!("messages are kept in memory only: {reason}"));
     }
     if report.thread_lost {
@@ -69,8 +60,12 @@ pub(super) fn status(report: &Report, around: &Surroundings) -> BridgeStatus {
     if let Some(chat) = report.moved_to {
         note(Health::Warn, format!("the chat is now {chat}; set TELEGRAM_CHAT_ID to it"));
     }
-    if around.dropped > 0 {
-        note(Health::Warn, format!("{} dropped for lack of room", around.dropped));
+    let counts = &around.queue.counts;
+    if counts.no_room > 0 {
+        note(Health::Warn, format!("{} dropped for lack of room", counts.no_room));
+    }
+    if counts.expired > 0 {
+        note(Health::Ok, format!("{} grew too old", counts.expired));
     }
     note(
         Health::Ok,
@@ -79,12 +74,19 @@ pub(super) fn status(report: &Report, around: &Surroundings) -> BridgeStatus {
             None => "no message sent yet".to_owned(),
         },
     );
-    note(Health::Ok, format!("{} waiting", around.queued));
+    note(Health::Ok, format!("{} waiting", around.queue.waiting));
+    let state = match &report.trouble {
+        Some(Trouble { health: Health::Waiting, .. }) => BridgeState::Retrying,
+        Some(Trouble { health: Health::Fail, .. }) => BridgeState::Failed,
+        _ if report.last_ok.is_none() => BridgeState::Starting,
+        _ => BridgeState::Connected,
+    };
     BridgeStatus {
-        name: super::NAME.to_owned(),
+        state,
         health,
+        dropped: counts.no_room + counts.expired + counts.given_up,
         text: parts.join("; "),
-        queued: around.queued,
+        queued: around.queue.waiting,
         last_ok: report.last_ok.map(|at| at.as_secs()),
         last_error: report.trouble.as_ref().map(|trouble| trouble.text.clone()),
     }
@@ -93,10 +95,12 @@ pub(super) fn status(report: &Report, around: &Surroundings) -> BridgeStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outbox::Counts;
 
     fn around() -> Surroundings {
         let now = Duration::from_secs(100);
-        Surroundings { queued: 0, dropped: 0, persistence: Persistence::Disk, alive: true, now }
+        let queue = Glance { waiting: 0, counts: Counts::default(), persistence: Persistence::Disk };
+        Surroundings { queue, now }
     }
 
     #[test]
@@ -109,7 +113,8 @@ mod tests {
             retry_at: Some(Duration::from_secs(132)),
             ..Report::default()
         };
-        let line = status(&report, &Surroundings { queued: 3, ..around() });
+        let line =
+            status(&report, &Surroundings { queue: Glance { waiting: 3, ..around().queue }, ..around() });
         let expected = "cannot reach it; next try in 32 s; last message 2026-11-21 02:20 UTC; 3 waiting";
         assert_eq!((line.health, line.text.as_str()), (Health::Waiting, expected));
         assert_eq!(
@@ -121,13 +126,30 @@ mod tests {
     #[test]
     fn the_worst_counts() {
         let memory = Persistence::Memory("disk full".to_owned());
-        let ended = Surroundings { alive: false, persistence: memory, ..around() };
-        let line = status(&Report { thread_lost: true, ..Report::default() }, &ended);
-        assert_eq!(line.health, Health::Fail);
+        let around = Surroundings { queue: Glance { persistence: memory, ..around().queue }, ..around() };
+        let line = status(&Report { thread_lost: true, ..Report::default() }, &around);
+        assert_eq!(line.health, Health::Warn);
         assert!(
-            line.text.starts_with("the sender has ended; restart the service; messages are kept"),
+            line.text.starts_with("messages are kept in memory only: disk full; the topic is gone"),
             "{}",
             line.text
         );
+    }
+
+    #[test]
+    fn the_state_is_that_of_the_deliveries() {
+        let trouble = |health| Some(Trouble { health, text: "x".to_owned() });
+        let last_ok = Some(Duration::from_secs(1_795_227_600));
+        for (trouble, last_ok, state) in [
+            (None, None, BridgeState::Starting),
+            (None, last_ok, BridgeState::Connected),
+            (trouble(Health::Warn), last_ok, BridgeState::Connected),
+            (trouble(Health::Waiting), last_ok, BridgeState::Retrying),
+            (trouble(Health::Waiting), None, BridgeState::Retrying),
+            (trouble(Health::Fail), last_ok, BridgeState::Failed),
+        ] {
+            let report = Report { trouble, last_ok, ..Report::default() };
+            assert_eq!(status(&report, &around()).state, state, "{report:?}");
+        }
     }
 }

@@ -113,7 +113,7 @@ impl World {
         let (outbox, _) = Outbox::open(&self.place.path().join("outbox/journal"), Limits::default());
         self.sender = Some(Sender::new(
             &self.config,
-            MovedChat::new(self.place.path(), &self.config.chat),
+            MovedChat::new(self.place.path(), "telegram", &self.config.chat),
             self.server.clone(),
             Queue::new(outbox),
             Box::new(self.clock.clone()),

@@ -47,7 +47,7 @@ export extern "octobridge secret" [
 
 export extern "octobridge secret set" [
     --help # display usage information
-    name: string # name of the secret, such as telegram_bot_token
+    name: string # name of the secret, such as telegram_bot_token; telegram_NAME_bot_token for [telegram NAME]
 ]
 
 export extern "octobridge version" [

@@ -27,7 +27,8 @@ pub(super) fn change(history: &mut Arc<History>, change: &Any<'_>) -> bool {
     true
 }
 
-fn record(job: &Any<'_>) -> Option<JobRecord> {
+/// One job of a list; none without name or number.
+pub(super) fn record(job: &Any<'_>) -> Option<JobRecord> {
     let time = |any: &Any<'_>| any.number().and_then(seconds);
     let metadata = job.get("metadata");
     Some(JobRecord {

@@ -82,7 +82,8 @@ impl PresentFile {
     }
 }
 
-fn known(metadata: &Any<'_>, folder: Option<&str>) -> Metadata {
+/// The facts of a file that lies in `folder` of the gcodes root.
+pub(super) fn known(metadata: &Any<'_>, folder: Option<&str>) -> Metadata {
     let number = |name| metadata.get(name).number();
     let text = |name| {
         let text = metadata.get(name).text().filter(|text| !text.is_empty());

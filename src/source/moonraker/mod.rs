@@ -4,17 +4,21 @@
 //! and reconnects for ever. The protocol's facts are Moonraker's documentation and recordings of version 0.11.
 
 mod any;
+mod api;
 mod console;
 mod endpoint;
 mod faults;
 mod framing;
 mod head;
 mod history;
+mod http;
 mod lenient;
 mod metadata;
 mod objects;
 mod prompt;
 mod run;
+#[cfg(test)]
+mod run_tests;
 mod session;
 mod transport;
 mod webcams;
@@ -23,6 +27,7 @@ mod wire;
 pub use endpoint::{Endpoint, EndpointError};
 pub(super) use endpoint::{split_port, without_secrets};
 pub use framing::{Decoder, TooLong};
+pub use http::{Progress, TransferError, Upload, Web};
 pub use run::{Config, run};
 pub use session::{Action, ApiKey, Session, SessionError, SessionOptions};
 pub use transport::TransportError;

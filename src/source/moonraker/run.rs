@@ -6,6 +6,7 @@ use super::transport::{Transport, TransportError};
 use crate::backoff::{self, Backoff};
 use crate::clock::Clock;
 use crate::printer::{Observation, Timed};
+use crate::source::control::Requests;
 use crate::source::{LinkState, SourceStatus};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -42,20 +43,22 @@ enum Ended {
 /// Watches the printer until `shutdown` is true or dropped, or until nobody takes observations any more.
 ///
 /// Observations are sent in order and none is left out; a receiver that is slow makes the source read slowly.
-/// `status` always holds the present state.
+/// `status` always holds the present state. `requests` are answered while there is a connection, and refused at
+/// once while there is none; they are given back at the end, for the source that follows.
 pub async fn run(
     config: Config,
     clock: impl Clock,
     observations: mpsc::Sender<Timed<Observation>>,
     status: watch::Sender<SourceStatus>,
+    mut requests: Requests,
     mut shutdown: watch::Receiver<bool>,
-) {
+) -> Requests {
     let mut source = Source { config, clock, observations, status };
     let mut backoff = Backoff::new(BACKOFF_BASE, BACKOFF_CAP);
     loop {
-        let (ended, useful) = source.connection(&mut shutdown).await;
+        let (ended, useful) = source.connection(&mut requests, &mut shutdown).await;
         if matches!(ended, Ended::Stopped) {
-            return;
+            return requests;
         }
         if useful {
             backoff.reset();
@@ -65,7 +68,8 @@ pub async fn run(
         let delay = backoff.next_delay(backoff::random());
         log::log!(level, "moonraker: {ended}; next attempt in {:.1} s", delay.as_secs_f64());
         tokio::select! {
-            () = stopped(&mut shutdown) => return,
+            () = stopped(&mut shutdown) => return requests,
+            () = requests.refuse(&source.status) => {}
             () = sleep(delay) => {}
         }
     }
@@ -86,13 +90,21 @@ struct Source<C> {
 
 impl<C: Clock> Source<C> {
     /// One attempt, and the connection's whole life. Also returns whether the printer was seen.
-    async fn connection(&mut self, shutdown: &mut watch::Receiver<bool>) -> (Ended, bool) {
+    async fn connection(
+        &mut self,
+        requests: &mut Requests,
+        shutdown: &mut watch::Receiver<bool>,
+    ) -> (Ended, bool) {
         let opened = tokio::select! {
             () = stopped(shutdown) => return (Ended::Stopped, false),
+            () = requests.refuse(&self.status) => return (Ended::Stopped, false),
             opened = self.open() => opened,
         };
         let mut transport = match opened {
-            Ok(transport) => transport,
+            Ok((transport, endpoint)) => {
+                requests.web.connected(endpoint, self.config.api_key.clone());
+                transport
+            }
             Err(error) => {
                 self.failed(&error);
                 return (error.into(), false);
@@ -102,8 +114,9 @@ impl<C: Clock> Source<C> {
         let mut session = Session::new(options);
         let ended = tokio::select! {
             () = stopped(shutdown) => Ended::Stopped,
-            ended = self.talk(&mut session, &mut transport) => ended,
+            ended = self.talk(&mut session, &mut transport, requests) => ended,
         };
+        requests.web.lost();
         transport.close().await;
         let useful = session.is_useful();
         if !matches!(ended, Ended::Stopped) {
@@ -120,7 +133,7 @@ impl<C: Clock> Source<C> {
     }
 
     /// Connects to the first candidate that is there.
-    async fn open(&self) -> Result<Transport, TransportError> {
+    async fn open(&self) -> Result<(Transport, Endpoint), TransportError> {
         let mut first_error = None;
         for endpoint in &self.config.endpoints {
             self.status.send_if_modified(|status| {
@@ -130,7 +143,7 @@ impl<C: Clock> Source<C> {
                 changed
             });
             match Transport::connect(endpoint, self.config.api_key.as_ref()).await {
-                Ok(transport) => return Ok(transport),
+                Ok(transport) => return Ok((transport, endpoint.clone())),
                 // The best candidate is the one that the user expects to work.
                 Err(error) => first_error = first_error.or(Some(error)),
             }
@@ -141,7 +154,12 @@ impl<C: Clock> Source<C> {
         }))
     }
 
-    async fn talk(&mut self, session: &mut Session, transport: &mut Transport) -> Ended {
+    async fn talk(
+        &mut self,
+        session: &mut Session,
+        transport: &mut Transport,
+        requests: &mut Requests,
+    ) -> Ended {
         let mut actions = session.on_connected(self.clock.now().monotonic);
         loop {
             for action in actions {
@@ -162,6 +180,7 @@ impl<C: Clock> Source<C> {
                     Ok(message) => session.on_message(message, self.clock.now().monotonic),
                     Err(error) => return error.into(),
                 },
+                request = requests.next() => session.on_request(request, self.clock.now().monotonic),
                 () = sleep(wait.unwrap_or(Duration::MAX)), if wait.is_some() => {
                     session.on_tick(self.clock.now().monotonic)
                 }

@@ -106,6 +106,21 @@ pub(super) struct RpcError<'a> {
 }
 
 impl RpcError<'_> {
+    /// Its number; 0 where there is none.
+    pub(super) fn code(&self) -> i64 {
+        #[expect(clippy::cast_possible_truncation, reason = "a number that is no code means nothing anyway")]
+        let code = self.code.value().map_or(0, |code| code as i64);
+        code
+    }
+
+    /// Its words, as they came.
+    pub(super) fn message(&self) -> &str {
+        match &self.message {
+            Field::Value(text) => text,
+            _ => "",
+        }
+    }
+
     /// The numbers stand for several things; the message tells them apart (measured with Moonraker 0.11).
     pub(super) fn is_unauthorized(&self) -> bool {
         let unauthorized = matches!(&self.message, Field::Value(text) if text.contains("Unauthorized"));

@@ -4,7 +4,10 @@
 //! slowest answer. A sight is told when it changed, whole: print, Klipper, and history.
 
 mod action;
+mod foreign;
 mod news;
+#[cfg(test)]
+mod requests;
 #[cfg(test)]
 mod sights;
 #[cfg(test)]
@@ -73,6 +76,7 @@ pub struct Session {
     options: SessionOptions,
     next_id: u64,
     pending: Vec<Pending>,
+    foreign: foreign::Foreign,
     /// When the first sight is told with what is known then.
     first_at: Option<Duration>,
     received_at: Duration,
@@ -114,6 +118,7 @@ impl Session {
             options,
             next_id: 1,
             pending: Vec::new(),
+            foreign: foreign::Foreign::default(),
             first_at: None,
             received_at: Duration::ZERO,
             refused: false,
@@ -224,6 +229,7 @@ impl Session {
             self.ask(Call::Metadata, now, &mut actions);
         }
         self.faults.pass_time(now);
+        self.foreign.pass_time(now);
         if self.pending.is_empty() && now.saturating_sub(self.received_at) >= SILENCE {
             self.ask(Call::ServerInfo, now, &mut actions);
         }
@@ -237,6 +243,7 @@ impl Session {
     pub fn on_closed(&mut self, reason: &str) -> Vec<Action> {
         self.closed = true;
         self.pending.clear();
+        self.foreign.lose(reason);
         if self.told.take().is_none() {
             return Vec::new();
         }
@@ -252,7 +259,7 @@ impl Session {
         let due = self.pending.iter().map(|pending| pending.due).min();
         let own =
             [self.poll_at, self.query_at, self.history_at, self.list_at, self.hold_until, self.first_at];
-        let others = [due, silence, self.file.again_at, self.faults.next_tick()];
+        let others = [due, silence, self.file.again_at, self.faults.next_tick(), self.foreign.next_tick()];
         own.into_iter().chain(others).flatten().min()
     }
 
@@ -324,7 +331,9 @@ impl Session {
         now: Duration,
         actions: &mut Vec<Action>,
     ) {
-        let Some(index) = self.pending.iter().position(|pending| pending.id == id) else { return };
+        let Some(index) = self.pending.iter().position(|pending| pending.id == id) else {
+            return self.foreign.on_reply(id, head, message, self.klippy.state);
+        };
         let call = self.pending.swap_remove(index).call;
         if let Field::Value(super::lenient::Object(error)) = &head.error {
             if error.is_unauthorized() {

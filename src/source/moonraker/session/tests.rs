@@ -84,7 +84,7 @@ impl Talk {
         self.answer("server.history.list", &json!({"jobs": []}));
     }
 
-    fn act(&mut self, actions: Vec<Action>) {
+    pub(super) fn act(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
                 Action::Send(text) => {

@@ -1,4 +1,4 @@
-//! The blocking HTTP client of the bridges: small buffers, bounded times, the program's one TLS set-up.
+//! The blocking HTTP client of bridges and camera: small buffers, bounded times, the program's one TLS set-up.
 //!
 //! Knows no service. ureq's own TLS layer cannot take a ready rustls set-up, so a connector of 60 lines does;
 //! it stands on ureq's `unversioned` interfaces, which may change with a minor release.

@@ -1,0 +1,235 @@
+//! What all handles share: the last picture, the fetch under way, and those who wait for it.
+
+use super::choose::{Choice, Chosen, NoCamera};
+use super::fetch::Fetcher;
+use super::jpeg::{self, JpegError};
+use super::limits::Limits;
+use super::{CameraError, CameraStatus, Frame};
+use crate::clock::{Clock, Moment};
+use crate::printer::Webcam;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Stack of the thread of a fetch, in bytes.
+const STACK: usize = 256 * 1024;
+/// How much longer than its limit a fetch may take before those who wait are told; what has no limit is the look-up
+/// of a name, and the call to the vendor's service.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A picture, or why there is none.
+pub(super) type Outcome = Result<Arc<Frame>, CameraError>;
+
+/// What comes of asking for a picture.
+pub(super) enum Asked {
+    /// It is known at once.
+    Known(Outcome),
+    /// A fetch is under way.
+    Waiting(oneshot::Receiver<Outcome>),
+}
+
+/// What all handles share.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    fetcher: Fetcher,
+    choice: Choice,
+    limits: Limits,
+}
+
+struct State {
+    clock: Box<dyn Clock>,
+    /// The printer's list, as it came last.
+    webcams: Option<Arc<[Webcam]>>,
+    chosen: Result<Chosen, NoCamera>,
+    frame: Option<Arc<Frame>>,
+    /// Whether the last frame was pushed, not fetched.
+    pushed: bool,
+    /// When the last frame came, also when it is dropped. As all that follow: on the monotonic clock.
+    last: Option<Duration>,
+    /// When somebody asked last.
+    asked: Duration,
+    /// The last failure since the last frame.
+    failure: Option<(Duration, CameraError)>,
+    /// The fetch under way: when it began.
+    running: Option<Duration>,
+    waiting: Vec<oneshot::Sender<Outcome>>,
+}
+
+impl State {
+    fn age(&self, now: Duration) -> Option<Duration> {
+        self.last.map(|last| now.saturating_sub(last))
+    }
+
+    fn keep(&mut self, frame: &Arc<Frame>, pushed: bool) {
+        self.frame = Some(Arc::clone(frame));
+        self.pushed = pushed;
+        self.last = Some(frame.taken.monotonic);
+        self.failure = None;
+    }
+}
+
+impl Shared {
+    pub(super) fn new(choice: Choice, fetcher: Fetcher, clock: Box<dyn Clock>, limits: Limits) -> Self {
+        let state = State {
+            clock,
+            webcams: None,
+            chosen: Err(NoCamera::NotYet),
+            frame: None,
+            pushed: false,
+            last: None,
+            asked: Duration::ZERO,
+            failure: None,
+            running: None,
+            waiting: Vec::new(),
+        };
+        Self { state: Mutex::new(state), fetcher, choice, limits }
+    }
+
+    /// A panic cannot leave the state half changed: each change is one assignment.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn latest(&self) -> Option<Arc<Frame>> {
+        let mut state = self.state();
+        state.asked = state.clock.now().monotonic;
+        state.frame.clone()
+    }
+
+    pub(super) fn ask(self: &Arc<Self>, max_age: Duration) -> Asked {
+        let mut state = self.state();
+        let now = state.clock.now().monotonic;
+        state.asked = now;
+        let age = state.age(now);
+        if let (Some(frame), Some(age)) = (&state.frame, age) {
+            let fetching = state.running.is_some();
+            if age <= max_age || (age < self.limits.apart && !fetching) {
+                return Asked::Known(Ok(Arc::clone(frame)));
+            }
+        }
+        if let Some(begun) = state.running {
+            if self.hangs(begun, now) {
+                return Asked::Known(Err(CameraError::Hangs));
+            }
+            return Asked::Waiting(wait(&mut state));
+        }
+        if let Some((at, error)) = &state.failure
+            && now.saturating_sub(*at) < self.limits.apart
+        {
+            return Asked::Known(Err(error.clone()));
+        }
+        let chosen = match (&state.chosen, age) {
+            (Ok(chosen), _) => chosen.clone(),
+            (Err(_), Some(age)) if state.pushed => return Asked::Known(Err(CameraError::Old { age })),
+            (Err(none), _) => return Asked::Known(Err(none.clone().into())),
+        };
+        let shared = Arc::clone(self);
+        let thread = std::thread::Builder::new().name("camera".to_owned()).stack_size(STACK);
+        // It waits for the state, which is ours until it is marked as running.
+        if let Err(error) = thread.spawn(move || shared.fetch(&chosen)) {
+            return Asked::Known(Err(CameraError::Thread(error.to_string().into())));
+        }
+        state.running = Some(now);
+        if !state.pushed {
+            // Too old for whoever asks, and two pictures at a time are too much for a printer's memory.
+            state.frame = None;
+        }
+        Asked::Waiting(wait(&mut state))
+    }
+
+    /// The work of a fetch's thread.
+    fn fetch(&self, chosen: &Chosen) {
+        let fetched = self.fetcher.fetch(chosen);
+        let mut state = self.state();
+        let now = state.clock.now();
+        let outcome = match fetched {
+            _ if state.chosen.as_ref() != Ok(chosen) => Err(CameraError::Changed),
+            Ok((jpeg, (width, height))) => {
+                let frame = Arc::new(Frame { jpeg, taken: now, width, height });
+                state.keep(&frame, false);
+                Ok(frame)
+            }
+            Err(fault) => {
+                let address = self.fetcher.address(&chosen.source).to_string().into();
+                let error = CameraError::Fetch { camera: Arc::clone(&chosen.name), address, fault };
+                state.failure = Some((now.monotonic, error.clone()));
+                Err(error)
+            }
+        };
+        state.running = None;
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        tell(waiting, &outcome);
+    }
+
+    pub(super) fn set_webcams(&self, webcams: &Arc<[Webcam]>) {
+        let mut state = self.state();
+        if state.webcams.as_ref().is_some_and(|known| Arc::ptr_eq(known, webcams)) {
+            return;
+        }
+        state.webcams = Some(Arc::clone(webcams));
+        let chosen = self.choice.of(webcams);
+        if state.chosen == chosen {
+            return;
+        }
+        state.chosen = chosen;
+        state.failure = None;
+        if !state.pushed {
+            // It shows what another camera sees.
+            (state.frame, state.last) = (None, None);
+        }
+    }
+
+    pub(super) fn offer(&self, jpeg: Vec<u8>, at: Moment) -> Result<(), JpegError> {
+        let (width, height) = jpeg::check(&jpeg, self.limits.most)?;
+        let frame = Arc::new(Frame { jpeg, taken: at, width, height });
+        self.state().keep(&frame, true);
+        Ok(())
+    }
+
+    pub(super) fn status(&self) -> CameraStatus {
+        let state = self.state();
+        let now = state.clock.now().monotonic;
+        let chosen = state.chosen.as_ref().ok();
+        let none = state.chosen.as_ref().err().filter(|_| !state.pushed);
+        let failure = state.failure.as_ref().map(|(_, error)| error.to_string());
+        CameraStatus {
+            name: chosen.map(|chosen| Arc::clone(&chosen.name)),
+            address: chosen.map(|chosen| self.fetcher.address(&chosen.source).to_string()),
+            frame_age: state.age(now),
+            error: failure.or_else(|| none.map(ToString::to_string)),
+        }
+    }
+
+    pub(super) fn on_tick(&self, now: Moment) {
+        let now = now.monotonic;
+        let mut state = self.state();
+        if !state.pushed && now.saturating_sub(state.asked) >= self.limits.forget {
+            state.frame = None;
+        }
+        if state.running.is_some_and(|begun| self.hangs(begun, now)) {
+            let waiting = std::mem::take(&mut state.waiting);
+            drop(state);
+            tell(waiting, &Err(CameraError::Hangs));
+        }
+    }
+
+    fn hangs(&self, begun: Duration, now: Duration) -> bool {
+        now.saturating_sub(begun) > self.limits.whole + PATIENCE
+    }
+}
+
+/// Puts one more into the row of those who wait. Those who went away leave it.
+fn wait(state: &mut State) -> oneshot::Receiver<Outcome> {
+    let (tell, told) = oneshot::channel();
+    state.waiting.retain(|other| !other.is_closed());
+    state.waiting.push(tell);
+    told
+}
+
+fn tell(waiting: Vec<oneshot::Sender<Outcome>>, outcome: &Outcome) {
+    for one in waiting {
+        // Who does not wait any more needs no answer.
+        let _ = one.send(outcome.clone());
+    }
+}

@@ -1,0 +1,144 @@
+//! Settings of the whole program, read into their types: each wrong one is a problem, and its default counts.
+
+use super::keys::{self, Key};
+use super::lookup::Sources;
+use super::{Problem, Sourced};
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+/// Longest name of a printer.
+const MOST_NAME: usize = 128;
+
+/// Where the printer is seen from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceName {
+    /// Its own Moonraker.
+    Moonraker,
+    /// The realtime feed of a server.
+    Feed,
+}
+
+/// How the realtime feed is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeedSettings {
+    /// Its address, in which `{PRINTER_ID}` is not replaced yet.
+    pub url: String,
+    /// Shortest wait before it is connected again.
+    pub reconnect_min: Duration,
+    /// Longest wait before it is connected again.
+    pub reconnect_max: Duration,
+    /// It is connected again after so long without a picture; none: never.
+    pub image_timeout: Option<Duration>,
+    /// How often that is looked at.
+    pub watchdog_tick: Duration,
+}
+
+/// Settings of the whole program.
+#[derive(Debug, Clone, PartialEq)]
+pub struct General {
+    /// Where the printer is seen from.
+    pub source: SourceName,
+    /// The printer's name.
+    pub printer_id: String,
+    /// How the feed is kept.
+    pub feed: FeedSettings,
+    /// Name or uid of the camera; none: the first that fits.
+    pub camera: Option<String>,
+    /// Where the REST server listens; none: there is none.
+    pub api: Option<SocketAddr>,
+}
+
+impl Sources<'_> {
+    pub(super) fn general(&mut self) -> General {
+        let source = self.source();
+        let printer_id = self.printer_id(source);
+        General {
+            source,
+            printer_id,
+            feed: FeedSettings {
+                url: self.find(keys::WS_URL).map(|found| found.value).unwrap_or_default(),
+                reconnect_min: self.seconds(keys::RECONNECT_MIN_SECONDS, 0.1, 3600.0),
+                reconnect_max: self.seconds(keys::RECONNECT_MAX_SECONDS, 0.1, 86_400.0),
+                image_timeout: Some(self.seconds(keys::IMAGE_TIMEOUT_SECONDS, 0.0, 86_400.0))
+                    .filter(|time| !time.is_zero()),
+                watchdog_tick: self
+                    .seconds(keys::WATCHDOG_TICK_SECONDS, 0.0, 3600.0)
+                    .max(Duration::from_secs(1)),
+            },
+            camera: self.find(keys::CAMERA).map(|found| found.value),
+            api: self.api(),
+        }
+    }
+
+    fn source(&mut self) -> SourceName {
+        let usual = match self.runs_on_a_printer() || self.find(keys::MOONRAKER_URL).is_some() {
+            true => SourceName::Moonraker,
+            false => SourceName::Feed,
+        };
+        let Some(found) = self.find(keys::SOURCE) else { return usual };
+        match found.value.to_ascii_lowercase().as_str() {
+            "moonraker" => SourceName::Moonraker,
+            "feed" | "websocket" => SourceName::Feed,
+            _ => {
+                self.refuse(keys::SOURCE, &found, "it must be moonraker or feed");
+                usual
+            }
+        }
+    }
+
+    fn printer_id(&mut self, source: SourceName) -> String {
+        let named = self.find(keys::PRINTER_ID);
+        if let Some(found) = &named {
+            if found.value.chars().count() <= MOST_NAME && !found.value.chars().any(char::is_control) {
+                return found.value.clone();
+            }
+            self.refuse(keys::PRINTER_ID, found, "it must be at most 128 visible characters");
+        }
+        let host = || {
+            let name = crate::whole_file::read_text(Path::new("/proc/sys/kernel/hostname"), 4096).ok()?;
+            Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+        };
+        match source {
+            SourceName::Feed => "A1M-1".to_owned(),
+            SourceName::Moonraker => host().unwrap_or_else(|| "printer".to_owned()),
+        }
+    }
+
+    fn api(&mut self) -> Option<SocketAddr> {
+        let address =
+            self.typed(keys::BIND, "it must be an IP address", |text| text.parse::<IpAddr>().ok())?;
+        let port = self.typed(keys::PORT, "it must be a number from 1 to 65535, or 0 for none", |text| {
+            text.parse::<u16>().ok()
+        })?;
+        (port != 0).then(|| SocketAddr::new(address, port))
+    }
+
+    fn seconds(&mut self, key: Key, least: f64, most: f64) -> Duration {
+        let rule = format!("it must be a number of seconds from {least} to {most}");
+        let read = |text: &str| {
+            let seconds: f64 = text.parse().ok()?;
+            // A value below the least is taken as the least: people write 0 for "at once".
+            (0.0..=most).contains(&seconds).then(|| Duration::from_secs_f64(seconds.max(least)))
+        };
+        self.typed(key, &rule, read).unwrap_or_default()
+    }
+
+    /// A value by its reader; a wrong one is a problem, and the default counts.
+    fn typed<T>(&mut self, key: Key, rule: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let found = self.find(key)?;
+        let value = read(&found.value);
+        if value.is_none() {
+            self.refuse(key, &found, rule);
+        }
+        value.or_else(|| read(key.default?))
+    }
+
+    fn refuse(&mut self, key: Key, found: &Sourced<String>, rule: &str) {
+        let shown: String = found.value.chars().take(60).collect();
+        self.problems.push(Problem::new(
+            format!("{} is `{shown}` ({})", key.name, found.origin),
+            format!("{rule}; until then the default counts"),
+        ));
+    }
+}

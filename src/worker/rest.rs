@@ -1,0 +1,205 @@
+//! The REST server, and what it is shown of the rest of the worker.
+
+use super::service::Told;
+use crate::api::{self, Ages, BridgeRow, FetchPicture, Picture, Status, View};
+use crate::camera::{Camera, Frame};
+use crate::clock::{Clock, SystemClock};
+use crate::printer::Snapshot;
+use crate::source::LinkState;
+use crate::status_object;
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, spawn_local};
+use tokio::time::sleep;
+
+/// A picture that is not older is fresh enough for who asks for the newest.
+const FRESH: Duration = Duration::from_secs(1);
+/// An address that is in use is tried again at this step.
+const BIND_AGAIN: Duration = Duration::from_secs(10);
+/// A printer of which nothing was heard for so long is not ready to be shown.
+const STALE: Duration = Duration::from_secs(120);
+
+/// The running server, which follows the settings.
+pub(super) struct Rest {
+    view: Rc<Shown>,
+    address: Option<SocketAddr>,
+    running: Option<(watch::Sender<bool>, JoinHandle<()>)>,
+}
+
+impl Rest {
+    /// A server that does not listen yet.
+    pub(super) fn new(told: Rc<RefCell<Told>>, camera: Camera, started: Instant, restarts: u32) -> Self {
+        let printer_id = told.borrow().settings.general.printer_id.clone();
+        let view = Shown { told, camera, printer_id, clock: SystemClock::new(), started, restarts };
+        Self { view: Rc::new(view), address: None, running: None }
+    }
+
+    /// Listens where the settings say from now on. One that does already is not disturbed.
+    pub(super) fn follow(&mut self) {
+        let (address, printer_id) = {
+            let told = self.view.told.borrow();
+            (told.settings.general.api, told.settings.general.printer_id.clone())
+        };
+        if self.address == address && self.view.printer_id == printer_id {
+            return;
+        }
+        self.end();
+        let before = Rc::clone(&self.view);
+        let Shown { told, camera, clock, started, restarts, .. } = &*before;
+        self.view = Rc::new(Shown {
+            told: Rc::clone(told),
+            camera: camera.clone(),
+            printer_id,
+            clock: *clock,
+            started: *started,
+            restarts: *restarts,
+        });
+        self.address = address;
+        if let Some(address) = address {
+            let (stop, stopped) = watch::channel(false);
+            let view: Rc<dyn View> = Rc::clone(&self.view) as Rc<dyn View>;
+            self.running = Some((stop, spawn_local(listen(address, view, Rc::clone(told), stopped))));
+        }
+    }
+
+    /// Ends; answers under way have a moment to come to their end.
+    pub(super) fn end(&mut self) {
+        if let Some((stop, _)) = self.running.take() {
+            let _ = stop.send(true);
+        }
+    }
+}
+
+/// Listens as soon as the address is free, and serves.
+async fn listen(
+    address: SocketAddr,
+    view: Rc<dyn View>,
+    told: Rc<RefCell<Told>>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let mut complained = false;
+    let listener = loop {
+        match api::bind(address) {
+            Ok(listener) => break listener,
+            Err(error) => {
+                let why = format!("the REST server cannot listen on {address}: {error}");
+                if !complained {
+                    log::warn!("{why}; tried again and again");
+                }
+                complained = true;
+                told.borrow_mut().rest = Some(why);
+            }
+        }
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => return,
+            () = sleep(BIND_AGAIN) => {}
+        }
+    };
+    told.borrow_mut().rest = None;
+    log::info!("REST server: http://{address}/api/");
+    api::serve(listener, view, stopped).await;
+}
+
+/// What the server sees.
+struct Shown {
+    told: Rc<RefCell<Told>>,
+    camera: Camera,
+    printer_id: String,
+    clock: SystemClock,
+    started: Instant,
+    restarts: u32,
+}
+
+/// A frame that stays as it is in memory while it is sent.
+struct Bytes(Arc<Frame>);
+
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        (*self.0).as_ref()
+    }
+}
+
+impl View for Shown {
+    fn printer_id(&self) -> &str {
+        &self.printer_id
+    }
+
+    fn status(&self) -> Option<Status> {
+        let told = self.told.borrow();
+        let shared = told.shared.borrow();
+        let (snapshot, at) = shared.newest.as_ref()?;
+        Some(Status { received: at.unix, text: status_object::to_text(snapshot) })
+    }
+
+    fn picture(&self) -> FetchPicture {
+        let fetch = self.camera.frame(FRESH);
+        Box::pin(async move {
+            match fetch.await {
+                Ok(frame) => {
+                    let taken = frame.taken.unix;
+                    Ok(Picture::of(Bytes(frame), taken))
+                }
+                Err(error) => Err(error.to_string()),
+            }
+        })
+    }
+
+    fn service(&self) -> api::Service {
+        let told = self.told.borrow();
+        let source = told.source.borrow();
+        api::Service {
+            connected: source.link == LinkState::Connected,
+            source: super::report::source_line(&source),
+            restarts: u64::from(self.restarts),
+            up_seconds: self.started.elapsed().as_secs(),
+        }
+    }
+
+    fn bridges(&self) -> Vec<BridgeRow> {
+        let told = self.told.borrow();
+        let lines = told.shared.borrow().bridges.lines();
+        let row = |line: crate::status::BridgeLine| BridgeRow {
+            name: line.name,
+            state: line.state,
+            text: line.text,
+            queued: line.queued as u64,
+            dropped: line.dropped,
+        };
+        lines.into_iter().map(row).collect()
+    }
+
+    fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        let told = self.told.borrow();
+        let shared = told.shared.borrow();
+        shared.connected.then(|| shared.newest.as_ref().map(|(snapshot, _)| Arc::clone(snapshot))).flatten()
+    }
+
+    fn ages(&self) -> Ages {
+        let told = self.told.borrow();
+        let shared = told.shared.borrow();
+        let now = self.clock.now().unix;
+        let status = shared.newest.as_ref().map(|(_, at)| now.saturating_sub(at.unix));
+        Ages { status, picture: self.camera.status().frame_age }
+    }
+
+    fn not_ready(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        let told = self.told.borrow();
+        if told.source.borrow().link != LinkState::Connected {
+            reasons.push(super::report::source_line(&told.source.borrow()));
+        }
+        let shared = told.shared.borrow();
+        match &shared.newest {
+            None => reasons.push("no status of the printer came yet".to_owned()),
+            Some((_, at)) if self.clock.now().unix.saturating_sub(at.unix) > STALE => {
+                reasons.push("the newest status of the printer is old".to_owned());
+            }
+            Some(_) => {}
+        }
+        reasons
+    }
+}

@@ -1,0 +1,329 @@
+//! One bridge on a thread of its own: what it does there, or fails to do, holds up nobody else.
+//!
+//! Whoever has something for the bridge puts it into its inbox and goes on. A bridge that panics is started anew after
+//! a pause that grows; an event at which it panicked twice is given up. One that hangs is shown as hanging; its events
+//! wait.
+
+use super::inbox::{Inbox, Item, Numbered};
+use crate::bridge::{Bridge, BridgeState, BridgeStatus, Health, Reporter, StartError};
+use crate::clock::{Clock, Moment, SystemClock};
+use crate::printer::{Event, Snapshot};
+use crate::supervisor::RestartPolicy;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// Stack of a bridge's thread, in bytes. Its rules need little; what talks to the network has threads of its own.
+const STACK: usize = 256 * 1024;
+/// How often a bridge is looked at whether all of it still runs.
+const LOOK: Duration = if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(10) };
+/// A bridge that works at one thing for so long hangs.
+const HANGS: Duration = Duration::from_secs(30);
+/// What a bridge may take beyond its grace to end.
+const NOTICE: Duration = Duration::from_millis(500);
+
+/// Starts the bridge; called again after a panic.
+pub(super) type Factory = Box<dyn Fn() -> Result<Box<dyn Bridge>, StartError> + Send>;
+
+/// The handle of a bridge's thread.
+pub(super) struct Runner {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    name: String,
+    clock: SystemClock,
+    /// Told whenever an event was taken.
+    taken: Arc<Notify>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    inbox: Inbox,
+    /// Number of the newest event that the bridge has taken.
+    taken: u64,
+    /// Since when the bridge works at one thing.
+    busy_since: Option<Duration>,
+    /// With how much grace the bridge is to end.
+    stop: Option<Duration>,
+    life: Life,
+    restarts: u32,
+    /// The state that was shown last, and since when.
+    shown: Option<(BridgeState, Duration)>,
+    /// What the bridge told of itself last.
+    told: Option<BridgeStatus>,
+}
+
+/// Where the bridge is in its life.
+#[derive(Default)]
+enum Life {
+    /// It is being started.
+    #[default]
+    Starting,
+    Running(Reporter),
+    /// It ended by itself, and is started again.
+    Ended,
+    /// It cannot start until somebody acts.
+    Refused(BridgeState, String),
+}
+
+/// What a bridge tells, and what its runner adds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Shown {
+    pub(super) status: BridgeStatus,
+    /// For how long it is in this state.
+    pub(super) state_for: Duration,
+    pub(super) restarts: u32,
+}
+
+impl Runner {
+    /// Starts a bridge on its own thread. With a `predecessor` that one ends first, within `grace`, and what waited for
+    /// it waits for this one.
+    pub(super) fn start(
+        name: &str,
+        factory: Factory,
+        taken: Arc<Notify>,
+        predecessor: Option<(Self, Duration)>,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            name: name.to_owned(),
+            clock: SystemClock::new(),
+            taken,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        let own = Arc::clone(&shared);
+        let thread =
+            std::thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(move || {
+                if let Some((mut before, grace)) = predecessor {
+                    before.stop(grace);
+                    let left = std::mem::take(&mut before.shared.lock().inbox);
+                    own.lock().inbox.inherit(left);
+                }
+                own.live(&factory);
+            })?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// Has an event for the bridge.
+    pub(super) fn push_event(&self, number: u64, event: &Arc<Event>) {
+        self.shared.lock().inbox.push_event(number, Arc::clone(event));
+        self.shared.changed.notify_all();
+    }
+
+    /// Has a newer state of the printer for the bridge.
+    pub(super) fn push_snapshot(&self, snapshot: &Arc<Snapshot>, at: Moment) {
+        self.shared.lock().inbox.push_snapshot(Arc::clone(snapshot), at);
+        self.shared.changed.notify_all();
+    }
+
+    /// Has a line of the console for the bridge.
+    pub(super) fn push_line(&self, line: &Arc<str>, at: Moment) {
+        self.shared.lock().inbox.push_line(Arc::clone(line), at);
+        self.shared.changed.notify_all();
+    }
+
+    /// Whether the bridge has taken every event up to this one, or never will.
+    pub(super) fn has_taken(&self, number: u64) -> bool {
+        let state = self.shared.lock();
+        let idle = state.inbox.waiting() == 0 && state.busy_since.is_none();
+        matches!(state.life, Life::Refused(..)) || state.taken >= number || idle
+    }
+
+    /// How the bridge goes. Answers at once, whatever the bridge does.
+    pub(super) fn show(&self) -> Shown {
+        self.shared.show()
+    }
+
+    /// Ends the bridge: asks it to send what can be sent within `grace`, and leaves it behind if it does not listen.
+    pub(super) fn stop(&mut self, grace: Duration) {
+        self.shared.lock().stop = Some(grace);
+        self.shared.changed.notify_all();
+        let Some(thread) = self.thread.take() else { return };
+        let deadline = std::time::Instant::now() + grace + NOTICE + Duration::from_millis(100);
+        let mut state = self.shared.lock();
+        while !thread.is_finished() {
+            let left = deadline.saturating_duration_since(std::time::Instant::now());
+            if left.is_zero() {
+                log::warn!("{} does not end and is left behind", self.shared.name);
+                return;
+            }
+            let waited = self.shared.changed.wait_timeout(state, left.min(Duration::from_millis(50)));
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(state);
+        let _ = thread.join();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts the bridge and works for it, again and again, until it is to stop.
+    fn live(&self, factory: &Factory) {
+        let mut policy = RestartPolicy::default();
+        loop {
+            let started = self.clock.now().monotonic;
+            let end = match catch_unwind(AssertUnwindSafe(factory)) {
+                Ok(Ok(bridge)) => {
+                    log::info!("{}: started", self.name);
+                    self.lock().life = Life::Running(bridge.reporter());
+                    self.work(bridge)
+                }
+                Ok(Err(error)) => {
+                    let state = match error {
+                        StartError::Unpaired(_) => BridgeState::NeedsPairing,
+                        StartError::Setting(_) | StartError::Thread(_) => BridgeState::Failed,
+                    };
+                    log::error!("{}: {error}", self.name);
+                    self.lock().life = Life::Refused(state, error.to_string());
+                    self.taken.notify_one();
+                    return;
+                }
+                Err(_) => End::Panicked,
+            };
+            if matches!(end, End::Stopped) {
+                return;
+            }
+            let restart = policy.died(self.clock.now().monotonic.saturating_sub(started));
+            log::error!(
+                "{}: it ended by an error of this program; started again in {:?}",
+                self.name,
+                restart.after
+            );
+            let mut state = self.lock();
+            state.life = Life::Ended;
+            state.busy_since = None;
+            state.restarts = restart.total;
+            if self.pause(state, restart.after) {
+                return;
+            }
+            self.lock().life = Life::Starting;
+        }
+    }
+
+    /// Waits, and returns whether it was told to stop meanwhile.
+    fn pause(&self, state: MutexGuard<'_, State>, time: Duration) -> bool {
+        let waited = self.changed.wait_timeout_while(state, time, |state| state.stop.is_none());
+        waited.unwrap_or_else(PoisonError::into_inner).0.stop.is_some()
+    }
+
+    /// Hands the bridge one thing after the other.
+    fn work(&self, mut bridge: Box<dyn Bridge>) -> End {
+        loop {
+            let mut state = self.lock();
+            let Some(item) = state.inbox.pop() else {
+                if let Some(grace) = state.stop {
+                    drop(state);
+                    let _ = catch_unwind(AssertUnwindSafe(|| bridge.stop(grace)));
+                    return End::Stopped;
+                }
+                let idle = |state: &mut State| state.inbox.is_empty() && state.stop.is_none();
+                let waited = self.changed.wait_timeout_while(state, LOOK, idle);
+                let timed_out = waited.unwrap_or_else(PoisonError::into_inner).1.timed_out();
+                if timed_out && !bridge.is_alive() {
+                    let _ = catch_unwind(AssertUnwindSafe(|| bridge.stop(Duration::ZERO)));
+                    return End::Panicked;
+                }
+                continue;
+            };
+            state.busy_since = Some(self.clock.now().monotonic);
+            drop(state);
+            let handled = catch_unwind(AssertUnwindSafe(|| match &item {
+                Item::Event(numbered) => bridge.on_event(&numbered.event),
+                Item::Snapshot(snapshot, at) => bridge.on_snapshot(snapshot, *at),
+                Item::Line(line, at) => bridge.on_console(line, *at),
+            }));
+            self.settle(item, handled.is_ok());
+            if handled.is_err() {
+                let _ = catch_unwind(AssertUnwindSafe(move || drop(bridge)));
+                return End::Panicked;
+            }
+        }
+    }
+
+    /// Notes that the bridge is through with a thing, or has to take it again.
+    fn settle(&self, item: Item, well: bool) {
+        let mut state = self.lock();
+        state.busy_since = None;
+        let Item::Event(numbered) = item else { return };
+        if well || numbered.suspect {
+            if !well {
+                let Numbered { event, .. } = &numbered;
+                log::error!("{}: gives up the event {} at which it failed twice", self.name, event.key);
+            }
+            state.taken = numbered.number;
+            drop(state);
+            self.taken.notify_one();
+        } else {
+            state.inbox.put_back(numbered);
+        }
+    }
+
+    fn show(&self) -> Shown {
+        let now = self.clock.now().monotonic;
+        let mut state = self.lock();
+        let State { life, told, .. } = &mut *state;
+        let mut status = match life {
+            Life::Running(reporter) => {
+                if let Ok(Some(now_told)) = catch_unwind(AssertUnwindSafe(reporter)) {
+                    *told = Some(now_told);
+                }
+                told.clone().unwrap_or_else(|| plain(BridgeState::Starting, Health::Ok, ""))
+            }
+            Life::Starting => plain(BridgeState::Starting, Health::Ok, ""),
+            Life::Ended => plain(
+                BridgeState::Failed,
+                Health::Warn,
+                "it ended by an error of this program and is started again; report the log",
+            ),
+            Life::Refused(refused, why) => plain(*refused, Health::Fail, why),
+        };
+        let hangs = state.busy_since.map(|since| now.saturating_sub(since)).filter(|time| *time >= HANGS);
+        if let Some(time) = hangs {
+            (status.state, status.health) = (BridgeState::Failed, Health::Fail);
+            status.text = format!(
+                "hangs for {} s, {} events wait; if it stays so, restart the service and report the log",
+                time.as_secs(),
+                state.inbox.waiting()
+            );
+        }
+        if state.inbox.lost > 0 {
+            status.dropped += state.inbox.lost;
+        }
+        let since = match state.shown {
+            Some((shown, since)) if shown == status.state => since,
+            _ => now,
+        };
+        state.shown = Some((status.state, since));
+        Shown { status, state_for: now.saturating_sub(since), restarts: state.restarts }
+    }
+}
+
+/// Why a bridge's work ended.
+enum End {
+    Stopped,
+    Panicked,
+}
+
+fn plain(state: BridgeState, health: Health, text: &str) -> BridgeStatus {
+    BridgeStatus {
+        state,
+        health,
+        text: text.to_owned(),
+        queued: 0,
+        dropped: 0,
+        last_ok: None,
+        last_error: None,
+    }
+}
+
+#[cfg(test)]
+mod tests;
