@@ -3,6 +3,7 @@
 pub mod control;
 pub mod feed;
 pub mod moonraker;
+mod stream;
 
 use crate::clock::{Clock, Moment};
 use crate::printer::{Klippy, Observation, Timed};

@@ -4,6 +4,8 @@
 mod bootstrap;
 #[path = "../../fuzz/bodies/extended_cfg.rs"]
 mod extended_cfg;
+#[path = "../../fuzz/bodies/feed.rs"]
+mod feed;
 #[path = "../../fuzz/bodies/moonraker_frames.rs"]
 mod moonraker_frames;
 #[path = "../../fuzz/bodies/outbox.rs"]
@@ -14,9 +16,10 @@ use std::path::Path;
 /// A target and what it does with bytes.
 type Body = (&'static str, fn(&[u8]));
 
-const BODIES: [Body; 4] = [
+const BODIES: [Body; 5] = [
     ("bootstrap", bootstrap::run),
     ("extended_cfg", extended_cfg::run),
+    ("feed", feed::run),
     ("moonraker_frames", moonraker_frames::run),
     ("outbox", outbox::run),
 ];

@@ -15,6 +15,7 @@ mod cli;
 mod corpora;
 mod dependencies;
 mod extended_cfg;
+mod feed;
 mod init;
 mod moonraker_connection;
 mod outbox;

@@ -10,7 +10,7 @@
 
 mod peer;
 
-use octobridge::clock::{Clock, Moment};
+use crate::support::virtual_time::{Flow, VirtualClock};
 use octobridge::printer::{Event, Memory, Observation, Observer, Timed};
 use octobridge::source::control;
 use octobridge::source::moonraker::{ApiKey, Config, Endpoint, run};
@@ -20,40 +20,6 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-
-/// Tokio's clock, which stands still while anything happens.
-#[derive(Clone)]
-struct VirtualClock(Instant);
-
-impl Clock for VirtualClock {
-    fn now(&self) -> Moment {
-        let passed = self.0.elapsed();
-        Moment { monotonic: passed, unix: Duration::from_secs(1_795_222_000) + passed }
-    }
-}
-
-/// Lets virtual time flow, some fifty times as fast as real time. Tokio's own way, to jump to the next timer as
-/// soon as nothing is ready, would jump while the kernel still carries bytes from one socket to the other.
-struct Flow(JoinHandle<control::Requests>);
-
-impl Flow {
-    fn begin() -> Self {
-        Self(tokio::spawn(async {
-            loop {
-                // Tokio does not jump while a blocking task runs.
-                let rest = tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_micros(300)));
-                rest.await.unwrap();
-                tokio::time::advance(Duration::from_millis(20)).await;
-            }
-        }))
-    }
-}
-
-impl Drop for Flow {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
 
 /// The source under test and what it says.
 struct Source {

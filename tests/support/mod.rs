@@ -3,6 +3,7 @@
 
 pub(crate) mod bed;
 pub(crate) mod camera;
+pub(crate) mod feed;
 pub(crate) mod forward;
 pub(crate) mod http;
 pub(crate) mod kills;
@@ -10,5 +11,6 @@ pub(crate) mod pcap;
 pub(crate) mod printer;
 pub(crate) mod rest;
 pub(crate) mod telegram;
+pub(crate) mod virtual_time;
 pub(crate) mod wait;
 pub(crate) mod watcher;

@@ -52,11 +52,13 @@ impl Heartbeat {
 mod tests {
     use super::*;
 
+    /// Times of traffic, and what happens when.
+    type Case = (&'static [u64], &'static [(u64, Beat)]);
+
     #[test]
     #[allow(clippy::type_complexity, reason = "a table")]
     fn it_asks_each_half_minute_and_gives_up_after_a_minute_of_silence() {
-        // Times of traffic, and what happens when.
-        let cases: [(&[u64], &[(u64, Beat)]); 4] = [
+        let cases: [Case; 4] = [
             (&[], &[(130, Beat::Ping), (160, Beat::Dead)]),
             (&[110], &[(130, Beat::Ping), (160, Beat::Ping), (170, Beat::Dead)]),
             (&[131, 161], &[(130, Beat::Ping), (160, Beat::Ping), (190, Beat::Ping), (220, Beat::Ping)]),

@@ -8,7 +8,6 @@ mod heartbeat;
 mod picture;
 mod run;
 mod session;
-mod stream;
 mod transport;
 mod watchdog;
 mod wire;

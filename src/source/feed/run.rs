@@ -49,7 +49,7 @@ enum Ended {
 ///
 /// Observations are sent in order and none is left out; a receiver that is slow makes the source read slowly. Pictures
 /// are handed over as they come, which must not take long. `status` always holds the present state. `commands` are sent
-/// on while there is a connection, and dropped while there is none: a late one could stop another job.
+/// on while the printer is in sight, and dropped while it is not: a late one could stop another job.
 pub async fn run(
     config: Config,
     clock: impl Clock,
@@ -114,36 +114,38 @@ impl<C: Clock> Source<C> {
             () = stopped(shutdown) => return (Ended::Stopped, false),
             opened = Transport::connect(&self.config.address, &self.config.tls) => opened,
         };
-        let (ended, useful) = match opened {
-            Err(error) => (Ended::from(error), false),
+        let (ended, useful, transport) = match opened {
+            Err(error) => (Ended::from(error), false, None),
             Ok(mut transport) => {
                 session.on_connected(self.clock.now().monotonic);
                 let ended = tokio::select! {
                     () = stopped(shutdown) => Ended::Stopped,
                     ended = self.talk(session, &mut transport) => ended,
                 };
-                let useful = session.is_useful(self.clock.now().monotonic);
-                transport.close().await;
-                (ended, useful)
+                (ended, session.is_useful(self.clock.now().monotonic), Some(transport))
             }
         };
-        if matches!(ended, Ended::Stopped) {
-            return (ended, useful);
+        let told = if matches!(ended, Ended::Stopped) { Ok(()) } else { self.end(session, &ended).await };
+        if let Some(transport) = transport {
+            transport.close().await;
         }
+        (told.err().unwrap_or(ended), useful)
+    }
+
+    /// Tells of the end before the farewell, which takes its time.
+    async fn end(&mut self, session: &mut Session, ended: &Ended) -> Result<(), Ended> {
         let lost = session.on_closed(&ended.to_string());
-        let was_served = matches!(ended, Ended::Session(SessionError::NoPicture(_))) && lost.is_empty();
-        if !(was_served && session.is_served()) {
-            self.failed(&ended);
+        let changing = matches!(ended, Ended::Session(SessionError::NoPicture(_)));
+        // Connecting anew for the pictures' sake is no failure while the printer is in sight.
+        if !(changing && session.is_served() && lost.is_empty()) {
+            self.failed(ended);
         }
-        match self.act(lost, None).await {
-            Err(stopped @ Ended::Stopped) => (stopped, useful),
-            _ => (ended, useful),
-        }
+        self.act(lost, None).await
     }
 
     async fn talk(&mut self, session: &mut Session, transport: &mut Transport) -> Ended {
-        // What was asked for while there was no connection is too old.
-        while self.commands.try_recv().is_ok() {}
+        // What was asked for while the printer was out of sight is too old.
+        while !session.is_in_sight() && self.commands.try_recv().is_ok() {}
         let mut commanded = true;
         loop {
             self.show(session);

@@ -196,6 +196,11 @@ impl Session {
         self.status_came || self.picture_at.is_some()
     }
 
+    /// Whether the printer was seen, and no loss was told since.
+    pub fn is_in_sight(&self) -> bool {
+        self.seen.is_some()
+    }
+
     /// Whether this connection was worth it, so that the next one may come soon.
     pub fn is_useful(&self, now: Duration) -> bool {
         let lasted = self.since.is_some_and(|since| now.saturating_sub(since) > LASTING);

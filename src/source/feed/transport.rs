@@ -1,7 +1,7 @@
 //! Bytes to and from the feed's server. Knows the WebSocket, its limits and its errors, and nothing of JSON.
 
-use super::stream::Stream;
 use super::{Address, MAX_MESSAGE};
+use crate::source::stream::Stream;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt, StreamExt};

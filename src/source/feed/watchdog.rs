@@ -101,6 +101,9 @@ mod tests {
         Status,
     }
 
+    /// Timeout and tick, what comes, until when, and when the connection is given up.
+    type Case = (u64, u64, Vec<(u64, Comes)>, u64, Vec<u64>);
+
     fn seconds(number: u64) -> Duration {
         Duration::from_secs(number)
     }
@@ -143,7 +146,7 @@ mod tests {
             comes.extend(at.iter().map(|at| (*at, Picture)));
             comes
         };
-        let cases: [(u64, u64, Vec<(u64, Comes)>, u64, Vec<u64>); 8] = [
+        let cases: [Case; 8] = [
             // The last picture came at 33: later than 93, at a look each five seconds. The new connection's time
             // begins anew, and its first picture keeps it.
             (60, 5, with_pictures(&[3, 13, 23, 33, 125, 135, 145, 155]), 200, vec![95]),

@@ -3,6 +3,7 @@
 use super::framing::{Decoder, END};
 use super::session::ApiKey;
 use super::{Endpoint, MAX_MESSAGE};
+use crate::source::stream::Stream;
 use futures_util::{SinkExt, StreamExt};
 use std::io;
 use std::time::Duration;
@@ -77,7 +78,7 @@ pub enum TransportError {
 /// An open connection.
 pub(super) enum Transport {
     Unix { stream: UnixStream, decoder: Decoder, chunk: Box<[u8; BUFFER]> },
-    WebSocket { stream: Box<WebSocketStream<TcpStream>>, message: Bytes },
+    WebSocket { stream: Box<WebSocketStream<Stream>>, message: Bytes },
 }
 
 impl Transport {
@@ -120,8 +121,9 @@ impl Transport {
                     .max_write_buffer_size(MAX_MESSAGE)
                     .max_message_size(Some(MAX_MESSAGE))
                     .max_frame_size(Some(MAX_MESSAGE));
-                let (stream, _) =
-                    client_async_with_config(request, stream, Some(config)).await.map_err(why)?;
+                let (stream, _) = client_async_with_config(request, Stream::plain(stream), Some(config))
+                    .await
+                    .map_err(why)?;
                 Ok(Self::WebSocket { stream: Box::new(stream), message: Bytes::new() })
             }
         }

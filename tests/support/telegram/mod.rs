@@ -6,6 +6,7 @@
 
 mod rules;
 mod server;
+pub(crate) use server::certificates;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -18,7 +18,7 @@ use super::{Behaviour, Call, Outcome, Shared, State, rules};
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// A test authority as PEM, valid from 2025 on, and a server with a certificate of it for these names and years.
-pub(super) fn certificates(names: &[&str], years: (i32, i32)) -> (String, Arc<ServerConfig>) {
+pub(crate) fn certificates(names: &[&str], years: (i32, i32)) -> (String, Arc<ServerConfig>) {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority.not_before = date_time_ymd(2025, 1, 1);

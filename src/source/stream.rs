@@ -1,4 +1,5 @@
-//! The bytes below the WebSocket: plain or encrypted, and when the last of them came.
+//! The bytes below a WebSocket: plain or encrypted, and when the last of them came. One type for every source, since
+//! the WebSocket's code comes once more with each.
 
 use std::io;
 use std::pin::Pin;
