@@ -92,6 +92,9 @@ impl Runner {
             state: Mutex::default(),
             changed: Condvar::new(),
         });
+        if let Some(hold) = hold {
+            shared.lock().life = Life::Held(hold);
+        }
         let own = Arc::clone(&shared);
         let thread =
             std::thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(move || {
@@ -166,8 +169,7 @@ impl Shared {
     /// Waits as long as a bridge that failed is held back. Returns whether it is to be started then.
     fn hold_back(&self, hold: Option<Hold>) -> bool {
         let Some(hold) = hold else { return true };
-        let mut state = self.lock();
-        state.life = Life::Held(hold);
+        let state = self.lock();
         self.taken.notify_one();
         let Hold::For(time, _) = hold else { return false };
         let waited = self.changed.wait_timeout_while(state, time, |state| state.stop.is_none());
