@@ -81,7 +81,9 @@ pub enum Destination {
 /// Starts logging: into the first of `folders` that can be written, and to standard error where a person
 /// watches or no folder can be written. Call once.
 pub fn start(folders: &[&Path], level: LevelFilter) -> Destination {
-    // simplelog writes a line in many pieces: gather them, so that rotation never cuts one.
+    // simplelog writes a line in many pieces: gather them, so that rotation never cuts one. It takes all lines, since
+    // the level may change while the program runs: `log::set_max_level` holds the others back.
+    let all = LevelFilter::Trace;
     let config = ConfigBuilder::new().set_time_format_rfc3339().build();
     let file = folders.iter().find_map(|folder| {
         let path = folder.join(NAME);
@@ -91,16 +93,17 @@ pub fn start(folders: &[&Path], level: LevelFilter) -> Destination {
     let stderr = file.is_none() || io::stderr().is_terminal();
     let destination = match file {
         Some((path, file)) => {
-            loggers.push(WriteLogger::new(level, config.clone(), LineWriter::new(file)));
+            loggers.push(WriteLogger::new(all, config.clone(), LineWriter::new(file)));
             Destination::File(path)
         }
         None => Destination::Stderr,
     };
     if stderr {
-        loggers.push(SimpleLogger::new(level, config));
+        loggers.push(SimpleLogger::new(all, config));
     }
     // The only error is that a logger is there already; that one then serves.
     let _ = simplelog::CombinedLogger::init(loggers);
+    log::set_max_level(level);
     destination
 }
 

@@ -71,17 +71,31 @@ pub trait Bridge: Send {
     /// Takes notice of an event. When this returns, a message that must not be lost is on disk.
     fn on_event(&mut self, event: &Event);
 
-    /// Takes notice of the printer's newest state; states in between may be left out.
+    /// Takes notice of the printer's newest state; states in between may be left out. Only where it is wanted.
     fn on_snapshot(&mut self, _snapshot: &Arc<Snapshot>, _at: Moment) {}
 
-    /// Takes notice of a line of the printer's console.
+    /// Takes notice of a line of the printer's console. Only where it is wanted.
     fn on_console(&mut self, _line: &str, _at: Moment) {}
+
+    /// What it wants to be told of besides events. Each thing wakes its thread, several times a second.
+    fn wants(&self) -> Wants {
+        Wants::default()
+    }
 
     /// What tells how it goes, also while this bridge is busy, and from any thread.
     fn reporter(&self) -> Reporter;
 
     /// Sends what can be sent within `grace`, then ends. Blocks for `grace` and half a second at most.
     fn stop(&mut self, grace: Duration);
+}
+
+/// What a bridge wants to be told of besides events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wants {
+    /// The printer's state ([`Bridge::on_snapshot`]).
+    pub snapshots: bool,
+    /// The lines of its console ([`Bridge::on_console`]).
+    pub console: bool,
 }
 
 /// Tells how a bridge goes; none when that cannot be told at this moment without waiting.

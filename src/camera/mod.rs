@@ -80,12 +80,8 @@ impl Camera {
     /// A camera that is not asked before somebody asks here. Starts nothing.
     pub fn new(setup: Setup) -> Self {
         let Setup { wanted, web, moonraker, wake, tls, clock, limits } = setup;
-        let choice = Choice {
-            wanted: wanted.filter(|wanted| !wanted.is_empty()).map(Arc::from),
-            web,
-            moonraker: moonraker.clone(),
-            stock: wake.is_some(),
-        };
+        let choice =
+            Choice { wanted: named(wanted), web, moonraker: moonraker.clone(), stock: wake.is_some() };
         let fetcher = Fetcher::new(tls, &moonraker, wake, limits);
         Self(Arc::new(Shared::new(choice, fetcher, clock, limits)))
     }
@@ -139,6 +135,11 @@ impl Camera {
         self.0.set_webcams(webcams);
     }
 
+    /// Uses the camera of this name or identity from now on; none or empty: the first that can be used.
+    pub fn want(&self, wanted: Option<String>) {
+        self.0.want(named(wanted));
+    }
+
     /// Takes a picture that the printer pushed. It is the newest one until another comes or is fetched.
     ///
     /// # Errors
@@ -158,6 +159,10 @@ impl Camera {
     pub fn on_tick(&self, now: Moment) {
         self.0.on_tick(now);
     }
+}
+
+fn named(wanted: Option<String>) -> Option<Arc<str>> {
+    wanted.filter(|wanted| !wanted.is_empty()).map(Arc::from)
 }
 
 impl fmt::Debug for Camera {

@@ -32,12 +32,12 @@ pub(super) enum Asked {
 pub(super) struct Shared {
     state: Mutex<State>,
     fetcher: Fetcher,
-    choice: Choice,
     limits: Limits,
 }
 
 struct State {
     clock: Box<dyn Clock>,
+    choice: Choice,
     /// The printer's list, as it came last.
     webcams: Option<Arc<[Webcam]>>,
     chosen: Result<Chosen, NoCamera>,
@@ -60,6 +60,21 @@ impl State {
         self.last.map(|last| now.saturating_sub(last))
     }
 
+    /// Chooses a camera out of the printer's list.
+    fn choose(&mut self) {
+        let Some(webcams) = &self.webcams else { return };
+        let chosen = self.choice.of(webcams);
+        if self.chosen == chosen {
+            return;
+        }
+        self.chosen = chosen;
+        self.failure = None;
+        if !self.pushed {
+            // It shows what another camera sees.
+            (self.frame, self.last) = (None, None);
+        }
+    }
+
     fn keep(&mut self, frame: &Arc<Frame>, pushed: bool) {
         self.frame = Some(Arc::clone(frame));
         self.pushed = pushed;
@@ -72,6 +87,7 @@ impl Shared {
     pub(super) fn new(choice: Choice, fetcher: Fetcher, clock: Box<dyn Clock>, limits: Limits) -> Self {
         let state = State {
             clock,
+            choice,
             webcams: None,
             chosen: Err(NoCamera::NotYet),
             frame: None,
@@ -82,7 +98,7 @@ impl Shared {
             running: None,
             waiting: Vec::new(),
         };
-        Self { state: Mutex::new(state), fetcher, choice, limits }
+        Self { state: Mutex::new(state), fetcher, limits }
     }
 
     /// A panic cannot leave the state half changed: each change is one assignment.
@@ -168,15 +184,14 @@ impl Shared {
             return;
         }
         state.webcams = Some(Arc::clone(webcams));
-        let chosen = self.choice.of(webcams);
-        if state.chosen == chosen {
-            return;
-        }
-        state.chosen = chosen;
-        state.failure = None;
-        if !state.pushed {
-            // It shows what another camera sees.
-            (state.frame, state.last) = (None, None);
+        state.choose();
+    }
+
+    pub(super) fn want(&self, wanted: Option<Arc<str>>) {
+        let mut state = self.state();
+        if state.choice.wanted != wanted {
+            state.choice.wanted = wanted;
+            state.choose();
         }
     }
 

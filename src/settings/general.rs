@@ -53,13 +53,15 @@ impl Sources<'_> {
     pub(super) fn general(&mut self) -> General {
         let source = self.source();
         let printer_id = self.printer_id(source);
+        let reconnect_min = self.seconds(keys::RECONNECT_MIN_SECONDS, 0.1, 3600.0);
         General {
             source,
             printer_id,
             feed: FeedSettings {
+                // The source names a wrong one. The default is no way out: it is somebody else's printer.
                 url: self.find(keys::WS_URL).map(|found| found.value).unwrap_or_default(),
-                reconnect_min: self.seconds(keys::RECONNECT_MIN_SECONDS, 0.1, 3600.0),
-                reconnect_max: self.seconds(keys::RECONNECT_MAX_SECONDS, 0.1, 86_400.0),
+                reconnect_min,
+                reconnect_max: self.seconds(keys::RECONNECT_MAX_SECONDS, 0.1, 86_400.0).max(reconnect_min),
                 image_timeout: Some(self.seconds(keys::IMAGE_TIMEOUT_SECONDS, 0.0, 86_400.0))
                     .filter(|time| !time.is_zero()),
                 watchdog_tick: self
@@ -135,7 +137,7 @@ impl Sources<'_> {
     }
 
     fn refuse(&mut self, key: Key, found: &Sourced<String>, rule: &str) {
-        let shown: String = found.value.chars().take(60).collect();
+        let shown: String = super::lookup::hide_user_info(&found.value).chars().take(60).collect();
         self.problems.push(Problem::new(
             format!("{} is `{shown}` ({})", key.name, found.origin),
             format!("{rule}; until then the default counts"),

@@ -1,6 +1,6 @@
 //! The bridges that the settings speak of: each kind once, and further ones of the same kind by their label.
 
-use super::keys::is_label;
+use super::keys::{ALL, is_label};
 use super::{BridgeName, Key, Origin, Secret, Sourced};
 
 /// Most further bridges.
@@ -17,6 +17,8 @@ pub struct Instance {
     pub enabled: Sourced<bool>,
     /// Its own settings.
     pub(super) values: Vec<(Key, Sourced<Secret>)>,
+    /// A value of it stands somewhere and cannot be read, and counts as not set; the problems tell which.
+    pub hidden: bool,
 }
 
 impl Instance {
@@ -47,6 +49,16 @@ impl Instance {
     /// Where a setting comes from.
     pub fn origin(&self, name: &str) -> Option<&Origin> {
         self.find(name).map(|found| &found.origin)
+    }
+
+    /// The text with the secrets named as they are for this bridge: a further one has files of its own.
+    pub fn name_secrets(&self, mut text: String) -> String {
+        if !self.label.is_empty() {
+            for key in ALL.iter().filter(|key| key.secret && key.bridge() == Some(self.bridge)) {
+                text = text.replace(&key.file_name(), &key.file_name_of(self.bridge, &self.label));
+            }
+        }
+        text
     }
 
     fn find(&self, name: &str) -> Option<&Sourced<Secret>> {

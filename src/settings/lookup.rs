@@ -30,6 +30,10 @@ pub(super) struct Sources<'a> {
     bootstrap: Bootstrap,
     pub(super) cfg: Option<(PathBuf, ExtendedCfg)>,
     pub(super) problems: Vec<Problem>,
+    /// Those of the problems for which a whole source counts as not there.
+    unreadable: Vec<Problem>,
+    /// A value that was looked for stands somewhere, and cannot be read.
+    hidden_value: bool,
 }
 
 impl<'a> Sources<'a> {
@@ -51,7 +55,9 @@ impl<'a> Sources<'a> {
             }
         }
         let paths = Paths::resolve(&bootstrap, variable);
-        let mut sources = Self { environment, paths, bootstrap, cfg: None, problems };
+        let (unreadable, hidden_value) = (Vec::new(), false);
+        let mut sources =
+            Self { environment, paths, bootstrap, cfg: None, problems, unreadable, hidden_value };
         sources.check_printer_data();
         sources.read_cfg();
         sources.warn_of_open_secrets();
@@ -66,14 +72,21 @@ impl<'a> Sources<'a> {
             return;
         }
         let target = std::fs::read_link(folder).map(|to| format!(" (a link to {})", to.display()));
-        self.problems.push(Problem::new(
-            format!(
-                "the printer's data folder {}{} is missing",
-                folder.display(),
-                target.unwrap_or_default()
-            ),
+        let what = format!(
+            "the printer's data folder {}{} is missing",
+            folder.display(),
+            target.unwrap_or_default()
+        );
+        self.lose(Problem::new(
+            what,
             "check that /oem is mounted; without it there are no settings, and everything is off",
         ));
+    }
+
+    /// Notes that a whole source cannot be read.
+    fn lose(&mut self, problem: Problem) {
+        self.unreadable.push(problem.clone());
+        self.problems.push(problem);
     }
 
     /// Somebody expects a printer here: its folder was named, or the overlay's files are there.
@@ -88,16 +101,13 @@ impl<'a> Sources<'a> {
                 Ok(text) => text,
                 Err(error) if error.is_missing() => continue,
                 Err(error) => {
-                    self.problems.push(Problem::new(
-                        error.to_string(),
-                        "mend the file; until then every bridge is off",
-                    ));
-                    return;
+                    let remedy = "mend the file; until then every bridge is off";
+                    return self.lose(Problem::new(error.to_string(), remedy));
                 }
             };
             match ExtendedCfg::parse(&text) {
                 Ok(cfg) => self.cfg = Some((path, cfg)),
-                Err(error) => self.problems.push(Problem::new(
+                Err(error) => self.lose(Problem::new(
                     format!("{} {error}", path.display()),
                     "mend that line; until then every bridge is off",
                 )),
@@ -108,14 +118,20 @@ impl<'a> Sources<'a> {
 
     /// Everybody who reaches the web front end can read extended.cfg, and people paste it into issues.
     fn warn_of_open_secrets(&mut self) {
-        for (section, name, key) in OPEN_SECRETS {
-            if let Some(found) = self.find_cfg(section, name) {
+        let mut open: Vec<(String, &str, String)> = OPEN_SECRETS
+            .map(|(section, name, key)| (section.to_owned(), name, key.file_name()))
+            .into_iter()
+            .collect();
+        for (bridge, label) in self.labels() {
+            let own = OPEN_SECRETS.iter().filter(|(section, ..)| *section == bridge.section());
+            let section = instance::section(bridge, &label);
+            open.extend(own.map(|(_, name, key)| (section.clone(), *name, key.file_name_of(bridge, &label))));
+        }
+        for (section, name, file) in open {
+            if let Some(found) = self.find_cfg(&section, name) {
                 self.problems.push(Problem::new(
                     format!("a secret stands open for everybody: `{name}` ({})", found.origin),
-                    format!(
-                        "delete that line, and store it with `octobridge secret set {}`",
-                        key.file_name()
-                    ),
+                    format!("delete that line, and store it with `octobridge secret set {file}`"),
                 ));
             }
         }
@@ -142,6 +158,7 @@ impl<'a> Sources<'a> {
                 Ok(text) => set(Some(&text))
                     .map(|value| Sourced { value, origin: Origin::EnvironmentFile { variable, file } }),
                 Err(error) => {
+                    self.hidden_value = true;
                     self.problems.push(Problem::new(
                         format!("{variable}: {error}"),
                         "name a readable file, or unset the variable",
@@ -162,6 +179,7 @@ impl<'a> Sources<'a> {
             }
             Err(error) if error.is_missing() => None,
             Err(error) => {
+                self.hidden_value = true;
                 self.problems.push(Problem::new(
                     error.to_string(),
                     format!("store it again with `octobridge secret set {name}`"),
@@ -200,6 +218,7 @@ impl<'a> Sources<'a> {
                 set(Some(&found.text)).map(|value| Sourced { value, origin })
             }
             Err(error) => {
+                self.hidden_value = true;
                 let problem =
                     Problem::new(format!("{} {error}", path.display()), "until then it counts as not set");
                 if !self.problems.contains(&problem) {
@@ -243,6 +262,7 @@ impl<'a> Sources<'a> {
     }
 
     fn instance(&mut self, bridge: BridgeName, label: &str) -> Instance {
+        self.hidden_value = false;
         let enabled = self.find_enabled(bridge, label);
         let own = ALL.into_iter().filter(|key| key.bridge() == Some(bridge));
         let values = own
@@ -254,10 +274,11 @@ impl<'a> Sources<'a> {
                 Some((key, Sourced { value: Secret::new(found.value), origin: found.origin }))
             })
             .collect();
-        Instance { bridge, label: label.to_owned(), enabled, values }
+        Instance { bridge, label: label.to_owned(), enabled, values, hidden: self.hidden_value }
     }
 
-    fn instances(&mut self) -> Vec<Instance> {
+    /// The further bridges that extended.cfg speaks of, by name.
+    fn labels(&self) -> Vec<(BridgeName, String)> {
         let mut labels: Vec<(BridgeName, String)> = match &self.cfg {
             Some((_, cfg)) => cfg
                 .sections()
@@ -269,6 +290,11 @@ impl<'a> Sources<'a> {
             None => Vec::new(),
         };
         labels.sort_by(|(_, one), (_, other)| one.cmp(other));
+        labels
+    }
+
+    fn instances(&mut self) -> Vec<Instance> {
+        let mut labels = self.labels();
         if labels.len() > MOST_LABELLED {
             self.problems.push(Problem::new(
                 format!("there are {} further bridges, and {MOST_LABELLED} may be", labels.len()),
@@ -303,13 +329,21 @@ impl<'a> Sources<'a> {
             })
             .collect();
         let serves_alone = self.serves_alone();
+        // Some values are looked for more than once.
+        let mut problems: Vec<Problem> = Vec::new();
+        for problem in self.problems {
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
         Settings {
             instances,
             general,
             serves_alone,
             log_level,
             values,
-            problems: self.problems,
+            problems,
+            unreadable: self.unreadable,
             paths: self.paths,
         }
     }
@@ -385,7 +419,7 @@ fn set(text: Option<&String>) -> Option<String> {
 }
 
 /// A URL may carry a name and password: they are not shown.
-fn hide_user_info(value: &str) -> String {
+pub(super) fn hide_user_info(value: &str) -> String {
     match value.split_once("://") {
         Some((scheme, rest)) => {
             let end = rest.find('/').unwrap_or(rest.len());

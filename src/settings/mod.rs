@@ -86,6 +86,9 @@ pub struct Settings {
     values: Vec<(Key, Sourced<Secret>)>,
     /// What is wrong with the sources.
     pub problems: Vec<Problem>,
+    /// Those of the problems for which a whole file or folder of settings counts as empty. A running service goes on
+    /// with what it read before.
+    pub unreadable: Vec<Problem>,
 }
 
 /// One line of `config show`.

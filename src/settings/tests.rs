@@ -142,6 +142,30 @@ fn a_secret_in_extended_cfg_is_not_used_and_not_repeated() {
     let problem = settings.problems[0].to_string();
     assert!(problem.contains("line 3") && problem.contains("secret set telegram_bot_token"), "{problem}");
     assert!(!problem.contains("OPENSECRET"), "{problem}");
+
+    printer.file("config/extended/extended2.cfg", "[telegram two]\nenabled: true\ntoken: 1:OPENSECRET\n");
+    let said = printer.load().problems.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("secret set telegram_two_bot_token") && !said[0].contains("OPEN"), "{said:?}");
+}
+
+#[test]
+fn what_cannot_be_read_is_told_apart_from_what_is_not_there() {
+    let printer = Printer::new();
+    let on = "[telegram]\nenabled: true\nchat_id: 5\n";
+    printer.file("config/extended/extended2.cfg", on);
+    let unread = |settings: &Settings| (settings.unreadable.len(), settings.instances[2].hidden);
+    assert_eq!(unread(&printer.load()), (0, false), "no token is there");
+    printer.file("config/extended/extended2.cfg", &on.replace('5', "5%"));
+    assert_eq!(unread(&printer.load()), (0, true), "Python would not read that value");
+    printer.file("config/extended/extended2.cfg", on);
+    fs::create_dir(printer.dir.path().join("octoapp/telegram_bot_token")).unwrap();
+    let settings = printer.load();
+    assert_eq!((unread(&settings), settings.problems.len()), ((0, true), 1), "{:?}", settings.problems);
+    printer.file("config/extended/extended2.cfg", "enabled: true\n");
+    let settings = printer.load();
+    assert_eq!(settings.unreadable.len(), 1);
+    assert!(settings.problems.contains(&settings.unreadable[0]));
 }
 
 #[test]
@@ -189,6 +213,9 @@ fn further_telegrams_have_their_own_settings() {
     assert_eq!(own, (Some("6"), Some("2:other")), "the environment speaks of the usual one");
     assert_eq!(workshop.text("TELEGRAM_API_URL"), Some("https://api.telegram.org"));
     assert_eq!(workshop.id(), "telegram_workshop");
+    let remedy = "run `octobridge secret set telegram_bot_token`".to_owned();
+    assert_eq!(usual.name_secrets(remedy.clone()), remedy);
+    assert_eq!(workshop.name_secrets(remedy), "run `octobridge secret set telegram_workshop_bot_token`");
     let wrong: Vec<&str> = settings.problems.iter().map(|problem| problem.what.as_str()).collect();
     assert_eq!(wrong.len(), 2, "{wrong:?}");
     assert!(wrong[0].starts_with("[octoapp x]") && wrong[1].starts_with("[telegram a b]"), "{wrong:?}");
@@ -259,6 +286,8 @@ fn settings_of_the_whole_program_have_their_types_and_limits() {
     assert_eq!(other.general.feed.watchdog_tick, Duration::from_secs(1));
     assert_eq!(other.general.printer_id, "A1M-1", "blank is unset");
     assert_eq!(other.problems, []);
+    let crossed = load(&[("RECONNECT_MIN_SECONDS", "40"), ("RECONNECT_MAX_SECONDS", "2.5")]);
+    assert_eq!(crossed.general.feed.reconnect_max, Duration::from_secs(40), "the least counts");
     for (name, value) in [
         ("PORT", "70000"),
         ("PORT", "http"),

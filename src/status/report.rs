@@ -57,6 +57,8 @@ pub struct BridgeLine {
     pub dropped: u64,
     /// When the last message was delivered, in seconds since the Unix epoch.
     pub last_ok: Option<u64>,
+    /// What keeps messages from being delivered now.
+    pub last_error: Option<String>,
 }
 
 impl BridgeLine {

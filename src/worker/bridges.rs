@@ -14,18 +14,23 @@ use crate::tls;
 use rustls::ClientConfig;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::Notify;
 
 /// What a bridge whose settings changed may take to send what waits.
 const GRACE: Duration = Duration::from_secs(3);
+
+/// What to do about new settings that are refused.
+pub(super) const MEND: &str = "mend it and reload; until then the settings from before count";
 
 /// All bridges, in the order in which they are shown.
 pub(super) struct Bridges {
     slots: Vec<Slot>,
     /// The program's one TLS set-up, or why there is none.
     tls: Result<Arc<ClientConfig>, String>,
-    extra_ca: Option<PathBuf>,
+    extra_ca: Option<ExtraCa>,
+    /// Why new authorities do not count, and those from before do.
+    distrusted: Option<String>,
     surroundings: Surroundings,
     held_back: HeldBack,
     /// Number of the newest event.
@@ -45,6 +50,9 @@ pub(super) struct Surroundings {
     /// Its camera.
     pub(super) camera: Camera,
 }
+
+/// The file of further authorities, and when it was written: another content is another trust.
+type ExtraCa = (PathBuf, Option<SystemTime>);
 
 struct Slot {
     instance: Instance,
@@ -69,9 +77,17 @@ impl Bridges {
         taken: Arc<Notify>,
     ) -> Self {
         let extra_ca = extra_ca(settings);
-        let tls = tls::client_config(extra_ca.as_deref()).map_err(|error| error.to_string());
-        let mut bridges =
-            Self { slots: Vec::new(), tls, extra_ca, surroundings, held_back, number: 0, taken };
+        let tls = client_config(extra_ca.as_ref()).map_err(|error| error.to_string());
+        let mut bridges = Self {
+            slots: Vec::new(),
+            tls,
+            extra_ca,
+            distrusted: None,
+            surroundings,
+            held_back,
+            number: 0,
+            taken,
+        };
         for instance in &settings.instances {
             let what = bridges.start_one(instance, None);
             bridges.slots.push(Slot { instance: instance.clone(), what, refused: None });
@@ -82,18 +98,27 @@ impl Bridges {
     /// Exchanges the bridges whose settings changed, and no other.
     pub(super) fn reload(&mut self, settings: &Settings) {
         let extra_ca = extra_ca(settings);
-        let mut trust_changed = false;
+        // All of them get it anew.
+        let mut all = false;
+        if self.surroundings.printer_id != settings.general.printer_id {
+            self.surroundings.printer_id = settings.general.printer_id.clone();
+            all = true;
+        }
+        self.distrusted = None;
         if extra_ca != self.extra_ca {
-            match tls::client_config(extra_ca.as_deref()) {
-                Ok(tls) => (self.tls, self.extra_ca, trust_changed) = (Ok(tls), extra_ca, true),
-                Err(error) => log::error!("{error}; the certificates from before count"),
+            match client_config(extra_ca.as_ref()) {
+                Ok(tls) => (self.tls, self.extra_ca, all) = (Ok(tls), extra_ca, true),
+                Err(error) => {
+                    log::error!("{error}; the authorities from before count");
+                    self.distrusted = Some(error.to_string());
+                }
             }
         }
         let mut old = std::mem::take(&mut self.slots);
         for instance in &settings.instances {
             let before = old.iter().position(|slot| slot.instance.name() == instance.name());
             let before = before.map(|index| old.remove(index));
-            let slot = self.exchange(before, instance, trust_changed);
+            let slot = self.exchange(before, instance, all);
             self.slots.push(slot);
         }
         for slot in old {
@@ -101,10 +126,10 @@ impl Bridges {
         }
     }
 
-    fn exchange(&self, before: Option<Slot>, instance: &Instance, trust_changed: bool) -> Slot {
+    fn exchange(&self, before: Option<Slot>, instance: &Instance, all: bool) -> Slot {
         let new = |what| Slot { instance: instance.clone(), what, refused: None };
         let Some(mut before) = before else { return new(self.start_one(instance, None)) };
-        if before.instance.is_like(instance) && !trust_changed {
+        if before.instance.is_like(instance) && !all {
             before.refused = None;
             return before;
         }
@@ -113,8 +138,7 @@ impl Bridges {
             end_aside(before.what);
             return new(What::Off);
         }
-        if let (What::Running(_), Err(error)) = (&before.what, check_one(instance)) {
-            let why = with_origin(instance, &error);
+        if let (What::Running(_), Some(why)) = (&before.what, refusal(instance)) {
             log::error!("{}: {why}; the settings from before count", instance.name());
             before.refused = Some(why);
             return before;
@@ -188,11 +212,11 @@ impl Bridges {
 
     /// What is wrong with new settings of bridges that go on with the old ones.
     pub(super) fn problems(&self) -> impl Iterator<Item = Problem> {
-        self.slots.iter().filter_map(|slot| {
+        let slots = self.slots.iter().filter_map(|slot| {
             let why = slot.refused.as_ref()?;
-            let what = format!("{}: {why}", slot.instance.name());
-            Some(Problem::new(what, "mend it and reload; until then the settings from before count"))
-        })
+            Some(Problem::new(format!("{}: {why}", slot.instance.name()), MEND))
+        });
+        slots.chain(self.distrusted.iter().map(|why| Problem::new(why, MEND)))
     }
 
     /// Every bridge ran long enough: what failed before does not count any more.
@@ -233,7 +257,8 @@ fn factory(kind: &'static Kind, instance: Instance, tls: Arc<ClientConfig>, arou
         };
         (kind.start)(&setup).map_err(|error| match error {
             StartError::Setting(_) => StartError::Setting(with_origin(&instance, &error)),
-            error => error,
+            StartError::Unpaired(_) => StartError::Unpaired(with_origin(&instance, &error)),
+            error @ StartError::Thread(_) => error,
         })
     })
 }
@@ -269,6 +294,7 @@ fn line(slot: &Slot) -> BridgeLine {
                 queued: shown.status.queued,
                 dropped: shown.status.dropped,
                 last_ok: shown.status.last_ok,
+                last_error: shown.status.last_error,
             }
         }
     }
@@ -283,6 +309,18 @@ fn check_one(instance: &Instance) -> Result<(), StartError> {
     (kind.check)(&|name: &str| instance.text(name).map(str::to_owned))
 }
 
+/// Why a bridge that runs goes on with its settings from before: the new ones are wrong. Where one is missing, somebody
+/// took it away, and the bridge ends.
+fn refusal(instance: &Instance) -> Option<String> {
+    if instance.hidden {
+        return Some("a setting cannot be read".to_owned());
+    }
+    match check_one(instance) {
+        Err(error @ StartError::Setting(_)) => Some(with_origin(instance, &error)),
+        _ => None,
+    }
+}
+
 /// What is wrong with the settings of the bridges that are switched on.
 pub(super) fn check(settings: &Settings) -> Vec<String> {
     let on = settings.instances.iter().filter(|instance| instance.enabled.value);
@@ -290,17 +328,23 @@ pub(super) fn check(settings: &Settings) -> Vec<String> {
         let error = check_one(instance).err()?;
         Some(format!("{}: {}", instance.name(), with_origin(instance, &error)))
     });
-    let tls = tls::client_config(extra_ca(settings).as_deref()).err().map(|error| error.to_string());
+    let tls = client_config(extra_ca(settings).as_ref()).err().map(|error| error.to_string());
     refused.chain(tls).collect()
 }
 
-fn extra_ca(settings: &Settings) -> Option<PathBuf> {
-    settings.text("EXTRA_CA_FILE").map(PathBuf::from)
+fn extra_ca(settings: &Settings) -> Option<ExtraCa> {
+    let path = PathBuf::from(settings.text("EXTRA_CA_FILE")?);
+    let written = std::fs::metadata(&path).and_then(|file| file.modified()).ok();
+    Some((path, written))
+}
+
+fn client_config(extra_ca: Option<&ExtraCa>) -> Result<Arc<ClientConfig>, tls::TlsError> {
+    tls::client_config(extra_ca.map(|(path, _)| path.as_path()))
 }
 
 /// The error with the place where the setting that it begins with was found.
 fn with_origin(instance: &Instance, error: &StartError) -> String {
-    let text = error.to_string();
+    let text = instance.name_secrets(error.to_string());
     let origin = text.split_once(':').and_then(|(name, _)| instance.origin(name));
     match origin {
         Some(origin) => format!("{text} ({origin})"),

@@ -18,7 +18,7 @@ mod source;
 use crate::settings::{Environment, Settings, SourceName};
 use crate::source::feed;
 use crate::source::moonraker::Endpoint;
-use crate::supervisor::{RestartPolicy, take_over, unblock_signals};
+use crate::supervisor::{RestartPolicy, take_over};
 use crate::{log_file, tls};
 use folders::Folders;
 use service::{Ended, Service};
@@ -58,7 +58,6 @@ pub enum Outcome {
 pub fn run(options: Options<'_>) -> Outcome {
     let started = Instant::now();
     tls::install_provider();
-    let unblocked = unblock_signals();
     let settings = Settings::load(options.bootstrap.as_deref(), options.environment);
     if !settings.anything_to_run() {
         return nothing_to_run(&settings);
@@ -67,9 +66,6 @@ pub fn run(options: Options<'_>) -> Outcome {
     let logs: Vec<&Path> = folders.logs.iter().map(AsRef::as_ref).collect();
     let log = log_file::start(&logs, settings.log_level.value);
     log::info!("octobridge {} starts (restarts: {})", env!("CARGO_PKG_VERSION"), options.restarts);
-    if let Err(error) = unblocked {
-        log::warn!("signals stay blocked, and stopping takes seconds: {error}");
-    }
     for problem in settings.problems.iter().chain(folders.problem()) {
         log::warn!("{problem}");
     }

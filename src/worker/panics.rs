@@ -23,7 +23,10 @@ pub(super) fn halt_threads() -> UnboundedReceiver<String> {
     std::panic::set_hook(Box::new(move |panic| {
         let thread = std::thread::current();
         let name = thread.name().unwrap_or("without a name");
-        log::error!("an error of this program, to be reported: thread {name}: {panic}");
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        // Words that were put together may hold anything, a secret too; those that stand in the program do not.
+        let words = panic.payload().downcast_ref::<&'static str>().unwrap_or(&"");
+        log::error!("an error of this program, to be reported: thread {name} at {place}: {words}");
         if name != "main" && tell.send(name.to_owned()).is_ok() {
             loop {
                 std::thread::park();

@@ -13,7 +13,12 @@ use std::time::Duration;
 const WAKE: Duration = Duration::from_secs(3);
 
 /// The camera by these settings.
-pub(super) fn camera(settings: &Settings, control: &Control, tls: Arc<ClientConfig>) -> Camera {
+pub(super) fn camera(
+    settings: &Settings,
+    control: &Control,
+    tls: Arc<ClientConfig>,
+    clock: SystemClock,
+) -> Camera {
     let host = match settings.text("MOONRAKER_URL").and_then(|url| url.parse().ok()) {
         Some(Endpoint::WebSocket { host, .. }) if host.contains(':') => format!("[{host}]"),
         Some(Endpoint::WebSocket { host, .. }) => host,
@@ -32,7 +37,7 @@ pub(super) fn camera(settings: &Settings, control: &Control, tls: Arc<ClientConf
         moonraker: format!("http://{host}:7125"),
         wake: (settings.general.source == SourceName::Moonraker).then_some(wake),
         tls,
-        clock: Box::new(SystemClock::new()),
+        clock: Box::new(clock),
         limits: Limits::default(),
     })
 }

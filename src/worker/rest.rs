@@ -32,9 +32,15 @@ pub(super) struct Rest {
 
 impl Rest {
     /// A server that does not listen yet.
-    pub(super) fn new(told: Rc<RefCell<Told>>, camera: Camera, started: Instant, restarts: u32) -> Self {
+    pub(super) fn new(
+        told: Rc<RefCell<Told>>,
+        camera: Camera,
+        clock: SystemClock,
+        started: Instant,
+        restarts: u32,
+    ) -> Self {
         let printer_id = told.borrow().settings.general.printer_id.clone();
-        let view = Shown { told, camera, printer_id, clock: SystemClock::new(), started, restarts };
+        let view = Shown { told, camera, printer_id, clock, started, restarts };
         Self { view: Rc::new(view), address: None, running: None }
     }
 
@@ -48,6 +54,7 @@ impl Rest {
             return;
         }
         self.end();
+        self.view.told.borrow_mut().rest = None;
         let before = Rc::clone(&self.view);
         let Shown { told, camera, clock, started, restarts, .. } = &*before;
         self.view = Rc::new(Shown {

@@ -5,7 +5,7 @@
 
 use super::inbox::{Inbox, Item};
 use super::panics::Hold;
-use crate::bridge::{Bridge, BridgeState, BridgeStatus, Health, Reporter, StartError};
+use crate::bridge::{Bridge, BridgeState, BridgeStatus, Health, Reporter, StartError, Wants};
 use crate::clock::{Clock, Moment, SystemClock};
 use crate::printer::{Event, Snapshot};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -47,6 +47,10 @@ struct State {
     busy_since: Option<Duration>,
     /// With how much grace the bridge is to end.
     stop: Option<Duration>,
+    /// The one whose place it takes has not ended yet, and may still have events.
+    succeeds: bool,
+    /// What it wants besides events; nothing before it runs.
+    wants: Wants,
     life: Life,
     /// The state that was shown last, and since when.
     shown: Option<(BridgeState, Duration)>,
@@ -75,6 +79,13 @@ pub(super) struct Shown {
     pub(super) state_for: Duration,
 }
 
+impl Life {
+    /// Whether it works again only after somebody acted.
+    fn is_over(&self) -> bool {
+        matches!(self, Self::Refused(..) | Self::Held(Hold::Off(_)))
+    }
+}
+
 impl Runner {
     /// Starts a bridge on its own thread. With a `predecessor` that one ends first, within its grace, and what waited
     /// for it waits for this one. One that failed before is held back.
@@ -96,12 +107,15 @@ impl Runner {
             shared.lock().life = Life::Held(hold);
         }
         let own = Arc::clone(&shared);
+        own.lock().succeeds = predecessor.is_some();
         let thread =
             std::thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(move || {
                 if let Some((mut before, grace)) = predecessor {
                     before.stop(grace);
                     let left = std::mem::take(&mut before.shared.lock().inbox);
-                    own.lock().inbox.inherit(left);
+                    let mut state = own.lock();
+                    state.inbox.inherit(left);
+                    state.succeeds = false;
                 }
                 if own.hold_back(hold) {
                     own.live(factory);
@@ -112,27 +126,40 @@ impl Runner {
 
     /// Has an event for the bridge.
     pub(super) fn push_event(&self, number: u64, event: &Arc<Event>) {
-        self.shared.lock().inbox.push_event(number, Arc::clone(event));
-        self.shared.changed.notify_all();
+        let mut state = self.shared.lock();
+        // One that waits for a person would else tell old news once it is paired.
+        if !state.life.is_over() {
+            state.inbox.push_event(number, Arc::clone(event));
+            drop(state);
+            self.shared.changed.notify_all();
+        }
     }
 
-    /// Has a newer state of the printer for the bridge.
+    /// Has a newer state of the printer for the bridge, if it wants such.
     pub(super) fn push_snapshot(&self, snapshot: &Arc<Snapshot>, at: Moment) {
-        self.shared.lock().inbox.push_snapshot(Arc::clone(snapshot), at);
-        self.shared.changed.notify_all();
+        let mut state = self.shared.lock();
+        if state.wants.snapshots {
+            state.inbox.push_snapshot(Arc::clone(snapshot), at);
+            drop(state);
+            self.shared.changed.notify_all();
+        }
     }
 
-    /// Has a line of the console for the bridge.
+    /// Has a line of the console for the bridge, if it wants such.
     pub(super) fn push_line(&self, line: &Arc<str>, at: Moment) {
-        self.shared.lock().inbox.push_line(Arc::clone(line), at);
-        self.shared.changed.notify_all();
+        let mut state = self.shared.lock();
+        if state.wants.console {
+            state.inbox.push_line(Arc::clone(line), at);
+            drop(state);
+            self.shared.changed.notify_all();
+        }
     }
 
     /// Whether the bridge has taken every event up to this one, or never will.
     pub(super) fn has_taken(&self, number: u64) -> bool {
         let state = self.shared.lock();
-        let idle = state.inbox.waiting() == 0 && state.busy_since.is_none();
-        matches!(state.life, Life::Refused(..) | Life::Held(Hold::Off(_))) || state.taken >= number || idle
+        let idle = state.inbox.waiting() == 0 && state.busy_since.is_none() && !state.succeeds;
+        state.life.is_over() || state.taken >= number || idle
     }
 
     /// How the bridge goes. Answers at once, whatever the bridge does.
@@ -161,6 +188,14 @@ impl Runner {
     }
 }
 
+impl Drop for Runner {
+    /// One that nobody holds any more ends, too: where no thread was to be had for its successor.
+    fn drop(&mut self) {
+        self.shared.lock().stop.get_or_insert(Duration::ZERO);
+        self.shared.changed.notify_all();
+    }
+}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -169,7 +204,11 @@ impl Shared {
     /// Waits as long as a bridge that failed is held back. Returns whether it is to be started then.
     fn hold_back(&self, hold: Option<Hold>) -> bool {
         let Some(hold) = hold else { return true };
-        let state = self.lock();
+        let mut state = self.lock();
+        if state.life.is_over() {
+            // What it took over would be old news.
+            state.inbox = Inbox::default();
+        }
         self.taken.notify_one();
         let Hold::For(time, _) = hold else { return false };
         let waited = self.changed.wait_timeout_while(state, time, |state| state.stop.is_none());
@@ -180,10 +219,18 @@ impl Shared {
 
     /// Starts the bridge and works for it until it is to stop.
     fn live(&self, factory: Factory) {
+        // One that is exchanged before it began leaves its events to the next.
+        if self.lock().stop.is_some() {
+            return;
+        }
         match factory() {
             Ok(bridge) => {
                 log::info!("{}: started", self.name);
-                self.lock().life = Life::Running(bridge.reporter());
+                // Asked before the lock is taken: a bridge that panics would keep it for ever.
+                let (wants, reporter) = (bridge.wants(), bridge.reporter());
+                let mut state = self.lock();
+                (state.wants, state.life) = (wants, Life::Running(reporter));
+                drop(state);
                 self.work(bridge);
             }
             Err(error) => {
@@ -192,7 +239,11 @@ impl Shared {
                     StartError::Setting(_) | StartError::Thread(_) => BridgeState::Failed,
                 };
                 log::error!("{}: {error}", self.name);
-                self.lock().life = Life::Refused(state, error.to_string());
+                let mut own = self.lock();
+                own.life = Life::Refused(state, error.to_string());
+                // It would be old news by the time that somebody has acted.
+                own.inbox = Inbox::default();
+                drop(own);
                 self.taken.notify_one();
             }
         }

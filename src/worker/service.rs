@@ -1,6 +1,6 @@
 //! The service: its parts wired together, and what is asked of it from outside.
 
-use super::bridges::{Bridges, Surroundings};
+use super::bridges::{Bridges, MEND, Surroundings};
 use super::domain::{Domain, Shared};
 use super::folders::Folders;
 use super::memory_file::MemoryFile;
@@ -96,11 +96,13 @@ impl<'a> Service<'a> {
                 return Ended::Asked;
             }
         };
+        // One for all: a source that is exchanged must not begin to count anew.
+        let clock = SystemClock::new();
         let mut failures = panics::halt_threads();
         let taken = Arc::new(Notify::new());
         let (control, requests) = control::channel();
         let camera = match tls::client_config(None) {
-            Ok(tls) => picture::camera(&self.settings, &control, tls),
+            Ok(tls) => picture::camera(&self.settings, &control, tls, clock),
             Err(error) => {
                 log::error!("{error}");
                 return Ended::Asked;
@@ -118,14 +120,14 @@ impl<'a> Service<'a> {
         let domain = Domain::new(MemoryFile::new(&self.folders.state), Rc::clone(&shared), camera.clone());
         let (observations, inbox) = mpsc::channel(16);
         tokio::task::spawn_local(domain.run(inbox, taken));
-        let (mut source, seen) = Source::new(observations, requests, camera.clone());
+        let (mut source, seen) = Source::new(observations, requests, camera.clone(), clock);
         let problems = source.follow(&self.settings).await.into_iter().collect();
         let told = Told { shared, source: seen, settings: self.settings.clone(), problems, rest: None };
         let told = Rc::new(RefCell::new(told));
         self.show_status(&told);
-        let mut rest = Rest::new(Rc::clone(&told), camera.clone(), self.started, self.restarts);
+        let mut rest = Rest::new(Rc::clone(&told), camera.clone(), clock, self.started, self.restarts);
         rest.follow();
-        tokio::task::spawn_local(forget_pictures(camera));
+        tokio::task::spawn_local(forget_pictures(camera.clone(), clock));
         tokio::task::spawn_local(forget_failures(Rc::clone(&told)));
         let ended = loop {
             let asked = tokio::select! {
@@ -138,11 +140,19 @@ impl<'a> Service<'a> {
                 Asked::Reload => {
                     log::info!("reads the settings again");
                     let settings = (self.reread)();
+                    if !settings.unreadable.is_empty() {
+                        // A slip of the pen must not switch everything off.
+                        let mut told = told.borrow_mut();
+                        told.settings.problems = kept_for_now(settings);
+                        told.settings.problems.iter().for_each(|problem| log::warn!("{problem}"));
+                        continue;
+                    }
                     settings.problems.iter().for_each(|problem| log::warn!("{problem}"));
                     if !settings.anything_to_run() {
                         break Ended::NothingToRun;
                     }
                     log::set_max_level(settings.log_level.value);
+                    camera.want(settings.general.camera.clone());
                     told.borrow().shared.borrow_mut().bridges.reload(&settings);
                     let problem = source.follow(&settings).await;
                     {
@@ -153,10 +163,15 @@ impl<'a> Service<'a> {
                 }
             }
         };
+        let asked = clock.now().monotonic;
         rest.end();
         source.end().await;
         let grace = match ended {
-            Ended::Asked | Ended::NothingToRun => GRACE,
+            Ended::Asked | Ended::NothingToRun => {
+                // Somebody starts it again, and means all of it.
+                told.borrow().shared.borrow_mut().bridges.forget_failures();
+                GRACE
+            }
             Ended::Failed(ref thread) => {
                 told.borrow().shared.borrow_mut().bridges.note_failure(thread);
                 GRACE
@@ -166,7 +181,11 @@ impl<'a> Service<'a> {
                 GRACE_BEFORE_TAKEOVER
             }
         };
+        // All of it together, since who asked waits for no longer.
+        let grace = grace.saturating_sub(clock.now().monotonic.saturating_sub(asked));
         told.borrow().shared.borrow_mut().bridges.stop(grace);
+        // What the bridges have just taken is remembered as told.
+        tokio::task::yield_now().await;
         ended
     }
 
@@ -185,8 +204,7 @@ impl<'a> Service<'a> {
 }
 
 /// Lets go of a picture that nobody wants.
-async fn forget_pictures(camera: Camera) {
-    let clock = SystemClock::new();
+async fn forget_pictures(camera: Camera, clock: SystemClock) {
     loop {
         tokio::time::sleep(FORGET_STEP).await;
         camera.on_tick(clock.now());
@@ -197,6 +215,16 @@ async fn forget_pictures(camera: Camera) {
 async fn forget_failures(told: Rc<RefCell<Told>>) {
     tokio::time::sleep(IN_ORDER).await;
     told.borrow().shared.borrow_mut().bridges.forget_failures();
+}
+
+/// The problems of settings that do not count yet, since a file of them cannot be read.
+fn kept_for_now(settings: Settings) -> Vec<Problem> {
+    let Settings { problems, unreadable, .. } = settings;
+    let kept = |problem: Problem| match unreadable.contains(&problem) {
+        true => Problem::new(problem.what, MEND),
+        false => problem,
+    };
+    problems.into_iter().map(kept).collect()
 }
 
 fn make_report(told: &Told, folders: &Folders, log: &Destination, restarts: u32, started: Instant) -> Report {

@@ -1,5 +1,6 @@
 //! What the worker is asked from outside.
 
+use crate::supervisor::unblock_signals;
 use std::os::fd::AsFd;
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -25,13 +26,14 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Takes the signals over from the system's own treatment.
+    /// Takes the signals over from the system's own treatment, and then lets through what came since the start: the
+    /// supervising process starts a worker with all of them held back, since an early hangup would kill it.
     ///
     /// # Errors
     ///
     /// What the system says.
     pub(super) fn take() -> std::io::Result<Self> {
-        Ok(Self {
+        let signals = Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
@@ -40,7 +42,9 @@ impl Signals {
                 .try_clone_to_owned()
                 .and_then(pipe::Receiver::from_owned_fd)
                 .ok(),
-        })
+        };
+        unblock_signals()?;
+        Ok(signals)
     }
 
     /// Waits for the next of them.

@@ -19,6 +19,7 @@ pub(super) struct Source {
     settings: Option<SourceSettings>,
     observations: mpsc::Sender<Timed<Observation>>,
     camera: Camera,
+    clock: SystemClock,
     status: watch::Sender<SourceStatus>,
     stop: watch::Sender<bool>,
     /// What bridges ask, while no source runs to answer it.
@@ -75,11 +76,13 @@ impl Source {
         observations: mpsc::Sender<Timed<Observation>>,
         requests: Requests,
         camera: Camera,
+        clock: SystemClock,
     ) -> (Self, watch::Receiver<SourceStatus>) {
         let (status, seen) = watch::channel(SourceStatus::default());
         let (stop, _) = watch::channel(false);
         let requests = Some(requests);
-        (Self { settings: None, observations, camera, status, stop, requests, task: None }, seen)
+        let (settings, task) = (None, None);
+        (Self { settings, observations, camera, clock, status, stop, requests, task }, seen)
     }
 
     /// Runs by these settings from now on. One that runs by the same is not disturbed.
@@ -114,8 +117,7 @@ impl Source {
                 log::debug!("a picture of the feed: {error}");
             }
         });
-        let clock = SystemClock::new();
-        let source = source::run(config, clock, observations, pictures, status, requests, stopped);
+        let source = source::run(config, self.clock, observations, pictures, status, requests, stopped);
         self.task = Some(spawn_local(source));
         self.stop = stop;
         self.settings = Some(wanted);

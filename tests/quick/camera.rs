@@ -206,3 +206,25 @@ fn without_a_camera_nothing_is_asked() {
     assert_eq!((status.name, status.address, status.frame_age), (None, None, None));
     assert!(status.error.is_some_and(|error| error.contains("enter the address of its snapshot")));
 }
+
+#[test]
+fn another_camera_may_be_wanted_while_it_runs() {
+    let devices = [picture(640, 480, 20_000), picture(800, 600, 20_000)]
+        .map(|jpeg| Device::start(PATH, &[Answer::Whole(jpeg)]));
+    let hand = Hand::default();
+    let camera = camera_at("http://127.0.0.1:1", None, Box::new(hand.clone()), limits());
+    let [case, nozzle] = ["case", "nozzle"].map(str::to_owned);
+    let list = [&case, &nozzle].into_iter().zip(&devices);
+    let list: Vec<Webcam> =
+        list.map(|(name, device)| Webcam { name: name.as_str().into(), ..webcam(&device.url()) }).collect();
+    camera.set_webcams(&list.into());
+    for (wanted, width) in [(None, 640), (Some(nozzle), 800), (Some(case), 640), (Some(String::new()), 640)] {
+        camera.want(wanted.clone());
+        hand.go(Duration::from_secs(5));
+        assert_eq!(camera.frame_blocking(Duration::ZERO).unwrap().width, width, "{wanted:?}");
+    }
+    camera.want(Some("attic".to_owned()));
+    assert_eq!(camera.latest(), None, "it shows what another camera sees");
+    let error = camera.frame_blocking(Duration::ZERO).unwrap_err();
+    assert!(error.to_string().contains("lists no camera \"attic\""), "{error}");
+}

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::telegram::{Behaviour, Telegram};
+use crate::support::telegram::{Behaviour, Outcome, Telegram};
 use crate::support::wait;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -56,6 +56,17 @@ impl Service {
         }
     }
 
+    /// Has it read these settings.
+    fn reload(&self, settings: &str) {
+        std::fs::write(self.settings(), settings).unwrap();
+        kill(Pid::from_raw(self.pid_in_file()), Signal::SIGHUP).unwrap();
+    }
+
+    /// What it tells of one bridge.
+    fn bridge(&self, name: &str) -> Option<serde_json::Value> {
+        self.report()?["bridges"].as_array()?.iter().find(|bridge| bridge["name"] == name).cloned()
+    }
+
     fn settings(&self) -> PathBuf {
         self.dir.path().join("printer_data/config/extended/extended2.cfg")
     }
@@ -94,6 +105,8 @@ fn command(dir: &tempfile::TempDir, action: &str) -> Command {
         .env("PRINTER_DATA", dir.path().join("printer_data"))
         .env("OCTOBRIDGE_RUN_DIR", dir.path().join("run"))
         .env("TELEGRAM_BOT_TOKEN", "1:nobody")
+        // Many of them run side by side on this machine.
+        .env("PORT", "0")
         .stdin(Stdio::null());
     command
 }
@@ -131,11 +144,7 @@ fn a_request_under_way_when_the_supervising_process_dies_is_not_made_twice() {
     let telegram = Telegram::plain("1:nobody", 5);
     telegram.once("Completed", Behaviour::Late);
     let dir = tempfile::tempdir().unwrap();
-    let journal = dir.path().join("printer_data/octoapp/outbox/telegram.journal");
-    let (key, at) = ("1/finished".to_owned(), Duration::from_secs(9));
-    let body = br#"{"text":"Completed: cube.gcode"}"#.to_vec();
-    let entry = Entry { key, importance: Importance::Terminal, at, slot: None, body };
-    Outbox::open(&journal, Limits::default()).0.push(entry);
+    leave_message(&dir, "telegram", "Completed: cube.gcode");
     let service = Service::start_in(dir, &telegram.url());
     telegram.wait_for("the message", BACK, |calls| calls.first().cloned());
     let (supervisor, worker) = (service.pid("pid"), service.pid("worker_pid"));
@@ -207,10 +216,7 @@ fn a_hangup_exchanges_what_has_new_settings_and_nothing_else() {
     let usual = "[telegram]\nenabled: true\nchat_id: 5\napi_url: https://127.0.0.1:9\n";
     let two =
         |rest: &str| format!("{usual}[telegram two]\nenabled: true\napi_url: https://127.0.0.1:9\n{rest}");
-    let reload = |settings: &str| {
-        std::fs::write(service.settings(), settings).unwrap();
-        kill(Pid::from_raw(supervisor), Signal::SIGHUP).unwrap();
-    };
+    let reload = |settings: &str| service.reload(settings);
     let line = |report: &serde_json::Value, name: &str| {
         report["bridges"].as_array().unwrap().iter().find(|bridge| bridge["name"] == name).cloned()
     };
@@ -244,6 +250,162 @@ fn a_hangup_exchanges_what_has_new_settings_and_nothing_else() {
 }
 
 #[test]
+fn a_slip_in_the_file_changes_nothing_until_it_is_mended() {
+    let service = Service::start();
+    let worker = service.pid("worker_pid");
+    let good = std::fs::read_to_string(service.settings()).unwrap();
+    for broken in ["[telegram\nenabled: true\n".to_owned(), format!("{good}enabled: true\n")] {
+        service.reload(&broken);
+        service.wait("the slip named", |report| {
+            report.is_some_and(|r| {
+                let problem = r["problems"][0].to_string();
+                problem.contains("extended2.cfg line") && problem.contains("the settings from before count")
+            })
+        });
+        assert_eq!(service.bridge("telegram").unwrap()["state"], "starting");
+        service.reload(&good);
+        service
+            .wait("nothing wrong", |report| report.is_some_and(|r| r["problems"] == serde_json::json!([])));
+    }
+    assert_eq!(service.pid("worker_pid"), worker);
+    let started = service.log().lines().filter(|line| line.ends_with("telegram: started")).count();
+    assert_eq!(started, 1, "it was not disturbed");
+}
+
+#[test]
+fn a_secret_that_was_taken_away_ends_its_bridge_and_one_that_cannot_be_read_does_not() {
+    let service = Service::start();
+    let secret = service.dir.path().join("printer_data/octoapp/telegram_two_bot_token");
+    std::fs::write(&secret, "2:nobody").unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let usual = std::fs::read_to_string(service.settings()).unwrap();
+    let both = format!("{usual}[telegram two]\nenabled: true\nchat_id: 6\napi_url: https://127.0.0.1:9\n");
+    let is = |state: &str| service.bridge("telegram two").is_some_and(|two| two["state"] == state);
+    service.reload(&both);
+    service.wait("a second bridge", |_| is("starting"));
+    std::fs::remove_file(&secret).unwrap();
+    std::fs::create_dir(&secret).unwrap();
+    service.reload(&both);
+    service.wait("the unreadable secret named", |report| {
+        report.is_some_and(|r| r["problems"].to_string().contains("telegram two: a setting cannot be read"))
+    });
+    assert!(is("starting"));
+    std::fs::remove_dir(&secret).unwrap();
+    service.reload(&both);
+    service.wait("the secret missed", |_| is("needs_pairing"));
+    let text = service.bridge("telegram two").unwrap()["text"].to_string();
+    assert!(text.contains("secret set telegram_two_bot_token"), "{text}");
+}
+
+#[test]
+fn a_new_name_of_the_printer_reaches_every_bridge() {
+    let service = Service::start();
+    let settings = std::fs::read_to_string(service.settings()).unwrap();
+    let started = || service.log().matches("telegram: started").count();
+    for (times, name) in [(2, "Left"), (3, "Right"), (3, "Right")] {
+        let readings = service.log().matches("reads the settings again").count();
+        service.reload(&format!("{settings}[octobridge]\nprinter_id: {name}\n"));
+        service.wait("another reading", |_| {
+            service.log().matches("reads the settings again").count() > readings && started() >= times
+        });
+        assert_eq!(started(), times, "{name}");
+    }
+}
+
+#[test]
+fn a_hangup_exchanges_the_level_of_the_log() {
+    let service = Service::start();
+    assert!(!service.log().contains("[DEBUG]"));
+    let settings = std::fs::read_to_string(service.settings()).unwrap();
+    service.reload(&format!("{settings}[octobridge]\nlog: debug\n"));
+    service.wait("a line of the new level", |_| service.log().contains("[DEBUG]"));
+}
+
+#[test]
+fn a_hangup_while_the_worker_starts_does_not_kill_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let extended = dir.path().join("printer_data/config/extended");
+    std::fs::create_dir_all(&extended).unwrap();
+    std::fs::create_dir(dir.path().join("printer_data/logs")).unwrap();
+    std::fs::write(extended.join("extended2.cfg"), "[telegram]\nenabled: true\nchat_id: 5\n").unwrap();
+    let said = std::fs::File::create(dir.path().join("stderr")).unwrap();
+    let supervisor = command(&dir, "run").env("TELEGRAM_API_URL", "http://127.0.0.1:9").stderr(said).spawn();
+    let service = Service { dir, supervisor: supervisor.unwrap() };
+    // Without a pause, so that hangups come in every stage of the start.
+    let deadline = Instant::now() + BACK;
+    while !service.log().contains("reads the settings again") {
+        let written = std::fs::read_to_string(service.pid_file()).unwrap_or_default();
+        if let Ok(pid) = written.trim().parse() {
+            kill(Pid::from_raw(pid), Signal::SIGHUP).unwrap();
+        }
+        assert!(Instant::now() < deadline, "{}", service.log());
+    }
+    service.wait("an answer", |report| report.is_some_and(|r| r["restarts"] == 0));
+    assert_eq!(std::fs::read_to_string(service.dir.path().join("stderr")).unwrap(), "");
+}
+
+/// Puts a message into the outbox of the bridge `id`, as one of an earlier run.
+fn leave_message(dir: &tempfile::TempDir, id: &str, text: &str) {
+    let journal = dir.path().join(format!("printer_data/octoapp/outbox/{id}.journal"));
+    let (key, at) = ("1/finished".to_owned(), Duration::from_secs(9));
+    let body = format!(r#"{{"text":"{text}"}}"#).into_bytes();
+    let entry = Entry { key, importance: Importance::Terminal, at, slot: None, body };
+    Outbox::open(&journal, Limits::default()).0.push(entry);
+}
+
+#[test]
+fn what_waits_goes_to_the_new_chat_once() {
+    let mut telegram = Telegram::plain("1:nobody", 6);
+    telegram.close_port();
+    let dir = tempfile::tempdir().unwrap();
+    leave_message(&dir, "telegram", "Completed: cube.gcode");
+    // Chat 5, and nobody there.
+    let service = Service::start_in(dir, &telegram.url());
+    service.wait("a try in vain", |_| service.bridge("telegram").is_some_and(|b| b["state"] == "retrying"));
+    let settings = std::fs::read_to_string(service.settings()).unwrap();
+    telegram.open_port();
+    service.reload(&settings.replace("chat_id: 5", "chat_id: 6"));
+    service.wait("a delivery", |_| service.bridge("telegram").is_some_and(|b| b["state"] == "connected"));
+    let line = service.bridge("telegram").unwrap();
+    assert_eq!((&line["queued"], line["last_ok"].is_u64()), (&0.into(), true), "{line}");
+    // A reload without a change disturbs nobody and tells nothing again.
+    service.reload(&settings.replace("chat_id: 5", "chat_id:  6"));
+    service.wait("a second reading", |_| service.log().matches("reads the settings again").count() == 2);
+    assert_eq!(telegram.calls().len(), 1);
+}
+
+#[test]
+fn each_telegram_has_its_own_bot_chat_and_outbox() {
+    let stand_ins =
+        [Telegram::plain("1:nobody", 5), Telegram::plain("2:nobody", -6), Telegram::plain("3:nobody", 7)];
+    let dir = tempfile::tempdir().unwrap();
+    let url = stand_ins[0].url();
+    let mut further = String::new();
+    leave_message(&dir, "telegram", "for telegram");
+    for (label, stand_in, token, chat) in
+        [("two", &stand_ins[1], "2:nobody", -6), ("Shop-3", &stand_ins[2], "3:nobody", 7)]
+    {
+        leave_message(&dir, &format!("telegram_{label}"), &format!("for {label}"));
+        let secret = dir.path().join(format!("printer_data/octoapp/telegram_{label}_bot_token"));
+        std::fs::write(&secret, token).unwrap();
+        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let url = stand_in.url();
+        further += &format!("[telegram {label}]\nenabled: true\nchat_id: {chat}\napi_url: {url}\n");
+    }
+    let service = Service::start_in(dir, &url);
+    let settings = std::fs::read_to_string(service.settings()).unwrap();
+    service.reload(&(settings + &further));
+    for (stand_in, name) in stand_ins.iter().zip(["telegram", "two", "Shop-3"]) {
+        stand_in.wait_for_message(&format!("for {name}"), Outcome::Done, BACK);
+        assert_eq!(stand_in.calls().len(), 1);
+    }
+    let names = ["octoapp", "prusa_connect", "telegram", "telegram Shop-3", "telegram two"];
+    let report = service.report().unwrap();
+    let shown = report["bridges"].as_array().unwrap().iter().map(|bridge| bridge["name"].as_str().unwrap());
+    assert_eq!(shown.collect::<Vec<_>>(), names);
+}
+
+#[test]
 fn a_hangup_after_which_nothing_is_on_ends_the_service() {
     let mut service = Service::start();
     std::fs::write(service.settings(), "[telegram]\nenabled: false\n").unwrap();
@@ -257,10 +419,7 @@ fn a_service_that_stalls_does_not_hold_up_the_end() {
     telegram.usually(Behaviour::Stall);
     let dir = tempfile::tempdir().unwrap();
     let journal = dir.path().join("printer_data/octoapp/outbox/telegram.journal");
-    let (key, at) = ("1/finished".to_owned(), Duration::from_secs(9));
-    let body = br#"{"text":"Completed: cube.gcode"}"#.to_vec();
-    let entry = Entry { key, importance: Importance::Terminal, at, slot: None, body };
-    Outbox::open(&journal, Limits::default()).0.push(entry);
+    leave_message(&dir, "telegram", "Completed: cube.gcode");
     let mut service = Service::start_in(dir, &telegram.url());
     telegram.wait_for("the message", BACK, |calls| calls.first().cloned());
     let asked = Instant::now();

@@ -31,7 +31,7 @@ use rustls::ClientConfig;
 use sender::{Next, Sender};
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Duration;
 use ureq::Agent;
 use wire::Stored;
@@ -145,7 +145,13 @@ impl Bridge for Telegram {
         let (queue, report, clock) = (self.queue.clone(), Arc::clone(&self.report), self.clock);
         Box::new(move || {
             let around = Surroundings { queue: queue.glance()?, now: clock.now().monotonic };
-            Some(report::status(&report.lock().unwrap_or_else(PoisonError::into_inner), &around))
+            // A sender that was halted while it held the report holds it for ever.
+            let report = match report.try_lock() {
+                Ok(report) => report,
+                Err(TryLockError::Poisoned(report)) => report.into_inner(),
+                Err(TryLockError::WouldBlock) => return None,
+            };
+            Some(report::status(&report, &around))
         })
     }
 

@@ -13,6 +13,7 @@ struct Odd {
     told: Sender<String>,
     life: u32,
     hold: Arc<(Mutex<bool>, Condvar)>,
+    wants: Wants,
 }
 
 impl Bridge for Odd {
@@ -27,6 +28,14 @@ impl Bridge for Odd {
 
     fn on_console(&mut self, line: &str, _at: Moment) {
         self.told.send(line.to_owned()).unwrap();
+    }
+
+    fn on_snapshot(&mut self, _snapshot: &Arc<Snapshot>, at: Moment) {
+        self.told.send(format!("state {}", at.monotonic.as_secs())).unwrap();
+    }
+
+    fn wants(&self) -> Wants {
+        self.wants
     }
 
     fn reporter(&self) -> Reporter {
@@ -45,14 +54,33 @@ struct Rig {
     number: u64,
 }
 
+/// A bridge that hangs at nothing, and what it tells.
+fn other(life: u32) -> (Factory, Receiver<String>) {
+    let (told, heard) = channel();
+    let (hold, wants) = (Arc::default(), Wants::default());
+    (Box::new(move || Ok(Box::new(Odd { told, life, hold, wants }))), heard)
+}
+
 impl Rig {
     fn new() -> Self {
+        Self::wanting(Wants::default())
+    }
+
+    fn wanting(wants: Wants) -> Self {
         let (told, heard) = channel();
         let hold = Arc::new((Mutex::new(true), Condvar::new()));
         let held = Arc::clone(&hold);
-        let factory: Factory = Box::new(move || Ok(Box::new(Odd { told, life: 1, hold: held })));
+        let factory: Factory = Box::new(move || Ok(Box::new(Odd { told, life: 1, hold: held, wants })));
         let runner = Runner::start("odd", factory, Arc::default(), None, None).unwrap();
-        Self { runner, told: heard, hold, number: 0 }
+        let rig = Self { runner, told: heard, hold, number: 0 };
+        rig.waits_until("begun", |runner| matches!(runner.shared.lock().life, Life::Running(_)));
+        rig
+    }
+
+    fn let_go(&self) {
+        let (held, changed) = &*self.hold;
+        *held.lock().unwrap() = false;
+        changed.notify_all();
     }
 
     fn event(&mut self, key: &str) {
@@ -101,9 +129,7 @@ fn a_bridge_that_hangs_keeps_its_events_and_holds_up_nobody() {
     let asked = Instant::now();
     rig.runner.stop(Duration::from_millis(50));
     assert!(asked.elapsed() < Duration::from_secs(3), "left behind after its grace: {:?}", asked.elapsed());
-    let (held, changed) = &*rig.hold;
-    *held.lock().unwrap() = false;
-    changed.notify_all();
+    rig.let_go();
     rig.hears("1:hang");
 }
 
@@ -112,11 +138,11 @@ fn what_waited_for_a_bridge_waits_for_the_one_that_takes_its_place() {
     let mut rig = Rig::new();
     rig.event("hang");
     rig.event("left over");
-    let (told, heard) = channel();
-    let factory: Factory = Box::new(move || Ok(Box::new(Odd { told, life: 9, hold: Arc::default() })));
+    let (factory, heard) = other(9);
     rig.waits_until("at the first", |runner| runner.shared.lock().busy_since.is_some());
     let grace = Duration::from_millis(20);
     let next = Runner::start("odd", factory, Arc::default(), Some((rig.runner, grace)), None).unwrap();
+    assert!(!next.has_taken(2), "they are not on disk while the first has them");
     let event = Event { kind: EventKind::Finished, job: None, at: Duration::ZERO, key: "new".into() };
     next.push_event(3, &Arc::new(event));
     for expected in ["9:left over", "9:new"] {
@@ -136,23 +162,64 @@ fn one_that_cannot_start_says_why_and_takes_nothing() {
 
 #[test]
 fn one_that_failed_before_is_held_back_and_its_events_wait() {
-    let (told, heard) = channel();
-    let odd = |told: &Sender<String>| -> Factory {
-        let told = told.clone();
-        Box::new(move || Ok(Box::new(Odd { told, life: 2, hold: Arc::default() })))
-    };
+    let (factory, heard) = other(2);
     let event = Event { kind: EventKind::Finished, job: None, at: Duration::ZERO, key: "waited".into() };
     let hold = Hold::For(Duration::from_millis(300), 2);
-    let runner = Runner::start("odd", odd(&told), Arc::default(), None, Some(hold)).unwrap();
+    let runner = Runner::start("odd", factory, Arc::default(), None, Some(hold)).unwrap();
     runner.push_event(1, &Arc::new(event));
     assert!(!runner.has_taken(1));
     assert!(runner.show().status.text.starts_with("failed 2 times in a row"), "{:?}", runner.show());
     assert_eq!(heard.recv_timeout(SOON).as_deref(), Ok("2:waited"));
 
-    let off = Runner::start("odd", odd(&told), Arc::default(), None, Some(Hold::Off(10))).unwrap();
+    let off = Runner::start("odd", other(3).0, Arc::default(), None, Some(Hold::Off(10))).unwrap();
     let deadline = Instant::now() + SOON;
     while !off.show().status.text.contains("left off") {
         assert!(Instant::now() < deadline, "{:?}", off.show());
     }
     assert!(off.has_taken(9), "nobody waits for it");
+}
+
+#[test]
+fn a_bridge_is_told_besides_events_what_it_wants_and_nothing_else() {
+    let kinds = [(false, false), (true, false), (false, true)];
+    for wants in kinds.map(|(snapshots, console)| Wants { snapshots, console }) {
+        let mut rig = Rig::wanting(wants);
+        let at = Moment { monotonic: Duration::from_secs(7), unix: Duration::ZERO };
+        // Nothing is taken out of the inbox while it hangs, so that the order is known.
+        rig.event("hang");
+        rig.waits_until("at it", |runner| runner.shared.lock().busy_since.is_some());
+        rig.runner.push_snapshot(&Arc::default(), at);
+        rig.runner.push_line(&"// hello".into(), at);
+        rig.let_go();
+        rig.hears("1:hang");
+        if wants.console {
+            rig.hears("// hello");
+        }
+        if wants.snapshots {
+            rig.hears("state 7");
+        }
+        rig.event("last");
+        rig.hears("1:last");
+    }
+}
+
+#[test]
+fn one_that_waited_for_a_person_tells_no_old_news() {
+    let unpaired: Factory = Box::new(|| Err(StartError::Unpaired("no token; get one".to_owned())));
+    let runner = Runner::start("odd", unpaired, Arc::default(), None, None).unwrap();
+    let mut rig = Rig { runner, ..Rig::new() };
+    rig.waits_until("refused", |runner| runner.show().status.state == BridgeState::NeedsPairing);
+    rig.event("old");
+    let (factory, heard) = other(9);
+    let next = Runner::start("odd", factory, Arc::default(), Some((rig.runner, SOON)), None).unwrap();
+    let event = Event { kind: EventKind::Finished, job: None, at: Duration::ZERO, key: "new".into() };
+    next.push_event(2, &Arc::new(event));
+    assert_eq!(heard.recv_timeout(SOON).as_deref(), Ok("9:new"));
+}
+
+#[test]
+fn one_that_nobody_holds_ends() {
+    let rig = Rig::new();
+    drop(rig.runner);
+    assert_eq!(rig.told.recv_timeout(SOON).as_deref(), Ok("stopped"));
 }
