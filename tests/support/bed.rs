@@ -162,6 +162,8 @@ impl Bed {
 
     /// Slices a job, uploads it under `name`, and makes the nozzle hot.
     pub(crate) fn prepare_print(&self, name: &str, job: Job) {
+        // Moonraker 0.11 keeps no record of a job that begins within about a second of Klippy's readiness.
+        std::thread::sleep(Duration::from_secs(2));
         // The real START_PRINT waits until the controllers of the heaters have settled, which takes twenty seconds.
         let text = self.slice(&[
             &format!("--layers={}", job.layers),
