@@ -16,7 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Every bridge there is.
-pub const BRIDGES: &[Kind] = &[Kind { name: telegram::NAME, check: telegram::check, start: telegram::start }];
+pub const BRIDGES: &[Kind] =
+    &[Kind { name: telegram::NAME, check: telegram::check, start: telegram::start, test: telegram::test }];
 
 /// One service that a printer can be joined to.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +28,8 @@ pub struct Kind {
     pub check: fn(&Lookup<'_>) -> Result<(), StartError>,
     /// Starts it.
     pub start: fn(&Setup<'_>) -> Result<Box<dyn Bridge>, StartError>,
+    /// Sends one message now, past the queue; the error says why it was not taken, and what to do.
+    pub test: fn(&Lookup<'_>, Arc<ClientConfig>, &str) -> Result<(), String>,
 }
 
 /// Finds the text of a setting by the name of its environment variable.

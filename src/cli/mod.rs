@@ -8,6 +8,7 @@ mod generated;
 mod run;
 mod secret;
 mod status;
+mod test;
 mod version;
 
 use crate::settings::Environment;
@@ -65,6 +66,7 @@ enum Command {
     Status(status::Status),
     Doctor(doctor::Doctor),
     Config(config::Config),
+    Test(test::Test),
     Completions(completions::Completions),
     Secret(secret::SecretCommand),
     Version(version::Version),
@@ -102,6 +104,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Worker(worker) => worker.execute(&environment),
         Command::Status(status) => status.execute(&environment),
         Command::Doctor(doctor) => doctor.execute(&environment),
+        Command::Test(test) => test.execute(&environment),
         Command::Config(config) => config.execute(&environment),
         Command::Secret(secret) => secret.execute(&environment),
         Command::Completions(completions) => completions.execute(),

@@ -1,5 +1,6 @@
 //! The command line as people and scripts see it: the real program in a sealed environment.
 
+use crate::support::telegram::{Behaviour, Telegram};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -209,4 +210,34 @@ fn the_doctor_keeps_secrets() {
         let all = format!("{}{}", text(&output.stdout), text(&output.stderr));
         assert!(!all.contains("SECRET"), "{all}");
     }
+}
+
+#[test]
+fn a_test_message_goes_out_at_once_and_a_refusal_is_explained() {
+    let telegram = Telegram::plain("123:SECRETTOKEN", 5);
+    let cfg = format!(
+        "[telegram]\nchat_id: 5\napi_url: {0}\n[telegram two]\nchat_id: 5\napi_url: {0}\n",
+        telegram.url()
+    );
+    let printer = Printer::new(&cfg);
+    let test = |words: &[&str]| {
+        let output = printer.run(&[&["test"], words].concat(), "");
+        let all = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(!all.contains("SECRET"), "{all}");
+        (output.status.code(), all)
+    };
+    let (code, said) = test(&["telegram"]);
+    assert!(code == Some(2) && said.contains("secret set telegram_bot_token"), "{said}");
+    for name in ["telegram_bot_token", "telegram_two_bot_token"] {
+        printer.run(&["secret", "set", name], "123:SECRETTOKEN\n");
+    }
+    let (code, said) = test(&["telegram"]);
+    assert!(code == Some(0) && said.contains("has taken"), "{said}");
+    assert_eq!(telegram.done("This is a test").len(), 1);
+    telegram.usually(Behaviour::Refuse(400, "Bad Request: chat not found"));
+    let (code, said) = test(&["telegram", "two"]);
+    assert!(code == Some(1) && said.contains("chat"), "{said}");
+    let (code, said) = test(&["carrier_pigeon"]);
+    assert!(code == Some(2) && said.contains("telegram two"), "{said}");
+    assert_eq!(test(&["octoapp"]).0, Some(2));
 }

@@ -67,6 +67,16 @@ pub fn start(setup: &Setup<'_>) -> Result<Box<dyn Bridge>, StartError> {
     Ok(Box::new(Telegram::start(&config, Arc::clone(&setup.tls), setup.data_dir, setup.id)?))
 }
 
+/// Sends one message now, past the outbox.
+///
+/// # Errors
+///
+/// If it was not delivered: why, and what to do about it.
+pub fn test(setting: &Lookup<'_>, tls: Arc<ClientConfig>, text: &str) -> Result<(), String> {
+    let config = read_config(setting, "").map_err(|error| error.to_string())?;
+    send_now(&config, tls, &SystemClock::new(), text)
+}
+
 /// Checks the settings alone.
 ///
 /// # Errors

@@ -33,6 +33,9 @@ _octobridge() {
             check)
                 cmd="octobridge_config_check"
                 ;;
+            test)
+                cmd="octobridge_test"
+                ;;
             completions)
                 cmd="octobridge_completions"
                 ;;
@@ -51,7 +54,7 @@ _octobridge() {
     case "${cmd}" in
         octobridge)
             opts="--help"
-            cmds="run status doctor config completions secret version"
+            cmds="run status doctor config test completions secret version"
             case "${prev}" in
                 *)
                     COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
@@ -119,6 +122,15 @@ _octobridge() {
             ;;
         octobridge_config_check)
             opts="--help --json"
+            case "${prev}" in
+                *)
+                    COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
+                    return 0
+                    ;;
+            esac
+            ;;
+        octobridge_test)
+            opts="--help"
             case "${prev}" in
                 *)
                     COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )

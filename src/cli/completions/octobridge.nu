@@ -36,6 +36,11 @@ export extern "octobridge config check" [
     bootstrap?: string # bootstrap JSON to use: a path, or base64
 ]
 
+export extern "octobridge test" [
+    --help # display usage information
+    ...bridge: string # the bridge, and behind it the NAME of a section [telegram NAME]
+]
+
 export extern "octobridge completions" [
     --help # display usage information
     shell: string # bash, zsh, fish or nushell

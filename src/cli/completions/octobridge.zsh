@@ -16,6 +16,7 @@ _octobridge() {
                 'status:Ask the running service how it is\: a line for the service, one per bridge, one per problem'
                 'doctor:Check everything, from the files to the clouds, and say what to do about what is wrong'
                 'config:Show the effective settings and where each came from, or check them'
+                'test:Send a test message now, whether the bridge is switched on or not, and say what came of it'
                 'completions:Print the completion script for a shell\: bash, zsh, fish or nushell'
                 'secret:Store a secret, read from standard input'
                 'version:Print the version'
@@ -38,6 +39,9 @@ _octobridge() {
                     ;;
                 (config)
                     _octobridge_config
+                    ;;
+                (test)
+                    _octobridge_test
                     ;;
                 (completions)
                     _octobridge_completions
@@ -135,6 +139,15 @@ _octobridge_config_check() {
     _arguments -s -S \
         '--help[display usage information]' \
         '--json[print JSON (schema 1)]' \
+        && return 0
+}
+
+_octobridge_test() {
+    local context state state_descr line
+    typeset -A opt_args
+
+    _arguments -s -S \
+        '--help[display usage information]' \
         && return 0
 }
 

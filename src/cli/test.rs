@@ -1,0 +1,65 @@
+//! `octobridge test BRIDGE`: sends one message now, past the queue, and says what came of it.
+
+use super::{Exit, complain, say};
+use crate::bridge::BRIDGES;
+use crate::settings::{Environment, Instance, Settings};
+use crate::tls;
+use argh::FromArgs;
+use std::path::Path;
+
+/// What is sent.
+const TEXT: &str =
+    "This is a test of Octobridge. If you can read it, messages about prints will arrive here.";
+
+/// Send a test message now, whether the bridge is switched on or not, and say what came of it
+#[derive(Debug, FromArgs)]
+#[cfg_attr(test, derive(argh::ArgsInfo))]
+#[argh(
+    subcommand,
+    name = "test",
+    help_triggers("-h", "--help"),
+    example = "octobridge test telegram\noctobridge test telegram workshop",
+    error_code(0, "The service has taken it."),
+    error_code(1, "It has not; the message says why."),
+    error_code(2, "There is no such bridge, or its settings are wrong.")
+)]
+pub(super) struct Test {
+    /// the bridge, and behind it the NAME of a section [telegram NAME]
+    #[argh(positional)]
+    bridge: Vec<String>,
+}
+
+impl Test {
+    pub(super) fn execute(self, environment: &Environment) -> Exit {
+        tls::install_provider();
+        let settings = Settings::load(None, environment);
+        let name = self.bridge.join(" ");
+        let Some(instance) = settings.instances.iter().find(|instance| instance.name() == name) else {
+            let known: Vec<String> = settings.instances.iter().map(Instance::name).collect();
+            complain(&format!("there is no bridge `{name}`; the bridges are {}", known.join(", ")));
+            return Exit::Usage;
+        };
+        let Some(kind) = BRIDGES.iter().find(|kind| kind.name == instance.bridge.section()) else {
+            complain(&format!("this version has no bridge {name}; install a newer image"));
+            return Exit::Usage;
+        };
+        let setting = |name: &str| instance.text(name).map(str::to_owned);
+        if let Err(error) = (kind.check)(&setting) {
+            complain(&error.to_string());
+            return Exit::Usage;
+        }
+        let sent = tls::client_config(settings.text("EXTRA_CA_FILE").map(Path::new))
+            .map_err(|error| error.to_string())
+            .and_then(|tls| (kind.test)(&setting, tls, TEXT));
+        match sent {
+            Ok(()) => {
+                say(&format!("{name} has taken a test message."));
+                Exit::Done
+            }
+            Err(why) => {
+                complain(&why);
+                Exit::Failed
+            }
+        }
+    }
+}
