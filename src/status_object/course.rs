@@ -400,6 +400,32 @@ mod tests {
     }
 
     #[test]
+    fn a_job_that_goes_on_did_not_fail() {
+        let mut course = Course::default();
+        for (second, line) in [(0, "RUNNING a 5"), (1, "FAILED a 5"), (2, "RUNNING a 5")] {
+            course.take(&status(line), Duration::from_secs(second));
+        }
+        assert_eq!((course.next_tick(), course.on_tick(Duration::from_secs(9))), (None, None));
+    }
+
+    #[test]
+    fn what_is_told_of_a_job_is_left_out_where_it_says_nothing() {
+        let mut course = Course::default();
+        let left = Some(Duration::from_secs(60));
+        for (line, time, layer) in [
+            ("RUNNING a 5", left, Some(7)),
+            ("PAUSE a 5", left, Some(7)),
+            ("UNKNOWN a 5", None, None),
+            ("FINISH a 5", None, Some(7)),
+            ("IDLE a 5", None, Some(7)),
+        ] {
+            let status = Status { left, layer: Some(7), layers: Some(9), ..status(line) };
+            let print = course.take(&status, Duration::ZERO).print.unwrap();
+            assert_eq!((print.told_left, print.layer, print.layers), (time, layer, Some(9)), "{line}");
+        }
+    }
+
+    #[test]
     fn an_error_stands_while_its_code_does() {
         let fault = |code| (P, Some("a"), Some(5), code);
         check(

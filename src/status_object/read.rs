@@ -106,7 +106,7 @@ impl<'a> Values<'a> {
 
     fn status(&self) -> Status {
         Status {
-            state: self.word(Field::State, MAX_WORD).map(|word| word.to_uppercase()),
+            state: self.word(Field::State, MAX_WORD).map(|word| word.to_ascii_uppercase()),
             name: self.name(Field::Name),
             file: self.name(Field::File),
             percent: self.number(Field::Percent).and_then(percent),

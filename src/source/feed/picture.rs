@@ -168,12 +168,17 @@ mod tests {
         let good = jpeg(200);
         let mut padded_early = STANDARD.encode(&good[..100]);
         padded_early.push_str(&STANDARD.encode(&good[100..]));
+        // The same where a piece that is decoded at a time ends.
+        let large = jpeg(2000);
+        let between =
+            STANDARD.encode(&large[..PIECE / 4 * 3 - 1]) + &STANDARD.encode(&large[PIECE / 4 * 3 - 1..]);
         for (string, expected) in [
             ("null".to_owned(), BadPicture::NotBase64),
             ("7".to_owned(), BadPicture::NotBase64),
             ("\"!!!!\"".to_owned(), BadPicture::NotBase64),
             ("\"a\"".to_owned(), BadPicture::NotBase64),
             (quoted(&padded_early), BadPicture::NotBase64),
+            (quoted(&between), BadPicture::NotBase64),
             ("\"data:image/jpeg,AAAA\"".to_owned(), BadPicture::NotBase64),
             ("\"\"".to_owned(), BadPicture::NotJpeg),
             ("\"abc\"".to_owned(), BadPicture::NotJpeg),

@@ -377,6 +377,37 @@ fn an_unseen_outage_keeps_the_job() {
     assert_eq!(world.told, ["job_started", "source_lost", "source_back", "Progress { percent: 41 }"]);
 }
 
+/// Or a failure that was held when the connection ended would make the caller spin.
+#[test]
+fn a_held_failure_waits_for_the_next_status() {
+    let failed = status(&json!({"gcode_state": "FAILED", "subtask_name": "Cube", "print_error": 0}));
+    let mut world = World::new(0);
+    world.message(1.0, &running(10)).message(2.0, &failed);
+    world.reconnect(3.0);
+    world.until(20.0, true);
+    assert_eq!(world.print().state, PrintState::Printing);
+    world.message(21.0, &failed);
+    assert_eq!(world.print().state, PrintState::Error);
+}
+
+#[test]
+fn one_given_up_for_its_pictures_is_followed_at_once_however_short_it_was() {
+    let mut world = World::new(3);
+    world.until(5.0, true);
+    assert_eq!(world.closed, Some(SessionError::NoPicture(Duration::from_secs(5))));
+    assert!(world.session.is_useful(world.now) && !world.session.is_served());
+}
+
+#[test]
+fn what_is_ignored_is_told_once_a_minute() {
+    let mut world = World::new(0);
+    for (second, told) in [(1, 1), (2, 1), (60, 1), (61, 61), (62, 61), (300, 300)] {
+        world.message(f64::from(second), "not json");
+        assert_eq!(world.session.told_ignored, Some(Duration::from_secs(told)), "{second}");
+    }
+    assert_eq!(world.session.ignored(), 6);
+}
+
 #[test]
 fn nothing_is_shown_that_could_be_secret_or_endless() {
     let shown = format!("{:?}", Action::Picture(jpeg(1)));
