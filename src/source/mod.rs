@@ -54,6 +54,12 @@ pub async fn run(
     }
 }
 
+/// Ends when the program is to stop.
+async fn stopped(shutdown: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone, and with it whoever could want us to run.
+    let _ = shutdown.wait_for(|stop| *stop).await;
+}
+
 /// Hands on what a feed can be asked for, and refuses the rest; never ends.
 async fn command(
     requests: &mut Requests,

@@ -7,7 +7,7 @@ use super::{Address, Command};
 use crate::backoff::{self, Backoff};
 use crate::clock::Clock;
 use crate::printer::{Observation, Timed};
-use crate::source::{LinkState, Pictures, SourceStatus};
+use crate::source::{LinkState, Pictures, SourceStatus, stopped};
 use rustls::ClientConfig;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,12 +86,6 @@ pub async fn run(
             () = sleep(delay) => {}
         }
     }
-}
-
-/// Ends when the program is to stop.
-async fn stopped(shutdown: &mut watch::Receiver<bool>) {
-    // An error means that the sender is gone, and with it whoever could want us to run.
-    let _ = shutdown.wait_for(|stop| *stop).await;
 }
 
 struct Source<C> {

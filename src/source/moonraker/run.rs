@@ -7,7 +7,7 @@ use crate::backoff::{self, Backoff};
 use crate::clock::Clock;
 use crate::printer::{Observation, Timed};
 use crate::source::control::Requests;
-use crate::source::{LinkState, SourceStatus};
+use crate::source::{LinkState, SourceStatus, stopped};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
@@ -73,12 +73,6 @@ pub async fn run(
             () = sleep(delay) => {}
         }
     }
-}
-
-/// Ends when the program is to stop.
-async fn stopped(shutdown: &mut watch::Receiver<bool>) {
-    // An error means that the sender is gone, and with it whoever could want us to run.
-    let _ = shutdown.wait_for(|stop| *stop).await;
 }
 
 struct Source<C> {
