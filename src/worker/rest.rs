@@ -3,7 +3,7 @@
 use super::service::Told;
 use crate::api::{self, Ages, BridgeRow, FetchPicture, Picture, Status, View};
 use crate::camera::{Camera, Frame};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, Moment, SystemClock};
 use crate::printer::Snapshot;
 use crate::source::LinkState;
 use crate::status_object;
@@ -182,14 +182,14 @@ impl View for Shown {
     fn snapshot(&self) -> Option<Arc<Snapshot>> {
         let told = self.told.borrow();
         let shared = told.shared.borrow();
-        shared.connected.then(|| shared.newest.as_ref().map(|(snapshot, _)| Arc::clone(snapshot))).flatten()
+        shared.present().cloned()
     }
 
     fn ages(&self) -> Ages {
         let told = self.told.borrow();
         let shared = told.shared.borrow();
-        let now = self.clock.now().unix;
-        let status = shared.newest.as_ref().map(|(_, at)| now.saturating_sub(at.unix));
+        let now = self.clock.now();
+        let status = shared.newest.as_ref().map(|(_, at)| age(*at, now));
         Ages { status, picture: self.camera.status().frame_age }
     }
 
@@ -202,11 +202,29 @@ impl View for Shown {
         let shared = told.shared.borrow();
         match &shared.newest {
             None => reasons.push("no status of the printer came yet".to_owned()),
-            Some((_, at)) if self.clock.now().unix.saturating_sub(at.unix) > STALE => {
+            Some((_, at)) if age(*at, self.clock.now()) > STALE => {
                 reasons.push("the newest status of the printer is old".to_owned());
             }
             Some(_) => {}
         }
         reasons
+    }
+}
+
+/// How long ago something was. By the monotonic clock: the other one jumps when the printer gets its time.
+fn age(at: Moment, now: Moment) -> Duration {
+    now.monotonic.saturating_sub(at.monotonic)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_makes_nothing_old() {
+        let second = Duration::from_secs(1);
+        let at = Moment { monotonic: second * 10, unix: second * 40 };
+        let now = Moment { monotonic: second * 13, unix: second * 1_795_227_600 };
+        assert_eq!(age(at, now), second * 3);
     }
 }
