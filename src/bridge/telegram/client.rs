@@ -1,39 +1,29 @@
 //! The only place of the bridge that talks to the network.
 
-use super::config::{Chat, Config, Token, redact};
+use super::config::{Config, Token, redact};
 use super::delivery::{Fault, FaultKind, Outcome};
-use super::wire::{Answer, SendMessage};
+use super::form::Form;
+use super::wire::{Answer, Call};
 use crate::calendar;
 use crate::http;
 use rustls::CertificateError;
 use std::sync::Arc;
 use std::time::Duration;
-use ureq::{Agent, Error};
+use ureq::{Agent, Error, SendBody};
 
 /// Longest set-up of a connection, name resolution aside.
 const CONNECT: Duration = Duration::from_secs(10);
-/// Longest request as a whole.
+/// Longest request as a whole, without what a file or a held answer takes.
 const WHOLE: Duration = Duration::from_secs(30);
+/// The slowest line on which a picture still gets through, in bytes a second.
+const SLOWEST_UPLOAD: usize = 20_000;
 /// Largest answer that is read, in bytes.
 const MOST_ANSWER: u64 = 1024 * 1024;
 
-/// One text on its way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Letter<'a> {
-    pub(super) chat: &'a Chat,
-    pub(super) thread: Option<i64>,
-    pub(super) text: &'a str,
-    /// Nothing follows at once, so that the connection is not kept: an idle one costs memory and dies
-    /// unnoticed behind a firewall.
-    pub(super) last: bool,
-    /// The wall clock, as time since the Unix epoch.
-    pub(super) now: Duration,
-}
-
-/// What sends texts. Tests pass their own.
+/// What makes calls. Tests pass their own.
 pub(super) trait Api {
-    /// Sends one text, and waits for what comes of it.
-    fn send_message(&mut self, letter: Letter<'_>) -> Outcome;
+    /// Makes one call at `now`, by the wall clock as time since the Unix epoch, and waits for what comes of it.
+    fn call(&mut self, call: &Call<'_>, now: Duration) -> Outcome;
 }
 
 /// The Bot API over HTTP.
@@ -55,15 +45,26 @@ impl Client {
         self.agent.clone()
     }
 
-    fn post(&self, letter: &Letter<'_>) -> Result<Answer, Error> {
-        let message = SendMessage::new(letter.chat, letter.thread, letter.text);
-        let body = serde_json::to_vec(&message).map_err(|error| Error::Other(Box::new(error)))?;
-        let address = format!("{}/bot{}/sendMessage", self.api_url, self.token.reveal());
-        let mut request = self.agent.post(address).header("Content-Type", "application/json");
-        if letter.last {
+    fn post(&self, call: &Call<'_>) -> Result<Answer, Error> {
+        let address = format!("{}/bot{}/{}", self.api_url, self.token.reveal(), call.method);
+        let carried = call.file.map_or(0, |file| file.bytes.len() / SLOWEST_UPLOAD);
+        let whole = WHOLE + call.held + Duration::from_secs(carried as u64);
+        let mut request = self.agent.post(address).config().timeout_global(Some(whole)).build();
+        if call.last {
             request = request.header("Connection", "close");
         }
-        let mut response = request.send(body.as_slice())?;
+        let mut response = match &call.file {
+            None => {
+                let body = serde_json::to_vec(&call.fields).map_err(|error| Error::Other(Box::new(error)))?;
+                request.header("Content-Type", "application/json").send(body.as_slice())?
+            }
+            Some(file) => {
+                let mut form = Form::new(call, file);
+                let length = form.length().to_string();
+                let request = request.header("Content-Type", form.content_type());
+                request.header("Content-Length", length).send(SendBody::from_reader(&mut form))?
+            }
+        };
         let status = response.status().as_u16();
         let retry_after = response.headers().get("Retry-After").and_then(|value| value.to_str().ok());
         let retry_after = retry_after.map(str::to_owned);
@@ -99,10 +100,10 @@ impl Client {
 }
 
 impl Api for Client {
-    fn send_message(&mut self, letter: Letter<'_>) -> Outcome {
-        match self.post(&letter) {
+    fn call(&mut self, call: &Call<'_>, now: Duration) -> Outcome {
+        match self.post(call) {
             Ok(answer) => Outcome::Answered(answer),
-            Err(error) => Outcome::Failed(self.fault(&error, letter.now)),
+            Err(error) => Outcome::Failed(self.fault(&error, now)),
         }
     }
 }

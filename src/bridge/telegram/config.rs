@@ -1,5 +1,6 @@
 //! The bridge's settings, checked: what Telegram needs to know, and what it must never see printed.
 
+use super::markup::Format;
 use std::fmt;
 use std::net::IpAddr;
 use ureq::http::Uri;
@@ -21,6 +22,8 @@ pub struct RawConfig<'a> {
     pub thread: &'a str,
     /// `TELEGRAM_API_URL`.
     pub api_url: &'a str,
+    /// `TELEGRAM_FORMAT`.
+    pub format: &'a str,
     /// What to call the printer in front of each text; empty: nothing. Wanted where several printers share
     /// a chat.
     pub printer: &'a str,
@@ -39,6 +42,8 @@ pub struct Config {
     pub api_url: String,
     /// What to call the printer, or empty.
     pub printer: String,
+    /// How texts are written.
+    pub(super) format: Format,
 }
 
 /// Why settings are refused. No text holds a secret.
@@ -66,6 +71,11 @@ impl Config {
             thread: parse_thread(raw.thread.trim())?,
             api_url: parse_api_url(raw.api_url.trim())?,
             printer: raw.printer.trim().to_owned(),
+            format: Format::from_name(raw.format.trim()).ok_or(ConfigError {
+                setting: "TELEGRAM_FORMAT",
+                problem: "is none of plain, html and markdown",
+                missing: false,
+            })?,
         })
     }
 }

@@ -5,7 +5,10 @@
 
 mod client;
 mod config;
+mod darkroom;
 mod delivery;
+mod form;
+mod markup;
 mod moved;
 mod pace;
 mod report;
@@ -23,7 +26,7 @@ use super::{Bridge, Lookup, Reporter, Setup, StartError};
 use crate::clock::{Clock, SystemClock};
 use crate::outbox::{Entry, Limits, Outbox, Persistence, Queue, Woken};
 use crate::printer::Event;
-use client::{Api, Client, Letter};
+use client::{Api, Client};
 use delivery::Class;
 use moved::MovedChat;
 use report::{Report, Surroundings};
@@ -34,7 +37,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Duration;
 use ureq::Agent;
-use wire::Stored;
+use wire::{Call, Stored};
 
 /// The bridge's name, as in `extended.cfg`.
 pub const NAME: &str = "telegram";
@@ -93,6 +96,7 @@ fn read_config(setting: &Lookup<'_>, printer: &str) -> Result<Config, StartError
         chat: &text("TELEGRAM_CHAT_ID"),
         thread: &text("TELEGRAM_THREAD_ID"),
         api_url: &text("TELEGRAM_API_URL"),
+        format: &text("TELEGRAM_FORMAT"),
         printer,
     };
     Config::parse(raw).map_err(|error| match error.missing {
@@ -142,7 +146,7 @@ impl Telegram {
 impl Bridge for Telegram {
     fn on_event(&mut self, event: &Event) {
         let Some(note) = rules::note(event, &self.printer) else { return };
-        match serde_json::to_vec(&Stored { text: note.text }) {
+        match serde_json::to_vec(&Stored { text: note.text, ..Stored::default() }) {
             Ok(body) => {
                 let (key, importance, at) = (note.key, note.importance, note.at);
                 self.queue.push(Entry { key, importance, at, slot: None, body });
@@ -192,7 +196,8 @@ pub fn send_now(
     let mut client = Client::new(config, tls);
     let text = text::paragraph(text, text::MOST_MESSAGE);
     let (chat, thread, now) = (&config.chat, config.thread, clock.now().unix);
-    let outcome = client.send_message(Letter { chat, thread, text: &text, last: true, now });
+    let call = Call { last: true, ..Call::message(chat, thread, &text) };
+    let outcome = client.call(&call, now);
     match delivery::classify(&outcome) {
         Class::Done => Ok(()),
         class => Err(sender::explain(class, &outcome)),

@@ -2,15 +2,18 @@
 //!
 //! One step sends at most one request and never waits: it says until when to wait. The thread around it waits.
 
-use super::client::{Api, Letter};
+use super::client::Api;
 use super::config::{Chat, Config, redact};
-use super::delivery::{self, Attempt, Class, Decision, Outcome};
+use super::darkroom::Darkroom;
+use super::delivery::{self, Attempt, Class, Decision, Outcome, Shape};
+use super::markup::Format;
 use super::moved::MovedChat;
 use super::pace::Pace;
 use super::report::{Report, Trouble};
-use super::wire::Stored;
+use super::wire::{self, Call, Stored};
 use super::{rules, text};
 use crate::bridge::Health;
+use crate::camera::Frame;
 use crate::clock::Clock;
 use crate::outbox::{Importance, Queue, Store};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +23,10 @@ use std::time::Duration;
 const THREAD_AGAIN: Duration = Duration::from_secs(3600);
 /// Length of a text that was too long for the server, in UTF-16 units.
 const SHORT: usize = 1000;
+/// Largest picture that goes as one, in bytes.
+const MOST_PHOTO: usize = 10_000_000;
+/// Longest time for which a message is held back.
+const LONGEST_HOLD: Duration = Duration::from_secs(60);
 
 /// What to do after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +47,8 @@ pub(super) struct Sender<A, S> {
     /// Chance, from 0 to 1.
     pub(super) spread: Box<dyn FnMut() -> f64 + Send>,
     pub(super) report: Arc<Mutex<Report>>,
+    darkroom: Darkroom,
+    format: Format,
     chat: Chat,
     thread: Option<i64>,
     moved: MovedChat,
@@ -70,6 +79,8 @@ impl<A: Api, S: Store> Sender<A, S> {
             clock,
             spread,
             report: Arc::new(Mutex::new(report)),
+            darkroom: Darkroom::default(),
+            format: config.format,
             pace: Pace::new(chat.is_group()),
             chat,
             thread: config.thread,
@@ -82,10 +93,16 @@ impl<A: Api, S: Store> Sender<A, S> {
         }
     }
 
+    /// The pictures that messages speak of.
+    pub(super) fn darkroom(&self) -> Darkroom {
+        self.darkroom.clone()
+    }
+
     /// Sends at most one request.
     pub(super) fn step(&mut self) -> Next {
         let now = self.clock.now();
         self.queue.expire(now);
+        self.darkroom.clear(None, now);
         if now.monotonic < self.not_before {
             return Next::At(self.not_before);
         }
@@ -97,20 +114,26 @@ impl<A: Api, S: Store> Sender<A, S> {
                 return Next::Again;
             }
         };
+        if let Some(wait) = waits(&stored, now.unix) {
+            return Next::At(now.monotonic + wait);
+        }
+        let frame = stored.picture.and_then(|number| self.darkroom.get(number));
+        if stored.picture.is_some() && frame.is_none() {
+            self.queue.discard(held.id, "its picture is gone");
+            return Next::Again;
+        }
         if let Err(later) = self.pace.take(now.monotonic) {
             return Next::At(later);
         }
         if self.current != Some(held.id) {
-            (self.current, self.attempt) = (Some(held.id), Attempt::default());
+            let shape = frame.as_deref().map_or(Shape::Text, shape_of);
+            (self.current, self.attempt) = (Some(held.id), Attempt { shape, ..Attempt::default() });
         }
         let thread = self.thread.filter(|_| self.thread_again.is_none_or(|again| now.monotonic >= again));
-        let mut words = rules::dated(&stored.text, held.entry.at, now.unix);
-        if self.attempt.shortened {
-            words = text::shorten(&words, SHORT);
-        }
-        let last = self.queue.len() <= 1;
-        let letter = Letter { chat: &self.chat, thread, text: &words, last, now: now.unix };
-        let outcome = self.api.send_message(letter);
+        let words = rules::dated(&stored.text, held.entry.at, now.unix);
+        let mut call = self.compose(&words, &stored, frame.as_deref(), thread);
+        call.last = self.queue.len() <= 1;
+        let outcome = self.api.call(&call, now.unix);
         let class = delivery::classify(&outcome);
         let attempt = Attempt { failures: self.failures, with_thread: thread.is_some(), ..self.attempt };
         let decision = delivery::decide(class, attempt, (self.spread)());
@@ -119,7 +142,42 @@ impl<A: Api, S: Store> Sender<A, S> {
             (Decision::Retry(_), _) => self.failures.saturating_add(1),
             _ => 0,
         };
+        if matches!(decision, Decision::Delivered | Decision::GiveUp) {
+            self.darkroom.clear(stored.picture, now);
+        }
         self.carry_out(decision, held.id, class, &outcome, thread.is_some())
+    }
+
+    fn compose<'f>(
+        &self,
+        words: &str,
+        stored: &Stored,
+        frame: Option<&'f Frame>,
+        thread: Option<i64>,
+    ) -> Call<'f> {
+        let format = if self.attempt.undressed { Format::Plain } else { self.format };
+        let most = match self.attempt.shape {
+            Shape::Text => text::MOST_MESSAGE,
+            Shape::Photo | Shape::Document => text::MOST_CAPTION,
+        };
+        let most = if self.attempt.shortened { SHORT.min(most) } else { most };
+        let words = format.dress(&text::shorten(words, most));
+        let jpeg = frame.map(|frame| frame.jpeg.as_slice()).unwrap_or_default();
+        let mut call = match self.attempt.shape {
+            Shape::Text => Call::message(&self.chat, thread, &words),
+            Shape::Photo => Call::photo(&self.chat, thread, &words, jpeg),
+            Shape::Document => Call::document(&self.chat, thread, &words, jpeg),
+        };
+        if let Some(mode) = format.parse_mode() {
+            call = call.with("parse_mode", mode);
+        }
+        if stored.silent {
+            call = call.with("disable_notification", true);
+        }
+        if !stored.buttons.is_empty() {
+            call = call.with("reply_markup", wire::keyboard(&stored.buttons));
+        }
+        call
     }
 
     fn carry_out(
@@ -170,6 +228,14 @@ impl<A: Api, S: Store> Sender<A, S> {
                 self.attempt.shortened = true;
                 Next::Again
             }
+            Decision::Undress => {
+                self.attempt.undressed = true;
+                Next::Again
+            }
+            Decision::Reshape(shape) => {
+                self.attempt.shape = shape;
+                Next::Again
+            }
             Decision::MoveTo(chat_id) => {
                 log::warn!("the chat {} is now {chat_id}: change TELEGRAM_CHAT_ID", self.chat);
                 self.attempt.moves += 1;
@@ -209,6 +275,24 @@ impl<A: Api, S: Store> Sender<A, S> {
     fn lock_report(&self) -> std::sync::MutexGuard<'_, Report> {
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How much longer a message must wait for what may make it not worth sending. A clock that was set meanwhile does not
+/// make that long.
+fn waits(stored: &Stored, now: Duration) -> Option<Duration> {
+    let until = Duration::from_millis(stored.not_before_ms?);
+    let wait = until.checked_sub(now)?;
+    (!wait.is_zero() && wait <= LONGEST_HOLD).then_some(wait)
+}
+
+/// As what a picture goes at first (Bot API, `sendPhoto`: 10 MB, sides of 10,000 together and no more than 20 to 1).
+fn shape_of(frame: &Frame) -> Shape {
+    let (width, height) = (u32::from(frame.width), u32::from(frame.height));
+    let slim = width.max(height) > 20 * width.min(height);
+    if frame.jpeg.len() > MOST_PHOTO || width + height > 10_000 || slim {
+        return Shape::Document;
+    }
+    Shape::Photo
 }
 
 /// What happened and what to do about it, in one line without secrets.
