@@ -8,6 +8,7 @@ mod config;
 mod darkroom;
 mod delivery;
 mod form;
+mod live;
 mod markup;
 mod moved;
 mod pace;
