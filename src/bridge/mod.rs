@@ -6,7 +6,7 @@
 pub mod telegram;
 
 use crate::camera::Camera;
-use crate::clock::Moment;
+use crate::clock::{Moment, SystemClock};
 use crate::printer::{Event, Sight};
 use crate::source::control::Control;
 use rustls::ClientConfig;
@@ -41,14 +41,16 @@ pub struct Setup<'a> {
     pub data_dir: &'a Path,
     /// Its name in files: that of the kind, with a label behind it for a further bridge of the same kind.
     pub id: &'a str,
-    /// What to call the printer in messages; empty: nothing.
-    pub printer: &'a str,
     /// The program's one TLS set-up.
     pub tls: Arc<ClientConfig>,
     /// The printer's name in its own network.
     pub printer_id: &'a str,
     /// The printer's camera.
     pub camera: Camera,
+    /// Up to which age a picture shows the present.
+    pub fresh: Duration,
+    /// The clock of the whole worker.
+    pub clock: SystemClock,
     /// What the printer is asked and commanded by.
     pub control: Control,
     /// Looks a setting up by the name of its environment variable; none where it is unset.

@@ -106,7 +106,7 @@ fn worth(event: &Event) -> u8 {
         | EventKind::SourceBack
         | EventKind::KlippyDown { .. }
         | EventKind::KlippyReady => 1,
-        EventKind::JobStarted | EventKind::Paused { .. } | EventKind::Resumed => 2,
+        EventKind::JobStarted | EventKind::Replaced | EventKind::Paused { .. } | EventKind::Resumed => 2,
         EventKind::NeedsAttention(_) => 3,
         EventKind::Finished | EventKind::Cancelled | EventKind::Failed { .. } | EventKind::Ended => 4,
     }

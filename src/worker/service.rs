@@ -113,6 +113,8 @@ impl<'a> Service<'a> {
             printer_id: self.settings.general.printer_id.clone(),
             control,
             camera: camera.clone(),
+            fresh: self.settings.general.fresh(),
+            clock,
         };
         let held_back = HeldBack::read(&self.settings.paths.run);
         let bridges = Bridges::start(&self.settings, surroundings, held_back, Arc::clone(&taken));

@@ -11,7 +11,7 @@ use super::moved::MovedChat;
 use super::pace::Pace;
 use super::report::{Report, Trouble};
 use super::wire::{self, Call, Stored};
-use super::{rules, text};
+use super::{notify, text};
 use crate::bridge::Health;
 use crate::camera::Frame;
 use crate::clock::Clock;
@@ -130,7 +130,7 @@ impl<A: Api, S: Store> Sender<A, S> {
             (self.current, self.attempt) = (Some(held.id), Attempt { shape, ..Attempt::default() });
         }
         let thread = self.thread.filter(|_| self.thread_again.is_none_or(|again| now.monotonic >= again));
-        let words = rules::dated(&stored.text, held.entry.at, now.unix);
+        let words = notify::dated(&stored.text, held.entry.at, now.unix);
         let mut call = self.compose(&words, &stored, frame.as_deref(), thread);
         call.last = self.queue.len() <= 1;
         let outcome = self.api.call(&call, now.unix);

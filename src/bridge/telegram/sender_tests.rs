@@ -1,10 +1,10 @@
 //! The whole sender against a scripted server, on a clock that the test turns: no socket, no waiting.
 
 use super::client::Api;
-use super::config::{Config, RawConfig};
+use super::config::Config;
 use super::delivery::{Fault, FaultKind, Outcome};
 use super::moved::MovedChat;
-use super::rules;
+use super::notify;
 use super::sender::{Next, Sender};
 use super::wire::{Answer, Call, Stored};
 use crate::bridge::Health;
@@ -92,8 +92,19 @@ impl Api for Server {
     }
 }
 
-const RAW: RawConfig<'_> =
-    RawConfig { token: "1:secret-token", chat: "-100", thread: "17", api_url: "", format: "", printer: "" };
+fn config(format: &str) -> Config {
+    let setting = |name: &str| {
+        let value = match name {
+            "TELEGRAM_BOT_TOKEN" => "1:secret-token",
+            "TELEGRAM_CHAT_ID" => "-100",
+            "TELEGRAM_THREAD_ID" => "17",
+            "TELEGRAM_FORMAT" => format,
+            _ => return None,
+        };
+        Some(value.to_owned())
+    };
+    Config::parse(&setting).unwrap()
+}
 
 struct World {
     place: tempfile::TempDir,
@@ -110,7 +121,7 @@ impl World {
         let script = Arc::new(Mutex::new(script.iter().cloned().collect()));
         let server = Server { script, requests: Arc::default(), clock: clock.clone() };
         let place = tempfile::tempdir().unwrap();
-        let mut world = Self { place, clock, server, sender: None, config: Config::parse(RAW).unwrap() };
+        let mut world = Self { place, clock, server, sender: None, config: config("") };
         world.restart();
         world
     }
@@ -146,7 +157,7 @@ impl World {
     fn push_picture(&mut self, caption: &str, width: u16, height: u16, bytes: usize) {
         let taken = self.clock.now();
         let frame = Frame { jpeg: vec![0xff; bytes], taken, width, height };
-        let picture = Some(self.sender().darkroom().keep(Arc::new(frame)));
+        let picture = Some(self.sender().darkroom().keep(Arc::new(frame), taken));
         let stored = Stored { text: caption.to_owned(), picture, ..Stored::default() };
         let key = format!("{picture:?}");
         self.store(&key, Passing, taken.unix, &stored);
@@ -528,7 +539,7 @@ fn the_late_text_is_dated_by_the_rules() {
     let mut world = World::new(&[refusal(401, "Unauthorized")]);
     world.push("a", Terminal);
     world.run(700);
-    assert_eq!(world.chat(), [rules::dated("a", seconds(START), seconds(START + 600))]);
+    assert_eq!(world.chat(), [notify::dated("a", seconds(START), seconds(START + 600))]);
 }
 
 #[test]
@@ -602,7 +613,7 @@ fn what_is_held_back_goes_at_its_time_and_can_be_taken_back() {
 #[test]
 fn markup_that_is_refused_is_left_out() {
     let mut world = World::new(&[refusal(400, "Bad Request: can't parse entities: unsupported start tag")]);
-    world.config = Config::parse(RawConfig { format: "html", ..RAW }).unwrap();
+    world.config = config("html");
     world.restart();
     world.push("Started: a<b\n10%", Important);
     world.push("b", Normal);
