@@ -18,6 +18,7 @@ mod moonraker;
 mod player;
 mod stand_in;
 mod table;
+mod telegram;
 mod transcript;
 
 use folder::Verdict;
@@ -31,7 +32,7 @@ type Player = (&'static str, fn(&Path) -> Verdict);
 const FOLDERS: [(&str, Option<Player>); 4] = [
     ("octoapp", None),
     ("prusa-connect", None),
-    ("telegram", None),
+    ("telegram", Some((telegram::SUFFIX, telegram::verdict))),
     ("moonraker", Some((moonraker::SUFFIX, moonraker::verdict))),
 ];
 

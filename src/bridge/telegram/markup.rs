@@ -46,6 +46,14 @@ impl Format {
         }
     }
 
+    /// `text` so that all of it is seen as it is, within code.
+    pub(super) fn escape_code(self, text: &str) -> String {
+        match self {
+            Self::Markdown => backslashed(text, "`\\"),
+            Self::Plain | Self::Html => self.escape(text),
+        }
+    }
+
     /// `text` with its first line bold.
     pub(super) fn dress(self, text: &str) -> String {
         let (first, rest) = text.split_at(text.find('\n').unwrap_or(text.len()));
@@ -62,8 +70,8 @@ impl Format {
     pub(super) fn code(self, text: &str) -> String {
         match self {
             Self::Plain => text.to_owned(),
-            Self::Html => format!("<pre>{}</pre>", html(text)),
-            Self::Markdown => format!("```\n{}\n```", backslashed(text, "`\\")),
+            Self::Html => format!("<pre>{}</pre>", self.escape_code(text)),
+            Self::Markdown => format!("```\n{}\n```", self.escape_code(text)),
         }
     }
 }
@@ -100,7 +108,7 @@ mod tests {
             assert_eq!(Format::Plain.escape(text), text);
             assert_eq!(Format::Html.escape(text), case["html"].as_str().unwrap());
             assert_eq!(Format::Markdown.escape(text), case["markdown_v2"].as_str().unwrap());
-            assert_eq!(backslashed(text, "`\\"), case["markdown_v2_pre"].as_str().unwrap());
+            assert_eq!(Format::Markdown.escape_code(text), case["markdown_v2_pre"].as_str().unwrap());
         }
     }
 

@@ -16,6 +16,7 @@ mod outgoing;
 mod pace;
 mod photographer;
 mod photos;
+pub mod rehearsal;
 mod report;
 mod sender;
 mod text;

@@ -1,0 +1,32 @@
+//! The vectors of the realtime bridge and its chat.
+
+mod chat;
+mod expect;
+mod objects;
+mod vector;
+mod world;
+
+use crate::folder::Verdict;
+use std::path::Path;
+use vector::{Vector, What};
+
+/// How the names of the files end.
+pub(crate) const SUFFIX: &str = ".json";
+
+pub(crate) fn verdict(path: &Path) -> Verdict {
+    let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+    if name.starts_with("b-") {
+        return objects::verdict(path);
+    }
+    let vector = Vector::read(path);
+    if let Some(feature) = &vector.optional_feature {
+        return Verdict::Skipped(format!("an optional feature that does not exist here: {feature}"));
+    }
+    if vector.events.iter().any(|event| matches!(event.what, What::Http(..))) {
+        return Verdict::Skipped("not yet".to_owned());
+    }
+    match expect::compare(&vector, &world::play(&vector)) {
+        Ok(()) => Verdict::Ok(None),
+        Err(difference) => Verdict::Failed(difference),
+    }
+}
