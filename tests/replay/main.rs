@@ -17,6 +17,9 @@ mod moonraker;
 #[allow(dead_code, reason = "the quick tests use the rest")]
 mod player;
 mod stand_in;
+#[allow(dead_code, reason = "the other tests use the rest")]
+#[path = "../support/mod.rs"]
+mod support;
 mod table;
 mod telegram;
 mod transcript;
