@@ -73,8 +73,10 @@ impl Failure {
 
     /// The service reports an error of which only its words are known.
     pub(super) fn unknown(config: &Config, said: Option<&str>) -> Self {
-        let said = said.map(|said| shown(config, said)).unwrap_or_default();
-        let text = format!("the service has trouble; trying again later (it says \"{said}\")");
+        let text = match said.map(|said| shown(config, said)).filter(|said| !said.is_empty()) {
+            Some(said) => format!("the service has trouble; trying again later (it says \"{said}\")"),
+            None => "the service has trouble, and does not say which; trying again later".to_owned(),
+        };
         Self::new(Class::Transient, text)
     }
 
