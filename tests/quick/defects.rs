@@ -1,12 +1,13 @@
 //! Checks of pictures against a stand-in for the chat completions API.
 
-use crate::support::openrouter::{Behaviour, OpenRouter, rules};
+mod stand_in;
+
+use crate::support::openrouter::{Behaviour, OpenRouter};
 use octobridge::clock::Moment;
 use octobridge::defects::{
     Checker, Class, Config, Failure, Health, Nap, Outcome, Schedule, Sleep, Subject, Verdict,
 };
 use octobridge::tls;
-use serde_json::json;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -328,6 +329,28 @@ fn large_pictures_and_hostile_names_arrive_as_they_are() {
 }
 
 #[test]
+fn a_small_stack_is_enough_for_tls() {
+    let large = vec![0x55; 500_000];
+    let server = OpenRouter::encrypted(KEY, &[("large", &large)]);
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("extra.pem");
+    std::fs::write(&path, server.ca.as_ref().unwrap()).unwrap();
+    let outcome = |tls| {
+        let checker = Checker::new(config(&server.url(), &[]), tls, Box::new(Pauses::default()));
+        let check = || checker.check(&SUBJECT, &large, u32::MAX);
+        let small = std::thread::Builder::new().stack_size(256 * 1024);
+        std::thread::scope(|scope| small.spawn_scoped(scope, check).unwrap().join().unwrap())
+    };
+    assert_eq!(
+        outcome(tls::client_config(Some(&path)).unwrap()),
+        Outcome { requests: 1, result: Ok(clean()) }
+    );
+    let stranger = outcome(tls::client_config(None).unwrap());
+    assert!(failure(&stranger).text.contains("set EXTRA_CA_FILE"), "{}", failure(&stranger).text);
+    assert_eq!((server.asked().len(), server.strangers()), (1, 0), "the key went to a stranger");
+}
+
+#[test]
 fn nobody_there_is_explained() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for (url, words) in [
@@ -344,43 +367,6 @@ fn nobody_there_is_explained() {
             failure.text
         );
     }
-}
-
-#[test]
-fn the_stand_in_is_strict() {
-    let server = server();
-    checker(config(&server.url(), &[("AI_STRUCTURED", "1")])).0.check(&SUBJECT, JPEG, 1);
-    let mut good = server.asked().remove(0).body;
-    good["messages"][1]["content"][1]["image_url"]["url"] = "data:image/jpeg;base64,AAEC".into();
-    assert_eq!(rules::check(&good), Ok(vec![0, 1, 2]));
-    // Where the body is spoiled, by what, and a part of the complaint.
-    let table = [
-        ("/model", json!(7), "`model` cannot be 7"),
-        ("/temperature", json!("0.1"), "`temperature` cannot be"),
-        ("/max_tokens", json!(0), "`max_tokens` cannot be 0"),
-        ("/max_tokens", json!(1.5), "`max_tokens` cannot be"),
-        ("/messages", json!([]), "0 messages"),
-        ("/messages/0/role", json!("user"), "instead of the message of the system"),
-        ("/messages/0/content", json!("hi"), "no instructions"),
-        ("/messages/1/content/0/type", json!("image_url"), "the first part: `type`"),
-        ("/messages/1/content/1/image_url", json!("data:"), "`image_url` cannot be"),
-        ("/messages/1/content/1/image_url/url", json!("data:image/png;base64,AAEC"), "no data URL of a JPEG"),
-        ("/messages/1/content/1/image_url/url", json!("data:image/jpeg;base64,AAE"), "not base64"),
-        ("/messages/1/content/1/image_url/url", json!("data:image/jpeg;base64,AA_-"), "not base64"),
-        ("/response_format/type", json!("json"), "`type` cannot be"),
-        ("/response_format/json_schema/name", json!("a b"), "`name` cannot be"),
-        ("/response_format/json_schema/schema/required", json!(["summary"]), "not a strict schema"),
-        ("/messages/1/content/1/image_url", json!({"url": "x", "size": 1}), "`size` is not known"),
-    ];
-    for (place, value, complaint) in table {
-        let mut body = good.clone();
-        *body.pointer_mut(place).unwrap() = value;
-        let error = rules::check(&body).unwrap_err();
-        assert!(error.contains(complaint), "{place}: {error}");
-    }
-    let mut more = good.clone();
-    more["stream"] = json!(true);
-    assert!(rules::check(&more).unwrap_err().contains("`stream` is not known"));
 }
 
 /// A morning of checks in virtual time: the service is away at first, then out of credits, then finds something.

@@ -8,6 +8,8 @@
 pub(crate) mod rules;
 mod server;
 
+use super::telegram::certificates;
+use rustls::ServerConfig;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -119,21 +121,34 @@ impl Shared {
 pub(crate) struct OpenRouter {
     shared: Arc<Shared>,
     listening: server::Listening,
+    /// The authority that signed its certificate, as PEM; none without TLS.
+    pub(crate) ca: Option<String>,
 }
 
 impl OpenRouter {
     /// Listens on a free port of 127.0.0.1 for requests with this key about these pictures.
     pub(crate) fn start(key: &str, frames: &[(&str, &[u8])]) -> Self {
+        Self::listen(key, frames, None)
+    }
+
+    /// The same with TLS.
+    pub(crate) fn encrypted(key: &str, frames: &[(&str, &[u8])]) -> Self {
+        Self::listen(key, frames, Some(certificates(&["127.0.0.1", "10.0.2.2", "localhost"], (2025, 4096))))
+    }
+
+    fn listen(key: &str, frames: &[(&str, &[u8])], certified: Option<(String, Arc<ServerConfig>)>) -> Self {
         let frames = frames.iter().map(|(name, jpeg)| ((*name).to_owned(), jpeg.to_vec())).collect();
         let state = State { key: key.to_owned(), frames, ..State::default() };
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
-        let listening = server::listen(Arc::clone(&shared));
-        Self { shared, listening }
+        let (ca, tls) = certified.unzip();
+        let listening = server::listen(tls, Arc::clone(&shared));
+        Self { shared, listening, ca }
     }
 
     /// The base address, as `OPENROUTER_BASE_URL` takes it.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}{BASE}", self.listening.address)
+        let scheme = if self.ca.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}{BASE}", self.listening.address)
     }
 
     /// What to do with the next requests, in order; it says that the print is clean to all that follow.

@@ -2,8 +2,9 @@
 
 use super::super::http::{self, Message};
 use super::{Asked, BASE, Behaviour, Shared, State, rules};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
-use std::io::{BufReader, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,7 +45,7 @@ impl Drop for Listening {
     }
 }
 
-pub(super) fn listen(shared: Arc<Shared>) -> Listening {
+pub(super) fn listen(tls: Option<Arc<ServerConfig>>, shared: Arc<Shared>) -> Listening {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     let closed = Arc::new(AtomicBool::new(false));
@@ -54,20 +55,33 @@ pub(super) fn listen(shared: Arc<Shared>) -> Listening {
             if ours.load(Ordering::SeqCst) {
                 break;
             }
-            let shared = Arc::clone(&shared);
+            let (tls, shared) = (tls.clone(), Arc::clone(&shared));
             if let Ok(stream) = stream {
-                std::thread::spawn(move || converse(stream, &shared));
+                std::thread::spawn(move || converse(stream, tls, &shared));
             }
         }
     });
     Listening { address, closed, thread: Some(thread) }
 }
 
-fn converse(stream: TcpStream, shared: &Shared) {
+fn converse(stream: TcpStream, tls: Option<Arc<ServerConfig>>, shared: &Shared) {
     shared.state().connections += 1;
     let _ = stream.set_read_timeout(Some(SILENCE));
-    let mut stream = BufReader::new(stream);
-    while let Ok(Some(request)) = http::read(&mut stream) {
+    match tls {
+        None => answer_all(&mut BufReader::new(stream), shared),
+        Some(tls) => {
+            let connection = ServerConnection::new(tls).unwrap();
+            let mut stream = BufReader::new(StreamOwned::new(connection, stream));
+            answer_all(&mut stream, shared);
+            let stream = stream.get_mut();
+            stream.conn.send_close_notify();
+            let _ = stream.flush();
+        }
+    }
+}
+
+fn answer_all<S: Read + Write>(stream: &mut BufReader<S>, shared: &Shared) {
+    while let Ok(Some(request)) = http::read(stream) {
         let closes = request.header("connection") == Some("close");
         if answer(&request, stream.get_mut(), shared).is_err() || closes {
             break;
@@ -76,7 +90,7 @@ fn converse(stream: TcpStream, shared: &Shared) {
 }
 
 /// Answers a request; an error when the connection is to be closed.
-fn answer(request: &Message, stream: &mut TcpStream, shared: &Shared) -> std::io::Result<()> {
+fn answer(request: &Message, stream: &mut impl Write, shared: &Shared) -> std::io::Result<()> {
     let mut state = shared.state();
     let (frame, body) = match understand(request, &state) {
         Ok(asked) => asked,
@@ -201,11 +215,11 @@ fn completion(model: &Value, content: &str) -> String {
     .to_string()
 }
 
-fn refuse(stream: &mut TcpStream, status: u16, message: &str) -> std::io::Result<()> {
+fn refuse(stream: &mut impl Write, status: u16, message: &str) -> std::io::Result<()> {
     send(stream, status, "", &json!({"error": {"code": status, "message": message}}).to_string())
 }
 
-fn send(stream: &mut TcpStream, status: u16, headers: &str, body: &str) -> std::io::Result<()> {
+fn send(stream: &mut impl Write, status: u16, headers: &str, body: &str) -> std::io::Result<()> {
     write!(stream, "{}{body}", head(status, headers, body.len()))
 }
 
