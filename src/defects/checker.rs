@@ -109,6 +109,9 @@ impl Checker {
             if self.is_stopped() {
                 return Err(Failure::interrupted());
             }
+            if *requests >= most {
+                return Err(Failure::not_started(&"no request is left of the day's"));
+            }
             *requests += 1;
             let question = Question::new(&self.config, subject, jpeg, structured);
             let failure = match self.ask(&question) {
