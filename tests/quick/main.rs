@@ -13,6 +13,7 @@ mod api;
 mod camera;
 mod cli;
 mod corpora;
+mod defects;
 mod dependencies;
 mod extended_cfg;
 mod feed;

@@ -6,7 +6,6 @@ use super::form::Form;
 use super::wire::{Answer, Call};
 use crate::calendar;
 use crate::http;
-use rustls::CertificateError;
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::{Agent, Error, SendBody};
@@ -80,7 +79,7 @@ impl Client {
     fn fault(&self, error: &Error, now: Duration) -> Fault {
         let kind = match http::tls_cause(error) {
             Some(rustls::Error::InvalidCertificate(reason))
-                if is_too_early(reason) && !calendar::is_set(now) =>
+                if http::is_too_early(reason) && !calendar::is_set(now) =>
             {
                 FaultKind::ClockNotSet
             }
@@ -93,7 +92,7 @@ impl Client {
                     calendar::utc(now)
                 )
             }
-            FaultKind::Network => format!("cannot reach {}: {}", self.api_url, reason(error)),
+            FaultKind::Network => format!("cannot reach {}: {}", self.api_url, http::reason(error)),
         };
         Fault { kind, text: redact(&text) }
     }
@@ -106,36 +105,4 @@ impl Api for Client {
             Err(error) => Outcome::Failed(self.fault(&error, now)),
         }
     }
-}
-
-/// What went wrong, and what to do about it.
-fn reason(error: &Error) -> String {
-    match http::tls_cause(error) {
-        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-            return "its certificate is from an unknown issuer; for a server of your own set EXTRA_CA_FILE"
-                .to_owned();
-        }
-        Some(rustls::Error::InvalidCertificate(reason)) if is_too_early(reason) => {
-            return "its certificate is not valid yet; check the clocks of the printer and the server"
-                .to_owned();
-        }
-        Some(rustls::Error::InvalidCertificate(
-            CertificateError::Expired | CertificateError::ExpiredContext { .. },
-        )) => {
-            return "its certificate has expired; check the printer's clock and the server's certificate"
-                .to_owned();
-        }
-        Some(error) => return format!("TLS failed: {error}"),
-        None => {}
-    }
-    match error {
-        Error::Timeout(step) => format!("no answer in time ({step}); check the network"),
-        Error::HostNotFound => "no such host; check the name and the network's DNS".to_owned(),
-        Error::Io(error) => format!("{error}; check the network"),
-        error => error.to_string(),
-    }
-}
-
-fn is_too_early(reason: &CertificateError) -> bool {
-    matches!(reason, CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. })
 }
