@@ -54,10 +54,40 @@ impl Sleep for Nap {
     }
 }
 
-/// Asks the model about pictures, one after the other.
-pub struct Checker {
-    config: Config,
+/// Carries a question to the model and an answer back. Tests pass their own.
+pub trait Exchange {
+    /// Asks, and waits for the answer.
+    ///
+    /// # Errors
+    ///
+    /// If there is no whole answer.
+    fn ask(&self, config: &Config, question: &Question<'_>) -> Result<Reply, Failure>;
+
+    /// Interrupts the question under way, and all that follow.
+    fn interrupt(&self);
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// The header `Retry-After`.
+    pub retry_after: Option<String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// The chat completions API over HTTP.
+#[derive(Debug)]
+pub struct Http {
     agent: Agent,
+}
+
+/// Asks the model about pictures, one after the other.
+pub struct Checker<E = Http> {
+    config: Config,
+    exchange: E,
     sleep: Box<dyn Sleep>,
     stopped: AtomicBool,
     /// Whether the service refuses schemas.
@@ -68,8 +98,15 @@ impl Checker {
     /// A checker that has no connection yet, and keeps none.
     pub fn new(config: Config, tls: Arc<rustls::ClientConfig>, sleep: Box<dyn Sleep>) -> Self {
         let agent = http::agent(tls, CONNECT, config.timeout);
+        Self::with(config, Http { agent }, sleep)
+    }
+}
+
+impl<E: Exchange> Checker<E> {
+    /// A checker that asks in another way.
+    pub fn with(config: Config, exchange: E, sleep: Box<dyn Sleep>) -> Self {
         let (stopped, plain) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { config, agent, sleep, stopped, plain }
+        Self { config, exchange, sleep, stopped, plain }
     }
 
     /// Checks one picture, in at most `most_requests` requests. Blocks: for [`Config::timeout`] in each of up to four
@@ -89,7 +126,7 @@ impl Checker {
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
         self.sleep.wake();
-        self.agent.clone().shutdown();
+        self.exchange.interrupt();
     }
 
     fn is_stopped(&self) -> bool {
@@ -138,18 +175,25 @@ impl Checker {
     }
 
     fn ask(&self, question: &Question<'_>) -> Result<Verdict, Failure> {
+        let Reply { status, retry_after, body } = self.exchange.ask(&self.config, question)?;
+        Answer { status, retry_after: retry_after.as_deref(), body: &body }.read(&self.config)
+    }
+}
+
+impl Exchange for Http {
+    fn ask(&self, config: &Config, question: &Question<'_>) -> Result<Reply, Failure> {
         let network = |error: Error| match error {
             Error::BodyExceedsLimit(_) => {
                 let text = "the answer is longer than any of a model; check OPENROUTER_BASE_URL".to_owned();
                 Failure::new(Class::Permanent, text)
             }
-            error => Failure::network(&self.config, &http::reason(&error)),
+            error => Failure::network(config, &http::reason(&error)),
         };
         let mut body = question.body();
         let mut response = self
             .agent
-            .post(format!("{}/chat/completions", self.config.base_url))
-            .header("Authorization", format!("Bearer {}", self.config.key.expose()))
+            .post(format!("{}/chat/completions", config.base_url))
+            .header("Authorization", format!("Bearer {}", config.key.expose()))
             .header("Content-Type", "application/json")
             .header("Content-Length", question.length())
             .header("Connection", "close")
@@ -159,11 +203,15 @@ impl Checker {
         let retry_after = response.headers().get("Retry-After").and_then(|value| value.to_str().ok());
         let retry_after = retry_after.map(str::to_owned);
         let body = response.body_mut().with_config().limit(MOST_ANSWER).read_to_vec().map_err(network)?;
-        Answer { status, retry_after: retry_after.as_deref(), body: &body }.read(&self.config)
+        Ok(Reply { status, retry_after, body })
+    }
+
+    fn interrupt(&self) {
+        self.agent.clone().shutdown();
     }
 }
 
-impl fmt::Debug for Checker {
+impl<E> fmt::Debug for Checker<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Checker").field("config", &self.config).finish_non_exhaustive()
     }

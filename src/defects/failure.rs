@@ -47,7 +47,7 @@ impl Failure {
         Self::new(Class::Transient, format!("the check was not started: {reason}"))
     }
 
-    pub(super) fn new(class: Class, text: String) -> Self {
+    pub(crate) fn new(class: Class, text: String) -> Self {
         Self { class, code: None, retry_after: None, text }
     }
 

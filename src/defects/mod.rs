@@ -16,7 +16,7 @@ mod schedule;
 mod text;
 mod verdict;
 
-pub use checker::{Checker, Nap, Outcome, Sleep};
+pub use checker::{Checker, Exchange, Http, Nap, Outcome, Reply, Sleep};
 pub use config::{BASE_URL, Config, ConfigError};
 pub use failure::{Class, Failure};
 pub use health::{Health, Last};

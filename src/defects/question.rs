@@ -53,6 +53,11 @@ impl<'a> Question<'a> {
         Self { before, jpeg, after: r#""}}]}]}"# }
     }
 
+    /// The picture that it is about.
+    pub fn jpeg(&self) -> &'a [u8] {
+        self.jpeg
+    }
+
     /// Length of the body in bytes.
     pub fn length(&self) -> usize {
         self.before.len() + self.jpeg.len().div_ceil(3) * 4 + self.after.len()

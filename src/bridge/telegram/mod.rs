@@ -8,17 +8,18 @@ mod config;
 mod darkroom;
 mod delivery;
 mod form;
+mod inspector;
 mod live;
 mod markup;
 mod moved;
 mod notify;
 mod outgoing;
 mod pace;
-mod photographer;
 mod photos;
 pub mod rehearsal;
 mod report;
 mod sender;
+mod studio;
 mod text;
 mod wire;
 
@@ -29,16 +30,17 @@ pub use config::{API_URL, Chat, Config, ConfigError, Token, redact};
 
 use super::{Bridge, Lookup, Reporter, Setup, StartError, Wants};
 use crate::clock::{Clock, SystemClock};
+use crate::defects::{self, Checker, Nap};
 use crate::outbox::{Limits, Outbox, Persistence, Queue, Woken};
 use crate::printer::{Event, Sight};
 use client::{Api, Client};
 use config::Kind;
 use delivery::Class;
+use inspector::Inspector;
 use live::Live;
 use moved::MovedChat;
 use notify::Notifier;
 use outgoing::Outgoing;
-use photographer::{Photographer, Studio};
 use photos::Photos;
 use report::{Report, Surroundings};
 use rustls::ClientConfig;
@@ -46,6 +48,7 @@ use sender::{Next, Sender};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Duration;
+use studio::{Desk, Studio};
 use ureq::Agent;
 use wire::Call;
 
@@ -100,7 +103,8 @@ pub fn test(setting: &Lookup<'_>, tls: Arc<ClientConfig>, text: &str) -> Result<
 ///
 /// If one is missing or wrong; the text names it.
 pub fn check(setting: &Lookup<'_>) -> Result<(), StartError> {
-    read_config(setting).map(|_| ())
+    read_config(setting)?;
+    read_checks(setting).map(|_| ())
 }
 
 fn read_config(setting: &Lookup<'_>) -> Result<Config, StartError> {
@@ -108,6 +112,10 @@ fn read_config(setting: &Lookup<'_>) -> Result<Config, StartError> {
         true => StartError::Unpaired(error.to_string()),
         false => StartError::Setting(error.to_string()),
     })
+}
+
+fn read_checks(setting: &Lookup<'_>) -> Result<Option<defects::Config>, StartError> {
+    defects::Config::read(setting).map_err(|error| StartError::Setting(error.to_string()))
 }
 
 impl Telegram {
@@ -131,11 +139,8 @@ impl Telegram {
         let sender = Sender::new(config, moved, client, queue.clone(), Box::new(clock), Box::new(chance));
         let report = Arc::clone(&sender.report);
         let outgoing = Outgoing::new(queue.clone(), sender.darkroom(), config.silent);
-        let studio = config.events.has(Kind::Photo).then(|| {
-            let photos = Photos::new(config, setup.fresh);
-            let (camera, outgoing) = (setup.camera.clone(), outgoing.clone());
-            Studio::new(Photographer { photos, camera, outgoing }, clock, id)
-        });
+        let live = Live::default();
+        let studio = studio(config, setup, &outgoing, &live)?;
         let (alive, ended) = mpsc::channel();
         let thread = std::thread::Builder::new().name(id.to_owned()).stack_size(STACK);
         let sending = alive.clone();
@@ -146,7 +151,7 @@ impl Telegram {
         spawned.map_err(StartError::Thread)?;
         Ok(Self {
             notifier: Notifier::new(config),
-            live: Live::default(),
+            live,
             outgoing,
             studio,
             queue,
@@ -159,6 +164,26 @@ impl Telegram {
     }
 }
 
+/// The desk for photos and checks; none where neither is wanted.
+fn studio(
+    config: &Config,
+    setup: &Setup<'_>,
+    outgoing: &Outgoing,
+    live: &Live,
+) -> Result<Option<Studio>, StartError> {
+    let checks = read_checks(setup.setting)?;
+    // A finding that nobody is told of costs money for nothing.
+    let checks = checks.filter(|_| config.events.has(Kind::Alert));
+    let photos = config.events.has(Kind::Photo).then(|| Photos::new(config, setup.fresh));
+    if checks.is_none() && photos.is_none() {
+        return Ok(None);
+    }
+    let inspector = checks.as_ref().map(|checks| Inspector::new(config, checks, setup.fresh, live.clone()));
+    let checker = checks.map(|checks| Checker::new(checks, Arc::clone(&setup.tls), Box::new(Nap::default())));
+    let desk = Desk { camera: setup.camera.clone(), outgoing: outgoing.clone(), photos, inspector };
+    Ok(Some(Studio::new(desk, checker, setup.clock, setup.id)))
+}
+
 impl Bridge for Telegram {
     fn on_event(&mut self, event: &Event) {
         let now = self.clock.now();
@@ -167,7 +192,11 @@ impl Bridge for Telegram {
         if let Some(note) = &note {
             self.outgoing.post(note.clone(), Vec::new());
         }
-        self.tell_studio(|photos| photos.on_event(event, note.as_ref(), now));
+        self.tell_studio(|desk| {
+            if let Some(photos) = &mut desk.photos {
+                photos.on_event(event, note.as_ref(), now);
+            }
+        });
     }
 
     fn on_sight(&mut self, sight: &Sight) {
@@ -179,7 +208,7 @@ impl Bridge for Telegram {
         for note in self.notifier.on_sight(sight, &mute) {
             self.outgoing.post(note, Vec::new());
         }
-        self.tell_studio(|photos| photos.on_sight(sight));
+        self.tell_studio(|desk| desk.on_sight(sight));
     }
 
     fn wants(&self) -> Wants {
@@ -218,9 +247,9 @@ impl Bridge for Telegram {
 }
 
 impl Telegram {
-    fn tell_studio(&mut self, news: impl FnOnce(&mut Photos)) {
+    fn tell_studio(&mut self, news: impl FnOnce(&mut Desk)) {
         if let (Some(studio), Some(alive)) = (&mut self.studio, &self.alive) {
-            studio.tell(alive.clone(), news);
+            studio.tell(alive, news);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Where messages are handed in: what a note asks for, done to the outbox.
 
-use super::config::Kinds;
+use super::config::{Kind, Kinds};
 use super::darkroom::Darkroom;
 use super::notify::Note;
 use super::wire::Stored;
@@ -56,7 +56,8 @@ impl<S: Store> Outgoing<S> {
         let stored = Stored {
             text: note.text,
             picture,
-            silent: self.silent.has(note.kind),
+            // An alert is to wake people.
+            silent: self.silent.has(note.kind) && note.kind != Kind::Alert,
             not_before_ms: held.and_then(|until| u64::try_from(until).ok()),
             buttons,
         };

@@ -2,21 +2,23 @@
 //! of the Bot API come out. Everything between is what runs on a printer; only threads and connections are missing.
 
 use super::client::Api;
-use super::config::{Config, ConfigError};
+use super::config::Config;
 use super::delivery::{self, Class, Fault, FaultKind, Outcome};
+use super::inspector::Inspector;
 use super::live::Live;
 use super::markup::Format;
 use super::moved::MovedChat;
 use super::notify::Notifier;
 use super::outgoing::Outgoing;
-use super::photographer::{self, Photographer};
 use super::photos::Photos;
 use super::sender::{Next, Sender};
+use super::studio::{self, Desk, Want};
 use super::wire::{Answer, Call};
 use super::{Kind, text};
 use crate::bridge::Lookup;
 use crate::camera::Camera;
 use crate::clock::Clock;
+use crate::defects::{self, Checker, Exchange, Failure, Question, Reply, Sleep};
 use crate::outbox::{Limits, Outbox, Queue};
 use crate::printer::{Event, Sight};
 use serde_json::{Map, Value};
@@ -33,6 +35,35 @@ pub trait Server {
         arguments: &Map<String, Value>,
         file: Option<&[u8]>,
     ) -> Option<(u16, Option<String>, Vec<u8>)>;
+
+    /// Takes a question to the model, with the picture that it is about; gives the same.
+    fn ask(&self, question: &[u8], jpeg: &[u8]) -> Option<(u16, Option<String>, Vec<u8>)>;
+}
+
+/// Waits for nothing.
+struct NoNap;
+
+impl Sleep for NoNap {
+    fn sleep(&self, _time: Duration) -> bool {
+        true
+    }
+
+    fn wake(&self) {}
+}
+
+struct Model<S>(S);
+
+impl<S: Server> Exchange for Model<S> {
+    fn ask(&self, _config: &defects::Config, question: &Question<'_>) -> Result<Reply, Failure> {
+        let mut body = Vec::new();
+        let read = std::io::copy(&mut question.body(), &mut body);
+        let answer = read.ok().and_then(|_| self.0.ask(&body, question.jpeg()));
+        let (status, retry_after, body) =
+            answer.ok_or_else(|| Failure::new(defects::Class::Transient, "no answer".to_owned()))?;
+        Ok(Reply { status, retry_after, body })
+    }
+
+    fn interrupt(&self) {}
 }
 
 struct Wire<S>(S);
@@ -53,12 +84,13 @@ pub struct Rehearsal<S> {
     notifier: Notifier,
     live: Live,
     outgoing: Outgoing,
-    photographer: Option<Photographer>,
+    desk: Desk,
+    checker: Option<Checker<Model<S>>>,
     sender: Sender<Wire<S>, crate::outbox::FileStore>,
     clock: Box<dyn Clock>,
 }
 
-impl<S: Server> Rehearsal<S> {
+impl<S: Server + Clone> Rehearsal<S> {
     /// A bridge with the settings that `setting` finds and its files in `data_dir`. A picture is fresh up to the age
     /// `fresh`. `clock` gives a clock that the caller turns; `camera` must go by the same.
     ///
@@ -72,21 +104,27 @@ impl<S: Server> Rehearsal<S> {
         fresh: Duration,
         server: S,
         clock: &dyn Fn() -> Box<dyn Clock>,
-    ) -> Result<Self, ConfigError> {
-        let config = Config::parse(setting)?;
+    ) -> Result<Self, String> {
+        let config = Config::parse(setting).map_err(|error| error.to_string())?;
         let (outbox, _) = Outbox::open(&data_dir.join("outbox/telegram.journal"), Limits::default());
         let queue = Queue::new(outbox);
         let moved = MovedChat::new(data_dir, "telegram", &config.chat);
         // Without chance, so that a rehearsal can be repeated.
         let sender = Sender::new(&config, moved, Wire(server), queue.clone(), clock(), Box::new(|| 0.0));
         let outgoing = Outgoing::new(queue, sender.darkroom(), config.silent);
-        let photographer = config.events.has(Kind::Photo).then(|| Photographer {
-            photos: Photos::new(&config, fresh),
+        let live = Live::default();
+        let checks = defects::Config::read(setting).map_err(|error| error.to_string())?;
+        let checks = checks.filter(|_| config.events.has(Kind::Alert));
+        let desk = Desk {
             camera,
             outgoing: outgoing.clone(),
-        });
+            photos: config.events.has(Kind::Photo).then(|| Photos::new(&config, fresh)),
+            inspector: checks.as_ref().map(|checks| Inspector::new(&config, checks, fresh, live.clone())),
+        };
+        let model = Model(sender.api.0.clone());
+        let checker = checks.map(|checks| Checker::with(checks, model, Box::new(NoNap)));
         let notifier = Notifier::new(&config);
-        Ok(Self { notifier, live: Live::default(), outgoing, photographer, sender, clock: clock() })
+        Ok(Self { notifier, live, outgoing, desk, checker, sender, clock: clock() })
     }
 
     /// Something happened.
@@ -96,8 +134,8 @@ impl<S: Server> Rehearsal<S> {
         if let Some(note) = &note {
             self.outgoing.post(note.clone(), Vec::new());
         }
-        if let Some(photographer) = &mut self.photographer {
-            photographer.photos.on_event(event, note.as_ref(), now);
+        if let Some(photos) = &mut self.desk.photos {
+            photos.on_event(event, note.as_ref(), now);
         }
     }
 
@@ -106,21 +144,27 @@ impl<S: Server> Rehearsal<S> {
         for note in self.notifier.on_sight(sight, &self.live.lock().mute) {
             self.outgoing.post(note, Vec::new());
         }
-        if let Some(photographer) = &mut self.photographer {
-            photographer.photos.on_sight(sight);
-        }
+        self.desk.on_sight(sight);
     }
 
     /// Does what there is to do now, and tells when there is more, on the monotonic clock; none while that depends on
     /// what happens.
     pub fn work(&mut self) -> Option<Duration> {
-        let mut look = None;
-        if let Some(photographer) = &mut self.photographer {
-            while let Some(wish) = photographer.wish(self.clock.now()) {
-                let frame = photographer::look(&photographer.camera, wish, &|| false);
-                photographer.on_outcome(wish, frame, self.clock.now());
+        while let Some(want) = self.desk.want(self.clock.now()) {
+            let frame = studio::look(&self.desk.camera, want, &|| false);
+            let now = self.clock.now();
+            match (want, frame) {
+                (Want::Photo(wish), frame) => self.desk.on_photo(wish, frame.as_ref(), now),
+                (Want::Check(_), Some(frame)) => {
+                    let errand = self.desk.inspector.as_mut().and_then(|desk| desk.begin(frame, now));
+                    if let (Some(errand), Some(checker)) = (errand, &self.checker) {
+                        let (subject, most) = (errand.subject(), errand.most_requests());
+                        let outcome = checker.check(&subject, &errand.frame.jpeg, most);
+                        self.desk.on_checked(errand, &outcome, now);
+                    }
+                }
+                (Want::Check(_), None) => {}
             }
-            look = photographer.photos.next();
         }
         let send = loop {
             match self.sender.step() {
@@ -129,7 +173,7 @@ impl<S: Server> Rehearsal<S> {
                 Next::Idle => break None,
             }
         };
-        [look, send].into_iter().flatten().min()
+        [self.desk.next(), send].into_iter().flatten().min()
     }
 
     /// The other side.

@@ -39,6 +39,8 @@ pub(crate) struct Chat {
     now: Rc<Cell<Duration>>,
     plan: Rc<RefCell<VecDeque<Value>>>,
     requests: Rc<RefCell<Vec<Request>>>,
+    model: Rc<RefCell<VecDeque<Value>>>,
+    asked: Rc<RefCell<Vec<(f64, Vec<u8>)>>>,
 }
 
 impl Chat {
@@ -49,6 +51,15 @@ impl Chat {
 
     pub(crate) fn plan(&self, answers: &[Value]) {
         self.plan.borrow_mut().extend(answers.iter().cloned());
+    }
+
+    pub(crate) fn plan_model(&self, answers: &[Value]) {
+        self.model.borrow_mut().extend(answers.iter().cloned());
+    }
+
+    /// When the model was asked, and about which picture.
+    pub(crate) fn asked(&self) -> Vec<(f64, Vec<u8>)> {
+        self.asked.borrow().clone()
     }
 
     pub(crate) fn requests(&self) -> Vec<Request> {
@@ -86,5 +97,23 @@ impl Server for Chat {
             status: answer.as_ref().map(|(status, ..)| *status),
         });
         answer
+    }
+
+    fn ask(&self, question: &[u8], jpeg: &[u8]) -> Option<(u16, Option<String>, Vec<u8>)> {
+        let question: Value = serde_json::from_slice(question).expect("a question is JSON");
+        let image = question["messages"][1]["content"][1]["image_url"]["url"].as_str().unwrap();
+        assert!(image.starts_with("data:image/jpeg;base64,"), "the picture is in the question");
+        self.asked.borrow_mut().push((self.now.get().as_secs_f64(), jpeg.to_vec()));
+        let clean = json!({"content": r#"{"has_defect": false, "confidence": 0.0, "summary": ""}"#});
+        let planned = self.model.borrow_mut().pop_front().unwrap_or(clean);
+        if planned == json!("drop") || planned.get("drop").is_some() {
+            return None;
+        }
+        let status = planned["status"].as_u64().map_or(200, |status| u16::try_from(status).unwrap());
+        let content =
+            json!({"choices": [{"message": {"content": planned["content"]}, "finish_reason": "stop"}]});
+        let body = planned.get("raw").unwrap_or(&content);
+        let body = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
+        Some((status, planned["headers"]["Retry-After"].as_str().map(str::to_owned), body.into_bytes()))
     }
 }

@@ -12,6 +12,7 @@ pub(crate) fn compare(vector: &Vector, log: &Log) -> Result<(), String> {
     let seen: Vec<&Request> = log.requests.iter().filter(|request| delivery.counts(request)).collect();
     compare_texts(vector, &seen, &delivery)?;
     compare_photos(vector, &seen, &delivery)?;
+    compare_checks(vector, log)?;
     for rule in vector.expect.get("feed").and_then(|feed| feed["rules"].as_array()).into_iter().flatten() {
         follows(rule, log).map_err(|why| format!("{}: {why}", rule["rule"].as_str().unwrap_or_default()))?;
     }
@@ -184,6 +185,30 @@ fn compare_photos(vector: &Vector, seen: &[&Request], delivery: &Delivery) -> Re
         Some((_, entry)) => Err(format!("no picture for {entry}")),
         None => Ok(()),
     }
+}
+
+/// As often as is expected the model is asked in each window, about one of the pictures, and at no other time.
+fn compare_checks(vector: &Vector, log: &Log) -> Result<(), String> {
+    let mut windows = Vec::new();
+    for entry in vector.expected("ai_calls") {
+        let (from, to) = window(&entry["window"]);
+        let (least, most) = window(&entry["calls"]);
+        let names = texts(&entry["frames"]);
+        let asked = log.asked.iter().filter(|(t, _)| (from - 1e-6..=to + 1e-6).contains(t));
+        let fits = |jpeg: &[u8]| vector.frame_name(jpeg).is_some_and(|name| names.iter().any(|n| n == name));
+        let count = asked.clone().count() as f64;
+        if !(least..=most).contains(&count) || asked.clone().any(|(_, jpeg)| !fits(jpeg)) {
+            return Err(format!("the model was asked {count} times, expected {entry}"));
+        }
+        windows.push((from, to));
+    }
+    let end = vector.events.last().map_or(0.0, |event| event.at.as_secs_f64());
+    let astray = log
+        .asked
+        .iter()
+        .map(|(t, _)| *t)
+        .find(|t| *t <= end && !windows.iter().any(|(from, to)| (from - 1e-6..=to + 1e-6).contains(t)));
+    astray.map_or(Ok(()), |t| Err(format!("nobody expects the model to be asked at {t}")))
 }
 
 /// Finds a place for a photo, moving others where that helps.

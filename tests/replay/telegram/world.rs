@@ -38,6 +38,8 @@ pub(crate) struct Attempt {
 #[derive(Default)]
 pub(crate) struct Log {
     pub(crate) requests: Vec<Request>,
+    /// When the model was asked, and about which picture.
+    pub(crate) asked: Vec<(f64, Vec<u8>)>,
     pub(crate) attempts: Vec<Attempt>,
     /// When this side closed a connection.
     pub(crate) closed: Vec<f64>,
@@ -82,6 +84,7 @@ pub(crate) fn play(vector: &Vector) -> Log {
     world.log.attempts.truncate(attempts);
     world.log.closed.truncate(closed);
     world.log.requests = world.chat.requests();
+    world.log.asked = world.chat.asked();
     world.log
 }
 
@@ -154,7 +157,8 @@ impl<'a> World<'a> {
             }
             What::Accept(accepts) => self.accepts = *accepts,
             What::TelegramPlan(plan) => self.chat.plan(plan),
-            What::AiPlan(_) | What::Http(..) | What::Wait => {}
+            What::AiPlan(plan) => self.chat.plan_model(plan),
+            What::Http(..) | What::Wait => {}
         }
     }
 
