@@ -90,6 +90,8 @@ pub(super) struct Attempt {
     pub(super) shortened: bool,
     /// Whether it went without its markup already.
     pub(super) undressed: bool,
+    /// Whether it goes without others that could be told with it.
+    pub(super) alone: bool,
     /// What became of its picture.
     pub(super) shape: Shape,
     /// How often the chat moved under this message.
@@ -404,6 +406,7 @@ mod tests {
                 with_thread: false,
                 shortened: true,
                 undressed: true,
+                alone: true,
                 shape: Shape::Text,
                 moves: MOST_MOVES,
             };

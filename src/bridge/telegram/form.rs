@@ -2,13 +2,13 @@
 
 use super::wire::{Call, File};
 use serde_json::Value;
-use std::io::{Chain, Cursor, Read};
+use std::io::{Cursor, Read};
 
 /// The form as a stream.
 pub(super) struct Form<'a> {
     boundary: String,
     length: u64,
-    content: Chain<Chain<Cursor<Vec<u8>>, &'a [u8]>, Cursor<Vec<u8>>>,
+    content: Box<dyn Read + 'a>,
 }
 
 impl<'a> Form<'a> {
@@ -20,7 +20,7 @@ impl<'a> Form<'a> {
         let tail = format!("\r\n--{boundary}--\r\n").into_bytes();
         let length = (head.len() + file.bytes.len() + tail.len()) as u64;
         let content = Cursor::new(head).chain(file.bytes).chain(Cursor::new(tail));
-        Self { boundary, length, content }
+        Self { boundary, length, content: Box::new(content) }
     }
 
     pub(super) fn content_type(&self) -> String {

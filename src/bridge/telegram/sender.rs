@@ -15,7 +15,7 @@ use super::{notify, text};
 use crate::bridge::Health;
 use crate::camera::Frame;
 use crate::clock::Clock;
-use crate::outbox::{Importance, Queue, Store};
+use crate::outbox::{Held, Importance, Queue, Store};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ use std::time::Duration;
 const THREAD_AGAIN: Duration = Duration::from_secs(3600);
 /// Length of a text that was too long for the server, in UTF-16 units.
 const SHORT: usize = 1000;
+/// Most messages that are told in one after a long silence.
+const MOST_JOINED: usize = 20;
 /// Largest picture that goes as one, in bytes.
 const MOST_PHOTO: usize = 10_000_000;
 /// Longest time for which a message is held back.
@@ -130,9 +132,9 @@ impl<A: Api, S: Store> Sender<A, S> {
             (self.current, self.attempt) = (Some(held.id), Attempt { shape, ..Attempt::default() });
         }
         let thread = self.thread.filter(|_| self.thread_again.is_none_or(|again| now.monotonic >= again));
-        let words = notify::dated(&stored.text, held.entry.at, now.unix);
+        let (words, joined) = self.words(&held, &stored, now.unix);
         let mut call = self.compose(&words, &stored, frame.as_deref(), thread);
-        call.last = self.queue.len() <= 1;
+        call.last = self.queue.len() <= 1 + joined.len();
         let outcome = self.api.call(&call, now.unix);
         let class = delivery::classify(&outcome);
         let attempt = Attempt { failures: self.failures, with_thread: thread.is_some(), ..self.attempt };
@@ -145,7 +147,42 @@ impl<A: Api, S: Store> Sender<A, S> {
         if matches!(decision, Decision::Delivered | Decision::GiveUp) {
             self.darkroom.clear(stored.picture, now);
         }
+        if !joined.is_empty() {
+            match decision {
+                Decision::Delivered => joined.iter().for_each(|id| {
+                    self.queue.done(*id);
+                }),
+                // One of them is to blame: each for itself.
+                Decision::GiveUp | Decision::Shorten => {
+                    self.attempt.alone = true;
+                    return Next::Again;
+                }
+                _ => {}
+            }
+        }
         self.carry_out(decision, held.id, class, &outcome, thread.is_some())
+    }
+
+    /// What to say of `held`, and which messages behind it are said with it: after a long silence one message tells
+    /// what happened, instead of a row of them.
+    fn words(&self, held: &Held, stored: &Stored, now: Duration) -> (String, Vec<u64>) {
+        let mut words = notify::dated(&stored.text, held.entry.at, now);
+        let mut joined = Vec::new();
+        if self.attempt.alone || !is_plain(stored) || !notify::is_late(held.entry.at, now) {
+            return (words, joined);
+        }
+        let row = self.queue.peek_row(MOST_JOINED, |_| true);
+        for other in row.iter().skip(1) {
+            let read = serde_json::from_slice::<Stored>(&other.entry.body).ok();
+            let Some(next) = read.filter(|next| is_plain(next) && waits(next, now).is_none()) else { break };
+            let more = format!("{words}\n\n{}", notify::dated(&next.text, other.entry.at, now));
+            if more.encode_utf16().count() > text::MOST_MESSAGE {
+                break;
+            }
+            words = more;
+            joined.push(other.id);
+        }
+        (words, joined)
     }
 
     fn compose<'f>(
@@ -275,6 +312,11 @@ impl<A: Api, S: Store> Sender<A, S> {
     fn lock_report(&self) -> std::sync::MutexGuard<'_, Report> {
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a message is nothing but text, so that it can be joined to others.
+fn is_plain(stored: &Stored) -> bool {
+    stored.picture.is_none() && stored.buttons.is_empty()
 }
 
 /// How much longer a message must wait for what may make it not worth sending. A clock that was set meanwhile does not

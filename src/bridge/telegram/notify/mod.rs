@@ -9,7 +9,7 @@ mod summary;
 mod wording;
 
 pub(super) use summary::{Summary, percent};
-pub(super) use wording::dated;
+pub(super) use wording::{dated, is_late};
 
 use super::config::{Config, Kind, Kinds};
 use super::live::Mute;

@@ -13,12 +13,17 @@ const MOST_REASON: usize = 600;
 
 /// The text of a message as it is sent at `now` (time since the Unix epoch): a late one names its time.
 pub(in crate::bridge::telegram) fn dated(text: &str, at: Duration, now: Duration) -> String {
-    let late = now.checked_sub(at).is_some_and(|age| age >= LATE);
-    if late && calendar::is_set(at) && calendar::is_set(now) {
+    if is_late(at, now) {
         text::shorten(&format!("[{}] {text}", calendar::utc(at)), text::MOST_MESSAGE)
     } else {
         text.to_owned()
     }
+}
+
+/// Whether a message of that time is late at `now`.
+pub(in crate::bridge::telegram) fn is_late(at: Duration, now: Duration) -> bool {
+    let late = now.checked_sub(at).is_some_and(|age| age >= LATE);
+    late && calendar::is_set(at) && calendar::is_set(now)
 }
 
 /// What to say of `event`; `before` is the word for the printer's state before it, where the source tells such words.
