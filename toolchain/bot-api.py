@@ -5,7 +5,7 @@ Run it by hand after raising the version in bot-api-requirements.txt, and read t
 package with pip, checked against its hash, and reads it without running it: its classes are themselves generated from
 Telegram's page. Writes tests/support/telegram/bot_api.json, which has a line for each method, object and union:
 
-    "sendPhoto": {"returns": "Message", "fields": {"chat_id": "Integer|String", "caption?": "String 0-1024 parsed characters"}}
+    "sendPhoto": {"returns": "Message", "fields": {"photo": "String|InputFile", "caption?": "String 0-1024 parsed characters"}}
 
 A `?` marks what may be left out, `[]` an array, quotes a fixed word; a limit stands after the type, and is `parsed`
 where it counts what is left of a text without its markup.
@@ -52,7 +52,8 @@ class Package:
                 if folder == "enums":
                     values = [item for item in node.body if isinstance(item, ast.Assign)]
                     self.words[node.name] = {item.targets[0].id: item.value for item in values}
-                elif "core.telegram.org/bots/api#" in (ast.get_docstring(node) or ""):
+                elif f"/bots/api#{node.name.lower()}\n" in (ast.get_docstring(node) or "") + "\n":
+                    # Others are the package's own.
                     self.classes[node.name] = node
 
     def method(self, node):
@@ -132,8 +133,10 @@ def table(package, digest):
     objects.pop("InputFile")
     unions = {name: package.kind(node) for name, node in package.unions.items()}
     unions["UpdateType"] = "|".join(f"'{word.value}'" for word in package.words["UpdateType"].values())
-    everything = json.dumps([methods, objects, unions])
-    used = set(re.findall(r"[A-Z]\w+", everything))
+    entries = [*objects.values(), *(method["fields"] for method in methods.values())]
+    kinds = [kind for entry in entries for kind in entry.values()]
+    kinds += [*unions.values(), *(method["returns"] for method in methods.values())]
+    used = set(re.findall(r"\w+", " ".join(kinds)))
     unions = {name: kind for name, kind in sorted(unions.items()) if name in used}
     source = {
         "package": "aiogram", "version": package.version, "sha256": digest, "bot_api": package.api,

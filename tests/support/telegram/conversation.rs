@@ -36,7 +36,10 @@ fn answer(request: &http::Message, stream: &mut impl Write, shared: &Shared) -> 
     let read = match request::read(request) {
         Ok(read) => read,
         Err((status, description)) => {
-            shared.state().violate(format!("{description}: {}", without_query(&request.first_line)));
+            // How much the service takes is no question of the description.
+            if status != 413 {
+                shared.state().violate(format!("{description}: {}", without_query(&request.first_line)));
+            }
             return write_json(stream, status, &failure(status, &description)).is_ok();
         }
     };
