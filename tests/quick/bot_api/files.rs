@@ -129,4 +129,9 @@ fn a_file_that_a_user_sends_can_be_fetched() {
     let updates = done(&telegram, "getUpdates", &json!({"offset": -1}));
     let id = updates[0]["message"]["document"]["file_id"].clone();
     assert_eq!(refused(&telegram, "getFile", &json!({"file_id": id})), "Bad Request: file is too big");
+    // A local server has no such limit, and gives a path on its own disk.
+    let folder = tempfile::tempdir().unwrap();
+    telegram.serve_locally(folder.path());
+    let path = done(&telegram, "getFile", &json!({"file_id": id}))["file_path"].clone();
+    assert_eq!(std::fs::read(path.as_str().unwrap()).unwrap(), b"G28\n");
 }

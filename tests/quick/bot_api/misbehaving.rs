@@ -93,6 +93,19 @@ fn what_was_planned_first_goes_first() {
 }
 
 #[test]
+fn a_chat_takes_so_many_messages_and_no_more() {
+    let telegram = telegram();
+    telegram.limit(2, Duration::from_secs(60));
+    let got = [(); 4].map(|()| send(&telegram));
+    assert_eq!(got.each_ref().map(|(status, _)| *status), [200, 200, 429, 429]);
+    let wait = got[2].1["parameters"]["retry_after"].as_u64().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    done(&telegram, "sendMessage", &json!({"chat_id": super::GROUP, "text": "another chat"}));
+    telegram.limit(2, Duration::ZERO);
+    assert_eq!(send(&telegram).0, 200);
+}
+
+#[test]
 fn handshakes_fail_on_demand() {
     let telegram = Telegram::start(TOKEN, PERSON);
     let folder = tempfile::tempdir().unwrap();

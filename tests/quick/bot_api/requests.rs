@@ -95,7 +95,7 @@ fn requests_of_another_form_are_violations() {
         (&*send, "multipart/form-data", whole.clone(), "no boundary"),
         (&*send, multipart, whole.replace("--xyz--\r\n", ""), "without an end"),
         (&*send, multipart, whole.replace("\r\n", "\n"), "begins with no boundary"),
-        (&*send, multipart, whole.replace("name=", "nam="), "without a name"),
+        (&*send, multipart, whole.replace("name=", "label="), "without a name"),
         (&*send, multipart, whole.replacen("chat_id", "text", 1), "text is there twice"),
         ("/getMe", json, "{}".to_owned(), "Not Found"),
     ];

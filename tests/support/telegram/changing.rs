@@ -91,7 +91,9 @@ fn edit(world: &mut World, method: &str, asked: &Asked<'_>) -> Result<Value, Ref
     if let Some(markup) = markup.filter(|markup| markup["inline_keyboard"] != json!([])) {
         parts.insert("reply_markup".to_owned(), markup.clone());
     }
-    if CONTENT.iter().all(|part| shown.get(*part) == message.shown.get(*part)) {
+    // How a link is shown is no change of a text that may have none.
+    let mut looked_at = CONTENT.iter().filter(|part| **part != "link_preview_options");
+    if looked_at.all(|part| shown.get(*part) == message.shown.get(*part)) {
         return Err(bad(SAME));
     }
     shown["edit_date"] = json!(now());

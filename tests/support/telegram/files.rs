@@ -1,5 +1,6 @@
 //! Files that the stand-in holds, and what it makes of a photo.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -33,6 +34,8 @@ pub(super) struct File {
 #[derive(Debug, Default)]
 pub(super) struct Files {
     files: Vec<File>,
+    /// Where a local Bot API server keeps them.
+    folder: Option<PathBuf>,
 }
 
 impl Files {
@@ -125,10 +128,22 @@ impl Files {
         self.files.iter_mut().filter(|file| file.id == id).for_each(|file| file.claimed = Some(size));
     }
 
+    pub(super) fn serve_locally(&mut self, folder: &Path) {
+        self.folder = Some(folder.to_owned());
+    }
+
     /// What `getFile` says.
     pub(super) fn get(&self, id: &str) -> Result<Value, Refusal> {
         let file =
             self.find(id).ok_or_else(|| bad("wrong file_id or the file is temporarily unavailable"))?;
+        if let Some(folder) = &self.folder {
+            let path = folder.join(&file.path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &file.bytes).unwrap();
+            return Ok(json!({
+                "file_id": file.id, "file_unique_id": file.unique, "file_size": file.length(), "file_path": path
+            }));
+        }
         if file.length() > LARGEST_FETCHED as u64 {
             return Err(bad("file is too big"));
         }

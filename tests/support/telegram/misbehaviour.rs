@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::{Call, Outcome};
+
 /// What the stand-in does with a call.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Behaviour {
@@ -119,11 +121,13 @@ fn sends(method: &str) -> bool {
 pub(super) struct Plan {
     next: Vec<(Which, usize, Behaviour)>,
     usual: Behaviour,
+    /// How many messages a chat takes within which time.
+    limit: Option<(usize, Duration)>,
 }
 
 impl Plan {
     pub(super) fn new() -> Self {
-        Self { next: Vec::new(), usual: Behaviour::Serve }
+        Self { next: Vec::new(), usual: Behaviour::Serve, limit: None }
     }
 
     pub(super) fn add(&mut self, which: Which, times: usize, behaviour: Behaviour) {
@@ -132,6 +136,28 @@ impl Plan {
 
     pub(super) fn usual(&mut self, behaviour: Behaviour) {
         self.usual = behaviour;
+    }
+
+    pub(super) fn limit(&mut self, limit: Option<(usize, Duration)>) {
+        self.limit = limit;
+    }
+
+    /// How many seconds a call comes too early, if its chat has had as many messages as it takes.
+    pub(super) fn too_many(&self, call: &Call, before: &[Call]) -> Option<u64> {
+        let (most, within) = self.limit.filter(|_| sends(&call.method))?;
+        let chat = &call.arguments["chat_id"];
+        let counts = |other: &&Call| {
+            let recent = call.at.saturating_duration_since(other.at) < within;
+            recent
+                && other.outcome == Outcome::Done
+                && sends(&other.method)
+                && other.arguments["chat_id"] == *chat
+        };
+        let mut recent = before.iter().rev().filter(counts);
+        // The one that must be past before there is room for another.
+        let oldest = recent.nth(most.checked_sub(1)?)?;
+        let wait = within.saturating_sub(call.at.saturating_duration_since(oldest.at));
+        Some(wait.as_secs() + 1)
     }
 
     /// Forgets everything.

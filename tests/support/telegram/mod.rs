@@ -225,6 +225,17 @@ impl Telegram {
         plan.iter().for_each(|item| self.misbehave(Which::Sending, 1, Behaviour::planned(item)));
     }
 
+    /// Lets a chat take so many messages within this time and refuses more with 429, as the service does.
+    pub(crate) fn limit(&self, messages: usize, within: Duration) {
+        self.shared.state().plan.limit(Some((messages, within)));
+    }
+
+    /// Is a local Bot API server: there is no limit to what can be fetched, and `getFile` puts the file into this
+    /// folder and gives its path there.
+    pub(crate) fn serve_locally(&self, folder: &std::path::Path) {
+        self.shared.state().world.files.serve_locally(folder);
+    }
+
     /// Serves everything from now on.
     pub(crate) fn behave(&self) {
         let mut state = self.shared.state();

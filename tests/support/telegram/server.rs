@@ -2,6 +2,7 @@
 
 use std::io::{BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -77,7 +78,13 @@ pub(super) fn listen(port: u16, tls: Option<Arc<ServerConfig>>, shared: Arc<Shar
             }
             let (tls, shared) = (tls.clone(), Arc::clone(&shared));
             if let Ok(stream) = stream {
-                std::thread::spawn(move || converse(stream, tls, &shared));
+                std::thread::spawn(move || {
+                    // A mistake of the stand-in's own must fail the test, and not only end a thread that nobody
+                    // watches.
+                    if catch_unwind(AssertUnwindSafe(|| converse(stream, tls, &shared))).is_err() {
+                        shared.state().violate("the stand-in panicked".to_owned());
+                    }
+                });
             }
         }
     });
