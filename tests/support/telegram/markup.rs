@@ -1,4 +1,7 @@
 //! The markup of texts: what is left of it, what it marks, and the service's words for what cannot be read.
+//!
+//! Of HTML the common tags, of MarkdownV2 all but links, quotes and emoji, which are refused here: who needs them
+//! must teach it.
 
 use serde_json::{Value, json};
 
