@@ -55,7 +55,7 @@ struct Running {
     due: Duration,
 }
 
-/// A job that is over.
+/// The end of a job, or another moment of which a picture is wanted.
 #[derive(Debug)]
 struct End {
     key: String,
@@ -98,9 +98,18 @@ impl Photos {
             let key = format!("{}/photo", event.key);
             // One that is told late has no picture that shows it.
             let late = now.unix.saturating_sub(event.at) > self.fresh;
-            let (since, look) = (now.monotonic, now.monotonic);
-            self.end = (!late).then_some(End { key, headline, since, look });
+            match late {
+                true => self.end = None,
+                false => self.show(key, headline, now),
+            }
         }
+    }
+
+    /// Somebody wants a picture of this moment, under that headline. One that was wanted before and is not there yet is
+    /// given up.
+    pub(super) fn show(&mut self, key: String, headline: String, now: Moment) {
+        let (since, look) = (now.monotonic, now.monotonic);
+        self.end = Some(End { key, headline, since, look });
     }
 
     /// The picture that is due at `now`.
