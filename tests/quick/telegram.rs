@@ -86,6 +86,7 @@ fn setup<'a>(tls: Arc<ClientConfig>, data_dir: &'a Path, setting: &'a Lookup<'a>
         camera: camera(),
         fresh: Duration::from_secs(60),
         clock: SystemClock::new(),
+        log: None,
         control: control::channel().0,
         setting,
     }

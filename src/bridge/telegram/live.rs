@@ -1,8 +1,12 @@
 //! What the bridge's threads know together of this moment. In memory only.
 
 use crate::printer::Sight;
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+/// Most lines of the console that are kept.
+const MOST_LINES: usize = 20;
 
 /// Which messages make a sound, or come at all.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,6 +35,19 @@ pub(super) struct State {
     pub(super) mute: Mute,
     /// How the last defect check went, for people; none before the first.
     pub(super) checked: Option<String>,
+    /// The newest lines of the printer's console, and when each came on the monotonic clock; kept where G-code may be
+    /// sent.
+    pub(super) console: VecDeque<(Duration, String)>,
+}
+
+impl State {
+    /// The console says something.
+    pub(super) fn heard(&mut self, line: &str, at: Duration) {
+        if self.console.len() >= MOST_LINES {
+            self.console.pop_front();
+        }
+        self.console.push_back((at, line.to_owned()));
+    }
 }
 
 impl Live {

@@ -1,9 +1,10 @@
 //! Telegram: tells a chat, or a topic in it, how jobs go.
 //!
-//! Only sends; commands from the chat are another matter and need another thread. [`rules`] and [`delivery`]
-//! decide and are pure, [`client`] talks, [`sender`] joins them with the outbox.
+//! [`notify`] and [`delivery`] decide and are pure, [`client`] talks, [`sender`] joins them with the outbox. Commands from
+//! the chat are in [`commands`], on threads of their own.
 
 mod client;
+mod commands;
 mod config;
 mod darkroom;
 mod delivery;
@@ -34,6 +35,7 @@ use crate::defects::{self, Checker, Nap};
 use crate::outbox::{Limits, Outbox, Persistence, Queue, Woken};
 use crate::printer::{Event, Sight};
 use client::{Api, Client};
+use commands::{Listener, Parts};
 use config::Kind;
 use delivery::Class;
 use inspector::Inspector;
@@ -70,6 +72,9 @@ pub struct Telegram {
     live: Live,
     outgoing: Outgoing,
     studio: Option<Studio>,
+    listener: Option<Listener>,
+    /// Whether what the console says may be an answer to somebody.
+    gcode: bool,
     queue: Queue,
     report: Arc<Mutex<Report>>,
     clock: SystemClock,
@@ -148,6 +153,15 @@ impl Telegram {
             outgoing.post(notifier.greeting(setup.printer_id, clock.now()), Vec::new());
         }
         let (alive, ended) = mpsc::channel();
+        let parts = Parts {
+            live: live.clone(),
+            paces: sender.paces.clone(),
+            report: Arc::clone(&report),
+            reporter: reporter(&queue, &report, clock),
+            check: None,
+            alive: &alive,
+        };
+        let listener = Listener::start(config, setup, parts)?;
         let thread = std::thread::Builder::new().name(id.to_owned()).stack_size(STACK);
         let sending = alive.clone();
         let spawned = thread.spawn(move || {
@@ -161,6 +175,8 @@ impl Telegram {
             live,
             outgoing,
             studio,
+            gcode: listener.is_some() && config.takes_scripts(),
+            listener,
             queue,
             report,
             clock,
@@ -219,6 +235,9 @@ impl Bridge for Telegram {
     }
 
     fn on_console(&mut self, line: &str, at: Moment) {
+        if self.gcode {
+            self.live.lock().heard(line, at.monotonic);
+        }
         let mute = self.live.lock().mute.clone();
         let Some((note, said)) = self.notifier.on_console(line, &mute, at) else { return };
         let (key, headline) = (format!("{}/photo", note.key), note.text.clone());
@@ -235,27 +254,20 @@ impl Bridge for Telegram {
     }
 
     fn wants(&self) -> Wants {
-        Wants { snapshots: true, console: self.macros }
+        Wants { snapshots: true, console: self.macros || self.gcode }
     }
 
     fn reporter(&self) -> Reporter {
-        let (queue, report, clock) = (self.queue.clone(), Arc::clone(&self.report), self.clock);
-        Box::new(move || {
-            let around = Surroundings { queue: queue.glance()?, now: clock.now().monotonic };
-            // A sender that was halted while it held the report holds it for ever.
-            let report = match report.try_lock() {
-                Ok(report) => report,
-                Err(TryLockError::Poisoned(report)) => report.into_inner(),
-                Err(TryLockError::WouldBlock) => return None,
-            };
-            Some(report::status(&report, &around))
-        })
+        reporter(&self.queue, &self.report, self.clock)
     }
 
     fn stop(&mut self, grace: Duration) {
         self.queue.close();
         if let Some(studio) = &self.studio {
             studio.close();
+        }
+        if let Some(listener) = &self.listener {
+            listener.close();
         }
         self.alive = None;
         if self.ended.recv_timeout(grace) == Err(RecvTimeoutError::Disconnected) {
@@ -297,6 +309,21 @@ pub fn send_now(
         Class::Done => Ok(()),
         class => Err(sender::explain(class, &outcome)),
     }
+}
+
+/// Tells how the bridge goes.
+fn reporter(queue: &Queue, report: &Arc<Mutex<Report>>, clock: SystemClock) -> Reporter {
+    let (queue, report) = (queue.clone(), Arc::clone(report));
+    Box::new(move || {
+        let around = Surroundings { queue: queue.glance()?, now: clock.now().monotonic };
+        // A sender that was halted while it held the report holds it for ever.
+        let report = match report.try_lock() {
+            Ok(report) => report,
+            Err(TryLockError::Poisoned(report)) => report.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(report::status(&report, &around))
+    })
 }
 
 /// Delivers until the queue is closed and nothing more can be sent without waiting.
