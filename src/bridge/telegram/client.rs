@@ -130,7 +130,8 @@ impl Api for Client {
         let address = format!("{}/file/bot{}/{path}", self.api_url, self.token.reveal());
         let whole = WHOLE + Duration::from_secs(most / SLOWEST_UPLOAD as u64);
         let request = self.agent.get(address).config().timeout_global(Some(whole)).build();
-        let response = request.header("Connection", "close").call().map_err(|error| self.fault(&error, now))?;
+        let response =
+            request.header("Connection", "close").call().map_err(|error| self.fault(&error, now))?;
         match response.status().as_u16() {
             200 => {
                 let body = response.into_body();

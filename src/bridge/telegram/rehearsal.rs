@@ -241,7 +241,8 @@ pub fn taken_for(update: &Value, bot: &str, chats: &[i64], users: &[i64]) -> Val
             })
         }
         Incoming::Press(press) => {
-            let right = press.shown.map_or(Right::Stranger, |shown| access.right(shown.place.chat, press.user));
+            let right =
+                press.shown.map_or(Right::Stranger, |shown| access.right(shown.place.chat, press.user));
             let chat = press.shown.map(|shown| shown.place.chat);
             let allowed = right == Right::Control && press.data.is_some();
             json!({
@@ -250,7 +251,9 @@ pub fn taken_for(update: &Value, bot: &str, chats: &[i64], users: &[i64]) -> Val
             })
         }
         Incoming::Migrated { from, to } => json!({"kind": "migrate", "old_chat_id": from, "new_chat_id": to}),
-        Incoming::Standing { chat, member } => json!({"kind": "membership", "chat_id": chat, "member": member}),
+        Incoming::Standing { chat, member } => {
+            json!({"kind": "membership", "chat_id": chat, "member": member})
+        }
         Incoming::Nothing(why) => json!({"kind": "ignore", "why": why}),
     }
 }

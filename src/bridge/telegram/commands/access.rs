@@ -91,7 +91,10 @@ mod tests {
         assert_eq!(access.right(-1001, Some(5)), Right::Stranger);
         assert!(access.moved(-4242, -1001));
         assert!(!access.moved(-4242, -1001), "the second of the two messages");
-        assert_eq!([access.right(-4242, Some(5)), access.right(-1001, Some(5))], [Right::Stranger, Right::Control]);
+        assert_eq!(
+            [access.right(-4242, Some(5)), access.right(-1001, Some(5))],
+            [Right::Stranger, Right::Control]
+        );
     }
 
     #[test]

@@ -34,7 +34,14 @@ impl SharedTokens {
     }
 
     /// The buttons below a question.
-    pub(super) fn ask(&self, to: (i64, i64), order: &Order, mark: Mark, yes: &str, now: Duration) -> Vec<(String, String)> {
+    pub(super) fn ask(
+        &self,
+        to: (i64, i64),
+        order: &Order,
+        mark: Mark,
+        yes: &str,
+        now: Duration,
+    ) -> Vec<(String, String)> {
         let meaning = Meaning::Question(order.clone(), mark);
         let token = self.lock().keep(to.0, to.1, meaning, now);
         let button = |label: &str, button: Button| (label.to_owned(), button.data(order.word(), &token));
@@ -58,7 +65,13 @@ pub(super) struct Clerk {
 
 impl Clerk {
     /// By the settings. `log` tells whether there is a log to show.
-    pub(super) fn new(config: &Config, live: Live, tokens: SharedTokens, check: Option<CheckNow>, log: bool) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        live: Live,
+        tokens: SharedTokens,
+        check: Option<CheckNow>,
+        log: bool,
+    ) -> Self {
         Self {
             access: config.access.clone(),
             macros: config.macros.clone(),
@@ -182,8 +195,10 @@ impl Clerk {
             (Meaning::Question(order, mark), Button::Do) => self.confirmed(order, &mark, shown, user),
             (Meaning::Question(..), _) => (String::new(), Some(say_over(shown, wording::LEFT))),
             (Meaning::List(listing), button) => {
-                let run = |task, over| Some(Deed::Run(Errand { task, place: shown.place, user: Some(user), over }));
-                let list = |folder: &str, page| run(Task::List { folder: folder.to_owned(), page }, Some(shown));
+                let run =
+                    |task, over| Some(Deed::Run(Errand { task, place: shown.place, user: Some(user), over }));
+                let list =
+                    |folder: &str, page| run(Task::List { folder: folder.to_owned(), page }, Some(shown));
                 let deed = match button {
                     Button::Entry(number) => match listing.entries.get(number) {
                         Some(entry) if entry.folder => list(&entry.path, 0),
@@ -204,7 +219,12 @@ impl Clerk {
     fn confirmed(&self, order: Order, mark: &Mark, shown: Shown, user: i64) -> (String, Option<Deed>) {
         match order::still_fits(&order, mark, self.live.sight().as_ref()) {
             Ok(()) => {
-                let errand = Errand { task: Task::Obey(order), place: shown.place, user: Some(user), over: Some(shown) };
+                let errand = Errand {
+                    task: Task::Obey(order),
+                    place: shown.place,
+                    user: Some(user),
+                    over: Some(shown),
+                };
                 (wording::ONE_MOMENT.to_owned(), Some(Deed::Run(errand)))
             }
             Err(why) => (why.clone(), Some(say_over(shown, &why))),

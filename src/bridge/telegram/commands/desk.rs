@@ -243,7 +243,9 @@ impl Desk {
             }
         }
         // It may not be scanned yet, or be written in other letters.
-        let Some(folder) = candidates.first().map(|path| path.rsplit_once('/').map_or("", |(folder, _)| folder)) else {
+        let Some(folder) =
+            candidates.first().map(|path| path.rsplit_once('/').map_or("", |(folder, _)| folder))
+        else {
             return Ok(None);
         };
         let found = match wait(self.control.directory("gcodes", folder), nap) {
@@ -297,7 +299,8 @@ impl Desk {
         let fitting = known.thumbnails.iter().filter(|found| found.size <= MOST_THUMBNAIL);
         let largest: &Thumbnail = fitting.max_by_key(|found| found.width)?;
         let bytes = self.control.thumbnail(largest, MOST_THUMBNAIL);
-        let bytes = bytes.inspect_err(|error| log::info!("telegram: no picture of the part: {error}")).ok()?;
+        let bytes =
+            bytes.inspect_err(|error| log::info!("telegram: no picture of the part: {error}")).ok()?;
         (bytes.starts_with(b"\x89PNG") || bytes.starts_with(b"\xff\xd8")).then_some(bytes)
     }
 
@@ -327,7 +330,9 @@ impl Desk {
         let call = Call::new("getFile").with("file_id", document.file_id.as_str());
         let outcome = voice.api.call(&call, now);
         let result = match (&outcome, delivery::classify(&outcome)) {
-            (Outcome::Answered(answer), Class::Done) => answer.envelope.as_ref().map(|envelope| &envelope.result),
+            (Outcome::Answered(answer), Class::Done) => {
+                answer.envelope.as_ref().map(|envelope| &envelope.result)
+            }
             (outcome, class) => return Err(wording::not_stored(&sender::explain(class, outcome))),
         };
         let told = |field: &str| result.and_then(|result| result.get(field));
@@ -336,7 +341,8 @@ impl Desk {
         if path.starts_with('/') {
             return Err(wording::KEPT_ELSEWHERE.to_owned());
         }
-        let folder = wait(self.control.directory("gcodes", ""), &voice.nap).map_err(|trouble| trouble.text())?;
+        let folder =
+            wait(self.control.directory("gcodes", ""), &voice.nap).map_err(|trouble| trouble.text())?;
         let replaced = folder.files.iter().any(|file| file.path == name);
         let most = size.unwrap_or(MOST_DOWNLOAD);
         let (length, mut content) =

@@ -110,7 +110,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn found(name: &str, age: u64) -> FileEntry {
-        FileEntry { path: name.to_owned(), size: 10, modified: Some(Duration::from_secs(1000 - age)), writable: true }
+        FileEntry {
+            path: name.to_owned(),
+            size: 10,
+            modified: Some(Duration::from_secs(1000 - age)),
+            writable: true,
+        }
     }
 
     #[test]
@@ -121,7 +126,11 @@ mod tests {
         let directory = Directory { folders, files, disk: None };
         let names = |page| {
             let listing = Listing::of(directory.clone(), "a/b", page);
-            (listing.page, listing.pages, listing.entries.iter().map(|entry| entry.name().to_owned()).collect::<Vec<_>>())
+            (
+                listing.page,
+                listing.pages,
+                listing.entries.iter().map(|entry| entry.name().to_owned()).collect::<Vec<_>>(),
+            )
         };
         let (page, pages, first) = names(0);
         assert_eq!((page, pages, first.len()), (0, 3, 10));

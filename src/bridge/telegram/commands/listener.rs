@@ -136,7 +136,8 @@ impl Listener {
             paces: parts.paces,
             patience: QUICKLY,
         };
-        let (moved, configured) = (MovedChat::new(setup.data_dir, setup.id, &config.chat), config.chat.clone());
+        let (moved, configured) =
+            (MovedChat::new(setup.data_dir, setup.id, &config.chat), config.chat.clone());
         let mut poller = {
             let moved = MovedChat::new(setup.data_dir, setup.id, &config.chat);
             let follow = move |from: i64, to: i64| {

@@ -109,7 +109,9 @@ impl Menu {
 
     /// Those that are shown, to whoever has this right.
     pub(super) fn shown(self, right: Right) -> impl Iterator<Item = Item> {
-        ITEMS.into_iter().filter(move |item| self.has(item.needs) && item.right <= right && !item.about.is_empty())
+        ITEMS
+            .into_iter()
+            .filter(move |item| self.has(item.needs) && item.right <= right && !item.about.is_empty())
     }
 
     /// What `setMyCommands` wants.

@@ -92,7 +92,9 @@ pub(super) fn fits(order: &Order, sight: Option<&Sight>) -> Result<(), String> {
         (Order::Resume, Some(PrintState::Printing)) => Err(wording::RUNS_ALREADY.to_owned()),
         (Order::Cancel, Some(state)) if state.is_active() => Ok(()),
         (Order::Pause | Order::Resume | Order::Cancel, _) => Err(wording::NO_JOB.to_owned()),
-        (Order::Print(_), Some(state)) if state.is_active() => Err(wording::busy(Mark::of(Some(sight)).file())),
+        (Order::Print(_), Some(state)) if state.is_active() => {
+            Err(wording::busy(Mark::of(Some(sight)).file()))
+        }
         (Order::Print(_) | Order::Macro(_) | Order::Gcode(_) | Order::Stop, _) => Ok(()),
     }
 }

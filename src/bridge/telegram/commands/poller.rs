@@ -254,7 +254,9 @@ impl<A: Api> Poller<A> {
         let asks_for_updates = matches!(self.stage, Stage::First | Stage::Skip | Stage::Poll);
         let (wait, health, why) = match (class, delivery::decide(class, attempt, super::super::chance())) {
             (Class::Conflict, _) if says(outcome, "webhook") => {
-                log::warn!("telegram: another program had updates sent elsewhere; they come here from now on");
+                log::warn!(
+                    "telegram: another program had updates sent elsewhere; they come here from now on"
+                );
                 self.stage = Stage::Webhook;
                 return Next::Again;
             }

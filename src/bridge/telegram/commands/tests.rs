@@ -104,7 +104,8 @@ impl Made {
     pub(super) fn button(&self, label: &str) -> Option<String> {
         let keyboard = self.field("reply_markup");
         let rows = keyboard["inline_keyboard"].as_array()?;
-        let button = rows.iter().filter_map(Value::as_array).flatten().find(|button| button["text"] == label)?;
+        let button =
+            rows.iter().filter_map(Value::as_array).flatten().find(|button| button["text"] == label)?;
         button["callback_data"].as_str().map(str::to_owned)
     }
 }
@@ -159,7 +160,9 @@ impl Server {
         match call.method {
             "getMe" => json!({"id": 1, "is_bot": true, "username": "MyBot"}),
             "getMyCommands" => json!([]),
-            "getFile" => json!({"file_path": "documents/file_1.gcode", "file_size": self.files.lock().unwrap().len()}),
+            "getFile" => {
+                json!({"file_path": "documents/file_1.gcode", "file_size": self.files.lock().unwrap().len()})
+            }
             "getUpdates" => {
                 let mut updates = self.updates.lock().unwrap();
                 let offset = call.fields.get("offset").and_then(Value::as_i64).unwrap_or_default();
@@ -174,7 +177,9 @@ impl Server {
                 let limit = call.fields.get("limit").and_then(Value::as_u64).unwrap() as usize;
                 updates.iter().take(limit).cloned().collect()
             }
-            method if method.starts_with("send") => json!({"message_id": 500, "chat": {"id": call.fields["chat_id"]}}),
+            method if method.starts_with("send") => {
+                json!({"message_id": 500, "chat": {"id": call.fields["chat_id"]}})
+            }
             _ => json!(true),
         }
     }
@@ -184,7 +189,12 @@ impl Api for Server {
     fn call(&mut self, call: &Call<'_>, _now: Duration) -> Outcome {
         let second = self.clock.now().monotonic.as_secs();
         let file = call.file.map(|file| file.bytes.to_vec());
-        self.made.lock().unwrap().push(Made { second, method: call.method, fields: call.fields.clone(), file });
+        self.made.lock().unwrap().push(Made {
+            second,
+            method: call.method,
+            fields: call.fields.clone(),
+            file,
+        });
         let mut script = self.script.lock().unwrap();
         let found = script.iter().position(|(method, ..)| *method == call.method);
         let (status, body) = match found.map(|index| script.remove(index)) {

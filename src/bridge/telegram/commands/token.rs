@@ -65,7 +65,13 @@ impl Tokens {
     /// # Errors
     ///
     /// If it is not good.
-    pub(super) fn redeem(&mut self, token: &str, chat: i64, user: i64, now: Duration) -> Result<Meaning, Dead> {
+    pub(super) fn redeem(
+        &mut self,
+        token: &str,
+        chat: i64,
+        user: i64,
+        now: Duration,
+    ) -> Result<Meaning, Dead> {
         let index = self.0.iter().position(|kept| kept.token == token && now < kept.until);
         let index = index.ok_or(Dead::Unknown)?;
         let kept = self.0.get(index).ok_or(Dead::Unknown)?;
@@ -83,7 +89,10 @@ impl Tokens {
 /// Eight letters by chance.
 fn random() -> String {
     let chance = u64::from(crate::backoff::random()) << 32 | u64::from(crate::backoff::random());
-    (0..8).filter_map(|place| LETTERS.get((chance >> (5 * place)) as usize & 31)).map(|c| *c as char).collect()
+    (0..8)
+        .filter_map(|place| LETTERS.get((chance >> (5 * place)) as usize & 31))
+        .map(|c| *c as char)
+        .collect()
 }
 
 /// What a button says to us: kind, argument, token.
@@ -172,9 +181,13 @@ mod tests {
 
     #[test]
     fn data_of_buttons_is_short_and_read_again() {
-        for (button, word) in
-            [(Button::Do, "cancel"), (Button::Leave, "estop"), (Button::Entry(10), ""), (Button::Page(999), ""), (Button::Up, "")]
-        {
+        for (button, word) in [
+            (Button::Do, "cancel"),
+            (Button::Leave, "estop"),
+            (Button::Entry(10), ""),
+            (Button::Page(999), ""),
+            (Button::Up, ""),
+        ] {
             let data = button.data(word, "abcd2345");
             assert!(data.len() <= 64);
             assert_eq!(Button::read(&data), Some((button, "abcd2345")), "{data}");

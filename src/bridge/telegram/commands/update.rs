@@ -334,7 +334,8 @@ mod tests {
     #[test]
     fn presses_without_a_message_that_can_be_changed() {
         let press = |message: Value| {
-            let update = json!({"callback_query": {"id": "9", "from": {"id": 7}, "data": "x", "message": message}});
+            let update =
+                json!({"callback_query": {"id": "9", "from": {"id": 7}, "data": "x", "message": message}});
             match read(&update, "b") {
                 Incoming::Press(press) => press.shown,
                 other => panic!("{other:?}"),
@@ -356,10 +357,15 @@ mod tests {
 
     #[test]
     fn the_bots_own_standing() {
-        for (status, member) in
-            [("member", true), ("administrator", true), ("left", false), ("kicked", false), ("restricted", false)]
-        {
-            let update = json!({"my_chat_member": {"chat": {"id": -5}, "new_chat_member": {"status": status}}});
+        for (status, member) in [
+            ("member", true),
+            ("administrator", true),
+            ("left", false),
+            ("kicked", false),
+            ("restricted", false),
+        ] {
+            let update =
+                json!({"my_chat_member": {"chat": {"id": -5}, "new_chat_member": {"status": status}}});
             assert_eq!(read(&update, "b"), Incoming::Standing { chat: -5, member }, "{status}");
         }
     }
@@ -373,9 +379,29 @@ mod tests {
             "(/[a-z]{0,4}(@[a-z]{0,3})?[ \n]?\\PC{0,9}|\\PC{0,9})".prop_map(Value::from),
         ];
         let names = proptest::sample::select(vec![
-            "update_id", "message", "callback_query", "my_chat_member", "chat", "from", "id", "type", "text", "date",
-            "document", "file_id", "file_size", "data", "new_chat_member", "status", "migrate_to_chat_id",
-            "is_topic_message", "message_thread_id", "sender_chat", "is_bot", "edited_message", "message_id",
+            "update_id",
+            "message",
+            "callback_query",
+            "my_chat_member",
+            "chat",
+            "from",
+            "id",
+            "type",
+            "text",
+            "date",
+            "document",
+            "file_id",
+            "file_size",
+            "data",
+            "new_chat_member",
+            "status",
+            "migrate_to_chat_id",
+            "is_topic_message",
+            "message_thread_id",
+            "sender_chat",
+            "is_bot",
+            "edited_message",
+            "message_id",
         ]);
         leaf.prop_recursive(5, 60, 8, move |inner| {
             prop_oneof![

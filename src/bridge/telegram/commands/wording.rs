@@ -142,7 +142,9 @@ pub(super) fn numbers(origin: &Origin) -> String {
         Some(user) => {
             let _ = write!(said, "\nYou {user}");
         }
-        None => said.push_str("\nYou write in the name of a group or a channel, so nobody can tell who you are"),
+        None => {
+            said.push_str("\nYou write in the name of a group or a channel, so nobody can tell who you are")
+        }
     }
     said
 }
