@@ -20,6 +20,7 @@ pub(super) fn examine(settings: &Settings) -> Vec<Finding> {
     for problem in &settings.problems {
         findings.push(Finding::fail(&problem.what, &problem.remedy));
     }
-    findings.extend(worker::check(settings).iter().map(|text| Finding::fail_with_remedy_inside(text)));
+    let inside = |text: &String| Finding::fail_with_remedy_inside(text, "correct that setting");
+    findings.extend(worker::check(settings).iter().map(inside));
     findings
 }
