@@ -2,6 +2,7 @@
 
 use super::Finding;
 use crate::settings::{ALL_KEYS, Paths};
+use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC, statfs};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use std::fs::Metadata;
 use std::io;
@@ -23,8 +24,8 @@ struct Room {
     read_only: bool,
 }
 
-/// What becomes of the folders and files of the service.
-pub(super) fn examine(paths: &Paths) -> Vec<Finding> {
+/// What becomes of the folders and files of the service, on a printer or another machine.
+pub(super) fn examine(paths: &Paths, on_printer: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !paths.printer_data.is_dir() {
         // The settings tell that already, where a printer is expected.
@@ -45,6 +46,13 @@ pub(super) fn examine(paths: &Paths) -> Vec<Finding> {
         }
     }
     findings.dedup();
+    if on_printer && paths.data.exists() && is_forgotten(&paths.data) {
+        findings.push(Finding::warn(
+            format!("{} is on a file system that the printer erases at every restart", paths.data.display()),
+            "set DATA_DIR, or LocalFileStoragePath in the bootstrap JSON, to /home/lava/printer_data/octoapp, and \
+             store the secrets again",
+        ));
+    }
     let owner = std::fs::metadata(&paths.printer_data).map(|folder| folder.uid());
     if let (Ok(owner), Ok(folder)) = (owner, std::fs::metadata(&paths.data)) {
         findings.push(judge_owner(&paths.data, &folder, owner, true));
@@ -73,6 +81,12 @@ fn room(folder: &Path) -> io::Result<Room> {
         files: if told.files() == 0 { u64::MAX } else { files },
         read_only: told.flags().contains(FsFlags::ST_RDONLY),
     })
+}
+
+/// Whether a folder is on the writable layer over the root, or in memory.
+fn is_forgotten(folder: &Path) -> bool {
+    let kind = statfs(folder).map(|told| told.filesystem_type());
+    kind.is_ok_and(|kind| kind == OVERLAYFS_SUPER_MAGIC || kind == TMPFS_MAGIC)
 }
 
 fn judge_room(folder: &Path, room: Room) -> Finding {
@@ -163,15 +177,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_in_memory_is_forgotten() {
+        assert!(is_forgotten(Path::new("/dev/shm")));
+        assert!(!is_forgotten(Path::new("/proc")));
+        assert!(!is_forgotten(Path::new("/nowhere")));
+    }
+
+    #[test]
     fn nothing_is_said_of_a_machine_that_is_no_printer() {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("printer_data");
         let named = data.display().to_string();
         let paths =
             || Paths::resolve(&Bootstrap::default(), |name| (name == "PRINTER_DATA").then(|| named.clone()));
-        assert_eq!(examine(&paths()), []);
+        assert_eq!(examine(&paths(), false), []);
         std::fs::create_dir(&data).unwrap();
-        let found = examine(&paths());
+        let found = examine(&paths(), false);
         assert_eq!(found.len(), 1, "{found:?}");
     }
 }

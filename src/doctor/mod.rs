@@ -7,6 +7,7 @@ mod camera;
 mod clouds;
 mod files;
 mod finding;
+mod install;
 mod machine;
 mod printer;
 mod report;
@@ -21,6 +22,7 @@ use crate::clock::Clock;
 use crate::settings::Settings;
 use crate::status::ask;
 use crate::worker::{self, Wanted};
+use std::path::Path;
 
 /// What an examination tells while it goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +38,10 @@ pub fn examine(settings: &Settings, clock: &dyn Clock, tell: &mut dyn FnMut(News
     // They take longest, and need nobody else.
     let clouds = clouds::begin(settings);
     found(tell, "Settings", settings::examine(settings));
-    found(tell, "Files", files::examine(&settings.paths));
+    let root = Path::new("/");
+    let mut files = install::examine(root);
+    files.extend(files::examine(&settings.paths, install::is_printer(root)));
+    found(tell, "Files", files);
     found(tell, "Machine", machine::examine(clock.now().unix));
     let state = ask(settings);
     found(tell, "Service", service::examine(settings, &state));
