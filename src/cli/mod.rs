@@ -83,6 +83,11 @@ pub fn main(args: &[String]) -> Exit {
     if words.is_empty() {
         words = vec!["--help"];
     }
+    if let Some(place) = words.iter().position(|word| *word == "-") {
+        // To the parser it would be an option without a name.
+        let dash = words.remove(place);
+        words.extend(["--", dash]);
+    }
     match CommandLine::from_args(&["octobridge"], &words) {
         Ok(line) => dispatch(line.command),
         Err(early) if early.status.is_ok() => {

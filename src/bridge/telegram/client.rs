@@ -124,6 +124,9 @@ impl Api for Client {
     }
 }
 
+/// A name that nobody knows, or no name server to ask.
+const NO_HOST: &str = "no such host; check the name and the network's DNS";
+
 /// What went wrong, and what to do about it.
 fn reason(error: &Error) -> String {
     match http::tls_cause(error) {
@@ -146,7 +149,9 @@ fn reason(error: &Error) -> String {
     }
     match error {
         Error::Timeout(step) => format!("no answer in time ({step}); check the network"),
-        Error::HostNotFound => "no such host; check the name and the network's DNS".to_owned(),
+        Error::HostNotFound => NO_HOST.to_owned(),
+        // So the standard library words a failed look-up, which has no kind of its own.
+        Error::Io(error) if error.to_string().starts_with("failed to lookup address") => NO_HOST.to_owned(),
         Error::Io(error) => format!("{error}; check the network"),
         error => error.to_string(),
     }

@@ -78,6 +78,8 @@ struct State {
     /// What to do with the next message that has this text, each once; the usual with the others.
     once: Vec<(String, Behaviour)>,
     usual: Behaviour,
+    /// What to do with other methods, by name.
+    methods: Vec<(&'static str, Behaviour)>,
     released: bool,
     /// Connections that were opened.
     connections: usize,
@@ -135,6 +137,7 @@ impl Telegram {
                 violations: Vec::new(),
                 once: Vec::new(),
                 usual: Behaviour::Serve,
+                methods: Vec::new(),
                 released: false,
                 connections: 0,
                 handshakes: Vec::new(),
@@ -170,6 +173,13 @@ impl Telegram {
     /// What to do with all messages that [`Telegram::once`] says nothing about.
     pub(crate) fn usually(&self, behaviour: Behaviour) {
         self.shared.state().usual = behaviour;
+    }
+
+    /// What to do with a method other than `sendMessage`.
+    pub(crate) fn asked(&self, method: &'static str, behaviour: Behaviour) {
+        let mut state = self.shared.state();
+        state.methods.retain(|(other, _)| *other != method);
+        state.methods.push((method, behaviour));
     }
 
     /// Closes the connections of all stalled calls, without an answer, and answers the late ones; those that come

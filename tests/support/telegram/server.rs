@@ -140,7 +140,8 @@ fn answer(request: &http::Message, stream: &mut (impl Read + Write), shared: &Sh
             None => state.usual.clone(),
         }
     } else {
-        Behaviour::Serve
+        let known = state.methods.iter().find(|(name, _)| method.eq_ignore_ascii_case(name));
+        known.map_or(Behaviour::Serve, |(_, behaviour)| behaviour.clone())
     };
     let outcome = match behaviour {
         Behaviour::Serve | Behaviour::Late => Outcome::Done,
