@@ -17,8 +17,11 @@ const STACK: usize = 256 * 1024;
 /// Examinations under way.
 pub(super) struct Clouds {
     end: Instant,
-    running: Vec<(String, Result<Receiver<Vec<Finding>>, std::io::Error>)>,
+    running: Vec<(String, Running)>,
 }
+
+/// What is found by a thread, or why there is none.
+type Running = Result<Receiver<Vec<Finding>>, std::io::Error>;
 
 /// Begins to examine the service of each bridge that is switched on.
 pub(super) fn begin(settings: &Settings) -> Clouds {

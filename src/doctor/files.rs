@@ -1,13 +1,14 @@
 //! Folders and files: room, owner, mode.
 
 use super::Finding;
-use crate::settings::{ALL_KEYS, Paths};
+use crate::settings::{Key, Paths};
 use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC, statfs};
 use nix::sys::statvfs::{FsFlags, statvfs};
+use std::ffi::OsString;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// With less than this many bytes the printer itself is about to be in trouble.
 const LITTLE_ROOM: u64 = 100 * 1024 * 1024;
@@ -56,14 +57,23 @@ pub(super) fn examine(paths: &Paths, on_printer: bool) -> Vec<Finding> {
     let owner = std::fs::metadata(&paths.printer_data).map(|folder| folder.uid());
     if let (Ok(owner), Ok(folder)) = (owner, std::fs::metadata(&paths.data)) {
         findings.push(judge_owner(&paths.data, &folder, owner, true));
-        for key in ALL_KEYS.iter().filter(|key| key.secret) {
-            let file = paths.data.join(key.file_name());
+        for file in secrets(&paths.data) {
             if let Ok(found) = std::fs::metadata(&file) {
                 findings.push(judge_owner(&file, &found, owner, false));
             }
         }
     }
     findings
+}
+
+/// The files of secrets in a folder, those of further bridges too.
+fn secrets(folder: &Path) -> Vec<PathBuf> {
+    let names = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let is_secret =
+        |name: &OsString| name.to_str().is_some_and(|name| Key::secret_file(name).as_deref() == Some(name));
+    let mut files: Vec<PathBuf> = names.filter(is_secret).map(|name| folder.join(name)).collect();
+    files.sort();
+    files
 }
 
 fn room(folder: &Path) -> io::Result<Room> {
@@ -174,6 +184,19 @@ mod tests {
         assert!(judged(Some(54_321)).remedy.unwrap().starts_with("run `chown -R 54321"));
         mode(0o644);
         assert_eq!(judged(None).level, Level::Warn);
+    }
+
+    #[test]
+    fn secrets_of_further_bridges_are_looked_at_too() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in
+            ["telegram_two_bot_token", "telegram_bot_token", "telegram-chat.json", "TELEGRAM_BOT_TOKEN"]
+        {
+            std::fs::write(dir.path().join(name), "x").unwrap();
+        }
+        let expected = ["telegram_bot_token", "telegram_two_bot_token"].map(|name| dir.path().join(name));
+        assert_eq!(secrets(dir.path()), expected);
+        assert_eq!(secrets(Path::new("/nowhere")), Vec::<PathBuf>::new());
     }
 
     #[test]

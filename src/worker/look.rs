@@ -172,7 +172,7 @@ impl View {
                 () = &mut end => break,
             }
         }
-        let push = self.pushes.borrow().clone();
+        let push = *self.pushes.borrow();
         let picture = match (self.camera.latest(), push) {
             (Some(frame), _) => Ok(self.shot(frame)),
             (None, Some(Err(error))) => Err(NoShot::Failed(format!(

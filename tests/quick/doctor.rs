@@ -83,6 +83,7 @@ fn each_trouble_with_telegram_has_its_remedy() {
             "secret set telegram_bot_token",
         ),
         ("getMe", Refuse(404, "Not Found"), "fail", "the token is refused", "TELEGRAM_API_URL"),
+        ("getMe", Html(404), "fail", "something else answers", "TELEGRAM_API_URL"),
         ("getMe", Html(200), "fail", "something else answers", "log-in in a browser"),
         ("getMe", Html(502), "fail", "(HTTP 502)", "later"),
         ("getMe", Refuse(500, "Internal Server Error"), "fail", "has trouble", "again in some minutes"),

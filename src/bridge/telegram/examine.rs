@@ -55,6 +55,8 @@ pub fn examine(examination: &Examination<'_>) -> Vec<Finding> {
 fn no_bot(config: &Config, class: Class, outcome: &Outcome) -> Finding {
     let said = said(outcome);
     match class {
+        // What comes from somewhere else is no judgement on the token.
+        _ if is_foreign(outcome) => trouble(&config.api_url, class, outcome),
         Class::TokenRefused if config.api_url == API_URL => Finding::fail(
             format!("the token is refused ({said})"),
             "copy it from @BotFather (/mybots, API Token) and store it with `octobridge secret set telegram_bot_token`",
@@ -87,7 +89,7 @@ fn no_chat(chat: &Chat, class: Class, outcome: &Outcome) -> Finding {
 
 /// Troubles that are not the token's, nor the chat's.
 fn trouble(place: &str, class: Class, outcome: &Outcome) -> Finding {
-    let answer = match outcome {
+    match outcome {
         Outcome::Failed(fault) if fault.kind == FaultKind::ClockNotSet => {
             return Finding::fail(
                 fault.text.clone(),
@@ -98,19 +100,25 @@ fn trouble(place: &str, class: Class, outcome: &Outcome) -> Finding {
             let otherwise = "check the network, and a firewall in it";
             return Finding::fail_with_remedy_inside(&fault.text, otherwise);
         }
-        Outcome::Answered(answer) => answer,
-    };
+        Outcome::Answered(_) => {}
+    }
     let said = said(outcome);
     match class {
         Class::Flood(_) => {
             Finding::warn(format!("too many requests ({said})"), "wait some minutes and ask again")
         }
-        _ if answer.envelope.is_none() => Finding::fail(
+        _ if is_foreign(outcome) => Finding::fail(
             format!("something else answers in place of {place} ({said})"),
-            "check whether this network wants a log-in in a browser first, or has a proxy; else ask again later",
+            "check TELEGRAM_API_URL (api_url) if it is set, and whether this network wants a log-in in a browser or \
+             has a proxy; else ask again later",
         ),
         _ => Finding::fail(format!("{place} has trouble ({said})"), "ask again in some minutes"),
     }
+}
+
+/// Whether an answer is not in the API's words.
+fn is_foreign(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Answered(answer) if answer.envelope.is_none())
 }
 
 fn has_moved(from: &Chat, to: i64) -> Finding {
@@ -122,8 +130,8 @@ fn has_moved(from: &Chat, to: i64) -> Finding {
 
 fn judge_topic(thread: i64, answer: &[u8]) -> Finding {
     let chat = result(answer);
-    let is_group = chat["type"].as_str().is_some_and(|kind| kind.ends_with("group"));
-    if is_group && chat["is_forum"].as_bool() != Some(true) {
+    let is_group = chat.get("type").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("group"));
+    if is_group && chat.get("is_forum").and_then(Value::as_bool) != Some(true) {
         return Finding::warn(
             format!("the chat has no topics, and messages are for its topic {thread}"),
             "set TELEGRAM_THREAD_ID (thread_id) to 0, or switch topics on in the group's settings",
@@ -136,7 +144,7 @@ fn judge_topic(thread: i64, answer: &[u8]) -> Finding {
 /// The first of these fields that an answer's result has, for people.
 fn shown(answer: &[u8], fields: &[&str]) -> String {
     let result = result(answer);
-    let found = fields.iter().find_map(|field| Some((*field, result[*field].as_str()?)));
+    let found = fields.iter().find_map(|field| Some((*field, result.get(field)?.as_str()?)));
     match found {
         Some(("username", name)) => format!("@{}", text::shorten(&text::name(name), NAME)),
         Some((_, name)) => format!("\"{}\"", text::shorten(&text::name(name), NAME)),
