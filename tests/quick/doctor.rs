@@ -3,6 +3,7 @@
 use crate::cli::{Printer, text};
 use crate::idle_moonraker::IdleMoonraker;
 use crate::support::camera::{Answer, Camera, picture};
+use crate::support::feed::Feed;
 use crate::support::telegram::{Behaviour, Telegram};
 use crate::support::wait::until;
 use serde_json::{Value, json};
@@ -10,9 +11,13 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::process::Child;
 use std::time::Duration;
+use tokio::time::timeout;
 
 const TOKEN: &str = "123:SECRETTOKEN";
 const SNAPSHOT: &str = "/webcam/snapshot.jpg";
+
+/// Far longer than anything takes on loopback.
+const SOON: Duration = Duration::from_secs(20);
 
 /// The findings of one section: level, text, remedy.
 type Findings = Vec<(String, String, String)>;
@@ -25,6 +30,10 @@ fn examine(printer: &Printer, section: &str, variables: &[(&str, &str)]) -> Find
     assert!(!said.contains("SECRET") && complained.is_empty(), "{said}{complained}");
     let all: Value = serde_json::from_str(said).unwrap();
     assert_eq!(output.status.code(), Some(i32::from(all["verdict"] == "fail")), "{said}");
+    findings(&all, section)
+}
+
+fn findings(all: &Value, section: &str) -> Findings {
     let sections = all["sections"].as_array().unwrap();
     let Some(found) = sections.iter().find(|found| found["name"] == section) else { return Vec::new() };
     let part = |finding: &Value, name: &str| finding[name].as_str().unwrap_or_default().to_owned();
@@ -231,6 +240,35 @@ fn each_trouble_with_the_camera_has_its_remedy() {
     assert_eq!(examine(&alone, "Camera", &[]), [], "what is wrong with the printer was told");
 }
 
+#[tokio::test]
+async fn a_feed_is_examined_in_moonrakers_place() {
+    let feed = Feed::plain().await;
+    let address = feed.address();
+    let ask = || {
+        let address = address.clone();
+        tokio::task::spawn_blocking(move || {
+            let output = Printer::new("")
+                .command(&["doctor", "--json"])
+                .envs([("SOURCE", "feed"), ("WS_URL", &address), ("PRINTER_ID", "A1M-7")])
+                .output();
+            serde_json::from_slice::<Value>(&output.unwrap().stdout).unwrap()
+        })
+    };
+    let well = ask();
+    let mut connection = timeout(SOON, feed.accept()).await.unwrap();
+    connection.status(&json!({"gcode_state": "IDLE"})).await;
+    connection.picture(&picture(640, 480, 9000)).await;
+    let all = well.await.unwrap();
+    assert_found(&findings(&all, "Printer"), "ok", "tells of the printer", "");
+    assert_found(&findings(&all, "Camera"), "ok", "10 kB, 640x480", "");
+
+    let unknown = ask();
+    timeout(SOON, feed.refuse("403 Forbidden")).await.unwrap();
+    let all = unknown.await.unwrap();
+    assert_found(&findings(&all, "Printer"), "fail", "does not know this printer", "check PRINTER_ID");
+    assert_eq!(findings(&all, "Camera"), [], "what is wrong with the printer was told");
+}
+
 /// A running service, killed at the end.
 struct Service(Child);
 
@@ -272,9 +310,7 @@ fn the_rest_server_is_asked_or_its_port_is_tried() {
     let run =
         printer.command(&["run"]).env("PORT", &free).stdout(null()).stderr(null()).process_group(0).spawn();
     let _service = Service(run.unwrap());
-    until("the service", Duration::from_secs(20), || {
-        (printer.run(&["status"], "").status.code() == Some(0)).then_some(())
-    });
+    until("the service", SOON, || (printer.run(&["status"], "").status.code() == Some(0)).then_some(()));
     assert_found(
         &found(&[("PORT", &free)]),
         "ok",
