@@ -47,10 +47,16 @@ pub fn examine(settings: &Settings, clock: &dyn Clock, tell: &mut dyn FnMut(News
     found(tell, "Service", service::examine(settings, &state));
     tell(News::Looking("the printer and its camera"));
     let seen = worker::look(settings, Wanted::Everything);
-    // What is wrong with its settings was told.
-    if let Ok(seen) = &seen {
-        found(tell, "Printer", printer::examine(settings, seen));
-        found(tell, "Camera", camera::examine(&seen.picture));
+    match &seen {
+        Ok(seen) => {
+            found(tell, "Printer", printer::examine(settings, seen));
+            found(tell, "Camera", camera::examine(&seen.picture));
+        }
+        Err(why) if worker::check(settings).is_empty() => {
+            found(tell, "Printer", vec![Finding::fail_with_remedy_inside(why, "restart the printer")]);
+        }
+        // What is wrong with the settings was told.
+        Err(_) => {}
     }
     found(tell, "REST server", rest::examine(settings, &state));
     tell(News::Looking("the clouds"));

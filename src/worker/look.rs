@@ -24,6 +24,9 @@ const LIST: Duration = Duration::from_secs(5);
 /// How often it is looked whether the camera hangs.
 const TICK: Duration = Duration::from_secs(1);
 
+/// What a Moonraker says that is not the vendor's, when the vendor's camera is asked for.
+const UNKNOWN: &str = "does not know this call";
+
 /// What is to be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wanted {
@@ -79,7 +82,7 @@ impl NoShot {
         match error {
             CameraError::NoCamera(NoCamera::Empty | NoCamera::Off) => Self::NoCamera(error.to_string()),
             // The vendor's camera is asked wherever none is listed, and most printers have none of this vendor.
-            CameraError::Fetch { fault: Fault::NotStarted(_), .. } if !listed => {
+            CameraError::Fetch { fault: Fault::NotStarted(why), .. } if !listed && why.contains(UNKNOWN) => {
                 Self::NoCamera(CameraError::from(NoCamera::Empty).to_string())
             }
             error => Self::Failed(error.to_string()),

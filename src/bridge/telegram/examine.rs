@@ -76,7 +76,7 @@ fn no_chat(chat: &Chat, class: Class, outcome: &Outcome) -> Finding {
     match class {
         Class::ChatGone if is_out => Finding::fail(
             format!("the bot is not let into the chat {chat} ({said})"),
-            "add the bot to the group again, or unblock it in its chat and press Start; then `octobridge test telegram`",
+            "add the bot to the group again, or unblock it in its chat and press Start; then try `octobridge test`",
         ),
         Class::ChatGone => Finding::fail(
             format!("the bot knows no chat {chat} ({said})"),
@@ -138,7 +138,7 @@ fn judge_topic(thread: i64, answer: &[u8]) -> Finding {
         );
     }
     // The API has no question for it.
-    Finding::ok(format!("whether topic {thread} is there only a message tells: `octobridge test telegram`"))
+    Finding::ok(format!("whether topic {thread} is there only a message tells: `octobridge test`"))
 }
 
 /// The first of these fields that an answer's result has, for people.
