@@ -8,7 +8,7 @@ pub mod telegram;
 use crate::camera::Camera;
 use crate::clock::Moment;
 use crate::doctor::Finding;
-use crate::printer::{Event, Snapshot};
+use crate::printer::{Event, Sight};
 use crate::source::control::Control;
 use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
@@ -96,7 +96,7 @@ pub trait Bridge: Send {
     fn on_event(&mut self, event: &Event);
 
     /// Takes notice of the printer's newest state; states in between may be left out. Only where it is wanted.
-    fn on_snapshot(&mut self, _snapshot: &Arc<Snapshot>, _at: Moment) {}
+    fn on_sight(&mut self, _sight: &Sight) {}
 
     /// Takes notice of a line of the printer's console. Only where it is wanted.
     fn on_console(&mut self, _line: &str, _at: Moment) {}
@@ -116,7 +116,7 @@ pub trait Bridge: Send {
 /// What a bridge wants to be told of besides events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Wants {
-    /// The printer's state ([`Bridge::on_snapshot`]).
+    /// The printer's state ([`Bridge::on_sight`]).
     pub snapshots: bool,
     /// The lines of its console ([`Bridge::on_console`]).
     pub console: bool,

@@ -18,6 +18,8 @@ pub struct Job {
     pub progress: Option<f64>,
     /// Time since the first extrusion, without pauses, where known.
     pub print_duration: Option<Duration>,
+    /// The source's own word for the printer's state ([`super::Snapshot::stage`]), where it tells one.
+    pub stage: Option<String>,
     /// The best guess at the time left ([`super::Estimates::best_guess`]); none once the job is over.
     pub left: Option<Duration>,
     /// The layer, where known, from 1; in a pause and at the end the last one that was surely begun.

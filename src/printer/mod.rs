@@ -26,6 +26,6 @@ pub use observation::{Observation, Timed};
 pub use observer::{Command, Observer};
 pub use progress::{ProgressBy, whole_percent};
 pub use snapshot::{
-    History, JobRecord, JobStatus, Klippy, KlippyState, Print, PrintState, RecordId, Snapshot,
+    History, JobRecord, JobStatus, Klippy, KlippyState, Print, PrintState, RecordId, Sight, Snapshot,
 };
 pub use webcam::Webcam;

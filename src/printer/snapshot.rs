@@ -1,9 +1,22 @@
 //! The state of the printer at one moment, whatever source told it.
 
 use super::{Fault, Layer, Machine, Metadata, Prompt, Webcam};
+use crate::clock::Moment;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// The printer as it is at one moment, and which job that is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sight {
+    /// What is known of it.
+    pub snapshot: Arc<Snapshot>,
+    /// The beginning of the keys of the events of the job under way ([`super::Event::key`]); none while no job is, or
+    /// its start was not told yet.
+    pub job: Option<Arc<str>>,
+    /// When it was seen.
+    pub at: Moment,
+}
 
 /// All that is known of the printer at one moment.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -27,6 +40,9 @@ pub struct Snapshot {
     pub webcams: Arc<[Webcam]>,
     /// What the user's macro `_OCTOAPP_STATUS` says in its variable `notify_message`, where there is one.
     pub app_message: Option<Arc<str>>,
+    /// The source's own word for the printer's state, in capitals (`RUNNING`, `PREPARE`); only the realtime feed tells
+    /// one, which says more than [`Print::state`].
+    pub stage: Option<Arc<str>>,
     /// The status object that the source sent, as text and unchanged; only the realtime feed has one.
     pub original: Option<Arc<str>>,
 }

@@ -83,6 +83,11 @@ impl Course {
         Told { print, fault: self.fault(sense, status) }
     }
 
+    /// The word of the printer's state that was told last, in capitals.
+    pub fn stage(&self) -> Option<&str> {
+        self.word.as_deref()
+    }
+
     /// When a failure is believed, on the monotonic clock.
     pub fn next_tick(&self) -> Option<Duration> {
         self.hold_until

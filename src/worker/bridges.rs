@@ -6,7 +6,7 @@ use super::runner::{Factory, Runner};
 use crate::bridge::{BRIDGES, Health as BridgeHealth, Kind, Setup, StartError};
 use crate::camera::Camera;
 use crate::clock::Moment;
-use crate::printer::{Event, Snapshot};
+use crate::printer::{Event, Sight};
 use crate::settings::{Instance, Problem, Settings};
 use crate::source::control::Control;
 use crate::status::{BridgeLine, Health};
@@ -184,8 +184,8 @@ impl Bridges {
     }
 
     /// Has a newer state of the printer for every bridge.
-    pub(super) fn on_snapshot(&self, snapshot: &Arc<Snapshot>, at: Moment) {
-        self.runners().for_each(|runner| runner.push_snapshot(snapshot, at));
+    pub(super) fn on_sight(&self, sight: &Sight) {
+        self.runners().for_each(|runner| runner.push_sight(sight));
     }
 
     /// Has a line of the console for every bridge.

@@ -4,7 +4,7 @@ use crate::cli::{Printer, text};
 use crate::idle_moonraker::IdleMoonraker;
 use crate::support::camera::{Answer, Camera, picture};
 use crate::support::feed::Feed;
-use crate::support::telegram::{Behaviour, Telegram};
+use crate::support::telegram::{Behaviour, Telegram, Which};
 use crate::support::wait::until;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -70,19 +70,10 @@ fn a_cloud_in_order_is_named_with_bot_and_chat() {
 
 #[test]
 fn each_trouble_with_telegram_has_its_remedy() {
-    use Behaviour::{Bytes, Close, Flood, Html, Refuse};
+    use Behaviour::{Answer, Bytes, Close, Flood, Html, Migrated, Refuse};
     let telegram = Telegram::plain(TOKEN, -5);
     let printer = with_telegram(&telegram.url(), "thread_id: 7\n");
-    let moved = json!({
-        "ok": false, "error_code": 400, "description": "Bad Request: group chat was upgraded to a supergroup chat",
-        "parameters": {"migrate_to_chat_id": -100_777}
-    });
     let group = json!({"ok": true, "result": {"id": -5, "type": "supergroup", "title": "Printers"}});
-    let http = |status: u16, body: &Value| {
-        let body = body.to_string();
-        let head = format!("HTTP/1.1 {status} x\r\nContent-Length: {}\r\n\r\n", body.len());
-        Bytes([head.into_bytes(), body.into_bytes()].concat())
-    };
     for (method, behaviour, level, what, remedy) in [
         (
             "getMe",
@@ -113,12 +104,12 @@ fn each_trouble_with_telegram_has_its_remedy() {
             "is not let into the chat -5",
             "add the bot to the group again",
         ),
-        ("getChat", http(400, &moved), "warn", "became a supergroup, -100777", "(chat_id) to -100777"),
-        ("getChat", http(200, &group), "warn", "the chat has no topics", "TELEGRAM_THREAD_ID"),
+        ("getChat", Migrated(-100_777), "warn", "became a supergroup, -100777", "(chat_id) to -100777"),
+        ("getChat", Answer(200, group), "warn", "the chat has no topics", "TELEGRAM_THREAD_ID"),
         ("getChat", Close, "fail", "cannot reach", "check the network"),
     ] {
-        telegram.asked("getMe", Behaviour::Serve);
-        telegram.asked(method, behaviour);
+        telegram.behave();
+        telegram.misbehave(Which::Method(method), 9, behaviour);
         let found = examine(&printer, "Clouds", &[]);
         assert_found(&found, level, what, remedy);
         let bot_is_well = found.iter().any(|(level, text, _)| level == "ok" && text.contains("@printer_bot"));
@@ -176,7 +167,7 @@ fn each_bridge_is_examined_by_its_own_settings_and_only_if_it_is_on() {
 
     printer.run(&["secret", "set", "telegram_two_bot_token"], "7:SECRETSECOND");
     assert_found(&examine(&printer, "Clouds", &[]), "ok", "telegram two: bot @printer_bot", "");
-    two.asked("getMe", Behaviour::Refuse(401, "Unauthorized"));
+    two.misbehave(Which::Method("getMe"), 9, Behaviour::Refuse(401, "Unauthorized"));
     let found = examine(&printer, "Clouds", &[]);
     assert_found(&found, "fail", "telegram two: the token is refused", "secret set telegram_two_bot_token");
     assert_found(&found, "ok", "telegram: bot @printer_bot", "");
@@ -330,7 +321,7 @@ fn the_rest_server_is_asked_or_its_port_is_tried() {
 #[test]
 fn lines_fit_80_columns_and_have_colour_only_where_it_is_seen() {
     let telegram = Telegram::plain(TOKEN, -5);
-    telegram.asked("getMe", Behaviour::Refuse(401, "Unauthorized"));
+    telegram.misbehave(Which::Method("getMe"), 9, Behaviour::Refuse(401, "Unauthorized"));
     let camera = Camera::start(SNAPSHOT, &[Answer::Status(502)]);
     let printer = with_telegram(&telegram.url(), "");
     let _moonraker =

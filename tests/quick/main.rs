@@ -10,6 +10,7 @@
 )]
 
 mod api;
+mod bot_api;
 mod camera;
 mod cli;
 mod corpora;

@@ -31,7 +31,7 @@ const UNSEEN_END: &str = "the print ended while the printer was out of sight; ho
 
 impl Observer {
     /// Judges the print while Klipper is ready.
-    pub(super) fn job(&mut self, snapshot: &Snapshot, now: Moment, events: &mut Vec<Event>) {
+    pub(super) fn watch_job(&mut self, snapshot: &Snapshot, now: Moment, events: &mut Vec<Event>) {
         let history = &snapshot.history;
         self.know_history(history);
         if snapshot.klippy.state != KlippyState::Ready {

@@ -67,12 +67,18 @@ struct Seen<'s> {
     print: &'s Print,
     history: &'s History,
     machine: &'s Machine,
+    stage: Option<&'s str>,
 }
 
 impl<'s> Seen<'s> {
     fn of(snapshot: &'s Snapshot) -> Option<Self> {
         let print = snapshot.print.as_ref()?;
-        Some(Self { print, history: &snapshot.history, machine: &snapshot.machine })
+        Some(Self {
+            print,
+            history: &snapshot.history,
+            machine: &snapshot.machine,
+            stage: snapshot.stage.as_deref(),
+        })
     }
 
     fn layer(self) -> Option<Layer> {
@@ -91,6 +97,11 @@ impl Observer {
         &self.memory
     }
 
+    /// The beginning of the keys of the events of the job under way; none while no job is, or its start was not told yet.
+    pub fn job(&self) -> Option<&str> {
+        self.memory.job.as_ref()?.key.as_deref()
+    }
+
     /// Whether the memory changed, so that it is worth keeping, since this was asked last.
     pub fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
@@ -107,7 +118,7 @@ impl Observer {
             Observation::Seen(snapshot) => {
                 self.linked(now, &mut events);
                 self.klippy(snapshot, now, &mut events);
-                self.job(snapshot, now, &mut events);
+                self.watch_job(snapshot, now, &mut events);
                 self.attention(snapshot, now, &mut events);
             }
             Observation::Console(line) => self.causes.line(line, now),

@@ -226,6 +226,7 @@ impl Session {
             print: told.print,
             machine: Arc::new(status.machine.clone()),
             faults: told.fault.into_iter().collect(),
+            stage: self.course.stage().map(Arc::from),
             original: Some(Arc::from(object)),
             ..Snapshot::default()
         });
