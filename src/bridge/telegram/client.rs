@@ -46,7 +46,17 @@ pub(super) struct Client {
 impl Client {
     /// A client for the bot of `config`.
     pub(super) fn new(config: &Config, tls: Arc<rustls::ClientConfig>) -> Self {
-        let agent = http::agent(tls, CONNECT, WHOLE);
+        Self::within(config, tls, CONNECT, WHOLE)
+    }
+
+    /// The same with other limits for the set-up of a connection and for a request.
+    pub(super) fn within(
+        config: &Config,
+        tls: Arc<rustls::ClientConfig>,
+        connect: Duration,
+        whole: Duration,
+    ) -> Self {
+        let agent = http::agent(tls, connect, whole);
         Self { agent, api_url: config.api_url.clone(), token: config.token.clone() }
     }
 
@@ -55,15 +65,21 @@ impl Client {
         self.agent.clone()
     }
 
-    fn post(&self, letter: &Letter<'_>) -> Result<Answer, Error> {
-        let message = SendMessage::new(letter.chat, letter.thread, letter.text);
-        let body = serde_json::to_vec(&message).map_err(|error| Error::Other(Box::new(error)))?;
-        let address = format!("{}/bot{}/sendMessage", self.api_url, self.token.reveal());
+    /// Calls a method, and gives what came of it, with the body of the answer. `last` as in [`Letter`].
+    pub(super) fn call(&self, method: &str, body: &[u8], last: bool, now: Duration) -> (Outcome, Vec<u8>) {
+        match self.post(method, body, last) {
+            Ok((answer, body)) => (Outcome::Answered(answer), body),
+            Err(error) => (Outcome::Failed(self.fault(&error, now)), Vec::new()),
+        }
+    }
+
+    fn post(&self, method: &str, body: &[u8], last: bool) -> Result<(Answer, Vec<u8>), Error> {
+        let address = format!("{}/bot{}/{method}", self.api_url, self.token.reveal());
         let mut request = self.agent.post(address).header("Content-Type", "application/json");
-        if letter.last {
+        if last {
             request = request.header("Connection", "close");
         }
-        let mut response = request.send(body.as_slice())?;
+        let mut response = request.send(body)?;
         let status = response.status().as_u16();
         let retry_after = response.headers().get("Retry-After").and_then(|value| value.to_str().ok());
         let retry_after = retry_after.map(str::to_owned);
@@ -73,7 +89,7 @@ impl Client {
             Err(Error::BodyExceedsLimit(_)) => Vec::new(),
             Err(error) => return Err(error),
         };
-        Ok(Answer::read(status, retry_after.as_deref(), &body))
+        Ok((Answer::read(status, retry_after.as_deref(), &body), body))
     }
 
     fn fault(&self, error: &Error, now: Duration) -> Fault {
@@ -100,12 +116,16 @@ impl Client {
 
 impl Api for Client {
     fn send_message(&mut self, letter: Letter<'_>) -> Outcome {
-        match self.post(&letter) {
-            Ok(answer) => Outcome::Answered(answer),
-            Err(error) => Outcome::Failed(self.fault(&error, letter.now)),
+        let message = SendMessage::new(letter.chat, letter.thread, letter.text);
+        match serde_json::to_vec(&message) {
+            Ok(body) => self.call("sendMessage", &body, letter.last, letter.now).0,
+            Err(error) => Outcome::Failed(self.fault(&Error::Other(Box::new(error)), letter.now)),
         }
     }
 }
+
+/// A name that nobody knows, or no name server to ask.
+const NO_HOST: &str = "no such host; check the name and the network's DNS";
 
 /// What went wrong, and what to do about it.
 fn reason(error: &Error) -> String {
@@ -129,7 +149,9 @@ fn reason(error: &Error) -> String {
     }
     match error {
         Error::Timeout(step) => format!("no answer in time ({step}); check the network"),
-        Error::HostNotFound => "no such host; check the name and the network's DNS".to_owned(),
+        Error::HostNotFound => NO_HOST.to_owned(),
+        // So the standard library words a failed look-up, which has no kind of its own.
+        Error::Io(error) if error.to_string().starts_with("failed to lookup address") => NO_HOST.to_owned(),
         Error::Io(error) => format!("{error}; check the network"),
         error => error.to_string(),
     }

@@ -6,6 +6,7 @@
 mod client;
 mod config;
 mod delivery;
+mod examine;
 mod moved;
 mod pace;
 mod report;
@@ -18,6 +19,7 @@ mod wire;
 mod sender_tests;
 
 pub use config::{API_URL, Chat, Config, ConfigError, RawConfig, Token, redact};
+pub use examine::examine;
 
 use super::{Bridge, Lookup, Reporter, Setup, StartError};
 use crate::clock::{Clock, SystemClock};
