@@ -54,6 +54,9 @@ pub fn tls_cause(error: &Error) -> Option<&rustls::Error> {
     }
 }
 
+/// A name that nobody knows, or no name server to ask.
+const NO_HOST: &str = "no such host; check the name and the network's DNS";
+
 /// Why a request had no answer and what to do about it, in words for people.
 pub fn reason(error: &Error) -> String {
     match tls_cause(error) {
@@ -76,7 +79,9 @@ pub fn reason(error: &Error) -> String {
     }
     match error {
         Error::Timeout(step) => format!("no answer in time ({step}); check the network"),
-        Error::HostNotFound => "no such host; check the name and the network's DNS".to_owned(),
+        Error::HostNotFound => NO_HOST.to_owned(),
+        // So the standard library words a failed look-up, which has no kind of its own.
+        Error::Io(error) if error.to_string().starts_with("failed to lookup address") => NO_HOST.to_owned(),
         Error::Io(error) => format!("{error}; check the network"),
         error => error.to_string(),
     }

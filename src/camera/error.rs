@@ -68,7 +68,9 @@ pub enum Fault {
     )]
     Page,
     /// The vendor's service was not to be started.
-    #[error("has no new picture: the printer does not start its camera ({0})")]
+    #[error(
+        "has no new picture: the printer does not start its camera ({0}); switch it on in the printer's settings, or add another in the web interface"
+    )]
     NotStarted(Arc<str>),
     /// The vendor's service was started, and wrote no new picture.
     #[error("shows a picture that is {} s old: the printer's camera does not run; restart the printer", age.as_secs())]
