@@ -150,6 +150,9 @@ pub struct Print {
     pub state: PrintState,
     /// The file, relative to the gcodes root, without a slash in front; none while there is none.
     pub file: Option<String>,
+    /// `file` is what the source calls the job, of any characters, and no path. Such a source (the realtime feed)
+    /// tells of a job by its name alone: another name is another job, and nothing tells how the one before ended.
+    pub file_is_name: bool,
     /// Why the state is [`PrintState::Error`].
     pub message: Option<String>,
     /// Time since the start, pauses included.
@@ -179,12 +182,25 @@ pub struct Print {
     pub told_left: Option<Duration>,
 }
 
+impl Print {
+    /// What to call the job: the file's name without folders, or the name that the source gave the job, whole.
+    pub fn name(&self) -> Option<&str> {
+        Some(job_name(self.file.as_deref()?, self.file_is_name))
+    }
+}
+
+/// What to call the job of a file.
+pub(super) fn job_name(file: &str, file_is_name: bool) -> &str {
+    if file_is_name { file } else { file.rsplit('/').next().unwrap_or(file) }
+}
+
 impl Default for Print {
     /// No job.
     fn default() -> Self {
         Self {
             state: PrintState::Standby,
             file: None,
+            file_is_name: false,
             message: None,
             total_duration: None,
             print_duration: None,

@@ -117,7 +117,7 @@ impl<'a> Object<'a> {
         let of_klippy = of_klippy.filter(|_| snapshot.klippy.state != KlippyState::Ready);
         Self {
             gcode_state: word(snapshot),
-            subtask_name: file.rsplit('/').next().unwrap_or(file),
+            subtask_name: print.and_then(Print::name).unwrap_or_default(),
             gcode_file: file,
             mc_percent: print.and_then(progress).and_then(whole_percent),
             mc_remaining_time: print.and_then(Estimates::best_guess).map(|left| left.as_secs().div_ceil(60)),

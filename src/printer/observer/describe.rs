@@ -14,6 +14,7 @@ impl ActiveJob {
         let print = seen.map(|seen| seen.print);
         Job {
             file: self.file.clone().unwrap_or_default(),
+            file_is_name: self.file_is_name,
             id: self.record.as_ref().map(|record| record.id.clone()),
             total_duration: print.and_then(|print| print.total_duration),
             progress: print.and_then(|print| print.progress),

@@ -89,15 +89,20 @@ impl Observer {
         if let Some(job) = &self.memory.job
             && (!is_same(job, print, running) || (away && self.ended_record(history).is_some()))
         {
-            self.attach_ended(history);
-            let told = self.memory.job.as_ref().and_then(|job| outcome_of_record(job, history, None));
-            let unknown = EventKind::Failed { reason: Some(UNSEEN_END.to_owned()) };
-            self.end(told.unwrap_or(unknown), None, now, events);
+            if print.file_is_name {
+                // The source says no more of the one before than that there is another.
+                self.forget_job();
+            } else {
+                self.attach_ended(history);
+                let told = self.memory.job.as_ref().and_then(|job| outcome_of_record(job, history, None));
+                let unknown = EventKind::Failed { reason: Some(UNSEEN_END.to_owned()) };
+                self.end(told.unwrap_or(unknown), None, now, events);
+            }
         }
         if self.memory.job.is_none() {
             self.unseen_jobs(history, now, events);
             self.memory.unrecorded = None;
-            let mut job = ActiveJob { file: print.file.clone(), ..ActiveJob::default() };
+            let mut job = ActiveJob::of(print);
             job.layers_begin(seen, self.link.is_some_and(|link| link.looked));
             self.memory.job = Some(job);
             self.waiting = Some(now.monotonic);
@@ -167,7 +172,7 @@ impl Observer {
                 if history.available && !self.patience_is_over(now) {
                     return;
                 }
-                self.memory.job = Some(ActiveJob { file: print.file.clone(), ..ActiveJob::default() });
+                self.memory.job = Some(ActiveJob::of(print));
                 self.end_unseen(outcome, Some(seen), now, events);
             }
         }
@@ -185,6 +190,8 @@ impl Observer {
         };
         let outcome = match outcome_of_record(job, history, None) {
             Some(told) => told,
+            // Such a source never tells more than this.
+            None if print.file_is_name => EventKind::Ended,
             None if !self.link.is_some_and(|link| link.job_seen) => {
                 if !self.patience_is_over(now) {
                     return;
@@ -349,8 +356,13 @@ impl Observer {
     }
 
     fn end(&mut self, outcome: EventKind, seen: Option<Seen<'_>>, now: Moment, events: &mut Vec<Event>) {
-        if self.memory.job.as_ref().is_some_and(|job| job.key.is_none()) {
-            self.announce(seen, now, events);
+        match &self.memory.job {
+            // Its start was not told either: where a name is all there is of a job, one without is none.
+            Some(job) if job.key.is_none() && job.file.is_none() && job.file_is_name => {
+                return self.forget_job();
+            }
+            Some(job) if job.key.is_none() => self.announce(seen, now, events),
+            _ => {}
         }
         let name = match &outcome {
             EventKind::Finished => "finished",
@@ -367,6 +379,11 @@ impl Observer {
             }
         }
         events.extend(event);
+        self.forget_job();
+    }
+
+    /// No job is under way any more.
+    fn forget_job(&mut self) {
         let Some(job) = self.memory.job.take() else { return };
         self.memory.unrecorded = job.file.filter(|_| job.record.is_none());
         self.waiting = None;

@@ -261,6 +261,7 @@ impl Known {
         Some(Print {
             state,
             file: self.file.clone(),
+            file_is_name: false,
             message: self.message.clone(),
             total_duration: self.total_duration,
             print_duration: self.print_duration,
