@@ -17,7 +17,7 @@ pub struct Job {
     pub id: Option<String>,
     /// Time since the start, pauses included, where known.
     pub total_duration: Option<Duration>,
-    /// Progress from 0 to 1 within the file, where known.
+    /// Progress from 0 to 1 ([`super::Print::best_progress`]), where known.
     pub progress: Option<f64>,
     /// Time since the first extrusion, without pauses, where known.
     pub print_duration: Option<Duration>,

@@ -165,6 +165,8 @@ pub struct Print {
     /// Progress from 0 to 1 as the display shows it: `M73` of the slicer, which falls back to the position in
     /// the whole file when there is none.
     pub display_progress: Option<f64>,
+    /// Progress from 0 to 1 by the slicer alone; none as long as it told none in this job.
+    pub slicer_progress: Option<f64>,
     /// Position in the whole file, from 0 to 1.
     pub file_progress: Option<f64>,
     /// Position in the whole file, in bytes.
@@ -206,6 +208,7 @@ impl Default for Print {
             print_duration: None,
             progress: None,
             display_progress: None,
+            slicer_progress: None,
             file_progress: None,
             file_position: None,
             filament_used: None,

@@ -17,7 +17,7 @@ impl ActiveJob {
             file_is_name: self.file_is_name,
             id: self.record.as_ref().map(|record| record.id.clone()),
             total_duration: print.and_then(|print| print.total_duration),
-            progress: print.and_then(|print| print.progress),
+            progress: print.and_then(|print| print.slicer_progress.or(print.progress)),
             print_duration: print.and_then(|print| print.print_duration),
             stage: seen.and_then(|seen| seen.stage).map(str::to_owned),
             left: print.and_then(Estimates::best_guess),

@@ -8,7 +8,8 @@ use crate::printer::{Event, EventKind, whole_percent};
 impl Seen<'_> {
     /// Whole per cent, from 0 to 100.
     fn percent(self) -> Option<u32> {
-        let progress = self.print.progress.or(self.print.file_progress)?;
+        let print = self.print;
+        let progress = print.slicer_progress.or(print.progress).or(print.file_progress)?;
         whole_percent(progress).map(u32::from)
     }
 }

@@ -1,6 +1,7 @@
 //! The printer's objects as they are known: full values, then changes merged into them.
 
 mod layout;
+mod slicer;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use crate::printer::{
     Activity, Fan, FilamentSensor, Heat, History, KlippyState, Machine, Metadata, Print, PrintState,
 };
 use layout::{Target, toolhead_number};
+use slicer::Slicer;
 use status::{Flag, Number, PartName, PartNames, Parts, Position, Text};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -46,6 +48,7 @@ pub(super) struct Known {
     sd_progress: Option<f64>,
     file_position: Option<f64>,
     display_progress: Option<f64>,
+    slicer: Slicer,
     pub(super) display_message: Option<String>,
     pub(super) app_message: Option<Arc<str>>,
     machine: Machine,
@@ -69,6 +72,9 @@ pub(super) struct News {
 impl Known {
     /// What the reading since the last call brought.
     pub(super) fn take_news(&mut self) -> News {
+        if self.changed {
+            self.slicer.look(self.display_progress, self.sd_progress);
+        }
         News { changed: std::mem::take(&mut self.changed), webhooks: std::mem::take(&mut self.told_webhooks) }
     }
 
@@ -177,9 +183,21 @@ impl Known {
                 value.merge_into(&mut self.webhooks_message, text)
             }
             (Target::PrintStats, Text::State) => {
-                value.merge_into(&mut self.state, |name| PrintState::from_name(&name))
+                let before = self.state;
+                let changed = value.merge_into(&mut self.state, |name| PrintState::from_name(&name));
+                if changed && before.is_some_and(|before| !before.is_active()) {
+                    self.slicer.begin();
+                }
+                changed
             }
-            (Target::PrintStats, Text::Filename) => value.merge_into(&mut self.file, |name| file_name(&name)),
+            (Target::PrintStats, Text::Filename) => {
+                let found = self.file.is_none();
+                let changed = value.merge_into(&mut self.file, |name| file_name(&name));
+                if changed && !found {
+                    self.slicer.begin();
+                }
+                changed
+            }
             (Target::PrintStats, Text::Message) => value.merge_into(&mut self.message, text),
             (Target::Display, Text::Message) => value.merge_into(&mut self.display_message, text),
             (Target::AppStatus, Text::NotifyMessage) => merge_shared(value, &mut self.app_message, MAX_TEXT),
@@ -267,6 +285,7 @@ impl Known {
             print_duration: self.print_duration,
             progress,
             display_progress: self.display_progress,
+            slicer_progress: self.slicer.progress().filter(|_| state.is_active()),
             file_progress: self.sd_progress,
             file_position: self.file_position.and_then(bytes),
             filament_used: self.filament_used,
