@@ -23,6 +23,9 @@ pub struct Job {
     pub print_duration: Option<Duration>,
     /// The source's own word for the printer's state ([`super::Snapshot::stage`]), where it tells one.
     pub stage: Option<String>,
+    /// Who asked for what happened, in the words of the bridge over which he did;
+    /// none where nobody did, or that is not certain. Told with a pause, its end, and a cancellation.
+    pub by: Option<String>,
     /// The best guess at the time left ([`super::Estimates::best_guess`]); none once the job is over.
     pub left: Option<Duration>,
     /// The layer, where known, from 1; in a pause and at the end the last one that was surely begun.
@@ -140,9 +143,9 @@ pub enum PausedBy {
         /// Its numbers.
         code: FaultCode,
     },
-    /// A bridge of this program.
+    /// Somebody over a bridge of this program.
     Bridge {
-        /// Its name, as in `extended.cfg`.
+        /// Who, in the words of the bridge.
         name: String,
     },
 }

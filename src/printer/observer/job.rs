@@ -8,7 +8,7 @@
 //! so, which is why it is asked only while Klipper is ready.
 
 use super::witnesses::{is_same, outcome_of_print, outcome_of_record, present, same_file, speaks_of};
-use super::{Observer, Seen};
+use super::{Command, Observer, Seen};
 use crate::clock::Moment;
 use crate::printer::memory::{ActiveJob, Rest, millis};
 use crate::printer::{
@@ -89,15 +89,10 @@ impl Observer {
         if let Some(job) = &self.memory.job
             && (!is_same(job, print, running) || (away && self.ended_record(history).is_some()))
         {
-            if print.file_is_name {
-                // The source says no more of the one before than that there is another.
-                self.forget_job();
-            } else {
-                self.attach_ended(history);
-                let told = self.memory.job.as_ref().and_then(|job| outcome_of_record(job, history, None));
-                let unknown = EventKind::Failed { reason: Some(UNSEEN_END.to_owned()) };
-                self.end(told.unwrap_or(unknown), None, now, events);
-            }
+            self.attach_ended(history);
+            let told = self.memory.job.as_ref().and_then(|job| outcome_of_record(job, history, None));
+            let unknown = EventKind::Failed { reason: Some(UNSEEN_END.to_owned()) };
+            self.end(told.unwrap_or(unknown), None, now, events);
         }
         if self.memory.job.is_none() {
             self.unseen_jobs(history, now, events);
@@ -371,9 +366,11 @@ impl Observer {
             _ => "failed",
         };
         let finished = outcome == EventKind::Finished;
+        let by = self.causes.asked(Command::Cancel, now).filter(|_| outcome == EventKind::Cancelled);
         let mut event = self.job_event(outcome, name, seen, now);
         if let Some(job) = event.as_mut().and_then(|event| event.job.as_mut()) {
             job.left = None;
+            job.by = by;
             if finished {
                 job.progress = Some(1.0);
             }
@@ -388,6 +385,7 @@ impl Observer {
         self.memory.unrecorded = job.file.filter(|_| job.record.is_none());
         self.waiting = None;
         self.held = None;
+        self.causes.forget_commands();
     }
 
     fn patience_is_over(&mut self, now: Moment) -> bool {

@@ -7,7 +7,8 @@
 //! none, is switched off and sees none, `fault=CODE@LEVEL`, `prompt=TITLE[/TEXT]`.
 //!
 //! `SECONDS lost` loses the connection, `SECONDS restart` goes on with a new process and the memory that was worth
-//! keeping last, `SECONDS console LINE` is a line of the console, `SECONDS pause|resume NAME` is a bridge's command.
+//! keeping last, `SECONDS console LINE` is a line of the console, `SECONDS pause|resume|cancel NAME` is a command
+//! over a bridge.
 
 mod attention;
 mod connection;
@@ -138,9 +139,9 @@ fn show(event: &Event) -> String {
             let reason = reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
             ("paused", Some(by + &reason).filter(|detail| !detail.is_empty()))
         }
-        EventKind::Resumed => ("resumed", None),
+        EventKind::Resumed => ("resumed", event.job.as_ref().and_then(|job| job.by.clone())),
         EventKind::Finished => ("finished", None),
-        EventKind::Cancelled => ("cancelled", None),
+        EventKind::Cancelled => ("cancelled", event.job.as_ref().and_then(|job| job.by.clone())),
         EventKind::Failed { reason } => ("failed", reason.clone()),
         EventKind::KlippyDown { reason } => ("klippy_down", reason.clone()),
         EventKind::KlippyReady => ("klippy_ready", None),
@@ -202,10 +203,13 @@ fn events(lines: &str) -> Vec<(String, Event)> {
                 kept = Kept::restarted(kept.stored.as_ref());
                 continue;
             }
-            "pause" | "resume" => {
-                let command = if verb == "pause" { Command::Pause } else { Command::Resume };
-                kept.observer.commanded(command, argument, now);
-                continue;
+            "pause" | "resume" | "cancel" => {
+                let what = match verb {
+                    "pause" => Command::Pause,
+                    "resume" => Command::Resume,
+                    _ => Command::Cancel,
+                };
+                Observation::Commanded { what, by: argument.into() }
             }
             "lost" => Observation::Lost { reason: "closed".into() },
             "console" => Observation::Console(argument.into()),

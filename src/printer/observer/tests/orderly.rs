@@ -84,10 +84,7 @@ proptest! {
                     observer = Observer::new(Memory::from_json(&stored).unwrap());
                     continue;
                 }
-                "pause" => {
-                    observer.commanded(Command::Pause, "telegram", moment(now));
-                    continue;
-                }
+                "pause" => Observation::Commanded { what: Command::Pause, by: "telegram".into() },
                 line if line.starts_with("console") => Observation::Console(line[8..].into()),
                 seen => Observation::Seen(Arc::new(snapshot(seen, moment(now)))),
             };
