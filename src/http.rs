@@ -42,7 +42,7 @@ pub fn agent(tls: Arc<ClientConfig>, connect: Duration, whole: Duration) -> Agen
         .max_response_header_size(BUFFER)
         .build();
     let connector = ().chain(TcpConnector::default()).chain(TlsConnector { tls });
-    Agent::with_parts(config, connector, SameThreadResolver(DefaultResolver::default()))
+    Agent::with_parts(config, connector, SameThreadResolver::default())
 }
 
 /// The TLS error at the root of `error`, if there is one.
@@ -54,10 +54,10 @@ pub fn tls_cause(error: &Error) -> Option<&rustls::Error> {
     }
 }
 
-/// Resolves names on the calling thread. ureq would start a thread for each name; a bridge's thread may
-/// block, and the C library bounds the time.
-#[derive(Debug)]
-struct SameThreadResolver(DefaultResolver);
+/// Resolves names on the calling thread. ureq would start a thread for each name, and panic where there is none to be
+/// had; a bridge's thread may block, and the C library bounds the time.
+#[derive(Debug, Default)]
+pub(crate) struct SameThreadResolver(DefaultResolver);
 
 impl Resolver for SameThreadResolver {
     fn resolve(&self, uri: &Uri, config: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {

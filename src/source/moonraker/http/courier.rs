@@ -1,6 +1,7 @@
 //! Requests to Moonraker's HTTP, with the credentials that it takes.
 
 use super::{TransferError, address, refused};
+use crate::http::SameThreadResolver;
 use crate::source::control::{Control, ControlError};
 use crate::source::moonraker::ApiKey;
 use serde_json::Value;
@@ -8,7 +9,6 @@ use std::io::Read;
 use std::time::Duration;
 use ureq::config::Config;
 use ureq::http::Response;
-use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{Connector, TcpConnector};
 use ureq::{Agent, Body, Error, SendBody};
 
@@ -201,5 +201,5 @@ fn agent() -> Agent {
         .output_buffer_size(BUFFER)
         .max_response_header_size(BUFFER)
         .build();
-    Agent::with_parts(config, ().chain(TcpConnector::default()), DefaultResolver::default())
+    Agent::with_parts(config, ().chain(TcpConnector::default()), SameThreadResolver::default())
 }
