@@ -2,6 +2,7 @@
 
 mod layout;
 mod slicer;
+mod spools;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use crate::printer::{
 };
 use layout::{Target, toolhead_number};
 use slicer::Slicer;
+use spools::{Entries, Spools};
 use status::{Flag, Number, PartName, PartNames, Parts, Position, Text};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -246,6 +248,17 @@ impl Known {
             self.machine_changed = true;
             self.changed = true;
         }
+    }
+
+    fn spools(&mut self, item: Spools, value: Field<Entries>) {
+        let entries = match value {
+            Field::Value(entries) => entries.0,
+            Field::Null => Vec::new(),
+            Field::Absent => return,
+        };
+        let changed = spools::merge(&mut self.machine.filaments, item, &entries);
+        self.machine_changed |= changed;
+        self.changed |= changed;
     }
 
     /// The machine, copied only when it changed.
