@@ -71,6 +71,8 @@ pub(super) struct ActiveJob {
     pub(super) at_least_ms: u64,
     /// The whole per cent that was told last, or found at the start; none as long as it was not known.
     pub(super) percent: Option<Risen<5>>,
+    /// It is the slicer's own, and not the position in the file.
+    pub(super) by_slicer: bool,
     /// How often it fell.
     pub(super) falls: u32,
     /// Highest layer that was told, or found; none before that.
@@ -224,6 +226,7 @@ mod tests {
                 pauses: 2,
                 at_least_ms: 300_000,
                 percent: Some(Risen(44)),
+                by_slicer: true,
                 falls: 1,
                 layer: Some(Risen(7)),
                 runouts: 1,

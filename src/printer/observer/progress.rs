@@ -2,15 +2,17 @@
 
 use super::{Observer, Seen};
 use crate::clock::Moment;
-use crate::printer::memory::Risen;
+use crate::printer::memory::{ActiveJob, Risen};
 use crate::printer::{Event, EventKind, whole_percent};
 
-impl Seen<'_> {
-    /// Whole per cent, from 0 to 100.
-    fn percent(self) -> Option<u32> {
-        let print = self.print;
-        let progress = print.slicer_progress.or(print.progress).or(print.file_progress)?;
-        whole_percent(progress).map(u32::from)
+impl ActiveJob {
+    /// Whole per cent, from 0 to 100. Once it was the slicer's it stays so: a new process does not know that again before
+    /// the slicer tells the next, and the position in the file is another number.
+    fn percent_of(&mut self, seen: Seen<'_>) -> Option<u32> {
+        let print = seen.print;
+        self.by_slicer |= print.slicer_progress.is_some();
+        let by_file = || print.progress.or(print.file_progress).filter(|_| !self.by_slicer);
+        print.slicer_progress.or_else(by_file).and_then(whole_percent).map(u32::from)
     }
 }
 
@@ -18,14 +20,14 @@ impl Observer {
     /// The job's start is told, and its progress with it: what is printed by now is no news.
     pub(super) fn progress_begins(&mut self, seen: Option<Seen<'_>>) {
         let Some(job) = &mut self.memory.job else { return };
-        job.percent = seen.and_then(Seen::percent).map(Risen);
+        job.percent = seen.and_then(|seen| job.percent_of(seen)).map(Risen);
     }
 
     /// A fall is a job that began anew under its name, or a number that was not this job's: the head of a file counts
     /// as printed until the file's bounds are known, and so does the whole of the job before for a moment.
     pub(super) fn progress(&mut self, seen: Seen<'_>, now: Moment, events: &mut Vec<Event>) {
         let Some(job) = &mut self.memory.job else { return };
-        let Some(percent) = seen.percent() else { return };
+        let Some(percent) = job.percent_of(seen) else { return };
         let name = match job.percent.replace(Risen(percent)) {
             // By one it only wavers.
             Some(Risen(last)) if percent <= last && percent + 1 >= last => {
@@ -43,7 +45,7 @@ impl Observer {
     }
 }
 
-impl crate::printer::memory::ActiveJob {
+impl ActiveJob {
     /// The same per cent after a fall is another fact.
     fn progress_name(&self, percent: u32) -> String {
         match self.falls {

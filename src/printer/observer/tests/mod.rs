@@ -2,7 +2,8 @@
 //!
 //! A line is `SECONDS KLIPPY PRINT [FILE [TOTAL]] [; MORE…] [! MESSAGE] [| ID FILE STATUS[@AGE], …]`: Klipper's
 //! state, the print's state (`-`: not known), the history (without `|` there is none at all; `AGE` is that of the
-//! end, in seconds). `MORE` are words: `p=PROGRESS`, `d=SECONDS` printed, `l=LAYER`, `of=LAYERS`, `z=HEIGHT` (with
+//! end, in seconds). `MORE` are words: `p=PROGRESS`,
+//! `m=PROGRESS` by the slicer, `d=SECONDS` printed, `l=LAYER`, `of=LAYERS`, `z=HEIGHT` (with
 //! metadata of 50 layers of 0.2 mm), `used=MM` of filament, `S:1`, `S:0`, `S:-0` a sensor S that sees filament, sees
 //! none, is switched off and sees none, `fault=CODE@LEVEL`, `prompt=TITLE[/TEXT]`.
 //!
@@ -93,6 +94,7 @@ fn add(snapshot: &mut Snapshot, word: &str) {
     let number = || value.parse::<f64>().unwrap();
     match name {
         "p" => print.progress = Some(number()),
+        "m" => print.slicer_progress = Some(number()),
         "d" => print.print_duration = Some(Duration::from_secs_f64(number())),
         "l" => print.layer = Some(value.parse().unwrap()),
         "of" => print.layers = Some(value.parse().unwrap()),

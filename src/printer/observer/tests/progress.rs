@@ -101,6 +101,27 @@ fn a_fall_is_told_and_what_comes_after_it_once_more() {
 }
 
 #[test]
+fn the_slicers_progress_counts_once_it_is_known() {
+    check(
+        "0 ready printing a.gcode 1 ; p=0.1
+         1 ready printing a.gcode 2 ; p=0.12 m=0.05
+         2 ready printing a.gcode 3 ; p=0.2 m=0.07
+         3 restart
+         4 ready paused a.gcode 4 ; p=0.21
+         5 ready printing a.gcode 5 ; p=0.22
+         6 ready printing a.gcode 6 ; p=0.23 m=0.08",
+        &[
+            "0 started a.gcode m-1/job_started",
+            "1 progress a.gcode (5) m-1/progress/1/5",
+            "2 progress a.gcode (7) m-1/progress/1/7",
+            "4 paused a.gcode m-1/paused/1",
+            "5 resumed a.gcode m-1/resumed/1",
+            "6 progress a.gcode (8) m-1/progress/1/8",
+        ],
+    );
+}
+
+#[test]
 fn wavering_by_one_is_nothing() {
     check(
         "0 ready printing a.gcode 9 ; p=0.24

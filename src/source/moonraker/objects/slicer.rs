@@ -16,7 +16,9 @@ pub(super) struct Slicer {
     new_job: bool,
     /// What the display showed when the job began; counts for nothing.
     left_over: Option<f64>,
-    /// It showed something else since.
+    /// What it showed last.
+    shown: Option<f64>,
+    /// It has shown something else in this job.
     moved: bool,
     /// The slicer's progress; none as long as it told none in this job.
     known: Option<f64>,
@@ -32,10 +34,11 @@ impl Slicer {
     pub(super) fn look(&mut self, display: Option<f64>, file: Option<f64>) {
         let Some(display) = display else { return };
         if std::mem::take(&mut self.new_job) {
-            *self = Self { left_over: Some(display), ..Self::default() };
+            *self = Self { left_over: Some(display), shown: Some(display), ..Self::default() };
         }
-        let moved = self.left_over.take_if(|left_over| (*left_over - display).abs() > f64::EPSILON);
-        self.moved |= moved.is_some();
+        let is_other = |shown: &mut f64| (*shown - display).abs() > f64::EPSILON;
+        self.left_over.take_if(is_other);
+        self.moved |= self.shown.replace(display).is_some_and(|mut shown| is_other(&mut shown));
         let apart = file.is_none_or(|file| (display - file).abs() > SAME);
         // A display that never shows anything but 0 says nothing.
         let told = apart && self.left_over.is_none() && (display > 0.0 || self.moved);
@@ -80,6 +83,7 @@ mod tests {
         // A host that knows neither M73 nor how to fall back.
         check("always nothing", &[BEGIN, [0.0, 0.0, -1.0], [0.0, 0.5, -1.0], [0.0, 1.0, -1.0]]);
         check("nothing is shown", &[BEGIN, [-1.0, 0.5, -1.0]]);
+        check("found before M73", &[[0.875, 0.875, -1.0], [0.0, 0.885, 0.0]]);
         check("found at nothing", &[[0.0, 0.5, -1.0], [0.0, 0.6, -1.0]]);
         check("pictures at the head", &[BEGIN, [0.0, 0.0, -1.0], [0.87, 0.87, -1.0], [0.9, 0.9, -1.0]]);
     }
