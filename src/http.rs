@@ -54,8 +54,9 @@ pub fn tls_cause(error: &Error) -> Option<&rustls::Error> {
     }
 }
 
-/// Resolves names on the calling thread. ureq would start a thread for each name, and panic where there is none to be
-/// had; a bridge's thread may block, and the C library bounds the time.
+/// Resolves names on the calling thread. ureq would start a thread for each name; a bridge's thread may
+/// block, and the C library bounds the time.
+// It would panic, too, where no thread is to be had.
 #[derive(Debug, Default)]
 pub(crate) struct SameThreadResolver(DefaultResolver);
 

@@ -20,11 +20,11 @@ impl ActiveJob {
             progress: print.and_then(|print| print.slicer_progress.or(print.progress)),
             print_duration: print.and_then(|print| print.print_duration),
             stage: seen.and_then(|seen| seen.stage).map(str::to_owned),
-            by: None,
             left: print.and_then(Estimates::best_guess),
             layer: sure.or(begun).filter(|number| *number > 0),
             layers: print.and_then(Layer::count),
             filament_used: print.and_then(|print| print.filament_used),
+            by: None,
         }
     }
 }
