@@ -251,7 +251,7 @@ fn factory(kind: &'static Kind, instance: Instance, tls: Arc<ClientConfig>, arou
             printer: "",
             tls: Arc::clone(&tls),
             printer_id: &around.printer_id,
-            control: around.control.clone(),
+            control: around.control.by(&instance.name()),
             camera: around.camera.clone(),
             setting: &setting,
         };

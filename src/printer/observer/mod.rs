@@ -121,6 +121,7 @@ impl Observer {
                 self.watch_job(snapshot, now, &mut events);
                 self.attention(snapshot, now, &mut events);
             }
+            Observation::Commanded { what, by } => self.commanded(*what, by, now),
             Observation::Console(line) => self.causes.line(line, now),
         }
         // Comparing costs no memory, and nothing that changes can be forgotten.
