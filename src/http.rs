@@ -42,7 +42,7 @@ pub fn agent(tls: Arc<ClientConfig>, connect: Duration, whole: Duration) -> Agen
         .max_response_header_size(BUFFER)
         .build();
     let connector = ().chain(TcpConnector::default()).chain(TlsConnector { tls });
-    Agent::with_parts(config, connector, SameThreadResolver(DefaultResolver::default()))
+    Agent::with_parts(config, connector, SameThreadResolver::default())
 }
 
 /// The TLS error at the root of `error`, if there is one.
@@ -94,8 +94,9 @@ pub fn is_too_early(reason: &CertificateError) -> bool {
 
 /// Resolves names on the calling thread. ureq would start a thread for each name; a bridge's thread may
 /// block, and the C library bounds the time.
-#[derive(Debug)]
-struct SameThreadResolver(DefaultResolver);
+// It would panic, too, where no thread is to be had.
+#[derive(Debug, Default)]
+pub(crate) struct SameThreadResolver(DefaultResolver);
 
 impl Resolver for SameThreadResolver {
     fn resolve(&self, uri: &Uri, config: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
