@@ -63,7 +63,9 @@ pub fn run(options: Options<'_>) -> Outcome {
         return nothing_to_run(&settings);
     }
     let folders = Folders::prepare(&settings.paths);
-    let logs: Vec<&Path> = folders.logs.iter().map(AsRef::as_ref).collect();
+    // Elsewhere it is whoever runs the program that keeps the log: a container engine, say.
+    let logs = folders.logs.iter().filter(|_| settings.on_a_printer);
+    let logs: Vec<&Path> = logs.map(AsRef::as_ref).collect();
     let log = log_file::start(&logs, settings.log_level.value);
     log::info!("octobridge {} starts (restarts: {})", env!("CARGO_PKG_VERSION"), options.restarts);
     for problem in settings.problems.iter().chain(folders.problem()) {
