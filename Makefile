@@ -44,7 +44,7 @@ overlay:
 
 .PHONY: test
 test:
-	$(install) overlay cross boot test moonraker schemathesis
+	$(install) overlay cross container boot test moonraker schemathesis
 	@toolchain/build-image.sh --again
 	@FIRMWARE_UNDER_TEST="$$(sed -n 's/^OUT=//p' .cache/image-settings)" \
 		cargo test --locked --workspace --no-fail-fast

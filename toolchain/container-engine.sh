@@ -87,6 +87,9 @@ probe() (
 
 mkdir -p .cache
 answer=.cache/container-engine
+# One at a time: two would write each other's settings. No process of the engine may inherit the lock and live on.
+exec 9>.cache/container-engine.lock
+flock 9
 tried=
 for name in $(engines); do
     program=$(command -v "$name") || continue
@@ -102,7 +105,7 @@ for name in $(engines); do
     fi
     for way in $(ways "$name"); do
         [ "$way" = plain ] || write_settings
-        if probe "$program" "$way" >"$answer.log" 2>&1; then
+        if probe "$program" "$way" >"$answer.log" 2>&1 9>&-; then
             { echo "$key"; assignments "$program" "$way"; } >$answer.new
             mv $answer.new $answer
             rm -f $answer.log

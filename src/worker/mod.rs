@@ -80,7 +80,10 @@ pub fn run(options: Options<'_>) -> Outcome {
     };
     let reread = || Settings::load(options.bootstrap.as_deref(), options.environment);
     let service = Service::new(settings, &reread, folders, log, options.restarts);
-    match runtime.block_on(service.run()) {
+    let ended = runtime.block_on(service.run());
+    // Without waiting: a name that is being looked up where no name server answers takes many seconds.
+    runtime.shutdown_background();
+    match ended {
         Ended::Asked => {
             log::info!("stopped");
             Outcome::Stopped
