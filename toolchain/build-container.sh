@@ -2,7 +2,8 @@
 # Builds the container image printer-bridge:latest: what `make container` runs.
 #
 # ARCH is the processor that it is for: x86_64 or aarch64, by default this machine's. The image goes into the store of
-# podman or docker (CONTAINER_ENGINE names one) as the user has it. Equal programs give equal layers with podman.
+# podman or docker (CONTAINER_ENGINE names one) as the user has it. Podman makes the same layer of the same program at the
+# same commit, whoever builds.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -43,8 +44,8 @@ version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 set -- --quiet --platform $platform --build-arg "VERSION=$version" --tag $image
 case ${engine##*/} in
 podman*)
-    # The other format has no health check.
-    set -- "$@" --format docker --timestamp "$SOURCE_DATE_EPOCH"
+    # The other format has no health check. A layer kept from an earlier build would bring that one's times along.
+    set -- "$@" --format docker --layers=false --timestamp "$SOURCE_DATE_EPOCH"
     ;;
 esac
 id=$("$engine" build "$@" .)

@@ -48,8 +48,10 @@ write_settings() {
 [storage]
 driver = "overlay"
 graphroot = "$place/store"
+rootless_storage_path = "$place/store"
 runroot = "$place/run"
 END
+    # Without root, podman looks for its database and its volumes at the user's own place unless told.
     cat >"$place/own.conf" <<END
 [containers]
 log_driver = "k8s-file"
@@ -57,7 +59,9 @@ log_driver = "k8s-file"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 lock_type = "file"
+static_dir = "$place/store/libpod"
 tmp_dir = "$place/tmp"
+volume_path = "$place/store/volumes"
 END
     {
         echo '[containers]'
