@@ -1,5 +1,5 @@
-//! Files that are made from the code: the completion scripts, the manual and a table of docs/container.md. A stale copy fails the test;
-//! `UPDATE_GENERATED=1 cargo test --lib generated` writes them anew.
+//! Files that are made from the code: the completion scripts, the manual and the table of settings in
+//! docs/container.md. A stale copy fails the test; `UPDATE_GENERATED=1 cargo test --lib generated` writes them anew.
 
 use super::CommandLine;
 use crate::settings::ALL_KEYS;
@@ -74,7 +74,7 @@ fn the_manual_is_that_of_the_code() {
 }
 
 #[test]
-fn the_container_s_table_is_that_of_the_code() {
+fn the_table_for_the_container_is_that_of_the_code() {
     const END: &str = "<!-- end -->";
     let read =
         |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();

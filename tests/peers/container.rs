@@ -205,7 +205,9 @@ fn secrets_come_from_files_and_from_the_data_folder() {
 
     // A volume that the engine makes can be written by the program's user, and lasts.
     let mount = format!("{volume}:/data");
-    given(engine, &["run", "--rm", "-i", "-v", &mount, IMAGE, "secret", "set", "telegram_bot_token"]);
+    let set =
+        ["run", "--rm", "-i", "--no-healthcheck", "-v", &mount, IMAGE, "secret", "set", "telegram_bot_token"];
+    given(engine, &set);
     let container = engine.run(&["--network", "none", "-v", &mount, "-e", "TELEGRAM_CHAT_ID=-5"]);
     let line = origin(&container);
     assert!(line.contains("(set, hidden)") && line.contains("/data/telegram_bot_token"), "{line}");
