@@ -12,7 +12,11 @@
 mod support;
 
 mod boot;
+mod container;
 mod cross;
+#[allow(dead_code, reason = "the vectors use the rest")]
+#[path = "../replay/folder.rs"]
+mod folder;
 mod image;
 mod moonraker_calls;
 mod outbox;
@@ -20,3 +24,7 @@ mod phases;
 mod reproducible;
 mod schemathesis;
 mod stand_ins;
+#[allow(dead_code, reason = "the vectors use the rest")]
+#[path = "../replay/telegram/mod.rs"]
+mod telegram_vectors;
+mod vectors_over_sockets;

@@ -18,7 +18,7 @@ use super::wording;
 use crate::bridge::Reporter;
 use crate::camera::Camera;
 use crate::printer::{Metadata, Thumbnail};
-use crate::source::control::{Control, ControlError, Pending, Upload};
+use crate::source::control::{Control, ControlError, Directory, Pending, TransferError, Upload};
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -57,6 +57,8 @@ pub(super) struct Desk {
 enum Trouble {
     /// It says so, or the way to it does.
     Printer(ControlError),
+    /// A list or a file did not get through.
+    Transfer(TransferError),
     /// It says nothing.
     Silence,
     /// The service is being stopped.
@@ -67,13 +69,22 @@ impl Trouble {
     fn text(&self) -> String {
         match self {
             Self::Printer(error) => wording::failed(error),
+            Self::Transfer(error) => match error.control() {
+                Some(error) => wording::failed(error),
+                None => text::paragraph(&redact(&error.to_string()), 600),
+            },
             Self::Silence => wording::NO_ANSWER.to_owned(),
             Self::Stopping => wording::STOPPING.to_owned(),
         }
     }
 
     fn is_not_found(&self) -> bool {
-        matches!(self, Self::Printer(error) if error.is_not_found())
+        let error = match self {
+            Self::Printer(error) => Some(error),
+            Self::Transfer(error) => error.control(),
+            Self::Silence | Self::Stopping => None,
+        };
+        error.is_some_and(ControlError::is_not_found)
     }
 }
 
@@ -195,7 +206,7 @@ impl Desk {
     }
 
     fn list<A: Api>(&self, errand: &Errand, folder: &str, page: usize, voice: &Voice<A>) -> Reply {
-        let found = match wait(self.control.directory("gcodes", folder), &voice.nap) {
+        let found = match self.folder(folder) {
             Ok(found) => found,
             Err(trouble) => return Reply::new(errand.place, trouble.text()),
         };
@@ -218,6 +229,10 @@ impl Desk {
         let token = self.tokens.lock().keep(chat, user, Meaning::List(listing), now.monotonic);
         let buttons = labels.into_iter().map(|(label, button)| (label, button.data("", &token)));
         Reply::new(errand.place, said).with(buttons.collect())
+    }
+
+    fn folder(&self, path: &str) -> Result<Directory, Trouble> {
+        self.control.directory("gcodes", path).map_err(Trouble::Transfer)
     }
 
     fn offer<A: Api>(&self, errand: &Errand, name: &str, voice: &mut Voice<A>) {
@@ -248,7 +263,7 @@ impl Desk {
         else {
             return Ok(None);
         };
-        let found = match wait(self.control.directory("gcodes", folder), nap) {
+        let found = match self.folder(folder) {
             Ok(found) => found,
             Err(trouble) if trouble.is_not_found() => return Ok(None),
             Err(trouble) => return Err(trouble),
@@ -341,8 +356,7 @@ impl Desk {
         if path.starts_with('/') {
             return Err(wording::KEPT_ELSEWHERE.to_owned());
         }
-        let folder =
-            wait(self.control.directory("gcodes", ""), &voice.nap).map_err(|trouble| trouble.text())?;
+        let folder = self.folder("").map_err(|trouble| trouble.text())?;
         let replaced = folder.files.iter().any(|file| file.path == name);
         let most = size.unwrap_or(MOST_DOWNLOAD);
         let (length, mut content) =
