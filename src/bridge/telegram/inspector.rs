@@ -59,6 +59,11 @@ impl Errand {
         }
     }
 
+    /// The beginning of the job's keys.
+    pub(super) fn job(&self) -> &str {
+        &self.job.key
+    }
+
     /// Most requests that it may make.
     pub(super) fn most_requests(&self) -> u32 {
         self.ticket.most_requests
@@ -154,6 +159,21 @@ impl Inspector {
         let key = format!("{}/alert/{}", job.key, now.unix.as_millis());
         let evidence = note(format!("{key}/photo"), lines([name, Some(confidence), taken, None, None, None]));
         Some((note(key, lines(all)), evidence))
+    }
+
+    /// Somebody wants a check at once.
+    ///
+    /// # Errors
+    ///
+    /// If there will be none: why, in words.
+    pub(super) fn ask(&mut self, now: Moment) -> Result<(), String> {
+        let Some(job) = &self.job else { return Err("No job is under way.".to_owned()) };
+        if let Some(wait) = self.schedule.used_up_for(now.monotonic) {
+            return Err(format!("The checks of this day are used up; more in {}.", text::span(wait)));
+        }
+        self.schedule.hurry(&job.key, now.monotonic);
+        self.look = now.monotonic;
+        Ok(())
     }
 
     /// Checks this job no more: its alarm was a false one.

@@ -1,5 +1,6 @@
 //! What the bridge's threads know together of this moment. In memory only.
 
+use super::config::Kind;
 use crate::printer::Sight;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +21,22 @@ pub(super) enum Mute {
     Job(Arc<str>),
     /// Nothing at all, until it is taken back.
     Everything,
+}
+
+impl Mute {
+    /// Whether a message of that key and kind is sent at `now`, on the monotonic clock.
+    pub(super) fn lets(&self, key: &str, kind: Kind, now: Duration) -> bool {
+        let urgent = matches!(kind, Kind::Attention | Kind::End | Kind::Alert);
+        match self {
+            Self::Off => true,
+            Self::Until(until) => now >= *until || urgent,
+            Self::Job(job) => {
+                let of_job = key.strip_prefix(&**job).is_some_and(|rest| rest.starts_with('/'));
+                !(of_job || kind == Kind::State) || urgent
+            }
+            Self::Everything => false,
+        }
+    }
 }
 
 /// The shared state. Clones are the same one.

@@ -37,7 +37,7 @@ use crate::defects::{self, Checker, Nap};
 use crate::outbox::{Limits, Outbox, Persistence, Queue, Woken};
 use crate::printer::{Event, Sight};
 use client::{Api, Client};
-use commands::{Listener, Parts};
+use commands::{Keeper, Listener, Parts};
 use config::Kind;
 use delivery::Class;
 use inspector::Inspector;
@@ -75,6 +75,9 @@ pub struct Telegram {
     outgoing: Outgoing,
     studio: Option<Studio>,
     listener: Option<Listener>,
+    keeper: Keeper,
+    /// Whether people may command the printer.
+    obeys: bool,
     /// Whether what the console says may be an answer to somebody.
     gcode: bool,
     queue: Queue,
@@ -155,12 +158,14 @@ impl Telegram {
             outgoing.post(notifier.greeting(setup.printer_id, clock.now()), Vec::new());
         }
         let (alive, ended) = mpsc::channel();
+        let keeper = Keeper::new(config, setup, live.clone(), sender.paces.clone(), &alive);
         let parts = Parts {
             live: live.clone(),
             paces: sender.paces.clone(),
             report: Arc::clone(&report),
             reporter: reporter(&queue, &report, clock),
-            check: None,
+            checks: studio.as_ref().and_then(Studio::checks),
+            keeper: keeper.clone(),
             alive: &alive,
         };
         let listener = Listener::start(config, setup, parts)?;
@@ -177,8 +182,10 @@ impl Telegram {
             live,
             outgoing,
             studio,
-            gcode: listener.is_some() && config.takes_scripts(),
+            obeys: config.access.is_open(),
+            gcode: config.access.is_open() && config.takes_scripts(),
             listener,
+            keeper,
             queue,
             report,
             clock,
@@ -205,7 +212,14 @@ fn studio(
     }
     let inspector = checks.as_ref().map(|checks| Inspector::new(config, checks, setup.fresh, live.clone()));
     let checker = checks.map(|checks| Checker::new(checks, Arc::clone(&setup.tls), Box::new(Nap::default())));
-    let desk = Desk { camera: setup.camera.clone(), outgoing: outgoing.clone(), photos, inspector };
+    let desk = Desk {
+        camera: setup.camera.clone(),
+        outgoing: outgoing.clone(),
+        live: live.clone(),
+        buttons: config.access.is_open(),
+        photos,
+        inspector,
+    };
     Ok(Some(Studio::new(desk, checker, setup.clock, setup.id)))
 }
 
@@ -215,7 +229,12 @@ impl Bridge for Telegram {
         let mute = self.live.lock().mute.clone();
         let note = self.notifier.on_event(event, &mute, now);
         if let Some(note) = &note {
-            self.outgoing.post(note.clone(), Vec::new());
+            let file = event.job.as_ref().map(|job| job.file.as_str()).filter(|file| !file.is_empty());
+            let buttons = match file {
+                Some(file) if self.obeys && note.kind == Kind::End => commands::below_an_end(file),
+                _ => Vec::new(),
+            };
+            self.outgoing.post(note.clone(), buttons);
         }
         self.tell_studio(|desk| {
             if let Some(photos) = &mut desk.photos {
@@ -233,6 +252,7 @@ impl Bridge for Telegram {
         for note in self.notifier.on_sight(sight, &mute) {
             self.outgoing.post(note, Vec::new());
         }
+        self.keeper.on_sight(sight);
         self.tell_studio(|desk| desk.on_sight(sight));
     }
 
@@ -268,6 +288,7 @@ impl Bridge for Telegram {
         if let Some(studio) = &self.studio {
             studio.close();
         }
+        self.keeper.close();
         if let Some(listener) = &self.listener {
             listener.close();
         }

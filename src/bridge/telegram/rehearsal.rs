@@ -119,6 +119,8 @@ impl<S: Server + Clone> Rehearsal<S> {
         let desk = Desk {
             camera,
             outgoing: outgoing.clone(),
+            live: live.clone(),
+            buttons: false,
             photos: config.events.has(Kind::Photo).then(|| Photos::new(&config, fresh)),
             inspector: checks.as_ref().map(|checks| Inspector::new(&config, checks, fresh, live.clone())),
         };

@@ -3,12 +3,13 @@
 use super::super::config::{Access, Config, Macros};
 use super::super::live::{Live, Mute};
 use super::super::notify::percent;
+use super::super::text;
 use super::access::{Minute, Right};
 use super::errand::{Deed, Errand, Reply, Task};
 use super::files;
 use super::menu::Menu;
 use super::order::{self, Mark, Order};
-use super::token::{Button, Dead, Meaning, Tokens};
+use super::token::{self, Button, Dead, Meaning, Tokens};
 use super::update::{Command, Document, Incoming, MOST_DOWNLOAD, Origin, Place, Press, Shown};
 use super::wording;
 use crate::calendar;
@@ -21,8 +22,13 @@ const MOST_AGE: Duration = Duration::from_secs(120);
 /// Longest mute by a time.
 const MOST_MUTE: u64 = 7 * 86_400;
 
-/// Has a check made now.
-pub(in crate::bridge::telegram) type CheckNow = Box<dyn Fn() + Send>;
+/// What may be asked of the defect checks.
+pub(in crate::bridge::telegram) struct Checks {
+    /// Has one made now; the error says why there is none.
+    pub(in crate::bridge::telegram) now: Box<dyn Fn() -> Result<(), String> + Send>,
+    /// Makes none any more of the job of this key.
+    pub(in crate::bridge::telegram) quiet: Box<dyn Fn(&str) + Send>,
+}
 
 /// The tokens of buttons, which errands make as well.
 #[derive(Debug, Clone, Default)]
@@ -58,7 +64,7 @@ pub(super) struct Clerk {
     menu: Menu,
     live: Live,
     tokens: SharedTokens,
-    check: Option<CheckNow>,
+    checks: Option<Checks>,
     strangers: Minute,
     late: Minute,
 }
@@ -69,20 +75,25 @@ impl Clerk {
         config: &Config,
         live: Live,
         tokens: SharedTokens,
-        check: Option<CheckNow>,
+        checks: Option<Checks>,
         log: bool,
     ) -> Self {
         Self {
             access: config.access.clone(),
             macros: config.macros.clone(),
             public: config.api_url == super::super::API_URL,
-            menu: Menu::new(config, check.is_some(), log),
+            menu: Menu::new(config, checks.is_some(), log),
             live,
             tokens,
-            check,
+            checks,
             strangers: Minute::default(),
             late: Minute::default(),
         }
+    }
+
+    /// Whether anybody may use commands.
+    pub(super) fn is_open(&self) -> bool {
+        self.access.is_open()
     }
 
     /// What is switched on.
@@ -110,6 +121,9 @@ impl Clerk {
         let origin = &command.origin;
         let right = self.access.right(origin.place.chat, origin.user);
         let say = |text: String| vec![Deed::Say(Reply::new(origin.place, text))];
+        if command.forwarded {
+            return Vec::new();
+        }
         if is_late(origin, heard, now) {
             return self.too_late(origin, right, now);
         }
@@ -150,10 +164,10 @@ impl Clerk {
             "gcode" if command.args.is_empty() => say(wording::WHICH_LINES.to_owned()),
             "gcode" => self.script(Order::Gcode(command.args.clone()), origin, now),
             "mute" => say(self.mute(&command.args, now)),
-            "check" => {
-                self.check.iter().for_each(|check| check());
-                say(wording::CHECKING.to_owned())
-            }
+            "check" => say(match self.checks.as_ref().map(|checks| (checks.now)()) {
+                Some(Err(why)) => why,
+                _ => wording::CHECKING.to_owned(),
+            }),
             _ => Vec::new(),
         }
     }
@@ -186,17 +200,22 @@ impl Clerk {
         let Some((button, token)) = press.data.as_deref().and_then(Button::read) else {
             return vec![answer(wording::TOO_OLD)];
         };
+        let standing = matches!(button, Button::Pause | Button::Cancel | Button::Quiet | Button::Again);
+        if standing {
+            let (text, deed) = self.standing(button, token, shown.place, user, now);
+            return std::iter::once(answer(&text)).chain(deed).collect();
+        }
         let meaning = match self.tokens.lock().redeem(token, chat, user, now.monotonic) {
             Ok(meaning) => meaning,
             Err(Dead::NotYours) => return vec![answer(wording::NOT_YOURS)],
             Err(Dead::Unknown) => return vec![answer(wording::TOO_OLD)],
         };
         let (text, deed) = match (meaning, button) {
-            (Meaning::Question(order, mark), Button::Do) => self.confirmed(order, &mark, shown, user),
+            (Meaning::Question(order, mark), Button::Do) => self.confirmed(order, &mark, shown, press),
             (Meaning::Question(..), _) => (String::new(), Some(say_over(shown, wording::LEFT))),
             (Meaning::List(listing), button) => {
                 let run =
-                    |task, over| Some(Deed::Run(Errand { task, place: shown.place, user: Some(user), over }));
+                    |task, over| Some(Deed::Run(Errand { over, ..errand(task, shown.place, Some(user)) }));
                 let list =
                     |folder: &str, page| run(Task::List { folder: folder.to_owned(), page }, Some(shown));
                 let deed = match button {
@@ -207,7 +226,7 @@ impl Clerk {
                     },
                     Button::Page(page) => list(&listing.folder, page),
                     Button::Up => listing.above().and_then(|above| list(above, 0)),
-                    Button::Do | Button::Leave => None,
+                    _ => None,
                 };
                 (String::new(), deed)
             }
@@ -216,36 +235,71 @@ impl Clerk {
     }
 
     /// Somebody said yes; the printer may have gone on meanwhile.
-    fn confirmed(&self, order: Order, mark: &Mark, shown: Shown, user: i64) -> (String, Option<Deed>) {
+    fn confirmed(&self, order: Order, mark: &Mark, shown: Shown, press: &Press) -> (String, Option<Deed>) {
         match order::still_fits(&order, mark, self.live.sight().as_ref()) {
             Ok(()) => {
-                let errand = Errand {
-                    task: Task::Obey(order),
-                    place: shown.place,
-                    user: Some(user),
-                    over: Some(shown),
-                };
+                let by = Some(text::name(&press.name)).filter(|_| !press.name.is_empty());
+                let errand = errand(Task::Obey(order), shown.place, press.user);
+                let errand = Errand { by, over: Some(shown), ..errand };
                 (wording::ONE_MOMENT.to_owned(), Some(Deed::Run(errand)))
             }
             Err(why) => (why.clone(), Some(say_over(shown, &why))),
         }
     }
 
-    /// Asks before an order is given, if it fits at all.
-    fn ask(&self, order: Order, origin: &Origin, now: Moment) -> Vec<Deed> {
+    /// A button below a message that nobody asked for. It only asks, so that it need not be used once.
+    fn standing(
+        &self,
+        button: Button,
+        about: &str,
+        place: Place,
+        user: i64,
+        now: Moment,
+    ) -> (String, Option<Deed>) {
         let sight = self.live.sight();
-        let reply = match (order::fits(&order, sight.as_ref()), origin.user) {
+        let print = sight.as_ref().and_then(|sight| sight.snapshot.print.as_ref());
+        let job = sight.as_ref().and_then(|sight| sight.job.as_deref());
+        let name = match button {
+            Button::Again => print.and_then(|print| print.file.as_deref()),
+            _ => job,
+        };
+        let Some(name) = name.filter(|name| token::mark(name) == about) else {
+            let why = if button == Button::Again { wording::NOT_THE_LAST } else { wording::OTHER_JOB };
+            return (why.to_owned(), None);
+        };
+        let ask = |order| (String::new(), self.question(order, place, Some(user), now).map(Deed::Say));
+        match button {
+            Button::Pause => ask(Order::Pause),
+            Button::Cancel => ask(Order::Cancel),
+            Button::Again => {
+                let task = Task::Offer(name.to_owned());
+                (String::new(), Some(Deed::Run(errand(task, place, Some(user)))))
+            }
+            _ => {
+                self.checks.iter().for_each(|checks| (checks.quiet)(name));
+                (wording::NO_MORE_CHECKS.to_owned(), None)
+            }
+        }
+    }
+
+    fn ask(&self, order: Order, origin: &Origin, now: Moment) -> Vec<Deed> {
+        self.question(order, origin.place, origin.user, now).into_iter().map(Deed::Say).collect()
+    }
+
+    /// Asks before an order is given, if it fits at all.
+    fn question(&self, order: Order, place: Place, user: Option<i64>, now: Moment) -> Option<Reply> {
+        let sight = self.live.sight();
+        Some(match (order::fits(&order, sight.as_ref()), user) {
             (Ok(()), Some(user)) => {
                 let mark = Mark::of(sight.as_ref());
                 let percent = sight.as_ref().and_then(|sight| percent(&sight.snapshot));
                 let (text, yes) = wording::question(&order, &mark, percent);
-                let to = (origin.place.chat, user);
-                Reply::new(origin.place, text).with(self.tokens.ask(to, &order, mark, yes, now.monotonic))
+                let to = (place.chat, user);
+                Reply::new(place, text).with(self.tokens.ask(to, &order, mark, yes, now.monotonic))
             }
-            (Err(why), _) => Reply::new(origin.place, why),
-            (Ok(()), None) => return Vec::new(),
-        };
-        vec![Deed::Say(reply)]
+            (Err(why), _) => Reply::new(place, why),
+            (Ok(()), None) => return None,
+        })
     }
 
     /// Runs G-code, after a question if that may harm a print.
@@ -347,12 +401,15 @@ fn span(text: &str) -> Option<Duration> {
 }
 
 fn run(task: Task, origin: &Origin) -> Vec<Deed> {
-    vec![Deed::Run(Errand { task, place: origin.place, user: origin.user, over: None })]
+    vec![Deed::Run(errand(task, origin.place, origin.user))]
+}
+
+fn errand(task: Task, place: Place, user: Option<i64>) -> Errand {
+    Errand { task, place, user, by: None, over: None }
 }
 
 fn say_over(shown: Shown, text: &str) -> Deed {
-    let place: Place = shown.place;
-    Deed::Say(Reply::new(place, text).over(Some(shown)))
+    Deed::Say(Reply::new(shown.place, text).over(Some(shown)))
 }
 
 #[cfg(test)]

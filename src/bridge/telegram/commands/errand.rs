@@ -32,12 +32,14 @@ pub(super) struct Reply {
     pub(super) buttons: Vec<(String, String)>,
     /// A message of ours that it takes the place of.
     pub(super) over: Option<Shown>,
+    /// Whether no phone is to ring.
+    pub(super) silent: bool,
 }
 
 impl Reply {
     /// Some words.
     pub(super) fn new(place: Place, text: impl Into<String>) -> Self {
-        Self { place, text: text.into(), code: false, buttons: Vec::new(), over: None }
+        Self { place, text: text.into(), code: false, buttons: Vec::new(), over: None, silent: false }
     }
 
     /// The same with buttons.
@@ -60,6 +62,8 @@ pub(super) struct Errand {
     pub(super) place: Place,
     /// For whom; none where anybody may ask.
     pub(super) user: Option<i64>,
+    /// What that person calls himself, where that is known.
+    pub(super) by: Option<String>,
     /// The message that what came of it takes the place of.
     pub(super) over: Option<Shown>,
 }

@@ -99,9 +99,12 @@ pub(super) fn clean_name(name: &str) -> Option<String> {
 
 /// The paths that a person may mean who writes `name`.
 pub(super) fn candidates(name: &str) -> Vec<String> {
-    let name = name.trim().trim_start_matches('/');
+    let name = name.trim().trim_start_matches('/').trim();
+    if name.is_empty() {
+        return Vec::new();
+    }
     let ended = (!is_printable(name)).then(|| format!("{name}.gcode"));
-    [Some(name.to_owned()), ended].into_iter().flatten().filter(|name| !name.is_empty()).collect()
+    [Some(name.to_owned()), ended].into_iter().flatten().collect()
 }
 
 #[cfg(test)]

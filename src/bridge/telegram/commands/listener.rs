@@ -7,11 +7,12 @@ use super::super::moved::MovedChat;
 use super::super::pace::Paces;
 use super::super::report::Report;
 use super::super::sender::Next;
-use super::clerk::{CheckNow, Clerk, SharedTokens};
+use super::clerk::{Checks, Clerk, SharedTokens};
 use super::desk::Desk;
 use super::errand::{Errand, Task};
+use super::keeper::Keeper;
 use super::order::Order;
-use super::poller::Poller;
+use super::poller::{MenuFile, Poller};
 use super::voice::{Nap, Voice};
 use crate::bridge::{Reporter, Setup, StartError};
 use crate::clock::{Clock, SystemClock};
@@ -40,8 +41,10 @@ pub(in crate::bridge::telegram) struct Parts<'a> {
     pub(in crate::bridge::telegram) report: Arc<Mutex<Report>>,
     /// The same in words.
     pub(in crate::bridge::telegram) reporter: Reporter,
-    /// Has a check made now, where checks are on.
-    pub(in crate::bridge::telegram) check: Option<CheckNow>,
+    /// The way to the defect checks, where they are on.
+    pub(in crate::bridge::telegram) checks: Option<Checks>,
+    /// Keeps the answers to `/status` up to date.
+    pub(in crate::bridge::telegram) keeper: Keeper,
     /// Every thread drops a clone of it when it ends.
     pub(in crate::bridge::telegram) alive: &'a Sender<()>,
 }
@@ -85,7 +88,7 @@ impl Door {
 }
 
 impl Listener {
-    /// Starts to listen, if anybody may use commands at all.
+    /// Starts to listen, if anybody may use commands at all; if nobody may any more, the bot's menu is taken back.
     ///
     /// # Errors
     ///
@@ -95,7 +98,8 @@ impl Listener {
         setup: &Setup<'_>,
         parts: Parts<'_>,
     ) -> Result<Option<Self>, StartError> {
-        if !config.access.is_open() {
+        let menu = MenuFile::new(setup.data_dir, setup.id);
+        if !config.access.is_open() && !menu.is_set() {
             return Ok(None);
         }
         let client = Client::new(config, Arc::clone(&setup.tls));
@@ -103,7 +107,7 @@ impl Listener {
             Arc::new(Door { state: Mutex::default(), changed: Condvar::new(), agent: client.interrupt() });
         let tokens = SharedTokens::default();
         let log = setup.log.map(std::path::Path::to_owned);
-        let clerk = Clerk::new(config, parts.live.clone(), tokens.clone(), parts.check, log.is_some());
+        let clerk = Clerk::new(config, parts.live.clone(), tokens.clone(), parts.checks, log.is_some());
         let desk = Desk {
             control: setup.control.clone(),
             camera: setup.camera.clone(),
@@ -114,6 +118,7 @@ impl Listener {
             reporter: Some(parts.reporter),
             log,
             printer: config.printer.clone(),
+            keeper: parts.keeper,
         };
         let closing = Arc::clone(&door);
         let nap: Nap = Arc::new(move |time| closing.sleep(time));
@@ -146,7 +151,7 @@ impl Listener {
                 }
             };
             let run = Box::new(move |errand| crew.run(errand));
-            Poller::new(voice, clerk, run, Box::new(follow), parts.report)
+            Poller::new(voice, clerk, run, Box::new(follow), parts.report, menu)
         };
         if let (Chat::Id(from), Some(to)) = (&config.chat, moved.load()) {
             poller.moved(*from, to);
@@ -178,10 +183,12 @@ fn listen<A: Api>(mut poller: Poller<A>, door: &Door, clock: &dyn Clock) {
     while door.ask(poller.is_waiting_for_people()) {
         let next = poller.step();
         door.ask(false);
-        if let Next::At(moment) = next
-            && !door.sleep(moment.saturating_sub(clock.now().monotonic))
-        {
-            return;
+        match next {
+            Next::Again => {}
+            Next::At(moment) => {
+                door.sleep(moment.saturating_sub(clock.now().monotonic));
+            }
+            Next::Idle => return,
         }
     }
 }

@@ -16,7 +16,9 @@ use super::wording;
 use crate::bridge::Health;
 use crate::calendar;
 use crate::clock::Moment;
+use crate::whole_file;
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +43,8 @@ enum Stage {
     Menu,
     /// Set the menu.
     SetMenu,
+    /// Take the menu back: there are no commands any more.
+    Unset,
     /// What waits from before the start.
     First,
     /// The newest of what waits, so that all before it is forgotten.
@@ -54,6 +58,34 @@ enum Stage {
 /// Who sees to errands; false if too much is under way.
 pub(super) type Run = Box<dyn FnMut(Errand) -> bool + Send>;
 
+/// Remembers that the bot's menu is ours, so that it is taken back when there are no commands any more.
+#[derive(Debug)]
+pub(super) struct MenuFile(PathBuf);
+
+impl MenuFile {
+    /// The file of the bridge `id` in `data_dir`.
+    pub(super) fn new(data_dir: &Path, id: &str) -> Self {
+        Self(data_dir.join(format!("{id}-menu")))
+    }
+
+    /// Whether the bot has a menu of ours.
+    pub(super) fn is_set(&self) -> bool {
+        self.0.exists()
+    }
+
+    fn set(&self) {
+        if let Err(error) = whole_file::replace(&self.0, b"The bot's menu is Octobridge's.\n") {
+            log::warn!("cannot write {}: {error}", self.0.display());
+        }
+    }
+
+    fn unset(&self) {
+        if let Err(error) = std::fs::remove_file(&self.0) {
+            log::warn!("cannot remove {}: {error}", self.0.display());
+        }
+    }
+}
+
 /// Polls for one bot.
 pub(super) struct Poller<A> {
     pub(super) voice: Voice<A>,
@@ -62,6 +94,7 @@ pub(super) struct Poller<A> {
     /// Told where a group went.
     follow: Box<dyn FnMut(i64, i64) + Send>,
     report: Arc<Mutex<Report>>,
+    menu: MenuFile,
     stage: Stage,
     bot: String,
     /// The number from which on updates are new; none before the first.
@@ -85,7 +118,10 @@ impl<A: Api> Poller<A> {
         run: Run,
         follow: Box<dyn FnMut(i64, i64) + Send>,
         report: Arc<Mutex<Report>>,
+        menu: MenuFile,
     ) -> Self {
+        // Where nobody may use commands, all there is to do is to take the menu back.
+        let stage = if clerk.is_open() { Stage::Name } else { Stage::Unset };
         let heard = voice.now().monotonic;
         Self {
             voice,
@@ -93,7 +129,8 @@ impl<A: Api> Poller<A> {
             run,
             follow,
             report,
-            stage: Stage::Name,
+            menu,
+            stage,
             bot: String::new(),
             offset: None,
             read: Vec::new(),
@@ -140,6 +177,7 @@ impl<A: Api> Poller<A> {
             Stage::Name => Call::new("getMe"),
             Stage::Menu => Call::new("getMyCommands"),
             Stage::SetMenu => Call::new("setMyCommands").with("commands", self.clerk.menu().commands()),
+            Stage::Unset => Call::new("deleteMyCommands"),
             Stage::Webhook => Call::new("deleteWebhook"),
             Stage::First => self.poll(Duration::ZERO),
             Stage::Skip => self.poll(Duration::ZERO).with("offset", -1).with("limit", 1),
@@ -170,7 +208,14 @@ impl<A: Api> Poller<A> {
                 let same = *result == self.clerk.menu().commands();
                 self.stage = if same { Stage::First } else { Stage::SetMenu };
             }
-            Stage::SetMenu => self.stage = Stage::First,
+            Stage::SetMenu => {
+                self.menu.set();
+                self.stage = Stage::First;
+            }
+            Stage::Unset => {
+                self.menu.unset();
+                return Next::Idle;
+            }
             Stage::Webhook => self.stage = if self.offset.is_none() { Stage::First } else { Stage::Poll },
             Stage::First | Stage::Skip | Stage::Poll => {
                 self.conflicts = 0;
@@ -268,6 +313,7 @@ impl<A: Api> Poller<A> {
             }
             (Class::TokenRefused, _) => (PROBE, Health::Fail, why),
             (_, Decision::Retry(wait)) => (wait, Health::Waiting, why),
+            _ if self.stage == Stage::Unset => return Next::Idle,
             // The menu is not worth waiting for.
             _ if !asks_for_updates && self.stage != Stage::Name => {
                 log::warn!("telegram: {why}");

@@ -3,6 +3,7 @@
 use super::files::Listing;
 use super::order::{Mark, Order};
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 /// How long a question may be answered.
@@ -108,6 +109,22 @@ pub(super) enum Button {
     Page(usize),
     /// The folder above.
     Up,
+    /// Ask whether to pause the job of this mark, as the next two stands below a message that nobody asked for: what
+    /// it says to us is good for as long as that job is under way.
+    Pause,
+    /// Ask whether to cancel it.
+    Cancel,
+    /// Check it for defects no more.
+    Quiet,
+    /// Ask whether to print the file of this mark once more.
+    Again,
+}
+
+/// What stands for a job or a file in the data of a button, which has too little room for their names.
+pub(super) fn mark(name: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 impl Button {
@@ -119,6 +136,10 @@ impl Button {
             Self::Entry(number) => format!("file:{number}:{token}"),
             Self::Page(number) => format!("page:{number}:{token}"),
             Self::Up => format!("up::{token}"),
+            Self::Pause => format!("pause::{token}"),
+            Self::Cancel => format!("cancel::{token}"),
+            Self::Quiet => format!("quiet::{token}"),
+            Self::Again => format!("again::{token}"),
         }
     }
 
@@ -132,6 +153,10 @@ impl Button {
             "file" => Self::Entry(argument.parse().ok()?),
             "page" => Self::Page(argument.parse().ok()?),
             "up" => Self::Up,
+            "pause" => Self::Pause,
+            "cancel" => Self::Cancel,
+            "quiet" => Self::Quiet,
+            "again" => Self::Again,
             _ => return None,
         };
         Some((button, token))
@@ -187,6 +212,10 @@ mod tests {
             (Button::Entry(10), ""),
             (Button::Page(999), ""),
             (Button::Up, ""),
+            (Button::Pause, ""),
+            (Button::Cancel, ""),
+            (Button::Quiet, ""),
+            (Button::Again, ""),
         ] {
             let data = button.data(word, "abcd2345");
             assert!(data.len() <= 64);

@@ -11,6 +11,7 @@ use super::super::{sender, text};
 use super::errand::Reply;
 use super::update::Shown;
 use crate::clock::{Clock, Moment};
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,17 +56,28 @@ impl<A: Api> Voice<A> {
         self.clock.now()
     }
 
+    /// Makes a call on the side, and gives its result; a failure is logged as `what` and why.
+    pub(super) fn tell(&mut self, call: &Call<'_>, what: &str) -> Option<Value> {
+        let outcome = self.api.call(call, self.now().unix);
+        let class = delivery::classify(&outcome);
+        match (class, &outcome) {
+            (Class::Done, delivery::Outcome::Answered(answer)) => {
+                Some(answer.envelope.as_ref()?.result.clone())
+            }
+            _ => {
+                log::info!("telegram: {what}: {}", sender::explain(class, &outcome));
+                None
+            }
+        }
+    }
+
     /// Answers a press; a late or lost answer harms nobody.
     pub(super) fn answer(&mut self, press: &str, text: &str) {
         let mut call = Call::new("answerCallbackQuery").with("callback_query_id", press);
         if !text.is_empty() {
             call = call.with("text", text::shorten(text, MOST_POPUP));
         }
-        let outcome = self.api.call(&call, self.now().unix);
-        let class = delivery::classify(&outcome);
-        if class != Class::Done {
-            log::debug!("telegram: a press was not answered: {}", sender::explain(class, &outcome));
-        }
+        self.tell(&call, "a press was not answered");
     }
 
     /// Says something; the message where it is said now, if it is.
@@ -82,7 +94,12 @@ impl<A: Api> Voice<A> {
         let deadline = self.now().monotonic + self.patience;
         let mut chat = Chat::Id(reply.place.chat);
         let mut thread = reply.place.thread;
-        let mut over = reply.over.filter(|over| picture.is_none() && over.message.is_some());
+        let mut picture = picture;
+        let mut over = reply.over.filter(|over| over.message.is_some());
+        if over.is_some_and(|over| !over.captioned) {
+            // A text stays a text.
+            picture = None;
+        }
         let shape = if picture.is_some() { Shape::Photo } else { Shape::Text };
         let mut attempt = Attempt { shape, ..Attempt::default() };
         loop {
@@ -107,6 +124,8 @@ impl<A: Api> Voice<A> {
                 Decision::WithoutThread => thread = None,
                 Decision::Shorten => attempt.shortened = true,
                 Decision::Undress => attempt.undressed = true,
+                // The picture that is there stays.
+                Decision::Reshape(_) if over.is_some() => (picture, attempt.shape) = (None, Shape::Text),
                 Decision::Reshape(shape) => attempt.shape = shape,
                 Decision::MoveTo(id) => {
                     attempt.moves += 1;
@@ -145,7 +164,15 @@ impl<A: Api> Voice<A> {
         let most = if attempt.shortened { SHORT.min(most) } else { most };
         let (words, mode) = self.dressed(reply, most, attempt.undressed);
         let mut call = match (over, picture) {
-            (Some(over), _) => {
+            (Some(over), Some(picture)) => {
+                let mut media = json!({"type": "photo", "media": "attach://frame", "caption": words});
+                if let (Some(mode), Some(media)) = (mode, media.as_object_mut()) {
+                    media.insert("parse_mode".to_owned(), mode.into());
+                }
+                let call = Call::new("editMessageMedia").to(chat, None).with("message_id", over.message);
+                return Call { file: Some(picture.file("frame")), ..call.with("media", media) };
+            }
+            (Some(over), None) => {
                 let (method, field) =
                     if captioned { ("editMessageCaption", "caption") } else { ("editMessageText", "text") };
                 let call = Call::new(method).to(chat, None).with("message_id", over.message);
@@ -163,6 +190,9 @@ impl<A: Api> Voice<A> {
         };
         if let Some(mode) = mode {
             call = call.with("parse_mode", mode);
+        }
+        if reply.silent && over.is_none() {
+            call = call.with("disable_notification", true);
         }
         if !reply.buttons.is_empty() {
             call = call.with("reply_markup", wire::keyboard(&reply.buttons));

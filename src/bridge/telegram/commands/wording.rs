@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// Most UTF-16 units of a caption that is put together here.
 const MOST: usize = text::MOST_CAPTION;
+/// From which age on what is seen of the printer is not of this moment.
+const STALE: Duration = Duration::from_secs(60);
 /// Most faults in a status.
 const MOST_FAULTS: usize = 3;
 
@@ -25,6 +27,9 @@ pub(super) const PAUSED_ALREADY: &str = "The job is paused already.";
 pub(super) const RUNS_ALREADY: &str = "The job is not paused.";
 pub(super) const NO_JOB: &str = "No job is under way.";
 pub(super) const OTHER_JOB: &str = "That was about another job. Nothing was done.";
+pub(super) const NOT_THE_LAST: &str = "Another file was printed since. /files shows what there is.";
+pub(super) const NO_MORE_CHECKS: &str = "This job is not checked any more.";
+pub(super) const JOB_OVER: &str = "This job is over. /status tells how the printer is now.";
 pub(super) const LEFT: &str = "Nothing was done.";
 pub(super) const TOO_OLD: &str = "This button is too old. Send the command again.";
 pub(super) const NOT_YOURS: &str = "Only the one who was asked can answer.";
@@ -201,20 +206,39 @@ pub(super) fn status(state: &State, printer: &str, queue: Option<&str>, now: Mom
     let mut lines = Vec::new();
     match &state.sight {
         None => lines.push(OUT_OF_SIGHT.to_owned()),
-        Some(sight) => of_sight(sight, now, &mut lines),
+        Some(sight) => {
+            of_sight(sight, &mut lines);
+            lines.push(seen(sight, now));
+        }
     }
-    if !printer.is_empty()
-        && let Some(first) = lines.first_mut()
-    {
-        *first = format!("[{}] {first}", text::name(printer));
-    }
+    name_printer(&mut lines, printer);
     lines.extend(state.checked.as_ref().map(|checked| format!("Check: {checked}")));
     lines.extend(mute(&state.mute, now.monotonic));
     lines.extend(queue.map(|queue| format!("Messages: {queue}")));
     text::paragraph(&lines.join("\n"), MOST)
 }
 
-fn of_sight(sight: &Sight, now: Moment, lines: &mut Vec<String>) {
+/// The message that is kept up to date: as `status`, and its age only where that is no matter of course.
+pub(super) fn board(state: &State, printer: &str, now: Moment) -> String {
+    let mut lines = Vec::new();
+    if let Some(sight) = &state.sight {
+        of_sight(sight, &mut lines);
+        let age = now.monotonic.saturating_sub(sight.at.monotonic);
+        lines.extend((age >= STALE).then(|| seen(sight, now)));
+    }
+    name_printer(&mut lines, printer);
+    text::paragraph(&lines.join("\n"), MOST)
+}
+
+fn name_printer(lines: &mut [String], printer: &str) {
+    if !printer.is_empty()
+        && let Some(first) = lines.first_mut()
+    {
+        *first = format!("[{}] {first}", text::name(printer));
+    }
+}
+
+fn of_sight(sight: &Sight, lines: &mut Vec<String>) {
     let snapshot = &sight.snapshot;
     lines.push(headline(snapshot));
     let busy = snapshot.print.as_ref().is_some_and(|print| print.state.is_active());
@@ -225,8 +249,10 @@ fn of_sight(sight: &Sight, now: Moment, lines: &mut Vec<String>) {
     lines.extend(snapshot.message.as_deref().filter(|said| !said.is_empty()).map(text::name));
     let faults = snapshot.faults.iter().take(MOST_FAULTS);
     lines.extend(faults.map(|fault| text::paragraph(&fault.message, 200)));
-    let age = now.monotonic.saturating_sub(sight.at.monotonic);
-    lines.push(format!("Seen {} ago", short(age)));
+}
+
+fn seen(sight: &Sight, now: Moment) -> String {
+    format!("Seen {} ago", short(now.monotonic.saturating_sub(sight.at.monotonic)))
 }
 
 /// The first line about the printer.
