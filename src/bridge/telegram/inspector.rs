@@ -247,6 +247,10 @@ mod tests {
         assert_eq!(inspector.wish(at(3000)), None);
         inspector.mute("j");
         assert_eq!(inspector.wish(at(10_000)), None, "a false alarm");
+        assert_eq!(inspector.ask(at(10_001)), Ok(()));
+        assert_eq!(inspector.wish(at(10_001)), Some(Duration::from_secs(60)), "somebody wants to know");
+        inspector.on_sight(&Sight { job: None, ..sight(10_002) });
+        assert!(inspector.ask(at(10_003)).unwrap_err().contains("No job"));
     }
 
     #[test]

@@ -78,3 +78,29 @@ impl Live {
         self.lock().sight.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_matters_is_told_all_the_same() {
+        let job = Mute::Job("1".into());
+        let until = Mute::Until(Duration::from_secs(60));
+        // The mute, the message's key and kind, the second, whether it is told.
+        for (mute, key, kind, second, told) in [
+            (&Mute::Off, "1/photo/0", Kind::Photo, 0, true),
+            (&until, "1/photo/0", Kind::Photo, 59, false),
+            (&until, "1/step/0/5", Kind::Progress, 60, true),
+            (&until, "1/finished", Kind::End, 0, true),
+            (&until, "1/alert/5", Kind::Alert, 0, true),
+            (&job, "1/photo/0", Kind::Photo, 0, false),
+            (&job, "1/failed", Kind::End, 0, true),
+            (&job, "2/photo/0", Kind::Photo, 0, true),
+            (&job, "12/photo/0", Kind::Photo, 0, true),
+            (&Mute::Everything, "1/alert/5", Kind::Alert, 0, false),
+        ] {
+            assert_eq!(mute.lets(key, kind, Duration::from_secs(second)), told, "{mute:?} {key} {second}");
+        }
+    }
+}

@@ -170,7 +170,12 @@ impl Desk {
             (Outcome::Answered(answer), Class::Done) => {
                 answer.envelope.as_ref().map(|envelope| &envelope.result)
             }
-            (outcome, class) => return Err(wording::not_stored(&sender::explain(class, outcome))),
+            (outcome, class) => {
+                let why = sender::explain(class, outcome);
+                // It does not tell the size of every file before.
+                let too_big = why.contains("too big");
+                return Err(if too_big { wording::TOO_BIG.to_owned() } else { wording::not_stored(&why) });
+            }
         };
         let told = |field: &str| result.and_then(|result| result.get(field));
         let path = told("file_path").and_then(serde_json::Value::as_str).unwrap_or_default();

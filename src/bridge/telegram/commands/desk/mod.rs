@@ -121,12 +121,11 @@ impl Desk {
             Task::Fetch(document, name) => self.fetch(errand, document, name, voice),
             Task::Log => {
                 let end = self.log.as_deref().map(log::end_of);
-                let reply = reply(match end {
-                    Some(Ok(end)) => end,
-                    Some(Err(error)) => wording::unreadable_log(&error),
-                    None => wording::NO_LOG.to_owned(),
+                voice.say(&match end {
+                    Some(Ok(end)) => Reply { code: true, ..reply(end) },
+                    Some(Err(error)) => reply(wording::unreadable_log(&error)),
+                    None => reply(wording::NO_LOG.to_owned()),
                 });
-                voice.say(&Reply { code: true, ..reply });
             }
         }
     }
