@@ -1,5 +1,6 @@
 //! The Telegram bridge as a whole against a stand-in for the Bot API: sockets, TLS, threads, disk.
 
+mod commands;
 mod pictures;
 
 use crate::support::telegram::{Behaviour, Call, Telegram as BotApi};
