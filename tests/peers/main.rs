@@ -12,6 +12,7 @@
 mod support;
 
 mod boot;
+mod chat_commands;
 mod container;
 mod cross;
 #[allow(dead_code, reason = "the vectors use the rest")]

@@ -1,6 +1,7 @@
 //! The Telegram bridge as a whole against a stand-in for the Bot API: sockets, TLS, threads, disk.
 
 mod commands;
+mod files;
 mod pictures;
 
 use crate::support::telegram::{Behaviour, Call, Telegram as BotApi};
