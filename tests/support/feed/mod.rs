@@ -67,9 +67,14 @@ impl Feed {
 
     /// The address for `WS_URL`; an encrypted one goes by name.
     pub(crate) fn address(&self) -> String {
-        let port = self.listener.local_addr().unwrap().port();
+        let port = self.port();
         let place = if self.tls.is_some() { "wss://localhost" } else { "ws://127.0.0.1" };
         format!("{place}:{port}/ws/printer/{{PRINTER_ID}}")
+    }
+
+    /// The port on 127.0.0.1; a guest reaches it at 10.0.2.2.
+    pub(crate) fn port(&self) -> u16 {
+        self.listener.local_addr().unwrap().port()
     }
 
     /// A connection before everything else.
