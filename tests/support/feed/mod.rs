@@ -47,6 +47,8 @@ pub(crate) struct Connection {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Heard {
     Ping,
+    /// An answer to a ping of the server, with what that one carried.
+    Pong(String),
     Command(String),
     Closed(Option<u16>),
     /// The connection ended without a farewell.
@@ -168,6 +170,7 @@ impl Connection {
                 let _ = self.stream.flush().await;
                 Heard::Ping
             }
+            Some(Ok(Message::Pong(carried))) => Heard::Pong(String::from_utf8_lossy(&carried).into_owned()),
             Some(Ok(Message::Text(text))) => {
                 let message: Value = serde_json::from_str(&text).expect("a client sends JSON");
                 let kind = message["type"].as_str().expect("a message has a type").to_owned();
