@@ -18,7 +18,7 @@ const CHAT: i64 = 5;
 /// How long the processor's time is counted.
 const COUNTED: Duration = Duration::from_secs(60);
 /// How often the print is paused and goes on in a round: each gives an event for each of three chats.
-const TURNS: usize = 30;
+const TURNS: usize = 20;
 /// How often that is repeated. What else the machine does makes single requests late, those of the peer as well: the
 /// round that counts is the one with the least of it, for each of the two.
 const ROUNDS: usize = 3;
