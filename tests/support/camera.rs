@@ -223,6 +223,12 @@ pub(crate) fn picture(width: u16, height: u16, pixels: usize) -> Vec<u8> {
     jpeg(width, height, pixels, &segment(0xE2, &small))
 }
 
+/// A JPEG of so many bytes in all.
+pub(crate) fn picture_of(length: usize) -> Vec<u8> {
+    let around = picture(1920, 1080, 0).len();
+    picture(1920, 1080, length - around)
+}
+
 fn jpeg(width: u16, height: u16, pixels: usize, head: &[u8]) -> Vec<u8> {
     let ([h1, h2], [w1, w2]) = (height.to_be_bytes(), width.to_be_bytes());
     let mut file = vec![0xFF, 0xD8];
