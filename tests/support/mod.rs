@@ -12,6 +12,7 @@ pub(crate) mod printer;
 pub(crate) mod program;
 pub(crate) mod rest;
 pub(crate) mod siege;
+pub(crate) mod tap;
 pub(crate) mod telegram;
 pub(crate) mod virtual_time;
 pub(crate) mod wait;

@@ -1,7 +1,9 @@
 //! A thousand clients that each do something indecent to a REST server, again and again.
 
 use super::http::{self, Message};
+use super::program::Program;
 use super::wait;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::io::{BufReader, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -58,6 +60,66 @@ const LEAVES: Duration = Duration::from_secs(30);
 const IMAGE: &str = "GET /api/printer/A1M-1/image HTTP/1.1\r\nHost: x\r\n\r\n";
 const FIGURES: &str = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
 
+/// An event is told within this time, on a machine that has a thousand clients to run besides.
+const TOLD: Duration = Duration::from_secs(1);
+/// An answer or an event comes at all within this time.
+const SOON: Duration = Duration::from_secs(20);
+/// Memory that a siege may cost, in kB: the three pictures of a megabyte that slow readers keep from being forgotten,
+/// one that is on its way as text, and little for each of 32 connections.
+const MEMORY: u64 = 8 * 1024;
+/// Most connections at a time as the server takes them, one that is turned away, one to a chat, one to a camera.
+const CONNECTIONS: usize = 35;
+/// The processor's time that a second may take when it is over; a picture of a megabyte may come in it, and is read
+/// unoptimised.
+const PEACE: Duration = Duration::from_millis(300);
+
+/// What a program was like before a siege, and what is to become of it.
+pub(crate) struct Toll {
+    files: usize,
+    most_files: usize,
+    memory: u64,
+}
+
+impl Toll {
+    /// Before the siege.
+    pub(crate) fn before(program: &Program) -> Self {
+        program.forget_most_memory();
+        let (files, memory) = (program.files(), program.most_memory());
+        Self { files, most_files: files, memory }
+    }
+
+    /// In the middle of it: a decent client gets its answer, though it may have to ask again.
+    pub(crate) fn look(&mut self, program: &Program) {
+        visit(program.address, "/api/health/live", SOON);
+        self.most_files = self.most_files.max(program.files());
+    }
+
+    /// When all clients are gone: fails where the program is not as it was before. `delays` are those of the events
+    /// that were told meanwhile.
+    pub(crate) fn check(self, name: &str, program: &Program, connections: u64, delays: &[Duration]) {
+        let Self { files, most_files, memory } = self;
+        let peace = visit(program.address, "/api/health/live", SOON);
+        assert!(peace < TOLD, "an answer only {peace:?} after the siege");
+        let longest = delays.iter().max().unwrap();
+        assert!(*longest < TOLD, "an event was told after {longest:?}: {delays:?}");
+        let grown = program.most_memory().saturating_sub(memory);
+        assert!(grown <= MEMORY, "{grown} kB more memory than the {memory} kB before");
+        assert!(most_files <= files + CONNECTIONS, "{most_files} files open instead of {files}");
+        wait::until("the files to be closed", SOON, || (program.files() <= files).then_some(()));
+        let before = program.processor();
+        std::thread::sleep(Duration::from_secs(1));
+        let taken = program.processor() - before;
+        assert!(taken < PEACE, "{taken:?} of the processor's time in a second of peace");
+        // It was not started again meanwhile.
+        program.worker();
+        eprintln!(
+            "{name}: {connections} connections; {} events told after {longest:?} at most; {grown} kB more than {memory} \
+             kB; {most_files} files instead of {files}; {taken:?} in a second of peace",
+            delays.len()
+        );
+    }
+}
+
 /// Clients that come again and again until this is dropped or ended.
 pub(crate) struct Siege {
     over: Arc<AtomicBool>,
@@ -68,6 +130,8 @@ pub(crate) struct Siege {
 impl Siege {
     /// Begins with so many clients at once; each has one of these manners.
     pub(crate) fn begin(address: SocketAddr, count: usize, manners: &[Manner]) -> Self {
+        let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        setrlimit(Resource::RLIMIT_NOFILE, most.min(8192), most).unwrap();
         let (over, made) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let manners = manners.to_vec();
         let (goes_on, counted) = (Arc::clone(&over), Arc::clone(&made));
