@@ -35,10 +35,13 @@ pub(crate) enum Manner {
     Pipelines,
     /// Asks for the figures five times a second over one connection, for ever.
     Polls,
+    /// Asks for the figures again as soon as it has them, over one connection, for ever.
+    Hammers,
     /// Closes at once, and breaks every second connection.
     ComesAndGoes,
 }
 
+/// Those that a thousand clients may have at once: a hundred that hammer would leave the processor to nobody.
 pub(crate) const MANNERS: [Manner; 10] = [
     Manner::Silent,
     Manner::Drips,
@@ -227,6 +230,12 @@ async fn misbehave(mut stream: TcpStream, manner: Manner, turn: usize) -> std::i
             stream.write_all(FIGURES.repeat(100).as_bytes()).await?;
             sleep(LEAVES).await;
         }
+        Manner::Hammers => loop {
+            stream.write_all(FIGURES.as_bytes()).await?;
+            if stream.read(&mut some).await? == 0 {
+                break;
+            }
+        },
         Manner::Polls => loop {
             stream.write_all(FIGURES.as_bytes()).await?;
             if stream.read(&mut some).await? == 0 {
@@ -236,7 +245,7 @@ async fn misbehave(mut stream: TcpStream, manner: Manner, turn: usize) -> std::i
         },
         Manner::ComesAndGoes => {
             #[expect(deprecated, reason = "to break the connection is what this is for")]
-            if turn % 2 == 0 {
+            if turn.is_multiple_of(2) {
                 let _ = stream.set_linger(Some(Duration::ZERO));
             }
             return Ok(());

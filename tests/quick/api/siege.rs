@@ -2,7 +2,7 @@
 
 use crate::support::feed::printing::Printer;
 use crate::support::program::{CHAT, Program, TOKEN};
-use crate::support::siege::{MANNERS, Siege, Toll, visit};
+use crate::support::siege::{MANNERS, Manner, Siege, Toll, visit};
 use crate::support::telegram::{Call, Outcome, Telegram};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,19 @@ const TURN: Duration = Duration::from_millis(1100);
 
 #[test]
 fn a_siege_delays_no_event_and_leaves_nothing_behind() {
+    let connections = lay("siege of a feed", 1000, &MANNERS, 6);
+    assert!(connections > 2000, "only {connections} connections");
+}
+
+/// Fewer than there is room for, and none of them ever stands still.
+#[test]
+fn clients_that_hammer_delay_no_event() {
+    lay("hammers at a feed", 24, &[Manner::Hammers], 3);
+}
+
+/// Lays siege to a program with a printer at a feed while its print takes so many turns; gives the number of
+/// connections.
+fn lay(name: &str, clients: usize, manners: &[Manner], count: usize) -> u64 {
     let (printer, feed) = Printer::start();
     let chats = [Telegram::start(TOKEN, CHAT)];
     let program = Program::start(&format!("source: feed\nws_url: {feed}"), &chats);
@@ -23,9 +36,9 @@ fn a_siege_delays_no_event_and_leaves_nothing_behind() {
     chats[0].wait_for_message("Started", Outcome::Done, SOON);
 
     let mut toll = Toll::before(&program);
-    let siege = Siege::begin(program.address, 1000, &MANNERS);
+    let siege = Siege::begin(program.address, clients, manners);
     let (mut expected, mut turns) = (vec!["Started: cube"], Vec::<Instant>::new());
-    for turn in 0..6 {
+    for turn in 0..count {
         let (word, said) = [("PAUSE", "Paused: cube at 0%"), ("RUNNING", "Resumed: cube at 0%")][turn % 2];
         turns.push(printer.turn(word));
         expected.push(said);
@@ -33,15 +46,14 @@ fn a_siege_delays_no_event_and_leaves_nothing_behind() {
         std::thread::sleep(TURN.saturating_sub(turns[turn].elapsed()));
     }
     let connections = siege.end();
-    assert!(connections > 2000, "only {connections} connections");
-
     let all = |calls: &[Call]| (calls.len() >= expected.len()).then(|| calls.to_vec());
     let calls = chats[0].wait_for("every event", SOON, all);
     let delays: Vec<_> =
         calls[1..].iter().zip(&turns).map(|(call, turn)| call.at.saturating_duration_since(*turn)).collect();
-    toll.check("siege of a feed", &program, connections, &delays);
+    toll.check(name, &program, connections, &delays);
     let calls = chats[0].calls();
     assert_eq!(calls.iter().map(Call::text).collect::<Vec<_>>(), expected, "each once, in order");
     // It fails if the program has left it.
     drop(printer);
+    connections
 }
