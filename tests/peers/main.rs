@@ -20,4 +20,5 @@ mod outbox;
 mod phases;
 mod reproducible;
 mod schemathesis;
+mod siege;
 mod stand_ins;

@@ -90,6 +90,12 @@ impl Camera {
         format!("{}{}", self.base(), self.shared.path)
     }
 
+    /// The lines by which Moonraker knows it.
+    pub(crate) fn moonraker_conf(&self) -> &'static str {
+        let url = self.url();
+        format!("[webcam front]\nlocation: printer\nstream_url: {url}\nsnapshot_url: {url}\n").leak()
+    }
+
     /// The requests so far.
     pub(crate) fn requests(&self) -> Vec<Message> {
         self.shared.requests.lock().unwrap().clone()

@@ -1,6 +1,8 @@
 //! A stand-in for the feed's server on loopback, plain or encrypted. It takes only what a client of a feed may send,
 //! and misbehaves on demand.
 
+pub(crate) mod printing;
+
 use super::telegram::certificates;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
