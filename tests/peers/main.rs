@@ -23,6 +23,7 @@ mod outbox;
 mod phases;
 mod reproducible;
 mod schemathesis;
+mod siege;
 mod stand_ins;
 #[allow(dead_code, reason = "the vectors use the rest")]
 #[path = "../replay/telegram/mod.rs"]
