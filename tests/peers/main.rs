@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "tests"
 )]
 
@@ -24,6 +25,7 @@ mod outbox;
 mod phases;
 mod reproducible;
 mod schemathesis;
+mod siege;
 mod stand_ins;
 #[allow(dead_code, reason = "the vectors use the rest")]
 #[path = "../replay/telegram/mod.rs"]

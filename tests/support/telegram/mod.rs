@@ -63,8 +63,6 @@ pub(crate) struct Call {
     pub(crate) arguments: Value,
     /// The files that came with it.
     pub(crate) files: Vec<Upload>,
-    /// Whether the caller wants the connection closed after it.
-    pub(crate) closes: bool,
     /// What the service did, if it carried the call out, answered or not.
     pub(crate) result: Value,
     /// What became of it.
@@ -155,6 +153,12 @@ impl Telegram {
     /// Its certificate is valid from 2025 on: to a machine whose clock stands in 1970 it is not valid yet.
     pub(crate) fn start(token: &str, chat: i64) -> Self {
         Self::certified(token, chat, &["127.0.0.1", "10.0.2.2", "localhost"], (2025, 4096))
+    }
+
+    /// Another one of the same service, for this chat: it has the same certificate, and knows its TLS sessions.
+    pub(crate) fn another(&self, chat: i64) -> Self {
+        let token = self.shared.state().token.clone();
+        Self::listen(&token, chat, self.ca.clone(), self.tls.clone())
     }
 
     /// As [`Telegram::start`], with a certificate for other names, valid from one year to another.

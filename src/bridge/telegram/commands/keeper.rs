@@ -1,6 +1,6 @@
 //! The thread that keeps messages up to date. It lives only while a job is under way of which there is one.
 
-use super::super::client::{Api, Client};
+use super::super::client::{Api, Client, Interrupt};
 use super::super::config::{Board as Wanted, Chat, Config};
 use super::super::live::Live;
 use super::super::pace::Paces;
@@ -20,7 +20,6 @@ use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use ureq::Agent;
 
 /// Stack of the thread, in bytes: a TLS handshake needs the most.
 const STACK: usize = 256 * 1024;
@@ -56,7 +55,7 @@ struct State {
     closed: bool,
     running: bool,
     /// By which a request is interrupted.
-    agent: Option<Agent>,
+    request: Option<Interrupt>,
     /// Dropped when the bridge is being stopped.
     alive: Option<Sender<()>>,
     /// What the file says.
@@ -96,7 +95,7 @@ impl Keeper {
             seen: (None, None),
             closed: false,
             running: false,
-            agent: None,
+            request: None,
             alive: Some(alive.clone()),
             stored,
         };
@@ -145,11 +144,11 @@ impl Keeper {
     pub(in crate::bridge::telegram) fn close(&self) {
         let mut state = self.0.lock();
         (state.closed, state.alive) = (true, None);
-        let agent = state.agent.take();
+        let request = state.request.take();
         drop(state);
         self.0.changed.notify_all();
-        if let Some(agent) = agent {
-            agent.shutdown();
+        if let Some(request) = request {
+            request.now();
         }
     }
 
@@ -173,7 +172,7 @@ impl Keeper {
 
 fn keep(shared: &Arc<Shared>) {
     let client = Client::new(&shared.config, Arc::clone(&shared.tls));
-    let agent = client.interrupt();
+    let request = client.interrupt();
     let ours = Arc::clone(shared);
     let nap: Nap = Arc::new(move |time| ours.sleep(time));
     let mut voice = Voice {
@@ -185,7 +184,7 @@ fn keep(shared: &Arc<Shared>) {
         patience: PATIENCE,
     };
     let mut state = shared.lock();
-    state.agent = Some(agent);
+    state.request = Some(request);
     while !state.closed {
         let now = shared.clock.now();
         let text = || wording::board(&shared.live.lock(), &shared.config.printer, now);
@@ -199,6 +198,8 @@ fn keep(shared: &Arc<Shared>) {
             Step::Write(task) => {
                 drop(state);
                 let shown = write(shared, &mut voice, &task);
+                // Nothing follows for longer than a connection is worth keeping.
+                voice.api.rest();
                 state = shared.lock();
                 if !state.closed {
                     state.board.written(&task, shown, shared.clock.now());
@@ -207,7 +208,7 @@ fn keep(shared: &Arc<Shared>) {
             }
         }
     }
-    (state.running, state.agent) = (false, None);
+    (state.running, state.request) = (false, None);
 }
 
 fn write<A: Api>(shared: &Shared, voice: &mut Voice<A>, task: &Task) -> Option<Shown> {

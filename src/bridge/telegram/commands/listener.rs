@@ -1,6 +1,6 @@
 //! The threads behind the commands: one that polls, and one for each errand under way.
 
-use super::super::client::{Api, Client};
+use super::super::client::{Api, Client, Interrupt};
 use super::super::config::{Chat, Config};
 use super::super::live::Live;
 use super::super::moved::MovedChat;
@@ -21,7 +21,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use ureq::Agent;
 
 /// Stack of each thread, in bytes: a TLS handshake needs the most.
 const STACK: usize = 256 * 1024;
@@ -57,7 +56,7 @@ struct Door {
     state: Mutex<State>,
     changed: Condvar,
     /// By which a question that is held by the server is interrupted.
-    agent: Agent,
+    question: Interrupt,
 }
 
 #[derive(Default)]
@@ -104,7 +103,7 @@ impl Listener {
         }
         let client = Client::new(config, Arc::clone(&setup.tls));
         let door =
-            Arc::new(Door { state: Mutex::default(), changed: Condvar::new(), agent: client.interrupt() });
+            Arc::new(Door { state: Mutex::default(), changed: Condvar::new(), question: client.interrupt() });
         let tokens = SharedTokens::default();
         let log = setup.log.map(std::path::Path::to_owned);
         let clerk = Clerk::new(config, parts.live.clone(), tokens.clone(), parts.checks, log.is_some());
@@ -174,7 +173,7 @@ impl Listener {
         drop(state);
         self.0.changed.notify_all();
         if held {
-            self.0.agent.clone().shutdown();
+            self.0.question.now();
         }
     }
 }

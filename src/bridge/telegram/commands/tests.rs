@@ -110,13 +110,16 @@ impl Made {
     }
 }
 
+/// Method, status and body.
+type Script = Arc<Mutex<Vec<(&'static str, u16, String)>>>;
+
 /// A server that does what it is told, and what it usually does when it is told nothing.
 #[derive(Clone)]
 pub(super) struct Server {
     pub(super) clock: FakeClock,
     pub(super) made: Arc<Mutex<Vec<Made>>>,
     /// Status and body of the next answers to calls of a method; status 0 is no answer.
-    pub(super) script: Arc<Mutex<Vec<(&'static str, u16, String)>>>,
+    pub(super) script: Script,
     /// Updates that wait.
     pub(super) updates: Arc<Mutex<VecDeque<Value>>>,
     pub(super) files: Arc<Mutex<Vec<u8>>>,

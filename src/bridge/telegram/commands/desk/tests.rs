@@ -17,12 +17,14 @@ use std::task::{Context, Poll, Waker};
 /// What the printer says to a call; none: nothing yet.
 type Answer = fn(method: &str, params: &Value) -> Option<Result<Value, ControlError>>;
 
+/// What the printer was asked, and in whose name.
+type Asked = Arc<Mutex<Vec<(String, Option<String>)>>>;
+
 struct Rig {
     desk: Desk,
     server: Server,
     voice: Voice<Server>,
-    /// What the printer was asked, and in whose name.
-    asked: Arc<Mutex<Vec<(String, Option<String>)>>>,
+    asked: Asked,
     _place: tempfile::TempDir,
 }
 
@@ -30,7 +32,7 @@ impl Rig {
     /// A desk before a printer that answers so. Waiting serves the printer and turns the clock.
     fn new(settings: &[(&str, &str)], answer: Answer) -> Self {
         let (control, requests) = control::channel();
-        let (asked, clock) = (Arc::<Mutex<Vec<_>>>::default(), FakeClock::new());
+        let (asked, clock) = (Asked::default(), FakeClock::new());
         let server = Server::new(&clock);
         let mut voice = voice(&server);
         let (requests, noted, turned) =
