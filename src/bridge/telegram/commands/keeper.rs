@@ -19,6 +19,7 @@ use rustls::ClientConfig;
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::Thread;
 use std::time::Duration;
 
 /// Stack of the thread, in bytes: a TLS handshake needs the most.
@@ -56,6 +57,8 @@ struct State {
     running: bool,
     /// By which a request is interrupted.
     request: Option<Interrupt>,
+    /// To be woken while it waits for the camera.
+    thread: Option<Thread>,
     /// Dropped when the bridge is being stopped.
     alive: Option<Sender<()>>,
     /// What the file says.
@@ -96,6 +99,7 @@ impl Keeper {
             closed: false,
             running: false,
             request: None,
+            thread: None,
             alive: Some(alive.clone()),
             stored,
         };
@@ -144,11 +148,14 @@ impl Keeper {
     pub(in crate::bridge::telegram) fn close(&self) {
         let mut state = self.0.lock();
         (state.closed, state.alive) = (true, None);
-        let request = state.request.take();
+        let (request, thread) = (state.request.take(), state.thread.take());
         drop(state);
         self.0.changed.notify_all();
         if let Some(request) = request {
             request.now();
+        }
+        if let Some(thread) = thread {
+            thread.unpark();
         }
     }
 
@@ -164,7 +171,7 @@ impl Keeper {
             drop(alive);
         });
         match spawned {
-            Ok(_) => state.running = true,
+            Ok(thread) => (state.running, state.thread) = (true, Some(thread.thread().clone())),
             Err(error) => log::warn!("{}: no thread for the status message: {error}", self.0.name),
         }
     }

@@ -309,7 +309,9 @@ impl<A: Api> Poller<A> {
                 self.conflicts = self.conflicts.saturating_add(1);
                 let wait = CONFLICT.saturating_mul(self.conflicts).min(LONGEST_CONFLICT);
                 let why = "another program reads what people send to this bot; give each its own token from @BotFather";
-                (wait, Health::Warn, why.to_owned())
+                // One may be our own question of before a restart.
+                let health = if self.conflicts > 1 { Health::Warn } else { Health::Waiting };
+                (wait, health, why.to_owned())
             }
             (Class::TokenRefused, _) => (PROBE, Health::Fail, why),
             (_, Decision::Retry(wait)) => (wait, Health::Waiting, why),

@@ -99,10 +99,17 @@ impl Desk {
                 }
             },
             Task::Obey(order) => {
-                if errand.over.is_some() {
-                    voice.say(&reply(wording::under_way(order)));
-                }
-                let said = self.obey(order, errand.by.as_deref(), voice);
+                let begun = voice.now().monotonic;
+                let said = match self.give(order, errand.by.as_deref(), &voice.nap) {
+                    Ok(pending) => {
+                        // Only now: Telegram must not hold up the printer.
+                        if errand.over.is_some() && *order != Order::Stop {
+                            voice.say(&reply(wording::under_way(order)));
+                        }
+                        self.outcome(order, pending, begun, &voice.nap)
+                    }
+                    Err(said) => said,
+                };
                 voice.say(&reply(said));
             }
             Task::List { folder, page } => {
@@ -149,29 +156,34 @@ impl Desk {
         sight.map_or_else(|| wording::OUT_OF_SIGHT.to_owned(), |sight| wording::headline(&sight.snapshot))
     }
 
-    fn obey<A: Api>(&self, order: &Order, by: Option<&str>, voice: &Voice<A>) -> String {
-        let (limit, nap) = (Some(LIMIT), &voice.nap);
-        let begun = voice.now().monotonic;
+    /// Gives the order in the name of `by`, or says why not.
+    fn give(&self, order: &Order, by: Option<&str>, nap: &Nap) -> Result<Pending<()>, String> {
+        let limit = Some(LIMIT);
         let control = match by {
             Some(by) => self.control.by(&format!("Telegram: {by}")),
             None => self.control.clone(),
         };
-        let answer = match order {
-            Order::Pause => wait(control.pause_print(limit), nap),
-            Order::Resume => wait(control.resume_print(limit), nap),
-            Order::Cancel => wait(control.cancel_print(limit), nap),
-            Order::Stop => wait(self.control.emergency_stop(), nap),
-            Order::Print(path) => wait(self.control.start_print(path, limit), nap),
-            Order::Gcode(script) => wait(self.control.gcode(script, limit), nap),
+        Ok(match order {
+            Order::Pause => control.pause_print(limit),
+            Order::Resume => control.resume_print(limit),
+            Order::Cancel => control.cancel_print(limit),
+            Order::Stop => control.emergency_stop(),
+            Order::Print(path) => control.start_print(path, limit),
+            Order::Gcode(script) => control.gcode(script, limit),
             Order::Macro(line) => {
                 let name = line.split(' ').next().unwrap_or_default();
                 match self.macro_exists(name, nap) {
-                    Ok(true) => wait(self.control.gcode(line, limit), nap),
-                    Ok(false) => return wording::no_macro(name),
-                    Err(trouble) => Err(trouble),
+                    Ok(true) => control.gcode(line, limit),
+                    Ok(false) => return Err(wording::no_macro(name)),
+                    Err(trouble) => return Err(trouble.text()),
                 }
             }
-        };
+        })
+    }
+
+    /// What came of an order that was given at `begun` on the monotonic clock, in words.
+    fn outcome(&self, order: &Order, pending: Pending<()>, begun: Duration, nap: &Nap) -> String {
+        let answer = wait(pending, nap);
         let scripted = matches!(order, Order::Gcode(_) | Order::Macro(_));
         match answer {
             Ok(()) if scripted => {
