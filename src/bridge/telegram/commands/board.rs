@@ -78,9 +78,10 @@ pub(super) struct Board {
 }
 
 impl Board {
-    /// A message that is there already is kept up to date from now on, in place of others in the same place.
+    /// A message that is there already is kept up to date from now on, in place of one that somebody else asked for in
+    /// the same place.
     pub(super) fn keep(&mut self, shown: Shown, job: Arc<str>, own: bool, written: Option<Duration>) {
-        self.posts.retain(|post| post.place != shown.place || post.shown.is_none());
+        self.posts.retain(|post| post.own || post.place != shown.place);
         let post =
             Post { shown: Some(shown), written, pictured: written, ..self.post(shown.place, job, own) };
         self.add(post);

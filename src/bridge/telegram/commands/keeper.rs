@@ -87,7 +87,8 @@ impl Keeper {
         paces: Paces,
         alive: &Sender<()>,
     ) -> Self {
-        let file = setup.data_dir.join(format!("{}-status", setup.id));
+        // With the version of its form, so that none destroys what a newer one has written.
+        let file = setup.data_dir.join(format!("{}-status-1", setup.id));
         let stored = whole_file::read_text(&file, MOST_FILE).unwrap_or_default();
         let mut board = Board::default();
         for (shown, job, own) in stored.lines().filter_map(read) {
@@ -140,6 +141,7 @@ impl Keeper {
         if let (Some(job), Some(_)) = (job, shown.message) {
             let mut state = self.0.lock();
             state.board.keep(shown, job, false, Some(now.monotonic));
+            store(&self.0, &mut state);
             self.work(state);
         }
     }
@@ -208,10 +210,8 @@ fn keep(shared: &Arc<Shared>) {
                 // Nothing follows for longer than a connection is worth keeping.
                 voice.api.rest();
                 state = shared.lock();
-                if !state.closed {
-                    state.board.written(&task, shown, shared.clock.now());
-                    store(shared, &mut state);
-                }
+                state.board.written(&task, shown, shared.clock.now());
+                store(shared, &mut state);
             }
         }
     }
@@ -272,4 +272,33 @@ fn read(line: &str) -> Option<(Shown, Arc<str>, bool)> {
     let place = Place { chat, thread: (thread > 0).then_some(thread) };
     let shown = Shown { place, message: Some(message).filter(|message| *message > 0), captioned };
     Some((shown, words.next()?.into(), own))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn lines_are_read() {
+        let shown =
+            |thread| Some(Shown { place: Place { chat: -100, thread }, message: Some(7), captioned: true });
+        for (line, expected) in [
+            ("-100 17 7 true false a job/1", shown(Some(17)).map(|shown| (shown, "a job/1", false))),
+            ("-100 0 7 true true 1", shown(None).map(|shown| (shown, "1", true))),
+            ("-100 0 7 true", None),
+            ("x 0 7 true true 1", None),
+            ("", None),
+        ] {
+            let expected = expected.map(|(shown, job, own)| (shown, job.into(), own));
+            assert_eq!(read(line), expected, "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_read(line in "(-?[0-9]{1,25} ?|true ?|false ?|\\PC){0,8}") {
+            let _ = read(&line);
+        }
+    }
 }

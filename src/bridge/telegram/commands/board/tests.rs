@@ -77,6 +77,11 @@ fn the_settings_ask_for_one_message_of_each_job() {
     assert_eq!((task.place, task.over, task.own, task.picture), (place, None, true, true));
     board.written(&task, Some(Shown { place, ..shown(GROUP, 8) }), at(0));
     assert_eq!(board.sent().count(), 1);
+    // Somebody asks for the status in the same place, and the job's state changes.
+    board.keep(Shown { place, ..shown(GROUP, 9) }, Arc::clone(&key), false, Some(seconds(1)));
+    board.want(place, &key);
+    assert_eq!(board.sent().count(), 2);
+    board.posts.pop();
     // The next job has one of its own; nothing wrong is said of the first.
     board.want(place, &"2".into());
     let first = step(&mut board, &printing("2"), "0%", 60).unwrap();
