@@ -2,6 +2,7 @@
 
 use super::pictures::jpeg;
 use super::{CHAT, SECRET, SOON, TOKEN, event, no_extra_roots, setting, setup, status};
+use crate::support::openrouter::{Behaviour as Says, OpenRouter};
 use crate::support::telegram::{Behaviour, Chat, ChatKind, Telegram as BotApi, Which};
 use crate::support::wait;
 use octobridge::bridge::telegram::{Config, Telegram};
@@ -295,4 +296,39 @@ fn the_end_of_a_job_offers_it_again() {
         rig.told().iter().any(|(method, _)| method == "server.files.metadata").then_some(())
     });
     rig.bridge.stop(SOON);
+}
+
+#[test]
+fn an_alert_has_buttons_and_a_check_can_be_asked_for() {
+    let picture = jpeg();
+    let model = OpenRouter::start("sk-or-test", &[("a", &picture)]);
+    let finding = r#"{"has_defect": true, "confidence": 0.92, "summary": "Spaghetti on the right"}"#;
+    model.plan([Says::Say(finding.to_owned()), Says::Say(finding.to_owned())]);
+    let url = model.url();
+    let mut rig = Rig::new(&[
+        ("OPENROUTER_API_KEY", "sk-or-test"),
+        ("OPENROUTER_BASE_URL", &url),
+        ("TELEGRAM_EVENTS", "alert"),
+    ]);
+    rig.camera.offer(picture.clone(), rig.clock.now()).unwrap();
+    rig.see(PrintState::Printing, 0.42);
+    let alert = rig.message(CHAT, "Spaghetti on the right");
+    let press = rig.server.press(CHAT, number(&alert), OWNER, "Pause");
+    assert_eq!(rig.answer(&press), "");
+    rig.message(CHAT, "Pause cube.gcode at 42%?");
+    let press = rig.server.press(CHAT, number(&alert), STRANGER, "False alarm");
+    assert_eq!(rig.answer(&press), "You may not control this printer.");
+    let press = rig.server.press(CHAT, number(&alert), OWNER, "False alarm");
+    assert_eq!(rig.answer(&press), "This job is not checked any more.");
+    model.wait_for(1, SOON);
+    rig.server.say(OWNER, OWNER, "/check");
+    rig.message(OWNER, "Looking.");
+    model.wait_for(2, SOON);
+    wait::until("the second alert", SOON, || {
+        (rig.server.done("Spaghetti on the right").len() == 2).then_some(())
+    });
+    rig.server.say(OWNER, OWNER, "/mute all");
+    rig.message(OWNER, "Muted: no messages come until /mute off.");
+    rig.bridge.stop(SOON);
+    assert!(rig.told().is_empty());
 }
