@@ -78,6 +78,16 @@ pub enum Destination {
     Stderr,
 }
 
+impl Destination {
+    /// The file, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Stderr => None,
+        }
+    }
+}
+
 /// Starts logging: into the first of `folders` that can be written, and to standard error where a person
 /// watches or no folder can be written. Call once.
 pub fn start(folders: &[&Path], level: LevelFilter) -> Destination {

@@ -74,6 +74,8 @@ pub struct Setup<'a> {
     pub clock: SystemClock,
     /// What the printer is asked and commanded by.
     pub control: Control,
+    /// The file that the log goes to, if it goes to one.
+    pub log: Option<&'a Path>,
     /// Looks a setting up by the name of its environment variable; none where it is unset.
     pub setting: &'a Lookup<'a>,
 }

@@ -115,6 +115,7 @@ impl<'a> Service<'a> {
             camera: camera.clone(),
             fresh: self.settings.general.fresh(),
             clock,
+            log: self.log.file().map(std::path::Path::to_owned),
         };
         let held_back = HeldBack::read(&self.settings.paths.run);
         match held_back.hold(camera::THREAD) {

@@ -1,5 +1,7 @@
 //! The Telegram bridge as a whole against a stand-in for the Bot API: sockets, TLS, threads, disk.
 
+mod commands;
+mod files;
 mod pictures;
 
 use crate::support::telegram::{Behaviour, Call, Telegram as BotApi};
@@ -88,6 +90,7 @@ fn setup<'a>(tls: Arc<ClientConfig>, data_dir: &'a Path, setting: &'a Lookup<'a>
         camera: camera(),
         fresh: Duration::from_secs(60),
         clock: SystemClock::new(),
+        log: None,
         control: control::channel().0,
         setting,
     }

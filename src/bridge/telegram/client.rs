@@ -6,6 +6,7 @@ use super::form::Form;
 use super::wire::{Answer, Call};
 use crate::calendar;
 use crate::http;
+use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use ureq::{Agent, Error, SendBody};
@@ -16,6 +17,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 const WHOLE: Duration = Duration::from_secs(30);
 /// The slowest line on which a picture still gets through, in bytes a second.
 const SLOWEST_UPLOAD: usize = 20_000;
+/// How much longer than it may hold the answer back a server has for it.
+const AFTER_HOLD: Duration = Duration::from_secs(15);
 /// Largest answer that is read, in bytes.
 const MOST_ANSWER: u64 = 1024 * 1024;
 
@@ -24,9 +27,18 @@ pub(super) trait Api {
     /// Makes one call at `now`, by the wall clock as time since the Unix epoch, and waits for what comes of it.
     fn call(&mut self, call: &Call<'_>, now: Duration) -> Outcome;
 
+    /// Begins to fetch a file by the path that `getFile` gave: its length in bytes where it is told, and its content.
+    /// `most` bounds the time, by the bytes that may come.
+    fn fetch(&mut self, _path: &str, _most: u64, _now: Duration) -> Result<Fetched, Fault> {
+        Err(Fault { kind: FaultKind::Network, text: "no files here".to_owned() })
+    }
+
     /// Closes the connection that was kept for what follows.
     fn rest(&mut self) {}
 }
+
+/// A file on its way to us: its length in bytes where it is told, and its content.
+pub(super) type Fetched = (Option<u64>, Box<dyn Read>);
 
 /// The Bot API over HTTP.
 pub(super) struct Client {
@@ -67,7 +79,10 @@ impl Client {
     fn post(&self, call: &Call<'_>) -> Result<Answer, Error> {
         let address = format!("{}/bot{}/{}", self.api_url, self.token.reveal(), call.method);
         let carried = call.file.map_or(0, |file| file.bytes.len() / SLOWEST_UPLOAD);
-        let whole = self.whole + call.held + Duration::from_secs(carried as u64);
+        let whole = match call.held.is_zero() {
+            true => self.whole + Duration::from_secs(carried as u64),
+            false => call.held + AFTER_HOLD,
+        };
         let request = self.agent().post(address).config().timeout_global(Some(whole)).build();
         let mut response = match &call.file {
             None => {
@@ -120,7 +135,7 @@ pub(super) struct Interrupt(Arc<Mutex<Agent>>);
 
 impl Interrupt {
     /// Lets the request under way fail, and every further one.
-    pub(super) fn now(self) {
+    pub(super) fn now(&self) {
         let agent = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         agent.shutdown();
     }
@@ -131,6 +146,26 @@ impl Api for Client {
         match self.post(call) {
             Ok(answer) => Outcome::Answered(answer),
             Err(error) => Outcome::Failed(self.fault(&error, now)),
+        }
+    }
+
+    fn fetch(&mut self, path: &str, most: u64, now: Duration) -> Result<Fetched, Fault> {
+        let refused = |text: String| Fault { kind: FaultKind::Network, text };
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte);
+        if path.starts_with('/') || path.contains("..") || !path.bytes().all(plain) {
+            return Err(refused("Telegram names a file in a way that is not known here".to_owned()));
+        }
+        let address = format!("{}/file/bot{}/{path}", self.api_url, self.token.reveal());
+        let whole = WHOLE + Duration::from_secs(most / SLOWEST_UPLOAD as u64);
+        let request = self.agent().get(address).config().timeout_global(Some(whole)).build();
+        let response =
+            request.header("Connection", "close").call().map_err(|error| self.fault(&error, now))?;
+        match response.status().as_u16() {
+            200 => {
+                let body = response.into_body();
+                Ok((body.content_length(), Box::new(body.into_reader())))
+            }
+            status => Err(refused(format!("Telegram does not hand the file out: it answered {status}"))),
         }
     }
 

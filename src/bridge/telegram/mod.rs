@@ -1,9 +1,10 @@
 //! Telegram: tells a chat, or a topic in it, how jobs go.
 //!
-//! Only sends; commands from the chat are another matter and need another thread. [`rules`] and [`delivery`]
-//! decide and are pure, [`client`] talks, [`sender`] joins them with the outbox.
+//! [`notify`] and [`delivery`] decide and are pure, [`client`] talks, [`sender`] joins them with the outbox. Commands from
+//! the chat are in [`commands`], on threads of their own.
 
 mod client;
+mod commands;
 mod config;
 mod darkroom;
 mod delivery;
@@ -36,6 +37,7 @@ use crate::defects::{self, Checker, Nap};
 use crate::outbox::{Limits, Outbox, Persistence, Queue, Woken};
 use crate::printer::{Event, Sight};
 use client::{Api, Client, Interrupt};
+use commands::{Keeper, Listener, Parts};
 use config::Kind;
 use delivery::Class;
 use inspector::Inspector;
@@ -71,6 +73,12 @@ pub struct Telegram {
     live: Live,
     outgoing: Outgoing,
     studio: Option<Studio>,
+    listener: Option<Listener>,
+    keeper: Keeper,
+    /// Whether people may command the printer.
+    obeys: bool,
+    /// Whether what the console says may be an answer to somebody.
+    gcode: bool,
     queue: Queue,
     report: Arc<Mutex<Report>>,
     clock: SystemClock,
@@ -149,6 +157,17 @@ impl Telegram {
             outgoing.post(notifier.greeting(setup.printer_id, clock.now()), Vec::new());
         }
         let (alive, ended) = mpsc::channel();
+        let keeper = Keeper::new(config, setup, live.clone(), sender.paces.clone(), &alive);
+        let parts = Parts {
+            live: live.clone(),
+            paces: sender.paces.clone(),
+            report: Arc::clone(&report),
+            reporter: reporter(&queue, &report, clock),
+            checks: studio.as_ref().and_then(Studio::checks),
+            keeper: keeper.clone(),
+            alive: &alive,
+        };
+        let listener = Listener::start(config, setup, parts)?;
         let thread = std::thread::Builder::new().name(id.to_owned()).stack_size(STACK);
         let sending = alive.clone();
         let spawned = thread.spawn(move || {
@@ -162,6 +181,10 @@ impl Telegram {
             live,
             outgoing,
             studio,
+            obeys: config.access.is_open(),
+            gcode: config.access.is_open() && config.takes_scripts(),
+            listener,
+            keeper,
             queue,
             report,
             clock,
@@ -188,7 +211,14 @@ fn studio(
     }
     let inspector = checks.as_ref().map(|checks| Inspector::new(config, checks, setup.fresh, live.clone()));
     let checker = checks.map(|checks| Checker::new(checks, Arc::clone(&setup.tls), Box::new(Nap::default())));
-    let desk = Desk { camera: setup.camera.clone(), outgoing: outgoing.clone(), photos, inspector };
+    let desk = Desk {
+        camera: setup.camera.clone(),
+        outgoing: outgoing.clone(),
+        live: live.clone(),
+        buttons: config.access.is_open(),
+        photos,
+        inspector,
+    };
     Ok(Some(Studio::new(desk, checker, setup.clock, setup.id)))
 }
 
@@ -198,7 +228,12 @@ impl Bridge for Telegram {
         let mute = self.live.lock().mute.clone();
         let note = self.notifier.on_event(event, &mute, now);
         if let Some(note) = &note {
-            self.outgoing.post(note.clone(), Vec::new());
+            let file = event.job.as_ref().map(|job| job.file.as_str()).filter(|file| !file.is_empty());
+            let buttons = match file {
+                Some(file) if self.obeys && note.kind == Kind::End => commands::below_an_end(file),
+                _ => Vec::new(),
+            };
+            self.outgoing.post(note.clone(), buttons);
         }
         self.tell_studio(|desk| {
             if let Some(photos) = &mut desk.photos {
@@ -216,10 +251,14 @@ impl Bridge for Telegram {
         for note in self.notifier.on_sight(sight, &mute) {
             self.outgoing.post(note, Vec::new());
         }
+        self.keeper.on_sight(sight);
         self.tell_studio(|desk| desk.on_sight(sight));
     }
 
     fn on_console(&mut self, line: &str, at: Moment) {
+        if self.gcode {
+            self.live.lock().heard(line, at.monotonic);
+        }
         let mute = self.live.lock().mute.clone();
         let Some((note, said)) = self.notifier.on_console(line, &mute, at) else { return };
         let (key, headline) = (format!("{}/photo", note.key), note.text.clone());
@@ -236,27 +275,21 @@ impl Bridge for Telegram {
     }
 
     fn wants(&self) -> Wants {
-        Wants { snapshots: true, console: self.macros }
+        Wants { snapshots: true, console: self.macros || self.gcode }
     }
 
     fn reporter(&self) -> Reporter {
-        let (queue, report, clock) = (self.queue.clone(), Arc::clone(&self.report), self.clock);
-        Box::new(move || {
-            let around = Surroundings { queue: queue.glance()?, now: clock.now().monotonic };
-            // A sender that was halted while it held the report holds it for ever.
-            let report = match report.try_lock() {
-                Ok(report) => report,
-                Err(TryLockError::Poisoned(report)) => report.into_inner(),
-                Err(TryLockError::WouldBlock) => return None,
-            };
-            Some(report::status(&report, &around))
-        })
+        reporter(&self.queue, &self.report, self.clock)
     }
 
     fn stop(&mut self, grace: Duration) {
         self.queue.close();
         if let Some(studio) = &self.studio {
             studio.close();
+        }
+        self.keeper.close();
+        if let Some(listener) = &self.listener {
+            listener.close();
         }
         self.alive = None;
         if self.ended.recv_timeout(grace) == Err(RecvTimeoutError::Disconnected) {
@@ -298,6 +331,21 @@ pub fn send_now(
         Class::Done => Ok(()),
         class => Err(sender::explain(class, &outcome)),
     }
+}
+
+/// Tells how the bridge goes.
+fn reporter(queue: &Queue, report: &Arc<Mutex<Report>>, clock: SystemClock) -> Reporter {
+    let (queue, report) = (queue.clone(), Arc::clone(report));
+    Box::new(move || {
+        let around = Surroundings { queue: queue.glance()?, now: clock.now().monotonic };
+        // A sender that was halted while it held the report holds it for ever.
+        let report = match report.try_lock() {
+            Ok(report) => report,
+            Err(TryLockError::Poisoned(report)) => report.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(report::status(&report, &around))
+    })
 }
 
 /// Delivers until the queue is closed and nothing more can be sent without waiting.

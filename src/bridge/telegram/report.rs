@@ -16,6 +16,8 @@ pub(super) struct Report {
     pub(super) retry_at: Option<Duration>,
     /// Whether messages go without their topic, because it is gone.
     pub(super) thread_lost: bool,
+    /// What keeps commands from being heard, and when the next try is due.
+    pub(super) hearing: Option<(Trouble, Duration)>,
     /// Where the configured chat went.
     pub(super) moved_to: Option<i64>,
 }
@@ -50,6 +52,10 @@ pub(super) fn status(report: &Report, around: &Surroundings) -> BridgeStatus {
         let retry = report.retry_at.map(|at| at.saturating_sub(around.now).as_secs());
         let retry = retry.map(|seconds| format!("; next try in {seconds} s")).unwrap_or_default();
         note(trouble.health, format!("{}{retry}", trouble.text));
+    }
+    if let Some((trouble, at)) = &report.hearing {
+        let seconds = at.saturating_sub(around.now).as_secs();
+        note(trouble.health, format!("commands: {}; next try in {seconds} s", trouble.text));
     }
     if let Persistence::Memory(reason) = &around.queue.persistence {
         note(Health::Warn, format!("messages are kept in memory only: {reason}"));
@@ -121,6 +127,16 @@ mod tests {
             (line.last_ok, line.last_error.as_deref()),
             (Some(1_795_227_600), Some("cannot reach it"))
         );
+    }
+
+    #[test]
+    fn commands_that_are_not_heard_are_shown() {
+        let trouble = Trouble { health: Health::Warn, text: "another program reads them".to_owned() };
+        let report = Report { hearing: Some((trouble, Duration::from_secs(110))), ..Report::default() };
+        let line = status(&report, &around());
+        let expected =
+            "commands: another program reads them; next try in 10 s; no message sent yet; 0 waiting";
+        assert_eq!((line.health, line.text.as_str()), (Health::Warn, expected));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::darkroom::Darkroom;
 use super::delivery::{self, Attempt, Class, Decision, Outcome, Shape};
 use super::markup::Format;
 use super::moved::MovedChat;
-use super::pace::Pace;
+use super::pace::Paces;
 use super::report::{Report, Trouble};
 use super::wire::{self, Call, Stored};
 use super::{notify, text};
@@ -56,7 +56,8 @@ pub(super) struct Sender<A, S> {
     chat: Chat,
     thread: Option<i64>,
     moved: MovedChat,
-    pace: Pace,
+    /// Of all who send.
+    pub(super) paces: Paces,
     not_before: Duration,
     thread_again: Option<Duration>,
     failures: u32,
@@ -87,7 +88,7 @@ impl<A: Api, S: Store> Sender<A, S> {
             report: Arc::new(Mutex::new(report)),
             darkroom: Darkroom::default(),
             format: config.format,
-            pace: Pace::new(chat.is_group()),
+            paces: Paces::default(),
             chat,
             thread: config.thread,
             moved,
@@ -133,7 +134,7 @@ impl<A: Api, S: Store> Sender<A, S> {
             self.queue.discard(held.id, "its picture is gone");
             return Next::Again;
         }
-        if let Err(later) = self.pace.take(now.monotonic) {
+        if let Err(later) = self.paces.take(&self.chat, now.monotonic) {
             return Next::At(later);
         }
         if self.current != Some(held.id) {

@@ -661,7 +661,7 @@ fn what_waited_long_is_told_in_one_message() {
     world.push("Completed: b", Terminal);
     world.run(3600);
     let dated = |text: &str| notify::dated(text, seconds(START), seconds(START + 3600));
-    let row: Vec<String> = ["Started: a", "Paused: a", "Completed: a", "Started: b"].map(|t| dated(t)).into();
+    let row: Vec<String> = ["Started: a", "Paused: a", "Completed: a", "Started: b"].map(dated).into();
     // The picture between them grew too old.
     assert_eq!(world.messages(), [format!("{}\n\n{}", row.join("\n\n"), dated("Completed: b"))]);
     assert_eq!(world.waiting(), 0);

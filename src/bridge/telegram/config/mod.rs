@@ -178,6 +178,13 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Whether people may have G-code run, their own or macros.
+    pub(super) fn takes_scripts(&self) -> bool {
+        self.gcode || !matches!(&self.macros, Macros::These(names) if names.is_empty())
+    }
+}
+
 fn whole(text: &str, usual: i64, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
     if text.is_empty() {
         return Some(usual);
