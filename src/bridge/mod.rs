@@ -6,8 +6,9 @@
 pub mod telegram;
 
 use crate::camera::Camera;
-use crate::clock::Moment;
-use crate::printer::{Event, Snapshot};
+use crate::clock::{Moment, SystemClock};
+use crate::doctor::Finding;
+use crate::printer::{Event, Sight};
 use crate::source::control::Control;
 use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
@@ -16,8 +17,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Every bridge there is.
-pub const BRIDGES: &[Kind] =
-    &[Kind { name: telegram::NAME, check: telegram::check, start: telegram::start, test: telegram::test }];
+pub const BRIDGES: &[Kind] = &[Kind {
+    name: telegram::NAME,
+    check: telegram::check,
+    start: telegram::start,
+    test: telegram::test,
+    examine: telegram::examine,
+}];
 
 /// One service that a printer can be joined to.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +36,21 @@ pub struct Kind {
     pub start: fn(&Setup<'_>) -> Result<Box<dyn Bridge>, StartError>,
     /// Sends one message now, past the queue; the error says why it was not taken, and what to do.
     pub test: fn(&Lookup<'_>, Arc<ClientConfig>, &str) -> Result<(), String>,
+    /// Looks at its service for `octobridge doctor`, within some 15 s, and changes nothing there. What [`Kind::check`]
+    /// refuses is told already, so that nothing is found then. No finding names the bridge; none holds a secret.
+    pub examine: fn(&Examination<'_>) -> Vec<Finding>,
+}
+
+/// What a bridge gets to examine its service with.
+pub struct Examination<'a> {
+    /// Directory for secrets and state, which may be missing.
+    pub data_dir: &'a Path,
+    /// Its name in files, as in [`Setup::id`].
+    pub id: &'a str,
+    /// The program's TLS set-up.
+    pub tls: Arc<ClientConfig>,
+    /// Looks a setting up, as in [`Setup::setting`].
+    pub setting: &'a Lookup<'a>,
 }
 
 /// Finds the text of a setting by the name of its environment variable.
@@ -41,14 +62,16 @@ pub struct Setup<'a> {
     pub data_dir: &'a Path,
     /// Its name in files: that of the kind, with a label behind it for a further bridge of the same kind.
     pub id: &'a str,
-    /// What to call the printer in messages; empty: nothing.
-    pub printer: &'a str,
     /// The program's one TLS set-up.
     pub tls: Arc<ClientConfig>,
     /// The printer's name in its own network.
     pub printer_id: &'a str,
     /// The printer's camera.
     pub camera: Camera,
+    /// Up to which age a picture shows the present.
+    pub fresh: Duration,
+    /// The clock of the whole worker.
+    pub clock: SystemClock,
     /// What the printer is asked and commanded by.
     pub control: Control,
     /// Looks a setting up by the name of its environment variable; none where it is unset.
@@ -75,7 +98,7 @@ pub trait Bridge: Send {
     fn on_event(&mut self, event: &Event);
 
     /// Takes notice of the printer's newest state; states in between may be left out. Only where it is wanted.
-    fn on_snapshot(&mut self, _snapshot: &Arc<Snapshot>, _at: Moment) {}
+    fn on_sight(&mut self, _sight: &Sight) {}
 
     /// Takes notice of a line of the printer's console. Only where it is wanted.
     fn on_console(&mut self, _line: &str, _at: Moment) {}
@@ -95,7 +118,7 @@ pub trait Bridge: Send {
 /// What a bridge wants to be told of besides events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Wants {
-    /// The printer's state ([`Bridge::on_snapshot`]).
+    /// The printer's state ([`Bridge::on_sight`]).
     pub snapshots: bool,
     /// The lines of its console ([`Bridge::on_console`]).
     pub console: bool,

@@ -74,6 +74,11 @@ impl<S: Store> Queue<S> {
         self.lock().outbox.peek().cloned()
     }
 
+    /// Copies of the oldest waiting messages, for as long as `wanted` says so, at most so many.
+    pub fn peek_row(&self, most: usize, wanted: impl Fn(&Held) -> bool) -> Vec<Held> {
+        self.lock().outbox.waiting().take(most).take_while(|held| wanted(held)).cloned().collect()
+    }
+
     /// Settles a delivered message; see [`Outbox::done`].
     pub fn done(&self, id: u64) -> bool {
         self.lock().outbox.done(id)

@@ -7,6 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+/// Up to which age a picture shows the present, where it is never missed.
+const USUAL_FRESH: Duration = Duration::from_secs(60);
 /// Longest name of a printer.
 const MOST_NAME: usize = 128;
 
@@ -47,6 +49,13 @@ pub struct General {
     pub camera: Option<String>,
     /// Where the REST server listens; none: there is none.
     pub api: Option<SocketAddr>,
+}
+
+impl General {
+    /// Up to which age a picture shows the present.
+    pub fn fresh(&self) -> Duration {
+        self.feed.image_timeout.unwrap_or(USUAL_FRESH)
+    }
 }
 
 impl Sources<'_> {

@@ -72,6 +72,7 @@ impl Course {
         let print = self.state.map(|state| Print {
             state,
             file: self.name.clone(),
+            file_is_name: true,
             message: if state == PrintState::Error { self.reason.clone() } else { None },
             progress,
             display_progress: progress,
@@ -81,6 +82,11 @@ impl Course {
             ..Print::default()
         });
         Told { print, fault: self.fault(sense, status) }
+    }
+
+    /// The word of the printer's state that was told last, in capitals.
+    pub fn stage(&self) -> Option<&str> {
+        self.word.as_deref()
     }
 
     /// When a failure is believed, on the monotonic clock.

@@ -5,8 +5,8 @@ use super::panics::HeldBack;
 use super::runner::{Factory, Runner};
 use crate::bridge::{BRIDGES, Health as BridgeHealth, Kind, Setup, StartError};
 use crate::camera::Camera;
-use crate::clock::Moment;
-use crate::printer::{Event, Snapshot};
+use crate::clock::{Moment, SystemClock};
+use crate::printer::{Event, Sight};
 use crate::settings::{Instance, Problem, Settings};
 use crate::source::control::Control;
 use crate::status::{BridgeLine, Health};
@@ -49,6 +49,10 @@ pub(super) struct Surroundings {
     pub(super) control: Control,
     /// Its camera.
     pub(super) camera: Camera,
+    /// Up to which age a picture shows the present.
+    pub(super) fresh: Duration,
+    /// The clock of the whole worker.
+    pub(super) clock: SystemClock,
 }
 
 /// The file of further authorities, and when it was written: another content is another trust.
@@ -102,6 +106,10 @@ impl Bridges {
         let mut all = false;
         if self.surroundings.printer_id != settings.general.printer_id {
             self.surroundings.printer_id = settings.general.printer_id.clone();
+            all = true;
+        }
+        if self.surroundings.fresh != settings.general.fresh() {
+            self.surroundings.fresh = settings.general.fresh();
             all = true;
         }
         self.distrusted = None;
@@ -184,8 +192,8 @@ impl Bridges {
     }
 
     /// Has a newer state of the printer for every bridge.
-    pub(super) fn on_snapshot(&self, snapshot: &Arc<Snapshot>, at: Moment) {
-        self.runners().for_each(|runner| runner.push_snapshot(snapshot, at));
+    pub(super) fn on_sight(&self, sight: &Sight) {
+        self.runners().for_each(|runner| runner.push_sight(sight));
     }
 
     /// Has a line of the console for every bridge.
@@ -248,11 +256,12 @@ fn factory(kind: &'static Kind, instance: Instance, tls: Arc<ClientConfig>, arou
         let setup = Setup {
             id: &id,
             data_dir: &around.state,
-            printer: "",
             tls: Arc::clone(&tls),
             printer_id: &around.printer_id,
-            control: around.control.clone(),
+            control: around.control.by(&instance.name()),
             camera: around.camera.clone(),
+            fresh: around.fresh,
+            clock: around.clock,
             setting: &setting,
         };
         (kind.start)(&setup).map_err(|error| match error {

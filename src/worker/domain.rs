@@ -4,7 +4,7 @@ use super::bridges::Bridges;
 use super::memory_file::MemoryFile;
 use crate::camera::Camera;
 use crate::clock::Moment;
-use crate::printer::{EventKind, Memory, MemoryError, Observation, Observer, Snapshot, Timed};
+use crate::printer::{EventKind, Memory, MemoryError, Observation, Observer, Sight, Snapshot, Timed};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -75,11 +75,13 @@ impl Domain {
         }
         match what {
             Observation::Seen(snapshot) => {
-                shared.bridges.on_snapshot(&snapshot, at);
+                let job = self.observer.job().map(Arc::from);
+                shared.bridges.on_sight(&Sight { snapshot: Arc::clone(&snapshot), job, at });
                 self.camera.set_webcams(&snapshot.webcams);
                 (shared.newest, shared.connected) = (Some((snapshot, at)), true);
             }
             Observation::Lost { .. } => shared.connected = false,
+            Observation::Commanded { .. } => {}
             Observation::Console(line) => shared.bridges.on_console(&line, at),
         }
         drop(shared);

@@ -1,7 +1,7 @@
 //! What waits for one bridge: bounded, and never waited for by who fills it.
 
 use crate::clock::Moment;
-use crate::printer::{Event, EventKind, Snapshot};
+use crate::printer::{Event, EventKind, Sight};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub(super) enum Item {
     /// An event.
     Event(Numbered),
     /// The printer's newest state.
-    Snapshot(Arc<Snapshot>, Moment),
+    Sight(Sight),
     /// A line of the console.
     Line(Arc<str>, Moment),
 }
@@ -35,7 +35,7 @@ pub(super) enum Item {
 pub(super) struct Inbox {
     events: VecDeque<Numbered>,
     lines: VecDeque<(Arc<str>, Moment)>,
-    snapshot: Option<(Arc<Snapshot>, Moment)>,
+    sight: Option<Sight>,
     /// Events that were left out for lack of room.
     pub(super) lost: u64,
 }
@@ -55,8 +55,8 @@ impl Inbox {
     }
 
     /// Takes the newest state in, instead of an older one.
-    pub(super) fn push_snapshot(&mut self, snapshot: Arc<Snapshot>, at: Moment) {
-        self.snapshot = Some((snapshot, at));
+    pub(super) fn push_sight(&mut self, sight: Sight) {
+        self.sight = Some(sight);
     }
 
     /// Takes a line in; without room the oldest goes.
@@ -75,12 +75,12 @@ impl Inbox {
         if let Some((line, at)) = self.lines.pop_front() {
             return Some(Item::Line(line, at));
         }
-        self.snapshot.take().map(|(snapshot, at)| Item::Snapshot(snapshot, at))
+        self.sight.take().map(Item::Sight)
     }
 
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.lines.is_empty() && self.snapshot.is_none()
+        self.events.is_empty() && self.lines.is_empty() && self.sight.is_none()
     }
 
     /// Events that wait.
@@ -106,7 +106,7 @@ fn worth(event: &Event) -> u8 {
         | EventKind::SourceBack
         | EventKind::KlippyDown { .. }
         | EventKind::KlippyReady => 1,
-        EventKind::JobStarted | EventKind::Paused { .. } | EventKind::Resumed => 2,
+        EventKind::JobStarted | EventKind::Replaced | EventKind::Paused { .. } | EventKind::Resumed => 2,
         EventKind::NeedsAttention(_) => 3,
         EventKind::Finished | EventKind::Cancelled | EventKind::Failed { .. } | EventKind::Ended => 4,
     }
@@ -142,13 +142,14 @@ mod tests {
     fn events_come_first_and_only_the_newest_state() {
         let mut inbox = Inbox::default();
         let at = |seconds| Moment { monotonic: Duration::from_secs(seconds), unix: Duration::ZERO };
-        inbox.push_snapshot(Arc::default(), at(1));
-        inbox.push_snapshot(Arc::default(), at(2));
+        let sight = |seconds| Sight { snapshot: Arc::default(), job: None, at: at(seconds) };
+        inbox.push_sight(sight(1));
+        inbox.push_sight(sight(2));
         inbox.push_line("a".into(), at(2));
         inbox.push_event(1, event(EventKind::Resumed));
         assert!(matches!(inbox.pop(), Some(Item::Event(Numbered { number: 1, .. }))));
         assert!(matches!(inbox.pop(), Some(Item::Line(line, _)) if &*line == "a"));
-        assert!(matches!(inbox.pop(), Some(Item::Snapshot(_, moment)) if moment == at(2)));
+        assert!(matches!(inbox.pop(), Some(Item::Sight(sight)) if sight.at == at(2)));
         assert!(inbox.pop().is_none());
     }
 }

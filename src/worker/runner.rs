@@ -7,7 +7,7 @@ use super::inbox::{Inbox, Item};
 use super::panics::Hold;
 use crate::bridge::{Bridge, BridgeState, BridgeStatus, Health, Reporter, StartError, Wants};
 use crate::clock::{Clock, Moment, SystemClock};
-use crate::printer::{Event, Snapshot};
+use crate::printer::{Event, Sight};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -136,10 +136,10 @@ impl Runner {
     }
 
     /// Has a newer state of the printer for the bridge, if it wants such.
-    pub(super) fn push_snapshot(&self, snapshot: &Arc<Snapshot>, at: Moment) {
+    pub(super) fn push_sight(&self, sight: &Sight) {
         let mut state = self.shared.lock();
         if state.wants.snapshots {
-            state.inbox.push_snapshot(Arc::clone(snapshot), at);
+            state.inbox.push_sight(sight.clone());
             drop(state);
             self.shared.changed.notify_all();
         }
@@ -269,8 +269,8 @@ impl Shared {
                     bridge.on_event(&numbered.event);
                     Some(numbered.number)
                 }
-                Item::Snapshot(snapshot, at) => {
-                    bridge.on_snapshot(&snapshot, at);
+                Item::Sight(sight) => {
+                    bridge.on_sight(&sight);
                     None
                 }
                 Item::Line(line, at) => {

@@ -10,12 +10,16 @@
 )]
 
 mod api;
+mod bot_api;
 mod camera;
 mod cli;
 mod corpora;
+mod defects;
 mod dependencies;
+mod doctor;
 mod extended_cfg;
 mod feed;
+mod idle_moonraker;
 mod init;
 mod moonraker_connection;
 mod outbox;
@@ -23,6 +27,7 @@ mod outbox;
 #[path = "../replay/player.rs"]
 mod player;
 mod sights;
+mod snapshot;
 #[allow(dead_code, reason = "the vectors use the rest")]
 #[path = "../replay/stand_in.rs"]
 mod stand_in;

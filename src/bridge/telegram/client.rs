@@ -1,44 +1,34 @@
 //! The only place of the bridge that talks to the network.
 
-use super::config::{Chat, Config, Token, redact};
+use super::config::{Config, Token, redact};
 use super::delivery::{Fault, FaultKind, Outcome};
-use super::wire::{Answer, SendMessage};
+use super::form::Form;
+use super::wire::{Answer, Call};
 use crate::calendar;
 use crate::http;
-use rustls::CertificateError;
 use std::sync::Arc;
 use std::time::Duration;
-use ureq::{Agent, Error};
+use ureq::{Agent, Error, SendBody};
 
 /// Longest set-up of a connection, name resolution aside.
 const CONNECT: Duration = Duration::from_secs(10);
-/// Longest request as a whole.
+/// Longest request as a whole, without what a file or a held answer takes.
 const WHOLE: Duration = Duration::from_secs(30);
+/// The slowest line on which a picture still gets through, in bytes a second.
+const SLOWEST_UPLOAD: usize = 20_000;
 /// Largest answer that is read, in bytes.
 const MOST_ANSWER: u64 = 1024 * 1024;
 
-/// One text on its way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Letter<'a> {
-    pub(super) chat: &'a Chat,
-    pub(super) thread: Option<i64>,
-    pub(super) text: &'a str,
-    /// Nothing follows at once, so that the connection is not kept: an idle one costs memory and dies
-    /// unnoticed behind a firewall.
-    pub(super) last: bool,
-    /// The wall clock, as time since the Unix epoch.
-    pub(super) now: Duration,
-}
-
-/// What sends texts. Tests pass their own.
+/// What makes calls. Tests pass their own.
 pub(super) trait Api {
-    /// Sends one text, and waits for what comes of it.
-    fn send_message(&mut self, letter: Letter<'_>) -> Outcome;
+    /// Makes one call at `now`, by the wall clock as time since the Unix epoch, and waits for what comes of it.
+    fn call(&mut self, call: &Call<'_>, now: Duration) -> Outcome;
 }
 
 /// The Bot API over HTTP.
 pub(super) struct Client {
     agent: Agent,
+    whole: Duration,
     api_url: String,
     token: Token,
 }
@@ -46,8 +36,18 @@ pub(super) struct Client {
 impl Client {
     /// A client for the bot of `config`.
     pub(super) fn new(config: &Config, tls: Arc<rustls::ClientConfig>) -> Self {
-        let agent = http::agent(tls, CONNECT, WHOLE);
-        Self { agent, api_url: config.api_url.clone(), token: config.token.clone() }
+        Self::within(config, tls, CONNECT, WHOLE)
+    }
+
+    /// The same with other limits for the set-up of a connection and for a request.
+    pub(super) fn within(
+        config: &Config,
+        tls: Arc<rustls::ClientConfig>,
+        connect: Duration,
+        whole: Duration,
+    ) -> Self {
+        let agent = http::agent(tls, connect, whole);
+        Self { agent, whole, api_url: config.api_url.clone(), token: config.token.clone() }
     }
 
     /// The handle by which another thread interrupts a request.
@@ -55,15 +55,26 @@ impl Client {
         self.agent.clone()
     }
 
-    fn post(&self, letter: &Letter<'_>) -> Result<Answer, Error> {
-        let message = SendMessage::new(letter.chat, letter.thread, letter.text);
-        let body = serde_json::to_vec(&message).map_err(|error| Error::Other(Box::new(error)))?;
-        let address = format!("{}/bot{}/sendMessage", self.api_url, self.token.reveal());
-        let mut request = self.agent.post(address).header("Content-Type", "application/json");
-        if letter.last {
+    fn post(&self, call: &Call<'_>) -> Result<Answer, Error> {
+        let address = format!("{}/bot{}/{}", self.api_url, self.token.reveal(), call.method);
+        let carried = call.file.map_or(0, |file| file.bytes.len() / SLOWEST_UPLOAD);
+        let whole = self.whole + call.held + Duration::from_secs(carried as u64);
+        let mut request = self.agent.post(address).config().timeout_global(Some(whole)).build();
+        if call.last {
             request = request.header("Connection", "close");
         }
-        let mut response = request.send(body.as_slice())?;
+        let mut response = match &call.file {
+            None => {
+                let body = serde_json::to_vec(&call.fields).map_err(|error| Error::Other(Box::new(error)))?;
+                request.header("Content-Type", "application/json").send(body.as_slice())?
+            }
+            Some(file) => {
+                let mut form = Form::new(call, file);
+                let length = form.length().to_string();
+                let request = request.header("Content-Type", form.content_type());
+                request.header("Content-Length", length).send(SendBody::from_reader(&mut form))?
+            }
+        };
         let status = response.status().as_u16();
         let retry_after = response.headers().get("Retry-After").and_then(|value| value.to_str().ok());
         let retry_after = retry_after.map(str::to_owned);
@@ -79,7 +90,7 @@ impl Client {
     fn fault(&self, error: &Error, now: Duration) -> Fault {
         let kind = match http::tls_cause(error) {
             Some(rustls::Error::InvalidCertificate(reason))
-                if is_too_early(reason) && !calendar::is_set(now) =>
+                if http::is_too_early(reason) && !calendar::is_set(now) =>
             {
                 FaultKind::ClockNotSet
             }
@@ -92,49 +103,17 @@ impl Client {
                     calendar::utc(now)
                 )
             }
-            FaultKind::Network => format!("cannot reach {}: {}", self.api_url, reason(error)),
+            FaultKind::Network => format!("cannot reach {}: {}", self.api_url, http::reason(error)),
         };
         Fault { kind, text: redact(&text) }
     }
 }
 
 impl Api for Client {
-    fn send_message(&mut self, letter: Letter<'_>) -> Outcome {
-        match self.post(&letter) {
+    fn call(&mut self, call: &Call<'_>, now: Duration) -> Outcome {
+        match self.post(call) {
             Ok(answer) => Outcome::Answered(answer),
-            Err(error) => Outcome::Failed(self.fault(&error, letter.now)),
+            Err(error) => Outcome::Failed(self.fault(&error, now)),
         }
     }
-}
-
-/// What went wrong, and what to do about it.
-fn reason(error: &Error) -> String {
-    match http::tls_cause(error) {
-        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-            return "its certificate is from an unknown issuer; for a server of your own set EXTRA_CA_FILE"
-                .to_owned();
-        }
-        Some(rustls::Error::InvalidCertificate(reason)) if is_too_early(reason) => {
-            return "its certificate is not valid yet; check the clocks of the printer and the server"
-                .to_owned();
-        }
-        Some(rustls::Error::InvalidCertificate(
-            CertificateError::Expired | CertificateError::ExpiredContext { .. },
-        )) => {
-            return "its certificate has expired; check the printer's clock and the server's certificate"
-                .to_owned();
-        }
-        Some(error) => return format!("TLS failed: {error}"),
-        None => {}
-    }
-    match error {
-        Error::Timeout(step) => format!("no answer in time ({step}); check the network"),
-        Error::HostNotFound => "no such host; check the name and the network's DNS".to_owned(),
-        Error::Io(error) => format!("{error}; check the network"),
-        error => error.to_string(),
-    }
-}
-
-fn is_too_early(reason: &CertificateError) -> bool {
-    matches!(reason, CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. })
 }

@@ -5,36 +5,54 @@
 
 mod client;
 mod config;
+mod darkroom;
 mod delivery;
+mod examine;
+mod form;
+mod inspector;
+mod live;
+mod markup;
 mod moved;
+mod notify;
+mod outgoing;
 mod pace;
+mod photos;
+pub mod rehearsal;
 mod report;
-mod rules;
 mod sender;
+mod studio;
 mod text;
 mod wire;
 
 #[cfg(test)]
 mod sender_tests;
 
-pub use config::{API_URL, Chat, Config, ConfigError, RawConfig, Token, redact};
+pub use config::{API_URL, Chat, Config, ConfigError, Token, redact};
+pub use examine::examine;
 
-use super::{Bridge, Lookup, Reporter, Setup, StartError};
-use crate::clock::{Clock, SystemClock};
-use crate::outbox::{Entry, Limits, Outbox, Persistence, Queue, Woken};
-use crate::printer::Event;
-use client::{Api, Client, Letter};
+use super::{Bridge, Lookup, Reporter, Setup, StartError, Wants};
+use crate::clock::{Clock, Moment, SystemClock};
+use crate::defects::{self, Checker, Nap};
+use crate::outbox::{Limits, Outbox, Persistence, Queue, Woken};
+use crate::printer::{Event, Sight};
+use client::{Api, Client};
+use config::Kind;
 use delivery::Class;
+use inspector::Inspector;
+use live::Live;
 use moved::MovedChat;
+use notify::Notifier;
+use outgoing::Outgoing;
+use photos::Photos;
 use report::{Report, Surroundings};
 use rustls::ClientConfig;
 use sender::{Next, Sender};
-use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Duration;
+use studio::{Desk, Studio};
 use ureq::Agent;
-use wire::Stored;
+use wire::Call;
 
 /// The bridge's name, as in `extended.cfg`.
 pub const NAME: &str = "telegram";
@@ -48,12 +66,19 @@ const NOTICE: Duration = Duration::from_millis(500);
 
 /// The running bridge.
 pub struct Telegram {
+    notifier: Notifier,
+    /// Whether macros are told.
+    macros: bool,
+    live: Live,
+    outgoing: Outgoing,
+    studio: Option<Studio>,
     queue: Queue,
-    printer: String,
     report: Arc<Mutex<Report>>,
     clock: SystemClock,
     interrupt: Option<Agent>,
-    /// Tells that the sender's thread has ended, by being disconnected.
+    /// Every thread of the bridge has one until it ends; the bridge itself until it is stopped.
+    alive: Option<mpsc::Sender<()>>,
+    /// Tells that all have ended, by being disconnected.
     ended: Receiver<()>,
 }
 
@@ -63,8 +88,7 @@ pub struct Telegram {
 ///
 /// If a setting is missing or wrong, or the thread cannot be started.
 pub fn start(setup: &Setup<'_>) -> Result<Box<dyn Bridge>, StartError> {
-    let config = read_config(setup.setting, setup.printer)?;
-    Ok(Box::new(Telegram::start(&config, Arc::clone(&setup.tls), setup.data_dir, setup.id)?))
+    Ok(Box::new(Telegram::start(&read_config(setup.setting)?, setup)?))
 }
 
 /// Sends one message now, past the outbox.
@@ -73,7 +97,7 @@ pub fn start(setup: &Setup<'_>) -> Result<Box<dyn Bridge>, StartError> {
 ///
 /// If it was not delivered: why, and what to do about it.
 pub fn test(setting: &Lookup<'_>, tls: Arc<ClientConfig>, text: &str) -> Result<(), String> {
-    let config = read_config(setting, "").map_err(|error| error.to_string())?;
+    let config = read_config(setting).map_err(|error| error.to_string())?;
     send_now(&config, tls, &SystemClock::new(), text)
 }
 
@@ -83,36 +107,29 @@ pub fn test(setting: &Lookup<'_>, tls: Arc<ClientConfig>, text: &str) -> Result<
 ///
 /// If one is missing or wrong; the text names it.
 pub fn check(setting: &Lookup<'_>) -> Result<(), StartError> {
-    read_config(setting, "").map(|_| ())
+    read_config(setting)?;
+    read_checks(setting).map(|_| ())
 }
 
-fn read_config(setting: &Lookup<'_>, printer: &str) -> Result<Config, StartError> {
-    let text = |name| setting(name).unwrap_or_default();
-    let raw = RawConfig {
-        token: &text("TELEGRAM_BOT_TOKEN"),
-        chat: &text("TELEGRAM_CHAT_ID"),
-        thread: &text("TELEGRAM_THREAD_ID"),
-        api_url: &text("TELEGRAM_API_URL"),
-        printer,
-    };
-    Config::parse(raw).map_err(|error| match error.missing {
+fn read_config(setting: &Lookup<'_>) -> Result<Config, StartError> {
+    Config::parse(setting).map_err(|error| match error.missing {
         true => StartError::Unpaired(error.to_string()),
         false => StartError::Setting(error.to_string()),
     })
 }
 
+fn read_checks(setting: &Lookup<'_>) -> Result<Option<defects::Config>, StartError> {
+    defects::Config::read(setting).map_err(|error| StartError::Setting(error.to_string()))
+}
+
 impl Telegram {
-    /// Opens the outbox of the bridge `id` in `data_dir` and starts the sender's thread.
+    /// Opens the bridge's outbox and starts the sender's thread.
     ///
     /// # Errors
     ///
     /// If the system has no thread to give. A disk that cannot be used is no error: the status names it.
-    pub fn start(
-        config: &Config,
-        tls: Arc<ClientConfig>,
-        data_dir: &Path,
-        id: &str,
-    ) -> Result<Self, StartError> {
+    pub fn start(config: &Config, setup: &Setup<'_>) -> Result<Self, StartError> {
+        let (id, data_dir, clock) = (setup.id, setup.data_dir, setup.clock);
         let journal = data_dir.join("outbox").join(format!("{id}.journal"));
         let (outbox, recovered) = Outbox::open(&journal, Limits::default());
         log::info!("{id}: outbox {}: {recovered}", journal.display());
@@ -120,35 +137,107 @@ impl Telegram {
             log::warn!("{id}: messages are kept in memory only: {reason}");
         }
         let queue = Queue::new(outbox);
-        let clock = SystemClock::new();
-        let client = Client::new(config, tls);
+        let client = Client::new(config, Arc::clone(&setup.tls));
         let interrupt = client.interrupt();
         let moved = MovedChat::new(data_dir, id, &config.chat);
         let sender = Sender::new(config, moved, client, queue.clone(), Box::new(clock), Box::new(chance));
         let report = Arc::clone(&sender.report);
+        let outgoing = Outgoing::new(queue.clone(), sender.darkroom(), config.silent);
+        let live = Live::default();
+        let studio = studio(config, setup, &outgoing, &live)?;
+        let notifier = Notifier::new(config);
+        if config.greeting {
+            outgoing.post(notifier.greeting(setup.printer_id, clock.now()), Vec::new());
+        }
         let (alive, ended) = mpsc::channel();
         let thread = std::thread::Builder::new().name(id.to_owned()).stack_size(STACK);
+        let sending = alive.clone();
         let spawned = thread.spawn(move || {
-            // Dropped when the thread ends, however it ends.
-            let _alive: mpsc::Sender<()> = alive;
             deliver(sender);
+            drop(sending);
         });
         spawned.map_err(StartError::Thread)?;
-        let printer = config.printer.clone();
-        Ok(Self { queue, printer, report, clock, interrupt: Some(interrupt), ended })
+        Ok(Self {
+            notifier,
+            macros: config.events.has(Kind::Macro),
+            live,
+            outgoing,
+            studio,
+            queue,
+            report,
+            clock,
+            interrupt: Some(interrupt),
+            alive: Some(alive),
+            ended,
+        })
     }
+}
+
+/// The desk for photos and checks; none where neither is wanted.
+fn studio(
+    config: &Config,
+    setup: &Setup<'_>,
+    outgoing: &Outgoing,
+    live: &Live,
+) -> Result<Option<Studio>, StartError> {
+    let checks = read_checks(setup.setting)?;
+    // A finding that nobody is told of costs money for nothing.
+    let checks = checks.filter(|_| config.events.has(Kind::Alert));
+    let photos = config.events.has(Kind::Photo).then(|| Photos::new(config, setup.fresh));
+    if checks.is_none() && photos.is_none() {
+        return Ok(None);
+    }
+    let inspector = checks.as_ref().map(|checks| Inspector::new(config, checks, setup.fresh, live.clone()));
+    let checker = checks.map(|checks| Checker::new(checks, Arc::clone(&setup.tls), Box::new(Nap::default())));
+    let desk = Desk { camera: setup.camera.clone(), outgoing: outgoing.clone(), photos, inspector };
+    Ok(Some(Studio::new(desk, checker, setup.clock, setup.id)))
 }
 
 impl Bridge for Telegram {
     fn on_event(&mut self, event: &Event) {
-        let Some(note) = rules::note(event, &self.printer) else { return };
-        match serde_json::to_vec(&Stored { text: note.text }) {
-            Ok(body) => {
-                let (key, importance, at) = (note.key, note.importance, note.at);
-                self.queue.push(Entry { key, importance, at, slot: None, body });
-            }
-            Err(error) => log::error!("telegram: cannot write down a message: {error}"),
+        let now = self.clock.now();
+        let mute = self.live.lock().mute.clone();
+        let note = self.notifier.on_event(event, &mute, now);
+        if let Some(note) = &note {
+            self.outgoing.post(note.clone(), Vec::new());
         }
+        self.tell_studio(|desk| {
+            if let Some(photos) = &mut desk.photos {
+                photos.on_event(event, note.as_ref(), now);
+            }
+        });
+    }
+
+    fn on_sight(&mut self, sight: &Sight) {
+        let mute = {
+            let mut live = self.live.lock();
+            live.sight = Some(sight.clone());
+            live.mute.clone()
+        };
+        for note in self.notifier.on_sight(sight, &mute) {
+            self.outgoing.post(note, Vec::new());
+        }
+        self.tell_studio(|desk| desk.on_sight(sight));
+    }
+
+    fn on_console(&mut self, line: &str, at: Moment) {
+        let mute = self.live.lock().mute.clone();
+        let Some((note, said)) = self.notifier.on_console(line, &mute, at) else { return };
+        let (key, headline) = (format!("{}/photo", note.key), note.text.clone());
+        if !said.text.is_empty() {
+            self.outgoing.post(note, Vec::new());
+        }
+        if said.photo {
+            self.tell_studio(|desk| {
+                if let Some(photos) = &mut desk.photos {
+                    photos.show(key, headline, at);
+                }
+            });
+        }
+    }
+
+    fn wants(&self) -> Wants {
+        Wants { snapshots: true, console: self.macros }
     }
 
     fn reporter(&self) -> Reporter {
@@ -167,6 +256,10 @@ impl Bridge for Telegram {
 
     fn stop(&mut self, grace: Duration) {
         self.queue.close();
+        if let Some(studio) = &self.studio {
+            studio.close();
+        }
+        self.alive = None;
         if self.ended.recv_timeout(grace) == Err(RecvTimeoutError::Disconnected) {
             return;
         }
@@ -175,6 +268,14 @@ impl Bridge for Telegram {
         }
         // Name resolution cannot be interrupted; whatever waits is on disk.
         let _ = self.ended.recv_timeout(NOTICE);
+    }
+}
+
+impl Telegram {
+    fn tell_studio(&mut self, news: impl FnOnce(&mut Desk)) {
+        if let (Some(studio), Some(alive)) = (&mut self.studio, &self.alive) {
+            studio.tell(alive, news);
+        }
     }
 }
 
@@ -192,7 +293,8 @@ pub fn send_now(
     let mut client = Client::new(config, tls);
     let text = text::paragraph(text, text::MOST_MESSAGE);
     let (chat, thread, now) = (&config.chat, config.thread, clock.now().unix);
-    let outcome = client.send_message(Letter { chat, thread, text: &text, last: true, now });
+    let call = Call { last: true, ..Call::message(chat, thread, &text) };
+    let outcome = client.call(&call, now);
     match delivery::classify(&outcome) {
         Class::Done => Ok(()),
         class => Err(sender::explain(class, &outcome)),

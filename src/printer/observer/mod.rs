@@ -91,6 +91,11 @@ impl Observer {
         &self.memory
     }
 
+    /// The beginning of the keys of the events of the job under way; none while no job is, or its start was not told yet.
+    pub fn job(&self) -> Option<&str> {
+        self.memory.job.as_ref()?.key.as_deref()
+    }
+
     /// Whether the memory changed, so that it is worth keeping, since this was asked last.
     pub fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
@@ -107,9 +112,14 @@ impl Observer {
             Observation::Seen(snapshot) => {
                 self.linked(now, &mut events);
                 self.klippy(snapshot, now, &mut events);
-                self.job(snapshot, now, &mut events);
+                self.watch_job(snapshot, now, &mut events);
                 self.attention(snapshot, now, &mut events);
+                if let Some(stage) = &snapshot.stage {
+                    let jobs = events.iter_mut().filter_map(|event| event.job.as_mut());
+                    jobs.for_each(|job| job.stage = Some(stage.as_ref().to_owned()));
+                }
             }
+            Observation::Commanded { what, by } => self.commanded(*what, by, now),
             Observation::Console(line) => self.causes.line(line, now),
         }
         // Comparing costs no memory, and nothing that changes can be forgotten.

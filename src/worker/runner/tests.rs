@@ -30,8 +30,8 @@ impl Bridge for Odd {
         self.told.send(line.to_owned()).unwrap();
     }
 
-    fn on_snapshot(&mut self, _snapshot: &Arc<Snapshot>, at: Moment) {
-        self.told.send(format!("state {}", at.monotonic.as_secs())).unwrap();
+    fn on_sight(&mut self, sight: &Sight) {
+        self.told.send(format!("state {}", sight.at.monotonic.as_secs())).unwrap();
     }
 
     fn wants(&self) -> Wants {
@@ -188,7 +188,7 @@ fn a_bridge_is_told_besides_events_what_it_wants_and_nothing_else() {
         // Nothing is taken out of the inbox while it hangs, so that the order is known.
         rig.event("hang");
         rig.waits_until("at it", |runner| runner.shared.lock().busy_since.is_some());
-        rig.runner.push_snapshot(&Arc::default(), at);
+        rig.runner.push_sight(&Sight { snapshot: Arc::default(), job: None, at });
         rig.runner.push_line(&"// hello".into(), at);
         rig.let_go();
         rig.hears("1:hang");

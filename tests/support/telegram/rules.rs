@@ -1,104 +1,85 @@
-//! What the Bot API takes: methods, their fields, and the types and limits of these.
+//! What a caller can know beforehand and the table does not say: counts, names and parts that belong together.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
-/// Which values a field takes.
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    /// A chat: an integer, or text.
-    Chat,
-    /// Text of so many UTF-16 units at most, and at least one.
-    Text(usize),
-    /// A whole number above zero.
-    Positive,
-    Bool,
-    /// One of the parse modes.
-    ParseMode,
-    /// `LinkPreviewOptions`.
-    LinkPreview,
-}
+use super::check::ATTACHED;
+use super::request::Upload;
 
-struct Method {
-    name: &'static str,
-    /// Field, kind, whether it must be there.
-    fields: &'static [(&'static str, Kind, bool)],
-}
-
-const METHODS: &[Method] = &[
-    Method { name: "getMe", fields: &[] },
-    Method { name: "getChat", fields: &[("chat_id", Kind::Chat, true)] },
-    Method {
-        name: "sendMessage",
-        fields: &[
-            ("chat_id", Kind::Chat, true),
-            ("text", Kind::Text(4096), true),
-            ("message_thread_id", Kind::Positive, false),
-            ("disable_notification", Kind::Bool, false),
-            ("parse_mode", Kind::ParseMode, false),
-            ("link_preview_options", Kind::LinkPreview, false),
-            ("disable_web_page_preview", Kind::Bool, false),
-        ],
-    },
-];
-
-/// Everything that is wrong with a call; empty for a good one.
-pub(super) fn violations(method: &str, arguments: &Value) -> Vec<String> {
-    // Method names are not case-sensitive.
-    let Some(known) = METHODS.iter().find(|known| known.name.eq_ignore_ascii_case(method)) else {
-        return vec![format!("there is no method {method}, or none that this stand-in knows")];
-    };
-    let Value::Object(given) = arguments else {
-        return vec![format!("{method}: the arguments are no JSON object: {arguments}")];
-    };
-    let unknown = given
-        .keys()
-        .filter(|name| !known.fields.iter().any(|(field, ..)| field == name))
-        .map(|name| format!("{method} has no field {name}"));
-    let wrong = known.fields.iter().filter_map(|(field, kind, needed)| match given.get(*field) {
-        None => needed.then(|| format!("{method} needs {field}")),
-        Some(value) => (!kind.takes(value)).then(|| format!("{method} does not take {value} as {field}")),
-    });
-    unknown.chain(wrong).collect()
-}
-
-impl Kind {
-    fn takes(self, value: &Value) -> bool {
-        match self {
-            Self::Chat => value.is_i64() || value.as_str().is_some_and(|text| !text.is_empty()),
-            Self::Text(most) => {
-                value.as_str().is_some_and(|text| (1..=most).contains(&text.encode_utf16().count()))
-            }
-            Self::Positive => value.as_u64().is_some_and(|number| number > 0),
-            Self::Bool => value.is_boolean(),
-            Self::ParseMode => {
-                value.as_str().is_some_and(|mode| ["HTML", "Markdown", "MarkdownV2"].contains(&mode))
-            }
-            Self::LinkPreview => value.as_object().is_some_and(|options| {
-                options.iter().all(|(name, value)| name == "is_disabled" && value.is_boolean())
-            }),
+/// Everything that is wrong with a call whose fields and types are right; empty for a good one.
+pub(super) fn violations(method: &str, arguments: &Map<String, Value>, files: &[Upload]) -> Vec<String> {
+    let mut found = attachments(arguments, files);
+    if let Some(rows) = arguments.get("reply_markup").and_then(|markup| markup["inline_keyboard"].as_array())
+    {
+        found.extend(keyboard(rows));
+    }
+    let method = method.to_ascii_lowercase();
+    let mut count = |field: &str, low: usize, high: usize| {
+        let count = arguments.get(field).and_then(Value::as_array).map_or(0, Vec::len);
+        if !(low..=high).contains(&count) {
+            found.push(format!("{method} takes {low} to {high} of {field}, not {count}"));
         }
+    };
+    match method.as_str() {
+        "sendmediagroup" => count("media", 2, 10),
+        "deletemessages" => count("message_ids", 1, 100),
+        "setmycommands" => {
+            count("commands", 0, 100);
+            let names = arguments["commands"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|item| item["command"].as_str());
+            let good = |name: &str| name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+            let bad = names.filter(|name| !good(name));
+            found.extend(bad.map(|name| format!("a command's name has only a-z, 0-9 and _: `{name}`")));
+        }
+        "editmessagetext" | "editmessagecaption" | "editmessagemedia" | "editmessagereplymarkup" => {
+            let inline = arguments.contains_key("inline_message_id");
+            let of_chat = arguments.contains_key("chat_id") && arguments.contains_key("message_id");
+            if inline == of_chat {
+                found.push(format!("{method} takes chat_id and message_id, or inline_message_id"));
+            }
+        }
+        _ => {}
+    }
+    found
+}
+
+/// Files that nothing refers to, and references to files that are not there.
+fn attachments(arguments: &Map<String, Value>, files: &[Upload]) -> Vec<String> {
+    let mut named = Vec::new();
+    arguments.values().for_each(|value| references(value, &mut named));
+    let unused = files.iter().filter(|file| !named.contains(&file.field.as_str()));
+    let unused = unused.map(|file| format!("nothing refers to the file {}", file.field));
+    let missing = named.iter().filter(|name| files.iter().all(|file| file.field != **name));
+    let missing = missing.map(|name| format!("there is no file {name} in the request"));
+    unused.chain(missing).collect()
+}
+
+fn references<'a>(value: &'a Value, named: &mut Vec<&'a str>) {
+    match value {
+        Value::String(text) => named.extend(text.strip_prefix(ATTACHED)),
+        Value::Array(items) => items.iter().for_each(|item| references(item, named)),
+        Value::Object(fields) => fields.values().for_each(|value| references(value, named)),
+        _ => {}
     }
 }
 
-/// The `result` of a good call, `number` being the id of the message it makes.
-pub(super) fn result(method: &str, arguments: &Value, chat: i64, number: usize) -> Value {
-    let group = json!({"id": chat, "type": "supergroup", "title": "Printers", "is_forum": true});
-    match method.to_ascii_lowercase().as_str() {
-        "getme" => json!({
-            "id": 1, "is_bot": true, "first_name": "Printer", "username": "printer_bot",
-            "can_join_groups": true, "can_read_all_group_messages": false, "supports_inline_queries": false
-        }),
-        "getchat" => group,
-        _ => {
-            let mut message = json!({
-                "message_id": number, "date": 1_767_225_600, "chat": group, "text": arguments["text"],
-                "from": {"id": 1, "is_bot": true, "first_name": "Printer", "username": "printer_bot"}
-            });
-            if let Some(thread) = arguments.get("message_thread_id") {
-                message["message_thread_id"] = thread.clone();
-                message["is_topic_message"] = Value::Bool(true);
-            }
-            message
+/// Fields of a button that say how it looks; exactly one of the others says what it does.
+const LOOKS: [&str; 3] = ["text", "style", "icon_custom_emoji_id"];
+
+fn keyboard(rows: &[Value]) -> Vec<String> {
+    let mut found = Vec::new();
+    let rows: Vec<&Vec<Value>> = rows.iter().filter_map(Value::as_array).collect();
+    let total: usize = rows.iter().map(|row| row.len()).sum();
+    if total > 100 || rows.iter().any(|row| !(1..=8).contains(&row.len())) {
+        found.push(format!("an inline keyboard has 1 to 8 buttons in a row and 100 in all: {rows:?}"));
+    }
+    for button in rows.into_iter().flatten().filter_map(Value::as_object) {
+        let does = button.keys().filter(|name| !LOOKS.contains(&name.as_str())).count();
+        if does != 1 || button.get("text").is_none_or(|text| text == "") {
+            found.push(format!("a button has a text and does one thing: {button:?}"));
         }
     }
+    found
 }

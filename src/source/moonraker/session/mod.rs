@@ -492,6 +492,7 @@ impl Session {
             faults: self.faults.all(),
             webcams: Arc::clone(&self.webcams),
             app_message: self.objects.app_message.clone(),
+            stage: None,
             original: None,
         };
         if !again && self.told.as_deref() == Some(&snapshot) {
