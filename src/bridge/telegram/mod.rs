@@ -3,6 +3,7 @@
 //! Only sends; commands from the chat are another matter and need another thread. [`rules`] and [`delivery`]
 //! decide and are pure, [`client`] talks, [`sender`] joins them with the outbox.
 
+mod check;
 mod client;
 mod config;
 mod darkroom;
@@ -35,6 +36,7 @@ use crate::clock::{Clock, Moment, SystemClock};
 use crate::defects::{self, Checker, Nap};
 use crate::outbox::{Limits, Outbox, Persistence, Queue, Woken};
 use crate::printer::{Event, Sight};
+use check::Check;
 use client::{Api, Client, Interrupt};
 use config::Kind;
 use delivery::Class;
@@ -75,6 +77,8 @@ pub struct Telegram {
     report: Arc<Mutex<Report>>,
     clock: SystemClock,
     interrupt: Option<Interrupt>,
+    /// The look at token and chat, which ends with it.
+    check: Option<(Interrupt, mpsc::Sender<()>)>,
     /// Every thread of the bridge has one until it ends; the bridge itself until it is stopped.
     alive: Option<mpsc::Sender<()>>,
     /// Tells that all have ended, by being disconnected.
@@ -156,6 +160,7 @@ impl Telegram {
             drop(sending);
         });
         spawned.map_err(StartError::Thread)?;
+        let check = start_check(config, setup, &report);
         Ok(Self {
             notifier,
             macros: config.events.has(Kind::Macro),
@@ -166,9 +171,39 @@ impl Telegram {
             report,
             clock,
             interrupt: Some(interrupt),
+            check,
             alive: Some(alive),
             ended,
         })
+    }
+}
+
+/// Looks at token and chat on a thread that ends when all is well. Without one to be had the first message tells.
+fn start_check(
+    config: &Config,
+    setup: &Setup<'_>,
+    report: &Arc<Mutex<Report>>,
+) -> Option<(Interrupt, mpsc::Sender<()>)> {
+    let client = Client::new(config, Arc::clone(&setup.tls));
+    let interrupt = client.interrupt();
+    let (bridge, end) = mpsc::channel();
+    let check = Check {
+        api: client,
+        chat: config.chat.clone(),
+        report: Arc::clone(report),
+        clock: Box::new(setup.clock),
+        spread: chance,
+        failures: 0,
+        told: None,
+        end,
+    };
+    let thread = std::thread::Builder::new().name(setup.id.to_owned()).stack_size(STACK);
+    match thread.spawn(move || check.run()) {
+        Ok(_) => Some((interrupt, bridge)),
+        Err(error) => {
+            log::warn!("{}: the token is not looked at: {error}", setup.id);
+            None
+        }
     }
 }
 
@@ -255,6 +290,10 @@ impl Bridge for Telegram {
 
     fn stop(&mut self, grace: Duration) {
         self.queue.close();
+        if let Some((interrupt, bridge)) = self.check.take() {
+            drop(bridge);
+            interrupt.now();
+        }
         if let Some(studio) = &self.studio {
             studio.close();
         }
