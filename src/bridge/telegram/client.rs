@@ -116,11 +116,12 @@ impl Client {
 }
 
 /// Interrupts what a client does.
+#[derive(Clone)]
 pub(super) struct Interrupt(Arc<Mutex<Agent>>);
 
 impl Interrupt {
     /// Lets the request under way fail, and every further one.
-    pub(super) fn now(self) {
+    pub(super) fn now(&self) {
         let agent = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         agent.shutdown();
     }

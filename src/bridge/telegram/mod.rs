@@ -31,7 +31,7 @@ mod sender_tests;
 pub use config::{API_URL, Chat, Config, ConfigError, Token, redact};
 pub use examine::examine;
 
-use super::{Bridge, Lookup, Reporter, Setup, StartError, Wants};
+use super::{Bridge, Fence, Lookup, Reporter, Setup, StartError, Wants};
 use crate::clock::{Clock, Moment, SystemClock};
 use crate::defects::{self, Checker, Nap};
 use crate::outbox::{Limits, Outbox, Persistence, Queue, Woken};
@@ -76,7 +76,7 @@ pub struct Telegram {
     queue: Queue,
     report: Arc<Mutex<Report>>,
     clock: SystemClock,
-    interrupt: Option<Interrupt>,
+    interrupt: Interrupt,
     /// The look at token and chat, which ends with it.
     check: Option<(Interrupt, mpsc::Sender<()>)>,
     /// Every thread of the bridge has one until it ends; the bridge itself until it is stopped.
@@ -170,7 +170,7 @@ impl Telegram {
             queue,
             report,
             clock,
-            interrupt: Some(interrupt),
+            interrupt,
             check,
             alive: Some(alive),
             ended,
@@ -301,11 +301,20 @@ impl Bridge for Telegram {
         if self.ended.recv_timeout(grace) == Err(RecvTimeoutError::Disconnected) {
             return;
         }
-        if let Some(interrupt) = self.interrupt.take() {
-            interrupt.now();
+        self.interrupt.now();
+        if self.ended.recv_timeout(NOTICE) == Err(RecvTimeoutError::Timeout) {
+            // Name resolution cannot be interrupted; whatever waits is on disk, for the next to send.
+            self.queue.fence(Duration::ZERO);
         }
-        // Name resolution cannot be interrupted; whatever waits is on disk.
-        let _ = self.ended.recv_timeout(NOTICE);
+    }
+
+    fn fence(&self) -> Fence {
+        let (queue, interrupt) = (self.queue.clone(), self.interrupt.clone());
+        Box::new(move || {
+            // A request under way would be made a second time; none goes out from here on.
+            interrupt.now();
+            queue.fence(NOTICE);
+        })
     }
 }
 
