@@ -95,7 +95,9 @@ pub fn main(args: &[String]) -> Exit {
             Exit::Done
         }
         Err(early) => {
-            complain(&format!("{}\nTry `octobridge --help`.", early.output.trim_end()));
+            // A secret that was given as an argument need not stand in a log besides.
+            let said = crate::settings::redact(early.output.trim_end());
+            complain(&format!("{said}\nTry `octobridge --help`."));
             Exit::Usage
         }
     }

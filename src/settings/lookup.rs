@@ -2,6 +2,7 @@
 
 use super::bootstrap::Bootstrap;
 use super::extended_cfg::ExtendedCfg;
+use super::hide::hide;
 use super::instance::{self, Instance, MOST_LABELLED};
 use super::keys::{self, ALL, Key};
 use super::paths::Paths;
@@ -358,7 +359,7 @@ impl<'a> Sources<'a> {
             return Sourced { value, origin: found.origin };
         }
         self.problems.push(Problem::new(
-            format!("the log level `{}` ({}) is unknown", found.value, found.origin),
+            format!("the log level `{}` ({}) is unknown", hide(&found.value), found.origin),
             "use error, warn, info or debug; info is used now",
         ));
         default
@@ -397,7 +398,7 @@ impl<'a> Sources<'a> {
         });
         let mut shown: Vec<Shown> = on.into_iter().chain(folders).collect();
         let masked = |key: Key, value: String| {
-            if key.secret { "(set, hidden)".to_owned() } else { hide_user_info(&value) }
+            if key.secret { "(set, hidden)".to_owned() } else { hide(&value) }
         };
         for key in ALL {
             let found = self.find(key);
@@ -419,18 +420,4 @@ impl<'a> Sources<'a> {
 /// Missing, empty and blank all count as not set.
 fn set(text: Option<&String>) -> Option<String> {
     text.map(|t| t.trim()).filter(|t| !t.is_empty()).map(str::to_owned)
-}
-
-/// A URL may carry a name and password: they are not shown.
-pub(super) fn hide_user_info(value: &str) -> String {
-    match value.split_once("://") {
-        Some((scheme, rest)) => {
-            let end = rest.find('/').unwrap_or(rest.len());
-            match rest[..end].rfind('@') {
-                Some(at) => format!("{scheme}://(hidden){}", &rest[at..]),
-                None => value.to_owned(),
-            }
-        }
-        None => value.to_owned(),
-    }
 }

@@ -6,6 +6,7 @@
 mod bootstrap;
 mod extended_cfg;
 mod general;
+mod hide;
 mod instance;
 mod keys;
 mod lookup;
@@ -17,6 +18,7 @@ mod unknown;
 pub use bootstrap::{Bootstrap, BootstrapError};
 pub use extended_cfg::{CfgError, CfgValue, ExtendedCfg};
 pub use general::{FeedSettings, General, SourceName};
+pub use hide::redact;
 pub use instance::Instance;
 pub use keys::{ALL as ALL_KEYS, Key};
 pub use origin::{Origin, Problem, Sourced};

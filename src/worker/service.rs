@@ -160,6 +160,7 @@ impl<'a> Service<'a> {
                         break Ended::NothingToRun;
                     }
                     log::set_max_level(settings.log_level.value);
+                    log::debug!("the log tells all from {} on", settings.log_level.value);
                     camera.want(settings.general.camera.clone());
                     told.borrow().shared.borrow_mut().bridges.reload(&settings);
                     let problem = source.follow(&settings).await;

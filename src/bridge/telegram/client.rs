@@ -131,6 +131,7 @@ impl Client {
 }
 
 /// Interrupts what a client does.
+#[derive(Clone)]
 pub(super) struct Interrupt(Arc<Mutex<Agent>>);
 
 impl Interrupt {

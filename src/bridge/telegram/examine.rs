@@ -151,7 +151,7 @@ fn shown(result: &Value, fields: &[&str]) -> String {
 fn said(outcome: &Outcome) -> String {
     let Outcome::Answered(answer) = outcome else { return String::new() };
     match answer.envelope.as_ref().and_then(|envelope| envelope.description.as_deref()) {
-        Some(said) => redact(&format!("it says \"{}\"", text::shorten(&text::name(said), 100))),
+        Some(said) => format!("it says \"{}\"", text::shorten(&redact(&text::name(said)), 100)),
         None => format!("HTTP {}", answer.status),
     }
 }

@@ -3,6 +3,7 @@
 //! [`notify`] and [`delivery`] decide and are pure, [`client`] talks, [`sender`] joins them with the outbox. Commands from
 //! the chat are in [`commands`], on threads of their own.
 
+mod check;
 mod client;
 mod commands;
 mod config;
@@ -31,11 +32,12 @@ mod sender_tests;
 pub use config::{API_URL, Chat, Config, ConfigError, Token, redact};
 pub use examine::examine;
 
-use super::{Bridge, Lookup, Reporter, Setup, StartError, Wants};
+use super::{Bridge, Fence, Lookup, Reporter, Setup, StartError, Wants};
 use crate::clock::{Clock, Moment, SystemClock};
 use crate::defects::{self, Checker, Nap};
 use crate::outbox::{Limits, Outbox, Persistence, Queue, Woken};
 use crate::printer::{Event, Sight};
+use check::Check;
 use client::{Api, Client, Interrupt};
 use commands::{Keeper, Listener, Parts};
 use config::Kind;
@@ -82,7 +84,9 @@ pub struct Telegram {
     queue: Queue,
     report: Arc<Mutex<Report>>,
     clock: SystemClock,
-    interrupt: Option<Interrupt>,
+    interrupt: Interrupt,
+    /// The look at token and chat, which ends with it.
+    check: Option<(Interrupt, mpsc::Sender<()>)>,
     /// Every thread of the bridge has one until it ends; the bridge itself until it is stopped.
     alive: Option<mpsc::Sender<()>>,
     /// Tells that all have ended, by being disconnected.
@@ -175,6 +179,7 @@ impl Telegram {
             drop(sending);
         });
         spawned.map_err(StartError::Thread)?;
+        let check = start_check(config, setup, &report);
         Ok(Self {
             notifier,
             macros: config.events.has(Kind::Macro),
@@ -188,10 +193,40 @@ impl Telegram {
             queue,
             report,
             clock,
-            interrupt: Some(interrupt),
+            interrupt,
+            check,
             alive: Some(alive),
             ended,
         })
+    }
+}
+
+/// Looks at token and chat on a thread that ends when all is well. Without one to be had the first message tells.
+fn start_check(
+    config: &Config,
+    setup: &Setup<'_>,
+    report: &Arc<Mutex<Report>>,
+) -> Option<(Interrupt, mpsc::Sender<()>)> {
+    let client = Client::new(config, Arc::clone(&setup.tls));
+    let interrupt = client.interrupt();
+    let (bridge, end) = mpsc::channel();
+    let check = Check {
+        api: client,
+        chat: config.chat.clone(),
+        report: Arc::clone(report),
+        clock: Box::new(setup.clock),
+        spread: chance,
+        failures: 0,
+        told: None,
+        end,
+    };
+    let thread = std::thread::Builder::new().name(setup.id.to_owned()).stack_size(STACK);
+    match thread.spawn(move || check.run()) {
+        Ok(_) => Some((interrupt, bridge)),
+        Err(error) => {
+            log::warn!("{}: the token is not looked at: {error}", setup.id);
+            None
+        }
     }
 }
 
@@ -284,6 +319,10 @@ impl Bridge for Telegram {
 
     fn stop(&mut self, grace: Duration) {
         self.queue.close();
+        if let Some((interrupt, bridge)) = self.check.take() {
+            drop(bridge);
+            interrupt.now();
+        }
         if let Some(studio) = &self.studio {
             studio.close();
         }
@@ -295,11 +334,20 @@ impl Bridge for Telegram {
         if self.ended.recv_timeout(grace) == Err(RecvTimeoutError::Disconnected) {
             return;
         }
-        if let Some(interrupt) = self.interrupt.take() {
-            interrupt.now();
+        self.interrupt.now();
+        if self.ended.recv_timeout(NOTICE) == Err(RecvTimeoutError::Timeout) {
+            // Name resolution cannot be interrupted; whatever waits is on disk, for the next to send.
+            self.queue.fence(Duration::ZERO);
         }
-        // Name resolution cannot be interrupted; whatever waits is on disk.
-        let _ = self.ended.recv_timeout(NOTICE);
+    }
+
+    fn fence(&self) -> Fence {
+        let (queue, interrupt) = (self.queue.clone(), self.interrupt.clone());
+        Box::new(move || {
+            // A request under way would be made a second time; none goes out from here on.
+            interrupt.now();
+            queue.fence(NOTICE);
+        })
     }
 }
 

@@ -10,6 +10,8 @@ use std::time::Duration;
 pub(super) struct Report {
     /// When the last message was delivered, as time since the Unix epoch.
     pub(super) last_ok: Option<Duration>,
+    /// Whether the API knew the bot, and the bot its chat, before there was a message.
+    pub(super) checked: bool,
     /// What keeps messages from being delivered; none after a success.
     pub(super) trouble: Option<Trouble>,
     /// When the next try is due, on the monotonic clock.
@@ -84,7 +86,7 @@ pub(super) fn status(report: &Report, around: &Surroundings) -> BridgeStatus {
     let state = match &report.trouble {
         Some(Trouble { health: Health::Waiting, .. }) => BridgeState::Retrying,
         Some(Trouble { health: Health::Fail, .. }) => BridgeState::Failed,
-        _ if report.last_ok.is_none() => BridgeState::Starting,
+        _ if report.last_ok.is_none() && !report.checked => BridgeState::Starting,
         _ => BridgeState::Connected,
     };
     BridgeStatus {
@@ -167,5 +169,7 @@ mod tests {
             let report = Report { trouble, last_ok, ..Report::default() };
             assert_eq!(status(&report, &around()).state, state, "{report:?}");
         }
+        let idle = Report { checked: true, ..Report::default() };
+        assert_eq!(status(&idle, &around()).state, BridgeState::Connected);
     }
 }

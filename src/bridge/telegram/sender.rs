@@ -360,7 +360,7 @@ pub(super) fn explain(class: Class, outcome: &Outcome) -> String {
     };
     let said = answer.envelope.as_ref().and_then(|envelope| envelope.description.as_deref());
     let said = match said {
-        Some(said) => format!("\"{}\"", text::shorten(&text::name(said), 100)),
+        Some(said) => format!("\"{}\"", text::shorten(&redact(&text::name(said)), 100)),
         None => format!("HTTP {}", answer.status),
     };
     let remedy = match class {
@@ -378,5 +378,5 @@ pub(super) fn explain(class: Class, outcome: &Outcome) -> String {
             "the message was refused and dropped; please report this"
         }
     };
-    redact(&format!("{remedy} (the server says {said})"))
+    format!("{remedy} (the server says {said})")
 }

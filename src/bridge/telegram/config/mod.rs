@@ -7,7 +7,9 @@ mod token;
 
 pub use chat::Chat;
 pub(super) use kinds::{Kind, Kinds};
-pub use token::{Token, redact};
+pub use token::Token;
+
+pub use crate::settings::redact;
 
 use super::markup::Format;
 use crate::bridge::Lookup;
