@@ -3,9 +3,11 @@
 
 use crate::support::feed::{Connection, Feed, Heard, jpeg};
 use crate::support::virtual_time::{Flow, VirtualClock};
-use octobridge::printer::{Observation, PrintState, Snapshot, Timed};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use octobridge::printer::{Command, Observation, PrintState, Snapshot, Timed};
 use octobridge::source::control::{self, ControlError};
-use octobridge::source::feed::{Address, Command, Config, WatchdogSettings, run};
+use octobridge::source::feed::{Address, Config, Order, WatchdogSettings, run};
 use octobridge::source::{self, LinkState, SourceConfig, SourceStatus};
 use octobridge::tls;
 use serde_json::{Value, json};
@@ -25,7 +27,7 @@ type Taken = Arc<Mutex<Vec<Vec<u8>>>>;
 struct Source {
     observations: mpsc::Receiver<Timed<Observation>>,
     pictures: Taken,
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<Order>,
     status: watch::Receiver<SourceStatus>,
     shutdown: watch::Sender<bool>,
     task: JoinHandle<()>,
@@ -111,6 +113,10 @@ impl Source {
     }
 }
 
+fn order(what: Command) -> Order {
+    Order { what, by: None }
+}
+
 fn running(percent: u32) -> Value {
     json!({"gcode_state": "RUNNING", "subtask_name": "Cube", "mc_percent": percent})
 }
@@ -139,6 +145,60 @@ async fn status_and_pictures_come_through_plain_and_encrypted() {
         source.stop().await;
         assert_eq!(connection.farewell().await, Heard::Closed(Some(1000)));
     }
+}
+
+/// After a great message the WebSocket is exchanged. Whatever follows at once, and in whatever frames, is not lost.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_lost_behind_great_messages() {
+    const TEXT: u8 = 0x01;
+    const CONTINUED: u8 = 0x00;
+    const LAST: u8 = 0x80;
+    const PING: u8 = 0x89;
+    for feed in [Feed::plain().await, Feed::encrypted(&["localhost"]).await] {
+        let mut source = Source::start(&feed);
+        let mut connection = feed.accept().await;
+        let large = jpeg(1_000_000);
+        let picture = json!({"type": "jpeg_image", "image": STANDARD.encode(&large)}).to_string();
+        let [ten, twenty, thirty] = [10, 20, 30]
+            .map(|percent| json!({"type": "printer_status", "data": running(percent)}).to_string());
+        let (first, rest) = picture.as_bytes().split_at(700_001);
+        let (second, third) = rest.split_at(rest.len() - 3);
+        let frames: [(u8, &[u8]); 11] = [
+            (TEXT | LAST, ten.as_bytes()),
+            (TEXT | LAST, picture.as_bytes()),
+            (PING, b"a"),
+            (TEXT | LAST, picture.as_bytes()),
+            (TEXT | LAST, twenty.as_bytes()),
+            (TEXT, first),
+            (PING, b"b"),
+            (CONTINUED, second),
+            (CONTINUED, b""),
+            (CONTINUED | LAST, third),
+            (TEXT | LAST, thirty.as_bytes()),
+        ];
+        let bytes: Vec<u8> = frames.into_iter().flat_map(|(kind, content)| frame(kind, content)).collect();
+        assert!(connection.bytes(&bytes).await);
+        for progress in [0.1, 0.2, 0.3] {
+            assert_eq!(source.seen().await.print.as_ref().and_then(|print| print.progress), Some(progress));
+        }
+        assert!(source.pictures(3).await == [large.clone(), large.clone(), large]);
+        for answered in ["a", "b"] {
+            assert_eq!(connection.heard().await, Heard::Pong(answered.into()));
+        }
+        assert_eq!(source.status.borrow().ignored_messages, 0);
+        source.stop().await;
+        assert_eq!(connection.farewell().await, Heard::Closed(Some(1000)));
+    }
+}
+
+/// A frame of a server (RFC 6455, section 5.2).
+fn frame(kind: u8, content: &[u8]) -> Vec<u8> {
+    let mut frame = match content.len() {
+        short @ 0..126 => vec![kind, short as u8],
+        long => [&[kind, 127], &(long as u64).to_be_bytes()[..]].concat(),
+    };
+    frame.extend(content);
+    frame
 }
 
 #[tokio::test(start_paused = true)]
@@ -368,14 +428,14 @@ async fn commands_reach_the_server_but_only_over_a_connection() {
     feed.refuse("503 Service Unavailable").await;
     source.error().await;
     // It is too late for this one when there is a connection again.
-    source.commands.send(Command::Cancel).await.unwrap();
+    source.commands.send(order(Command::Cancel)).await.unwrap();
     let mut connection = feed.accept().await;
     connection.status(&running(10)).await;
     source.seen().await;
     for (command, expected) in
         [(Command::Pause, "pause_print"), (Command::Resume, "resume_print"), (Command::Cancel, "stop_print")]
     {
-        source.commands.send(command).await.unwrap();
+        source.commands.send(order(command)).await.unwrap();
         assert_eq!(connection.farewell().await, Heard::Command(expected.to_owned()));
     }
     source.stop().await;
@@ -440,6 +500,11 @@ async fn either_source_is_started_the_same_way_and_takes_requests() {
     status.wait_for(|status| status.link == LinkState::Connected).await.unwrap();
     control.pause_print(None).await.unwrap();
     assert_eq!(connection.farewell().await, Heard::Command("pause_print".to_owned()));
+    // In somebody's name it is told, before anything can come of it.
+    control.by("Telegram: Ada").resume_print(None).await.unwrap();
+    let told = observations.recv().await.unwrap().what;
+    assert_eq!(told, Observation::Commanded { what: Command::Resume, by: "Telegram: Ada".into() });
+    assert_eq!(connection.farewell().await, Heard::Command("resume_print".to_owned()));
     let beyond = control.gcode("G28", None).await;
     assert!(matches!(beyond, Err(ControlError::Unsupported { .. })), "{beyond:?}");
     shutdown.send(true).unwrap();
@@ -458,7 +523,7 @@ async fn a_command_waits_for_the_next_connection_while_the_printer_is_in_sight()
     assert_eq!(status_until_closed(&mut connection).await, Heard::Closed(Some(1000)));
     source.seen().await;
     assert_eq!(source.status.borrow().link, LinkState::Connected);
-    source.commands.send(Command::Pause).await.unwrap();
+    source.commands.send(order(Command::Pause)).await.unwrap();
     let mut again = feed.accept().await;
     assert_eq!(again.farewell().await, Heard::Command("pause_print".to_owned()));
     source.stop().await;

@@ -3,6 +3,7 @@
 
 pub(crate) mod bed;
 pub(crate) mod camera;
+pub(crate) mod engine;
 pub(crate) mod feed;
 pub(crate) mod forward;
 pub(crate) mod http;
@@ -10,7 +11,10 @@ pub(crate) mod kills;
 pub(crate) mod openrouter;
 pub(crate) mod pcap;
 pub(crate) mod printer;
+pub(crate) mod program;
 pub(crate) mod rest;
+pub(crate) mod siege;
+pub(crate) mod tap;
 pub(crate) mod telegram;
 pub(crate) mod virtual_time;
 pub(crate) mod wait;

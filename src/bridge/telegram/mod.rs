@@ -7,6 +7,7 @@ mod client;
 mod config;
 mod darkroom;
 mod delivery;
+mod examine;
 mod form;
 mod inspector;
 mod live;
@@ -27,9 +28,10 @@ mod wire;
 mod sender_tests;
 
 pub use config::{API_URL, Chat, Config, ConfigError, Token, redact};
+pub use examine::examine;
 
 use super::{Bridge, Lookup, Reporter, Setup, StartError, Wants};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, Moment, SystemClock};
 use crate::defects::{self, Checker, Nap};
 use crate::outbox::{Limits, Outbox, Persistence, Queue, Woken};
 use crate::printer::{Event, Sight};
@@ -65,6 +67,8 @@ const NOTICE: Duration = Duration::from_millis(500);
 /// The running bridge.
 pub struct Telegram {
     notifier: Notifier,
+    /// Whether macros are told.
+    macros: bool,
     live: Live,
     outgoing: Outgoing,
     studio: Option<Studio>,
@@ -141,6 +145,10 @@ impl Telegram {
         let outgoing = Outgoing::new(queue.clone(), sender.darkroom(), config.silent);
         let live = Live::default();
         let studio = studio(config, setup, &outgoing, &live)?;
+        let notifier = Notifier::new(config);
+        if config.greeting {
+            outgoing.post(notifier.greeting(setup.printer_id, clock.now()), Vec::new());
+        }
         let (alive, ended) = mpsc::channel();
         let thread = std::thread::Builder::new().name(id.to_owned()).stack_size(STACK);
         let sending = alive.clone();
@@ -150,7 +158,8 @@ impl Telegram {
         });
         spawned.map_err(StartError::Thread)?;
         Ok(Self {
-            notifier: Notifier::new(config),
+            notifier,
+            macros: config.events.has(Kind::Macro),
             live,
             outgoing,
             studio,
@@ -211,8 +220,24 @@ impl Bridge for Telegram {
         self.tell_studio(|desk| desk.on_sight(sight));
     }
 
+    fn on_console(&mut self, line: &str, at: Moment) {
+        let mute = self.live.lock().mute.clone();
+        let Some((note, said)) = self.notifier.on_console(line, &mute, at) else { return };
+        let (key, headline) = (format!("{}/photo", note.key), note.text.clone());
+        if !said.text.is_empty() {
+            self.outgoing.post(note, Vec::new());
+        }
+        if said.photo {
+            self.tell_studio(|desk| {
+                if let Some(photos) = &mut desk.photos {
+                    photos.show(key, headline, at);
+                }
+            });
+        }
+    }
+
     fn wants(&self) -> Wants {
-        Wants { snapshots: true, console: false }
+        Wants { snapshots: true, console: self.macros }
     }
 
     fn reporter(&self) -> Reporter {

@@ -10,7 +10,7 @@ use crate::calendar;
 use crate::camera::Frame;
 use crate::clock::Moment;
 use crate::outbox::Importance;
-use crate::printer::{Event, EventKind, Job, Sight};
+use crate::printer::{Event, EventKind, Sight};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ struct Running {
     due: Duration,
 }
 
-/// A job that is over.
+/// The end of a job, or another moment of which a picture is wanted.
 #[derive(Debug)]
 struct End {
     key: String,
@@ -80,8 +80,7 @@ impl Photos {
         };
         let same = self.job.take().filter(|job| job.key == *key);
         let (number, due) = same.map_or((0, sight.at.monotonic), |job| (job.number, job.due));
-        let name = Job { file: print.file.clone().unwrap_or_default(), ..Job::default() };
-        let name = text::name(name.name());
+        let name = text::name(print.name().unwrap_or_default());
         self.job =
             Some(Running { key: Arc::clone(key), name, summary: Summary::of(&sight.snapshot), number, due });
     }
@@ -98,9 +97,18 @@ impl Photos {
             let key = format!("{}/photo", event.key);
             // One that is told late has no picture that shows it.
             let late = now.unix.saturating_sub(event.at) > self.fresh;
-            let (since, look) = (now.monotonic, now.monotonic);
-            self.end = (!late).then_some(End { key, headline, since, look });
+            match late {
+                true => self.end = None,
+                false => self.show(key, headline, now),
+            }
         }
+    }
+
+    /// Somebody wants a picture of this moment, under that headline. One that was wanted before and is not there yet is
+    /// given up.
+    pub(super) fn show(&mut self, key: String, headline: String, now: Moment) {
+        let (since, look) = (now.monotonic, now.monotonic);
+        self.end = Some(End { key, headline, since, look });
     }
 
     /// The picture that is due at `now`.

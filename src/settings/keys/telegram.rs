@@ -22,7 +22,7 @@ pub(super) const KEYS: [Key; 28] = [
         "TELEGRAM_EVENTS",
         "events",
         None,
-        "kinds of messages, with commas: start, state, progress, pause, attention, end, photo, alert; also first_layer, klipper, feed, ready; or +KIND and -KIND",
+        "kinds of messages, with commas: start, state, progress, pause, attention, end, photo, alert, macro; also first_layer, klipper, feed, ready; or +KIND and -KIND",
     ),
     own("TELEGRAM_SILENT", "silent", None, "kinds of messages that make no sound, as in TELEGRAM_EVENTS"),
     own(

@@ -1,8 +1,11 @@
 //! The feed's messages.
 
 use crate::json_fields::{pick, text};
+use crate::printer::Command;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Longest note that is kept, in bytes.
 const MAX_NOTE: usize = 512;
@@ -12,8 +15,8 @@ const MAX_NOTE: usize = 512;
 pub(super) enum Message<'a> {
     /// The printer's status: a JSON object, or what should be one.
     Status(Cow<'a, str>),
-    /// A picture: a JSON string as it stands in the message.
-    Picture(&'a str),
+    /// A picture: where in the message its JSON string stands, with the quotation marks.
+    Picture(Range<usize>),
     /// The server's words to people.
     Note { is_error: bool, text: String },
 }
@@ -27,7 +30,10 @@ pub(super) fn read(message: &[u8]) -> Result<Message<'_>, &'static str> {
     let [kind, data, image, note] = found;
     match kind.and_then(text).as_deref() {
         Some("printer_status") => status(data).ok_or("a status without data"),
-        Some("jpeg_image") => picture(image).or_else(|| picture(data)).ok_or("a picture without data"),
+        Some("jpeg_image") => {
+            let place = place(message, image).or_else(|| place(message, data));
+            place.map(Message::Picture).ok_or("a picture without data")
+        }
         Some(kind @ ("error" | "message")) => {
             let inside = || {
                 let mut found = [None];
@@ -51,9 +57,12 @@ fn status(data: Option<&RawValue>) -> Option<Message<'_>> {
     }
 }
 
-fn picture(value: Option<&RawValue>) -> Option<Message<'_>> {
+/// Where in the message a value stands that is a string.
+fn place(message: &str, value: Option<&RawValue>) -> Option<Range<usize>> {
     let raw = value?.get();
-    raw.starts_with('"').then_some(Message::Picture(raw))
+    // It is a part of the message.
+    let start = (raw.as_ptr() as usize).checked_sub(message.as_ptr() as usize)?;
+    raw.starts_with('"').then_some(start..start + raw.len())
 }
 
 /// Without what could mislead in a log or a report, and not too long.
@@ -70,24 +79,22 @@ fn shown(text: &str) -> String {
     text.trim().chars().filter(|c| !misleading(c)).take_while(fits).collect()
 }
 
-/// What the feed's server does for a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Command {
-    /// Pause the job.
-    Pause,
-    /// Go on with the job.
-    Resume,
-    /// Cancel the job.
-    Cancel,
+/// What the feed's server is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// What.
+    pub what: Command,
+    /// In whose name, where that is known.
+    pub by: Option<Arc<str>>,
 }
 
-impl Command {
+impl Order {
     /// The message that asks for it. The server does not answer; the next status shows what came of it.
-    pub fn message(self) -> &'static str {
-        match self {
-            Self::Pause => r#"{"type":"pause_print"}"#,
-            Self::Resume => r#"{"type":"resume_print"}"#,
-            Self::Cancel => r#"{"type":"stop_print"}"#,
+    pub fn message(&self) -> &'static str {
+        match self.what {
+            Command::Pause => r#"{"type":"pause_print"}"#,
+            Command::Resume => r#"{"type":"resume_print"}"#,
+            Command::Cancel => r#"{"type":"stop_print"}"#,
         }
     }
 }
@@ -112,9 +119,9 @@ mod tests {
             (r#"{"type":"printer_status"}"#, Err("a status without data")),
             (r#"{"type":"printer_status","data":null}"#, Err("a status without data")),
             (r#"{"type":"printer_status","data":[{}]}"#, Err("a status without data")),
-            (r#"{"type":"jpeg_image","image":"\/9j/"}"#, Ok(Message::Picture(r#""\/9j/""#))),
-            (r#"{"type":"jpeg_image","data":"/9j/"}"#, Ok(Message::Picture(r#""/9j/""#))),
-            (r#"{"type":"jpeg_image","image":null,"data":"/9j/"}"#, Ok(Message::Picture(r#""/9j/""#))),
+            (r#"{"type":"jpeg_image","image":"\/9j/"}"#, Ok(Message::Picture(29..36))),
+            (r#"{"type":"jpeg_image","data":"/9j/"}"#, Ok(Message::Picture(28..34))),
+            (r#"{"type":"jpeg_image","image":null,"data":"/9j/"}"#, Ok(Message::Picture(41..47))),
             (r#"{"type":"jpeg_image","image":null}"#, Err("a picture without data")),
             (r#"{"type":"jpeg_image","image":{"data":""}}"#, Err("a picture without data")),
             (r#"{"type":"error","message":" Printer\n Offline "}"#, note(true, "Printer Offline")),
@@ -156,7 +163,8 @@ mod tests {
             (Command::Resume, "resume_print"),
             (Command::Cancel, "stop_print"),
         ] {
-            let message: serde_json::Value = serde_json::from_str(command.message()).unwrap();
+            let order = Order { what: command, by: None };
+            let message: serde_json::Value = serde_json::from_str(order.message()).unwrap();
             assert_eq!(message, serde_json::json!({"type": kind}));
         }
     }

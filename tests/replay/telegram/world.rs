@@ -262,6 +262,6 @@ impl<'a> World<'a> {
 }
 
 /// Whether the feed refuses from the very beginning.
-fn first_refuses(vector: &Vector) -> bool {
+pub(super) fn first_refuses(vector: &Vector) -> bool {
     vector.events.iter().any(|event| event.at.is_zero() && matches!(event.what, What::Accept(false)))
 }

@@ -4,10 +4,12 @@
 //! Beside them stand the steps of the progress, and, where the source has words for the printer's state, each change of
 //! these that no event tells.
 
+mod console;
 mod progress;
 mod summary;
 mod wording;
 
+pub(super) use console::Said;
 pub(super) use summary::{Summary, percent};
 pub(super) use wording::{dated, is_late};
 
@@ -119,6 +121,24 @@ impl Notifier {
         self.in_job = sight.job.is_some();
         notes.retain(|note| self.is_told(note, mute, sight.at));
         notes
+    }
+
+    /// What a macro asks to be told, and how.
+    pub(super) fn on_console(&self, line: &str, mute: &Mute, now: Moment) -> Option<(Note, Said)> {
+        let said = console::read(line)?;
+        let key = format!("macro/{}", now.unix.as_millis());
+        let kind = if said.alarm { Kind::Alert } else { Kind::Macro };
+        let note = self.note(key, kind, Importance::Normal, now.unix, said.text.clone());
+        let wanted = self.events.has(Kind::Macro) && self.is_told(&note, mute, now);
+        wanted.then_some((note, said))
+    }
+
+    /// That the service runs.
+    pub(super) fn greeting(&self, printer: &str, now: Moment) -> Note {
+        let key = format!("greeting/{}", now.unix.as_millis());
+        let what = format!("Octobridge runs on {}", text::name(printer));
+        let note = self.note(key, Kind::Ready, Importance::Normal, now.unix, what);
+        Note { slot: Some("greeting"), ..note }
     }
 
     fn stage_changed(&mut self, sight: &Sight) -> Option<Note> {

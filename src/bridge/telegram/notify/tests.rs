@@ -229,3 +229,25 @@ fn a_printer_is_named_where_that_is_wanted() {
     assert_eq!(course.text(EventKind::JobStarted, "j/job_started", None), "[U1 left] Started: cube.gcode");
     assert_eq!(course.sight(Some("j"), Some(50))[0].text, "[U1 left] 50%");
 }
+
+#[test]
+fn macros_are_told_as_they_ask() {
+    let course = Course::new(&[]);
+    let told = |line: &str, mute: Mute| {
+        course.notifier.on_console(line, &mute, at(5)).map(|(note, said)| (note.text, note.kind, said.photo))
+    };
+    let text = || "Change the plate".to_owned();
+    assert_eq!(told("tgnotify Change the plate", Mute::Off), Some((text(), Kind::Macro, false)));
+    assert_eq!(told("tgnotify Change the plate", Mute::Until(Duration::from_secs(9))), None);
+    let alarm = told("tgalarm_photo Change the plate", Mute::Until(Duration::from_secs(9)));
+    assert_eq!(alarm, Some((text(), Kind::Alert, true)));
+    assert_eq!(told("B:60.0 /60.0", Mute::Off), None);
+    let off = Course::new(&[("TELEGRAM_EVENTS", "-macro")]);
+    assert!(off.notifier.on_console("tgalarm a", &Mute::Off, at(5)).is_none());
+}
+
+#[test]
+fn a_greeting_names_the_printer() {
+    let note = Course::new(&[]).notifier.greeting("u1", at(5));
+    assert_eq!((note.text.as_str(), note.slot), ("Octobridge runs on u1", Some("greeting")));
+}
