@@ -23,6 +23,7 @@ mod idle_moonraker;
 mod init;
 mod moonraker_connection;
 mod outbox;
+mod pairing;
 #[allow(dead_code, reason = "the vectors use the rest")]
 #[path = "../replay/player.rs"]
 mod player;
