@@ -115,21 +115,19 @@ impl ExtendedCfg {
 
     /// Whether `other` says the same, but for these keys of this section.
     pub(super) fn is_like(&self, other: &Self, section: &str, keys: &[&str]) -> bool {
-        let says = |cfg: &Self| {
-            let mut says: Vec<(String, String, String)> = Vec::new();
-            let defaults = std::iter::once(("DEFAULT", &cfg.defaults));
-            for (name, values) in
-                cfg.sections.iter().map(|(name, values)| (name.as_str(), values)).chain(defaults)
-            {
+        let says = |cfg: &Self, name: &str, key: &String, text: &str| {
+            let values = if name == "DEFAULT" { Some(&cfg.defaults) } else { cfg.sections.get(name) };
+            values.and_then(|values| values.get(key)).is_some_and(|value| value.text == text)
+        };
+        let says_all = |one: &Self, two: &Self| {
+            let all = one.sections.iter().map(|(name, values)| (name.as_str(), values));
+            all.chain([("DEFAULT", &one.defaults)]).all(|(name, values)| {
                 let apart =
                     |key: &String| name == section && keys.iter().any(|set| set.to_lowercase() == *key);
-                let rest = values.iter().filter(|(key, _)| !apart(key));
-                says.extend(rest.map(|(key, value)| (name.to_owned(), key.clone(), value.text.clone())));
-            }
-            says.sort_unstable();
-            says
+                values.iter().all(|(key, value)| apart(key) || says(two, name, key, &value.text))
+            })
         };
-        says(self) == says(other)
+        says_all(self, other) && says_all(other, self)
     }
 
     /// Replaces `%%` and `%(key)s`; `None` for any other `%`, for unknown keys and for loops.

@@ -1,6 +1,6 @@
 //! A QR code drawn with half blocks: two rows of it in a line of the terminal.
 
-use qrcodegen::{QrCode, QrCodeEcc};
+use qrcodegen::{QrCode, QrCodeEcc, QrSegment};
 
 /// The light border, in modules. Readers of phones need less than the four of the standard.
 const BORDER: i32 = 2;
@@ -12,7 +12,9 @@ const COLUMNS: i32 = 78;
 
 /// The drawing of `text`, each line ended; none where it is too long for a terminal.
 pub(super) fn draw(text: &str) -> Option<String> {
-    let code = QrCode::encode_text(text, QrCodeEcc::Low).ok()?;
+    // As bytes: there is no shorter way for links, and the program is smaller without the others.
+    let bytes = [QrSegment::make_bytes(text.as_bytes())];
+    let code = QrCode::encode_segments(&bytes, QrCodeEcc::Low).ok()?;
     let end = code.size() + BORDER;
     if end + BORDER > COLUMNS {
         return None;
