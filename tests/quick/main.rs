@@ -12,6 +12,7 @@
 mod api;
 mod bot_api;
 mod camera;
+mod chat_picture;
 mod cli;
 mod corpora;
 mod defects;
