@@ -1,7 +1,7 @@
 //! What commands ask a person, or a script in a person's place.
 
 use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 
 /// No line that is asked for is longer, in bytes.
 const MOST: u64 = 16 * 1024;
@@ -65,7 +65,7 @@ fn as_text(line: Vec<u8>) -> io::Result<String> {
 }
 
 /// Takes keys one by one, since the terminal does nothing itself any more: it would leave its echo off after a Ctrl-C.
-fn type_in(keys: impl Read, show: &mut dyn FnMut(&str)) -> io::Result<String> {
+fn type_in(keys: impl BufRead, show: &mut dyn FnMut(&str)) -> io::Result<String> {
     let mut line = Vec::new();
     for key in keys.take(MOST).bytes() {
         match key? {

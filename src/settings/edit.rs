@@ -68,7 +68,7 @@ pub fn set(text: &str, section: &str, values: &[(&str, String)]) -> Option<Strin
     let before = ExtendedCfg::parse(text).ok()?;
     let mut fresh = text.to_owned();
     for (key, value) in values {
-        fresh = set_one(&fresh, section, key, &value.replace('%', "%%"));
+        fresh = set_one(&fresh, section, key, &value.replace('%', "%%"))?;
     }
     let after = ExtendedCfg::parse(&fresh).ok()?;
     let is_set = |(key, value): &(&str, String)| {
@@ -78,7 +78,7 @@ pub fn set(text: &str, section: &str, values: &[(&str, String)]) -> Option<Strin
     (values.iter().all(is_set) && before.is_like(&after, section, &keys)).then_some(fresh)
 }
 
-fn set_one(text: &str, section: &str, key: &str, value: &str) -> String {
+fn set_one(text: &str, section: &str, key: &str, value: &str) -> Option<String> {
     let lines = Lines::of(text);
     let end = lines.end();
     let Some(place) = lines.find(section, key) else {
@@ -89,7 +89,7 @@ fn set_one(text: &str, section: &str, key: &str, value: &str) -> String {
             Some(_) => end,
         };
         let last = if text.is_empty() || text.ends_with(['\n', '\r']) { "" } else { end };
-        return format!("{text}{last}{gap}[{section}]{end}{key}: {value}{end}");
+        return Some(format!("{text}{last}{gap}[{section}]{end}{key}: {value}{end}"));
     };
     let mut fresh = String::with_capacity(text.len() + key.len() + value.len() + 4);
     for (number, (line, kind)) in lines.all.iter().enumerate() {
@@ -107,12 +107,14 @@ fn set_one(text: &str, section: &str, key: &str, value: &str) -> String {
             Place::Behind(at, indent) if number == at => {
                 let body = body(line);
                 let ended = if body.len() == line.len() { end } else { &line[body.len()..] };
-                fresh.extend([body, ended, indent, key, ": ", value, end]);
+                // Not as elsewhere in the file: an odd `\r` and the `\n` of a blank line behind it would be one end.
+                fresh.extend([body, ended, indent, key, ": ", value, ended]);
             }
+            _ if fresh.ends_with('\r') && line.starts_with('\n') => return None,
             _ => fresh.push_str(line),
         }
     }
-    fresh
+    Some(fresh)
 }
 
 /// What a line is.

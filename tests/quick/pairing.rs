@@ -193,7 +193,7 @@ fn what_is_wrong_is_said_with_its_remedy_and_nothing_is_stored() {
     let sound = printer(&telegram);
     let table: [(&Printer, &[&str], &str, i32, &[&str]); 9] = [
         (&sound, &[], "no token", 2, &["not a bot token", "@BotFather"]),
-        (&sound, &[], "", 2, &["is not set"]),
+        (&sound, &[], "", 2, &["there was no token", "@BotFather"]),
         (&sound, &[], "123:SECRETWRONG", 1, &["token is refused", "Unauthorized", "copy it again"]),
         (&sound, &["--wait", "1"], TOKEN, 1, &["no message with the code came within 1 s"]),
         (&sound, &["--wait", "0"], TOKEN, 2, &["1 to 3600"]),
@@ -403,4 +403,21 @@ fn help_tells_the_ways() {
     let output = Printer::new("").run(&["pair", "telegram", "--help"], "");
     let said = text(&output.stdout);
     assert!(output.status.success() && said.contains("--control") && said.contains("--forget"), "{said}");
+}
+
+#[test]
+fn a_new_user_has_ten_lines_to_read_in_both_places() {
+    let read =
+        |path: &str| std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let steps = |page: &str, headline: &str| -> Vec<String> {
+        let (_, section) = page.split_once(headline).unwrap();
+        let steps = section.lines().skip(1).skip_while(|line| line.is_empty());
+        steps.take_while(|line| !line.is_empty()).map(str::to_owned).collect()
+    };
+    let short = steps(&read("README.md"), "## Telegram\n");
+    let long = steps(&read("docs/telegram.md"), "## From BotFather to the first photo\n");
+    for (number, step) in (1..).zip(&long) {
+        assert!(step.starts_with(&format!("{number}. ")) && step.chars().count() <= 110, "{step}");
+    }
+    assert_eq!((long.len(), &short[1..]), (10, &long[1..]));
 }

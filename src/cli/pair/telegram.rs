@@ -81,6 +81,12 @@ impl PairTelegram {
         let typed = terminal::secret("Token of the bot, from @BotFather (it is not shown): ")
             .map_err(|error| failed(format!("no token could be read: {error}; nothing was stored")))?;
         let token = typed.trim();
+        if token.is_empty() {
+            return Err((
+                Exit::Usage,
+                "there was no token; @BotFather gives one. Nothing was stored".to_owned(),
+            ));
+        }
         let setting = |name: &str| match name {
             "TELEGRAM_BOT_TOKEN" => Some(token.to_owned()),
             name => target.text(name),

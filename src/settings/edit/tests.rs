@@ -31,6 +31,7 @@ fn a_value_goes_where_a_person_would_write_it() {
         ),
         ("[telegram ]\n[telegram]\n", "[telegram ]\n[telegram]\nchat_id: 5\n"),
         ("[telegram]\rx: 1\r", "[telegram]\rx: 1\rchat_id: 5\r"),
+        ("[telegram]\rx: 1\n\n", "[telegram]\rx: 1\nchat_id: 5\n\n"),
     ];
     for (text, expected) in table {
         assert_eq!(with(text, &[("chat_id", "5")]).as_deref(), Some(expected), "{text:?}");
@@ -50,6 +51,8 @@ fn nothing_is_written_that_would_read_otherwise() {
     for value in ["a\nb: 1", " a", "a ", "a\r"] {
         assert_eq!(with("[telegram]\n", &[("chat_id", value)]), None, "{value:?}");
     }
+    // The ends of two lines would become one.
+    assert_eq!(with("[telegram]\nchat_id: 1\r  2\n\nx: 1\n", &[("chat_id", "5")]), None);
     assert_eq!(with("x: 1\n", &[("chat_id", "5")]), None);
     assert_eq!(with("[telegram]\n", &[("a: b", "5")]), None);
 }
