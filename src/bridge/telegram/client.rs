@@ -6,7 +6,7 @@ use super::form::Form;
 use super::wire::{Answer, Call};
 use crate::calendar;
 use crate::http;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use ureq::{Agent, Error, SendBody};
 
@@ -23,11 +23,16 @@ const MOST_ANSWER: u64 = 1024 * 1024;
 pub(super) trait Api {
     /// Makes one call at `now`, by the wall clock as time since the Unix epoch, and waits for what comes of it.
     fn call(&mut self, call: &Call<'_>, now: Duration) -> Outcome;
+
+    /// Closes the connection that was kept for what follows.
+    fn rest(&mut self) {}
 }
 
 /// The Bot API over HTTP.
 pub(super) struct Client {
-    agent: Agent,
+    agent: Arc<Mutex<Agent>>,
+    tls: Arc<rustls::ClientConfig>,
+    connect: Duration,
     whole: Duration,
     api_url: String,
     token: Token,
@@ -46,23 +51,24 @@ impl Client {
         connect: Duration,
         whole: Duration,
     ) -> Self {
-        let agent = http::agent(tls, connect, whole);
-        Self { agent, whole, api_url: config.api_url.clone(), token: config.token.clone() }
+        let agent = Arc::new(Mutex::new(http::agent(Arc::clone(&tls), connect, whole)));
+        Self { agent, tls, connect, whole, api_url: config.api_url.clone(), token: config.token.clone() }
     }
 
     /// The handle by which another thread interrupts a request.
-    pub(super) fn interrupt(&self) -> Agent {
-        self.agent.clone()
+    pub(super) fn interrupt(&self) -> Interrupt {
+        Interrupt(Arc::clone(&self.agent))
+    }
+
+    fn agent(&self) -> Agent {
+        self.agent.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn post(&self, call: &Call<'_>) -> Result<Answer, Error> {
         let address = format!("{}/bot{}/{}", self.api_url, self.token.reveal(), call.method);
         let carried = call.file.map_or(0, |file| file.bytes.len() / SLOWEST_UPLOAD);
         let whole = self.whole + call.held + Duration::from_secs(carried as u64);
-        let mut request = self.agent.post(address).config().timeout_global(Some(whole)).build();
-        if call.last {
-            request = request.header("Connection", "close");
-        }
+        let request = self.agent().post(address).config().timeout_global(Some(whole)).build();
         let mut response = match &call.file {
             None => {
                 let body = serde_json::to_vec(&call.fields).map_err(|error| Error::Other(Box::new(error)))?;
@@ -109,11 +115,69 @@ impl Client {
     }
 }
 
+/// Interrupts what a client does.
+pub(super) struct Interrupt(Arc<Mutex<Agent>>);
+
+impl Interrupt {
+    /// Lets the request under way fail, and every further one.
+    pub(super) fn now(self) {
+        let agent = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        agent.shutdown();
+    }
+}
+
 impl Api for Client {
     fn call(&mut self, call: &Call<'_>, now: Duration) -> Outcome {
         match self.post(call) {
             Ok(answer) => Outcome::Answered(answer),
             Err(error) => Outcome::Failed(self.fault(&error, now)),
         }
+    }
+
+    fn rest(&mut self) {
+        // Connections end with the agent that has them; the sessions that make the next one cheap are kept by TLS.
+        let fresh = http::agent(Arc::clone(&self.tls), self.connect, self.whole);
+        *self.agent.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_rest_closes_the_connection_that_was_kept() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut answered = 0;
+            let mut bytes = [0; 4096];
+            loop {
+                match stream.read(&mut bytes).unwrap() {
+                    0 => return answered,
+                    length if bytes[..length].ends_with(b"}") => answered += 1,
+                    _ => continue,
+                }
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{\"ok\":true}").unwrap();
+            }
+        });
+        let setting = |name: &str| match name {
+            "TELEGRAM_BOT_TOKEN" => Some("1:secret-token".to_owned()),
+            "TELEGRAM_CHAT_ID" => Some("5".to_owned()),
+            "TELEGRAM_API_URL" => Some(url.clone()),
+            _ => None,
+        };
+        let config = Config::parse(&setting).unwrap();
+        let mut client = Client::new(&config, tls::client_config(None).unwrap());
+        for _ in 0..2 {
+            let outcome = client.call(&Call::new("getMe"), Duration::ZERO);
+            assert!(matches!(outcome, Outcome::Answered(_)), "{outcome:?}");
+        }
+        client.rest();
+        assert_eq!(server.join().unwrap(), 2);
     }
 }

@@ -35,7 +35,7 @@ pub fn examine(examination: &Examination<'_>) -> Vec<Finding> {
     let mut findings = vec![Finding::ok(format!("bot {bot} answers at {}", config.api_url))];
     let moved = MovedChat::new(examination.data_dir, examination.id, &config.chat).load();
     let chat = moved.map_or_else(|| config.chat.clone(), Chat::Id);
-    let outcome = client.call(&Call { last: true, ..Call::new("getChat").with("chat_id", &chat) }, now());
+    let outcome = client.call(&Call::new("getChat").with("chat_id", &chat), now());
     match classify(&outcome) {
         Class::Done => {
             let title = shown(outcome.result(), &["title", "username", "first_name"]);

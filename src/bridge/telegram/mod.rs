@@ -36,7 +36,7 @@ use crate::clock::{Clock, Moment, SystemClock};
 use crate::defects::{self, Checker, Nap};
 use crate::outbox::{Limits, Outbox, Persistence, Queue, Woken};
 use crate::printer::{Event, Sight};
-use client::{Api, Client};
+use client::{Api, Client, Interrupt};
 use config::Kind;
 use delivery::Class;
 use inspector::Inspector;
@@ -52,7 +52,6 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Duration;
 use studio::{Desk, Studio};
-use ureq::Agent;
 use wire::Call;
 
 /// The bridge's name, as in `extended.cfg`.
@@ -76,7 +75,7 @@ pub struct Telegram {
     queue: Queue,
     report: Arc<Mutex<Report>>,
     clock: SystemClock,
-    interrupt: Option<Agent>,
+    interrupt: Option<Interrupt>,
     /// Every thread of the bridge has one until it ends; the bridge itself until it is stopped.
     alive: Option<mpsc::Sender<()>>,
     /// Tells that all have ended, by being disconnected.
@@ -264,8 +263,8 @@ impl Bridge for Telegram {
         if self.ended.recv_timeout(grace) == Err(RecvTimeoutError::Disconnected) {
             return;
         }
-        if let Some(agent) = self.interrupt.take() {
-            agent.shutdown();
+        if let Some(interrupt) = self.interrupt.take() {
+            interrupt.now();
         }
         // Name resolution cannot be interrupted; whatever waits is on disk.
         let _ = self.ended.recv_timeout(NOTICE);
@@ -294,7 +293,7 @@ pub fn send_now(
     let mut client = Client::new(config, tls);
     let text = text::paragraph(text, text::MOST_MESSAGE);
     let (chat, thread, now) = (&config.chat, config.thread, clock.now().unix);
-    let call = Call { last: true, ..Call::message(chat, thread, &text) };
+    let call = Call::message(chat, thread, &text);
     let outcome = client.call(&call, now);
     match delivery::classify(&outcome) {
         Class::Done => Ok(()),
@@ -313,10 +312,11 @@ fn deliver<A: Api, S: crate::outbox::Store>(mut sender: Sender<A, S>) {
             Next::Idle => None,
         };
         let in_memory = queue.persistence() != Persistence::Disk;
-        let longest = if in_memory { DISK_AGAIN } else { Duration::MAX };
+        let disk = in_memory.then_some(DISK_AGAIN);
+        let longest = disk.into_iter().chain(sender.rests_in()).min();
         let woken = match wait {
-            Some(wait) => queue.sleep(wait.min(longest)),
-            None => queue.wait(in_memory.then_some(longest)),
+            Some(wait) => queue.sleep(longest.map_or(wait, |longest| wait.min(longest))),
+            None => queue.wait(longest),
         };
         if woken == Woken::Closed {
             return;

@@ -67,9 +67,15 @@ struct Server {
     script: Arc<Mutex<VecDeque<Reply>>>,
     requests: Arc<Mutex<Vec<Request>>>,
     clock: FakeClock,
+    /// When connections were closed, in seconds.
+    rests: Arc<Mutex<Vec<u64>>>,
 }
 
 impl Api for Server {
+    fn rest(&mut self) {
+        self.rests.lock().unwrap().push(self.clock.now().monotonic.as_secs());
+    }
+
     fn call(&mut self, call: &Call<'_>, _now: Duration) -> Outcome {
         let reply = self.script.lock().unwrap().pop_front();
         let reply = reply.unwrap_or(Reply::Answer(200, r#"{"ok":true,"result":{}}"#.to_owned()));
@@ -119,7 +125,7 @@ impl World {
         let clock =
             FakeClock(Arc::new(Mutex::new(Moment { monotonic: Duration::ZERO, unix: seconds(START) })));
         let script = Arc::new(Mutex::new(script.iter().cloned().collect()));
-        let server = Server { script, requests: Arc::default(), clock: clock.clone() };
+        let server = Server { script, requests: Arc::default(), clock: clock.clone(), rests: Arc::default() };
         let place = tempfile::tempdir().unwrap();
         let mut world = Self { place, clock, server, sender: None, config: config("") };
         world.restart();
@@ -242,6 +248,21 @@ fn a_message_goes_to_chat_and_topic_once() {
     world.push("Started: cube", Important);
     world.run(200);
     assert_eq!(world.requests().len(), 1, "the same fact again");
+}
+
+#[test]
+fn a_connection_is_kept_for_what_follows_soon() {
+    let mut world = World::new(&[]);
+    let mut told = Vec::new();
+    for until in [3, 9, 10, 18, 19, 40] {
+        world.push(&format!("before {until}"), Importance::Terminal);
+        world.run(until);
+        told.push(world.sender().rests_in().map(|rest| rest.as_secs()));
+    }
+    world.run(60);
+    assert_eq!(world.sender().rests_in(), None);
+    assert_eq!((world.times(), told), (vec![0, 3, 9, 10, 18, 19], [7, 4, 9, 2, 9, 0].map(Some).to_vec()));
+    assert_eq!(*world.server.rests.lock().unwrap(), [40]);
 }
 
 #[test]

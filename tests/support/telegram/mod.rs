@@ -63,8 +63,6 @@ pub(crate) struct Call {
     pub(crate) arguments: Value,
     /// The files that came with it.
     pub(crate) files: Vec<Upload>,
-    /// Whether the caller wants the connection closed after it.
-    pub(crate) closes: bool,
     /// What the service did, if it carried the call out, answered or not.
     pub(crate) result: Value,
     /// What became of it.
