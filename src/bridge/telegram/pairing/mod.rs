@@ -178,6 +178,8 @@ impl Pairing {
     ///
     /// If the text was not taken: why, and what to do.
     pub fn greet(&mut self, to: &Candidate, said: &str, jpeg: Option<&[u8]>) -> Result<bool, PairError> {
+        // While a person thought about it the connection may have died unnoticed.
+        self.client.rest();
         // What was read is done with: the service shall not take it for a command.
         let done = Call::new("getUpdates").with("offset", self.offset).with("timeout", 0).with("limit", 1);
         let _ = self.call(&done);
@@ -188,7 +190,7 @@ impl Pairing {
                 return Ok(true);
             }
         }
-        let outcome = self.call(&Call { last: true, ..Call::message(&chat, to.thread, said) });
+        let outcome = self.call(&Call::message(&chat, to.thread, said));
         match classify(&outcome) {
             Class::Done => Ok(false),
             class => Err(PairError::NotSent(sender::explain(class, &outcome))),
