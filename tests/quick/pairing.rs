@@ -89,6 +89,22 @@ impl Walk {
     }
 }
 
+/// The service while it runs; it is ended when this is dropped.
+struct Service(Child);
+
+impl Service {
+    fn start(printer: &Printer) -> Self {
+        Self(printer.command(&["run"]).stdin(Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = kill(Pid::from_raw(self.0.id().cast_signed()), Signal::SIGTERM);
+        let _ = self.0.wait();
+    }
+}
+
 fn follow(mut output: Box<dyn Read + Send>, said: Arc<Mutex<Vec<u8>>>) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
         let mut bytes = [0; 4096];
@@ -191,7 +207,8 @@ fn what_is_wrong_is_said_with_its_remedy_and_nothing_is_stored() {
     let bare = Printer::new("");
     std::fs::remove_file(bare.data().join("config/extended/extended2.cfg")).unwrap();
     let sound = printer(&telegram);
-    let table: [(&Printer, &[&str], &str, i32, &[&str]); 9] = [
+    type Case<'a> = (&'a Printer, &'a [&'a str], &'a str, i32, &'a [&'a str]);
+    let table: [Case<'_>; 9] = [
         (&sound, &[], "no token", 2, &["not a bot token", "@BotFather"]),
         (&sound, &[], "", 2, &["there was no token", "@BotFather"]),
         (&sound, &[], "123:SECRETWRONG", 1, &["token is refused", "Unauthorized", "copy it again"]),
@@ -221,6 +238,18 @@ fn a_program_that_fetches_the_same_messages_is_named() {
     let (exit, said) = Walk::begin(&printer, &[], TOKEN).end();
     assert!(exit == Some(1) && said.contains("another program") && said.contains("end that one"), "{said}");
     assert_eq!(token(&printer), None);
+
+    // It may be the service itself.
+    let printer =
+        Printer::new(&format!("[telegram]\nenabled: true\nchat_id: 5\napi_url: {}\n", telegram.url()));
+    printer.run(&["secret", "set", "telegram_bot_token"], TOKEN);
+    let _service = Service::start(&printer);
+    wait::until("the service", SOON, || {
+        (printer.run(&["status"], "").status.code() == Some(0)).then_some(())
+    });
+    telegram.misbehave(Which::Method("getUpdates"), 4, Behaviour::Refuse(409, POLLER));
+    let (exit, said) = Walk::begin(&printer, &[], TOKEN).end();
+    assert!(exit == Some(1) && said.contains("the service on this printer does. Stop it"), "{said}");
 }
 
 #[test]
@@ -278,7 +307,7 @@ fn the_first_message_shows_what_the_camera_sees() {
 fn the_running_service_takes_the_bot_up_and_lets_it_go() {
     let telegram = Telegram::plain(TOKEN, ADA);
     let printer = Printer::new(&format!("[telegram]\nenabled: true\napi_url: {}\n", telegram.url()));
-    let mut service = printer.command(&["run"]).stdin(Stdio::null()).spawn().unwrap();
+    let _service = Service::start(&printer);
     let state = |expected: &str| {
         let report: Value = serde_json::from_slice(&printer.run(&["status", "--json"], "").stdout).unwrap();
         let bridges = report["bridges"].as_array().unwrap();
@@ -296,8 +325,6 @@ fn the_running_service_takes_the_bot_up_and_lets_it_go() {
     assert!(exit == Some(0) && said.contains("telegram_bot_token is deleted"), "{said}");
     assert_eq!(token(&printer), None);
     assert!(cfg(&printer).contains("enabled: false") && cfg(&printer).contains("chat_id: 5"));
-    kill(Pid::from_raw(service.id().cast_signed()), Signal::SIGTERM).unwrap();
-    service.wait().unwrap();
 }
 
 #[test]
