@@ -12,11 +12,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// extended.cfg is some kilobytes; nobody edits more by hand.
-const CFG_LIMIT: u64 = 256 * 1024;
+pub(super) const CFG_LIMIT: u64 = 256 * 1024;
 /// A token, a key or a password.
 const SECRET_LIMIT: u64 = 16 * 1024;
-/// In rising age: the newer file wins where both are there.
-const CFG_NAMES: [&str; 2] = ["extended2.cfg", "extended.cfg"];
 
 /// Where people put secrets that have no place there.
 pub(super) const OPEN_SECRETS: [(&str, &str, Key); 3] = [
@@ -96,8 +94,7 @@ impl<'a> Sources<'a> {
     }
 
     fn read_cfg(&mut self) {
-        for name in CFG_NAMES {
-            let path = self.paths.config.join("extended").join(name);
+        for path in self.paths.cfg_files() {
             let text = match read_text(&path, CFG_LIMIT) {
                 Ok(text) => text,
                 Err(error) if error.is_missing() => continue,

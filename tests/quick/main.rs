@@ -12,6 +12,7 @@
 mod api;
 mod bot_api;
 mod camera;
+mod chat_picture;
 mod cli;
 mod corpora;
 mod defects;
@@ -23,6 +24,7 @@ mod idle_moonraker;
 mod init;
 mod moonraker_connection;
 mod outbox;
+mod pairing;
 #[allow(dead_code, reason = "the vectors use the rest")]
 #[path = "../replay/player.rs"]
 mod player;

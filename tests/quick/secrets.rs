@@ -267,7 +267,8 @@ fn no_complaint_about_a_wrong_setting_shows_a_secret() {
     let token = value_of("TELEGRAM_BOT_TOKEN");
     let on = "[telegram]\nenabled: true\nchat_id: 5\napi_url: http://127.0.0.1:9\n";
     // What is wrong in extended2.cfg, and in the environment.
-    let table: &[(&str, String, &[(&str, &str)])] = &[
+    type Row = (&'static str, String, &'static [(&'static str, &'static str)]);
+    let table: &[Row] = &[
         ("a token with a blank", on.to_owned(), &[("TELEGRAM_BOT_TOKEN", "1:Leak LeakMark")]),
         ("a token without a colon", on.to_owned(), &[("TELEGRAM_BOT_TOKEN", "LeakMark")]),
         ("a key of two lines", on.to_owned(), &[("OPENROUTER_API_KEY", "LeakMark\nLeakMark")]),

@@ -49,7 +49,8 @@ pub fn examine(examination: &Examination<'_>) -> Vec<Finding> {
     findings
 }
 
-fn no_bot(config: &Config, class: Class, outcome: &Outcome) -> Finding {
+/// Why there is no bot of this token, and what to do.
+pub(super) fn no_bot(config: &Config, class: Class, outcome: &Outcome) -> Finding {
     let said = said(outcome);
     match class {
         // What comes from somewhere else is no judgement on the token.

@@ -18,6 +18,7 @@ mod moved;
 mod notify;
 mod outgoing;
 mod pace;
+pub mod pairing;
 mod photos;
 pub mod rehearsal;
 mod report;

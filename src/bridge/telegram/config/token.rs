@@ -11,7 +11,7 @@ impl Token {
     pub(super) fn parse(text: &str) -> Result<Self, ConfigError> {
         let error = |problem| ConfigError { setting: "TELEGRAM_BOT_TOKEN", problem, missing: false };
         if text.is_empty() {
-            let problem = "is not set; get a token from @BotFather and store it with `octobridge secret set telegram_bot_token`";
+            let problem = "is not set; run `octobridge pair telegram`, or store a token from @BotFather with `octobridge secret set telegram_bot_token`";
             return Err(ConfigError { missing: true, ..error(problem) });
         }
         let wrong = error("is not a bot token; it is a number, a colon and letters, as @BotFather gives it");
