@@ -4,7 +4,7 @@
 //! it stands on ureq's `unversioned` interfaces, which may change with a minor release.
 
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use rustls::{CertificateError, ClientConfig, ClientConnection, StreamOwned};
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +52,44 @@ pub fn tls_cause(error: &Error) -> Option<&rustls::Error> {
         Error::Other(error) => error.downcast_ref(),
         _ => None,
     }
+}
+
+/// A name that nobody knows, or no name server to ask.
+const NO_HOST: &str = "no such host; check the name and the network's DNS";
+
+/// Why a request had no answer and what to do about it, in words for people.
+pub fn reason(error: &Error) -> String {
+    match tls_cause(error) {
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+            return "its certificate is from an unknown issuer; for a server of your own set EXTRA_CA_FILE"
+                .to_owned();
+        }
+        Some(rustls::Error::InvalidCertificate(reason)) if is_too_early(reason) => {
+            return "its certificate is not valid yet; check the clocks of the printer and the server"
+                .to_owned();
+        }
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::Expired | CertificateError::ExpiredContext { .. },
+        )) => {
+            return "its certificate has expired; check the printer's clock and the server's certificate"
+                .to_owned();
+        }
+        Some(error) => return format!("TLS failed: {error}"),
+        None => {}
+    }
+    match error {
+        Error::Timeout(step) => format!("no answer in time ({step}); check the network"),
+        Error::HostNotFound => NO_HOST.to_owned(),
+        // So the standard library words a failed look-up, which has no kind of its own.
+        Error::Io(error) if error.to_string().starts_with("failed to lookup address") => NO_HOST.to_owned(),
+        Error::Io(error) => format!("{error}; check the network"),
+        error => error.to_string(),
+    }
+}
+
+/// Whether a certificate is refused because it becomes valid later, by the clock of this machine.
+pub fn is_too_early(reason: &CertificateError) -> bool {
+    matches!(reason, CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. })
 }
 
 /// Resolves names on the calling thread. ureq would start a thread for each name; a bridge's thread may

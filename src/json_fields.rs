@@ -1,7 +1,7 @@
 //! The fields of a JSON object, found without reading what is in them: a source sends objects of which we need some
 //! fields, hand on others unchanged, and cannot rely on the type of any.
 
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
 
@@ -72,6 +72,28 @@ impl Visitor<'_> for Names<'_> {
     }
 }
 
+/// The first element of a JSON array as it stands; none where the value is no array, or an empty one.
+pub(crate) fn first(array: &RawValue) -> Option<&RawValue> {
+    let mut deserializer = serde_json::Deserializer::from_str(array.get());
+    deserializer.deserialize_seq(First).ok()?
+}
+
+struct First;
+
+impl<'a> Visitor<'a> for First {
+    type Value = Option<&'a RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+        let first = elements.next_element()?;
+        while elements.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(first)
+    }
+}
+
 /// The text, where the value is a string.
 pub(crate) fn text(value: &RawValue) -> Option<String> {
     if value.get().starts_with('"') { serde_json::from_str(value.get()).ok() } else { None }
@@ -116,9 +138,28 @@ mod tests {
         assert_eq!(found(&deep, &["b"]).map(|(count, _)| count), Some(1));
     }
 
+    fn raw(text: &str) -> Box<RawValue> {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn the_first_of_an_array_is_found_as_it_stands() {
+        let table = [
+            (r#"[ {"a": [1]} , 2, "3"]"#, Some(r#"{"a": [1]}"#)),
+            ("[1]", Some("1")),
+            ("[null]", Some("null")),
+            ("[]", None),
+            ("{}", None),
+            ("7", None),
+            ("\"[1]\"", None),
+        ];
+        for (array, expected) in table {
+            assert_eq!(first(&raw(array)).map(RawValue::get), expected, "{array}");
+        }
+    }
+
     #[test]
     fn values_have_types() {
-        let raw = |text: &str| serde_json::from_str::<Box<RawValue>>(text).unwrap();
         for (json, plain, lenient) in [
             ("7", Some(7.0), Some(7.0)),
             ("-1.5e2", Some(-150.0), Some(-150.0)),

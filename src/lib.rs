@@ -11,6 +11,7 @@ pub mod calendar;
 pub mod camera;
 pub mod cli;
 pub mod clock;
+pub mod defects;
 pub mod doctor;
 pub mod http;
 mod json_fields;

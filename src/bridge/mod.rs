@@ -6,7 +6,7 @@
 pub mod telegram;
 
 use crate::camera::Camera;
-use crate::clock::Moment;
+use crate::clock::{Moment, SystemClock};
 use crate::doctor::Finding;
 use crate::printer::{Event, Sight};
 use crate::source::control::Control;
@@ -62,16 +62,20 @@ pub struct Setup<'a> {
     pub data_dir: &'a Path,
     /// Its name in files: that of the kind, with a label behind it for a further bridge of the same kind.
     pub id: &'a str,
-    /// What to call the printer in messages; empty: nothing.
-    pub printer: &'a str,
     /// The program's one TLS set-up.
     pub tls: Arc<ClientConfig>,
     /// The printer's name in its own network.
     pub printer_id: &'a str,
     /// The printer's camera.
     pub camera: Camera,
+    /// Up to which age a picture shows the present.
+    pub fresh: Duration,
+    /// The clock of the whole worker.
+    pub clock: SystemClock,
     /// What the printer is asked and commanded by.
     pub control: Control,
+    /// The file that the log goes to, if it goes to one.
+    pub log: Option<&'a Path>,
     /// Looks a setting up by the name of its environment variable; none where it is unset.
     pub setting: &'a Lookup<'a>,
 }
@@ -109,6 +113,11 @@ pub trait Bridge: Send {
     /// What tells how it goes, also while this bridge is busy, and from any thread.
     fn reporter(&self) -> Reporter;
 
+    /// What takes its outbox from it, should it hang when it is to end.
+    fn fence(&self) -> Fence {
+        Box::new(|| {})
+    }
+
     /// Sends what can be sent within `grace`, then ends. Blocks for `grace` and half a second at most.
     fn stop(&mut self, grace: Duration);
 }
@@ -124,6 +133,10 @@ pub struct Wants {
 
 /// Tells how a bridge goes; none when that cannot be told at this moment without waiting.
 pub type Reporter = Box<dyn Fn() -> Option<BridgeStatus> + Send + Sync>;
+
+/// Takes its outbox from a bridge, whatever that one is doing, so that another can open it: it sends nothing more, and what
+/// it does later counts for nothing. Blocks for a second at most.
+pub type Fence = Box<dyn Fn() + Send + Sync>;
 
 /// The states of a bridge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -120,12 +120,24 @@ impl Camera {
     ///
     /// As [`Self::frame`].
     pub fn frame_blocking(&self, max_age: Duration) -> Result<Arc<Frame>, CameraError> {
+        // Nothing stops it.
+        self.frame_unless(max_age, &|| false).unwrap_or(Err(CameraError::Hangs))
+    }
+
+    /// As [`Self::frame_blocking`], until `stops` says so: none then. That is asked at the beginning and each time this
+    /// thread is unparked.
+    pub fn frame_unless(
+        &self,
+        max_age: Duration,
+        stops: &dyn Fn() -> bool,
+    ) -> Option<Result<Arc<Frame>, CameraError>> {
         let mut frame = pin!(self.frame(max_age));
         let waker = Arc::new(Unpark(thread::current())).into();
         let mut context = Context::from_waker(&waker);
         loop {
             match frame.as_mut().poll(&mut context) {
-                Poll::Ready(outcome) => return outcome,
+                Poll::Ready(outcome) => return Some(outcome),
+                Poll::Pending if stops() => return None,
                 Poll::Pending => thread::park(),
             }
         }

@@ -109,6 +109,8 @@ pub enum EventKind {
     },
     /// The job is over, and nothing tells how: there is no history to ask.
     Ended,
+    /// Another job runs in its place, and nothing tells how this one ended: there is no history to ask.
+    Replaced,
     /// Somebody should look at the printer. May come without a job.
     NeedsAttention(Attention),
     /// Klipper is ready after it was seen to start: the printer was just switched on. A return from an outage is

@@ -7,6 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+/// Up to which age a picture shows the present, where it is never missed.
+const USUAL_FRESH: Duration = Duration::from_secs(60);
 /// Longest name of a printer.
 const MOST_NAME: usize = 128;
 
@@ -47,6 +49,13 @@ pub struct General {
     pub camera: Option<String>,
     /// Where the REST server listens; none: there is none.
     pub api: Option<SocketAddr>,
+}
+
+impl General {
+    /// Up to which age a picture shows the present.
+    pub fn fresh(&self) -> Duration {
+        self.feed.image_timeout.unwrap_or(USUAL_FRESH)
+    }
 }
 
 impl Sources<'_> {
@@ -137,7 +146,7 @@ impl Sources<'_> {
     }
 
     fn refuse(&mut self, key: Key, found: &Sourced<String>, rule: &str) {
-        let shown: String = super::lookup::hide_user_info(&found.value).chars().take(60).collect();
+        let shown: String = super::hide::hide(&found.value).chars().take(60).collect();
         self.problems.push(Problem::new(
             format!("{} is `{shown}` ({})", key.name, found.origin),
             format!("{rule}; until then the default counts"),

@@ -5,7 +5,7 @@ use super::panics::HeldBack;
 use super::runner::{Factory, Runner};
 use crate::bridge::{BRIDGES, Health as BridgeHealth, Kind, Setup, StartError};
 use crate::camera::Camera;
-use crate::clock::Moment;
+use crate::clock::{Moment, SystemClock};
 use crate::printer::{Event, Sight};
 use crate::settings::{Instance, Problem, Settings};
 use crate::source::control::Control;
@@ -49,6 +49,12 @@ pub(super) struct Surroundings {
     pub(super) control: Control,
     /// Its camera.
     pub(super) camera: Camera,
+    /// Up to which age a picture shows the present.
+    pub(super) fresh: Duration,
+    /// The clock of the whole worker.
+    pub(super) clock: SystemClock,
+    /// The file that the log goes to, if it goes to one.
+    pub(super) log: Option<PathBuf>,
 }
 
 /// The file of further authorities, and when it was written: another content is another trust.
@@ -102,6 +108,10 @@ impl Bridges {
         let mut all = false;
         if self.surroundings.printer_id != settings.general.printer_id {
             self.surroundings.printer_id = settings.general.printer_id.clone();
+            all = true;
+        }
+        if self.surroundings.fresh != settings.general.fresh() {
+            self.surroundings.fresh = settings.general.fresh();
             all = true;
         }
         self.distrusted = None;
@@ -248,11 +258,13 @@ fn factory(kind: &'static Kind, instance: Instance, tls: Arc<ClientConfig>, arou
         let setup = Setup {
             id: &id,
             data_dir: &around.state,
-            printer: "",
             tls: Arc::clone(&tls),
             printer_id: &around.printer_id,
             control: around.control.by(&instance.name()),
             camera: around.camera.clone(),
+            fresh: around.fresh,
+            clock: around.clock,
+            log: around.log.as_deref(),
             setting: &setting,
         };
         (kind.start)(&setup).map_err(|error| match error {

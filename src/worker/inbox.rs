@@ -54,6 +54,11 @@ impl Inbox {
         }
     }
 
+    /// Takes an event in again that was taken out first.
+    pub(super) fn put_back(&mut self, event: Numbered) {
+        self.events.push_front(event);
+    }
+
     /// Takes the newest state in, instead of an older one.
     pub(super) fn push_sight(&mut self, sight: Sight) {
         self.sight = Some(sight);
@@ -106,7 +111,7 @@ fn worth(event: &Event) -> u8 {
         | EventKind::SourceBack
         | EventKind::KlippyDown { .. }
         | EventKind::KlippyReady => 1,
-        EventKind::JobStarted | EventKind::Paused { .. } | EventKind::Resumed => 2,
+        EventKind::JobStarted | EventKind::Replaced | EventKind::Paused { .. } | EventKind::Resumed => 2,
         EventKind::NeedsAttention(_) => 3,
         EventKind::Finished | EventKind::Cancelled | EventKind::Failed { .. } | EventKind::Ended => 4,
     }

@@ -2,7 +2,7 @@
 
 use super::service::Told;
 use crate::api::{self, Ages, BridgeRow, FetchPicture, Picture, Status, View};
-use crate::camera::{Camera, Frame};
+use crate::camera::{Camera, CameraError, Frame};
 use crate::clock::{Clock, Moment, SystemClock};
 use crate::printer::Snapshot;
 use crate::source::LinkState;
@@ -143,15 +143,15 @@ impl View for Shown {
     }
 
     fn picture(&self) -> FetchPicture {
-        let fetch = self.camera.frame(FRESH);
+        let (camera, fetch) = (self.camera.clone(), self.camera.frame(FRESH));
         Box::pin(async move {
-            match fetch.await {
-                Ok(frame) => {
-                    let taken = frame.taken.unix;
-                    Ok(Picture::of(Bytes(frame), taken))
-                }
-                Err(error) => Err(error.to_string()),
-            }
+            // A picture that the printer pushed is shown whatever its age, which stands in the answer's head.
+            let frame = match (fetch.await, camera.latest()) {
+                (Ok(frame), _) | (Err(CameraError::Old { .. }), Some(frame)) => frame,
+                (Err(error), _) => return Err(error.to_string()),
+            };
+            let taken = frame.taken.unix;
+            Ok(Picture::of(Bytes(frame), taken))
         })
     }
 

@@ -113,6 +113,9 @@ impl<'a> Service<'a> {
             printer_id: self.settings.general.printer_id.clone(),
             control,
             camera: camera.clone(),
+            fresh: self.settings.general.fresh(),
+            clock,
+            log: self.log.file().map(std::path::Path::to_owned),
         };
         let held_back = HeldBack::read(&self.settings.paths.run);
         match held_back.hold(camera::THREAD) {
@@ -157,6 +160,7 @@ impl<'a> Service<'a> {
                         break Ended::NothingToRun;
                     }
                     log::set_max_level(settings.log_level.value);
+                    log::debug!("the log tells all from {} on", settings.log_level.value);
                     camera.want(settings.general.camera.clone());
                     told.borrow().shared.borrow_mut().bridges.reload(&settings);
                     let problem = source.follow(&settings).await;

@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "tests"
 )]
 
@@ -12,8 +13,12 @@
 mod support;
 
 mod boot;
+mod chat_commands;
 mod container;
 mod cross;
+#[allow(dead_code, reason = "the vectors use the rest")]
+#[path = "../replay/folder.rs"]
+mod folder;
 mod image;
 mod moonraker_calls;
 mod outbox;
@@ -22,3 +27,7 @@ mod reproducible;
 mod schemathesis;
 mod siege;
 mod stand_ins;
+#[allow(dead_code, reason = "the vectors use the rest")]
+#[path = "../replay/telegram/mod.rs"]
+mod telegram_vectors;
+mod vectors_over_sockets;

@@ -17,7 +17,10 @@ mod moonraker;
 #[allow(dead_code, reason = "the quick tests use the rest")]
 mod player;
 mod stand_in;
+#[path = "../support/mod.rs"]
+mod support;
 mod table;
+mod telegram;
 mod transcript;
 
 use folder::Verdict;
@@ -31,7 +34,7 @@ type Player = (&'static str, fn(&Path) -> Verdict);
 const FOLDERS: [(&str, Option<Player>); 4] = [
     ("octoapp", None),
     ("prusa-connect", None),
-    ("telegram", None),
+    ("telegram", Some((telegram::SUFFIX, telegram::verdict))),
     ("moonraker", Some((moonraker::SUFFIX, moonraker::verdict))),
 ];
 

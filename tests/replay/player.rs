@@ -40,6 +40,7 @@ impl Told {
             EventKind::FirstLayerDone => "first_layer_done",
             EventKind::Layer { .. } => "layer",
             EventKind::Ended => "ended",
+            EventKind::Replaced => "replaced",
             EventKind::NeedsAttention(_) => "needs_attention",
             EventKind::PrinterReady => "printer_ready",
         }

@@ -3,11 +3,13 @@
 
 pub(crate) mod bed;
 pub(crate) mod camera;
+pub(crate) mod commanded;
 pub(crate) mod engine;
 pub(crate) mod feed;
 pub(crate) mod forward;
 pub(crate) mod http;
 pub(crate) mod kills;
+pub(crate) mod openrouter;
 pub(crate) mod pcap;
 pub(crate) mod printer;
 pub(crate) mod program;

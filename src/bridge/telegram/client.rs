@@ -1,44 +1,51 @@
 //! The only place of the bridge that talks to the network.
 
-use super::config::{Chat, Config, Token, redact};
+use super::config::{Config, Token, redact};
 use super::delivery::{Fault, FaultKind, Outcome};
-use super::wire::{Answer, SendMessage};
+use super::form::Form;
+use super::wire::{Answer, Call};
 use crate::calendar;
 use crate::http;
-use rustls::CertificateError;
-use std::sync::Arc;
+use std::io::Read;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use ureq::{Agent, Error};
+use ureq::{Agent, Error, SendBody};
 
 /// Longest set-up of a connection, name resolution aside.
 const CONNECT: Duration = Duration::from_secs(10);
-/// Longest request as a whole.
+/// Longest request as a whole, without what a file or a held answer takes.
 const WHOLE: Duration = Duration::from_secs(30);
+/// The slowest line on which a picture still gets through, in bytes a second.
+const SLOWEST_UPLOAD: usize = 20_000;
+/// How much longer than it may hold the answer back a server has for it.
+const AFTER_HOLD: Duration = Duration::from_secs(15);
 /// Largest answer that is read, in bytes.
 const MOST_ANSWER: u64 = 1024 * 1024;
 
-/// One text on its way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Letter<'a> {
-    pub(super) chat: &'a Chat,
-    pub(super) thread: Option<i64>,
-    pub(super) text: &'a str,
-    /// Nothing follows at once, so that the connection is not kept: an idle one costs memory and dies
-    /// unnoticed behind a firewall.
-    pub(super) last: bool,
-    /// The wall clock, as time since the Unix epoch.
-    pub(super) now: Duration,
+/// What makes calls. Tests pass their own.
+pub(super) trait Api {
+    /// Makes one call at `now`, by the wall clock as time since the Unix epoch, and waits for what comes of it.
+    fn call(&mut self, call: &Call<'_>, now: Duration) -> Outcome;
+
+    /// Begins to fetch a file by the path that `getFile` gave: its length in bytes where it is told, and its content.
+    /// `most` bounds the time, by the bytes that may come.
+    fn fetch(&mut self, _path: &str, _most: u64, _now: Duration) -> Result<Fetched, Fault> {
+        Err(Fault { kind: FaultKind::Network, text: "no files here".to_owned() })
+    }
+
+    /// Closes the connection that was kept for what follows.
+    fn rest(&mut self) {}
 }
 
-/// What sends texts. Tests pass their own.
-pub(super) trait Api {
-    /// Sends one text, and waits for what comes of it.
-    fn send_message(&mut self, letter: Letter<'_>) -> Outcome;
-}
+/// A file on its way to us: its length in bytes where it is told, and its content.
+pub(super) type Fetched = (Option<u64>, Box<dyn Read>);
 
 /// The Bot API over HTTP.
 pub(super) struct Client {
-    agent: Agent,
+    agent: Arc<Mutex<Agent>>,
+    tls: Arc<rustls::ClientConfig>,
+    connect: Duration,
+    whole: Duration,
     api_url: String,
     token: Token,
 }
@@ -56,30 +63,39 @@ impl Client {
         connect: Duration,
         whole: Duration,
     ) -> Self {
-        let agent = http::agent(tls, connect, whole);
-        Self { agent, api_url: config.api_url.clone(), token: config.token.clone() }
+        let agent = Arc::new(Mutex::new(http::agent(Arc::clone(&tls), connect, whole)));
+        Self { agent, tls, connect, whole, api_url: config.api_url.clone(), token: config.token.clone() }
     }
 
     /// The handle by which another thread interrupts a request.
-    pub(super) fn interrupt(&self) -> Agent {
-        self.agent.clone()
+    pub(super) fn interrupt(&self) -> Interrupt {
+        Interrupt(Arc::clone(&self.agent))
     }
 
-    /// Calls a method, and gives what came of it, with the body of the answer. `last` as in [`Letter`].
-    pub(super) fn call(&self, method: &str, body: &[u8], last: bool, now: Duration) -> (Outcome, Vec<u8>) {
-        match self.post(method, body, last) {
-            Ok((answer, body)) => (Outcome::Answered(answer), body),
-            Err(error) => (Outcome::Failed(self.fault(&error, now)), Vec::new()),
-        }
+    fn agent(&self) -> Agent {
+        self.agent.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn post(&self, method: &str, body: &[u8], last: bool) -> Result<(Answer, Vec<u8>), Error> {
-        let address = format!("{}/bot{}/{method}", self.api_url, self.token.reveal());
-        let mut request = self.agent.post(address).header("Content-Type", "application/json");
-        if last {
-            request = request.header("Connection", "close");
-        }
-        let mut response = request.send(body)?;
+    fn post(&self, call: &Call<'_>) -> Result<Answer, Error> {
+        let address = format!("{}/bot{}/{}", self.api_url, self.token.reveal(), call.method);
+        let carried = call.file.map_or(0, |file| file.bytes.len() / SLOWEST_UPLOAD);
+        let whole = match call.held.is_zero() {
+            true => self.whole + Duration::from_secs(carried as u64),
+            false => call.held + AFTER_HOLD,
+        };
+        let request = self.agent().post(address).config().timeout_global(Some(whole)).build();
+        let mut response = match &call.file {
+            None => {
+                let body = serde_json::to_vec(&call.fields).map_err(|error| Error::Other(Box::new(error)))?;
+                request.header("Content-Type", "application/json").send(body.as_slice())?
+            }
+            Some(file) => {
+                let mut form = Form::new(call, file);
+                let length = form.length().to_string();
+                let request = request.header("Content-Type", form.content_type());
+                request.header("Content-Length", length).send(SendBody::from_reader(&mut form))?
+            }
+        };
         let status = response.status().as_u16();
         let retry_after = response.headers().get("Retry-After").and_then(|value| value.to_str().ok());
         let retry_after = retry_after.map(str::to_owned);
@@ -89,13 +105,13 @@ impl Client {
             Err(Error::BodyExceedsLimit(_)) => Vec::new(),
             Err(error) => return Err(error),
         };
-        Ok((Answer::read(status, retry_after.as_deref(), &body), body))
+        Ok(Answer::read(status, retry_after.as_deref(), &body))
     }
 
     fn fault(&self, error: &Error, now: Duration) -> Fault {
         let kind = match http::tls_cause(error) {
             Some(rustls::Error::InvalidCertificate(reason))
-                if is_too_early(reason) && !calendar::is_set(now) =>
+                if http::is_too_early(reason) && !calendar::is_set(now) =>
             {
                 FaultKind::ClockNotSet
             }
@@ -108,55 +124,96 @@ impl Client {
                     calendar::utc(now)
                 )
             }
-            FaultKind::Network => format!("cannot reach {}: {}", self.api_url, reason(error)),
+            FaultKind::Network => format!("cannot reach {}: {}", self.api_url, http::reason(error)),
         };
         Fault { kind, text: redact(&text) }
     }
 }
 
+/// Interrupts what a client does.
+#[derive(Clone)]
+pub(super) struct Interrupt(Arc<Mutex<Agent>>);
+
+impl Interrupt {
+    /// Lets the request under way fail, and every further one.
+    pub(super) fn now(&self) {
+        let agent = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        agent.shutdown();
+    }
+}
+
 impl Api for Client {
-    fn send_message(&mut self, letter: Letter<'_>) -> Outcome {
-        let message = SendMessage::new(letter.chat, letter.thread, letter.text);
-        match serde_json::to_vec(&message) {
-            Ok(body) => self.call("sendMessage", &body, letter.last, letter.now).0,
-            Err(error) => Outcome::Failed(self.fault(&Error::Other(Box::new(error)), letter.now)),
+    fn call(&mut self, call: &Call<'_>, now: Duration) -> Outcome {
+        match self.post(call) {
+            Ok(answer) => Outcome::Answered(answer),
+            Err(error) => Outcome::Failed(self.fault(&error, now)),
         }
+    }
+
+    fn fetch(&mut self, path: &str, most: u64, now: Duration) -> Result<Fetched, Fault> {
+        let refused = |text: String| Fault { kind: FaultKind::Network, text };
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte);
+        if path.starts_with('/') || path.contains("..") || !path.bytes().all(plain) {
+            return Err(refused("Telegram names a file in a way that is not known here".to_owned()));
+        }
+        let address = format!("{}/file/bot{}/{path}", self.api_url, self.token.reveal());
+        let whole = WHOLE + Duration::from_secs(most / SLOWEST_UPLOAD as u64);
+        let request = self.agent().get(address).config().timeout_global(Some(whole)).build();
+        let response =
+            request.header("Connection", "close").call().map_err(|error| self.fault(&error, now))?;
+        match response.status().as_u16() {
+            200 => {
+                let body = response.into_body();
+                Ok((body.content_length(), Box::new(body.into_reader())))
+            }
+            status => Err(refused(format!("Telegram does not hand the file out: it answered {status}"))),
+        }
+    }
+
+    fn rest(&mut self) {
+        // Connections end with the agent that has them; the sessions that make the next one cheap are kept by TLS.
+        let fresh = http::agent(Arc::clone(&self.tls), self.connect, self.whole);
+        *self.agent.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
     }
 }
 
-/// A name that nobody knows, or no name server to ask.
-const NO_HOST: &str = "no such host; check the name and the network's DNS";
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
 
-/// What went wrong, and what to do about it.
-fn reason(error: &Error) -> String {
-    match http::tls_cause(error) {
-        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-            return "its certificate is from an unknown issuer; for a server of your own set EXTRA_CA_FILE"
-                .to_owned();
+    #[test]
+    fn a_rest_closes_the_connection_that_was_kept() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut answered = 0;
+            let mut bytes = [0; 4096];
+            loop {
+                match stream.read(&mut bytes).unwrap() {
+                    0 => return answered,
+                    length if bytes[..length].ends_with(b"}") => answered += 1,
+                    _ => continue,
+                }
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{\"ok\":true}").unwrap();
+            }
+        });
+        let setting = |name: &str| match name {
+            "TELEGRAM_BOT_TOKEN" => Some("1:secret-token".to_owned()),
+            "TELEGRAM_CHAT_ID" => Some("5".to_owned()),
+            "TELEGRAM_API_URL" => Some(url.clone()),
+            _ => None,
+        };
+        let config = Config::parse(&setting).unwrap();
+        let mut client = Client::new(&config, tls::client_config(None).unwrap());
+        for _ in 0..2 {
+            let outcome = client.call(&Call::new("getMe"), Duration::ZERO);
+            assert!(matches!(outcome, Outcome::Answered(_)), "{outcome:?}");
         }
-        Some(rustls::Error::InvalidCertificate(reason)) if is_too_early(reason) => {
-            return "its certificate is not valid yet; check the clocks of the printer and the server"
-                .to_owned();
-        }
-        Some(rustls::Error::InvalidCertificate(
-            CertificateError::Expired | CertificateError::ExpiredContext { .. },
-        )) => {
-            return "its certificate has expired; check the printer's clock and the server's certificate"
-                .to_owned();
-        }
-        Some(error) => return format!("TLS failed: {error}"),
-        None => {}
+        client.rest();
+        assert_eq!(server.join().unwrap(), 2);
     }
-    match error {
-        Error::Timeout(step) => format!("no answer in time ({step}); check the network"),
-        Error::HostNotFound => NO_HOST.to_owned(),
-        // So the standard library words a failed look-up, which has no kind of its own.
-        Error::Io(error) if error.to_string().starts_with("failed to lookup address") => NO_HOST.to_owned(),
-        Error::Io(error) => format!("{error}; check the network"),
-        error => error.to_string(),
-    }
-}
-
-fn is_too_early(reason: &CertificateError) -> bool {
-    matches!(reason, CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. })
 }

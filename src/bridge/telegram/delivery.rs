@@ -5,6 +5,7 @@
 //! like the API's own answer (a proxy's page, a captive portal) never costs a message.
 
 use super::wire::Answer;
+use serde_json::Value;
 use std::time::Duration;
 
 /// How long to leave an unusable chat or token alone between two tries.
@@ -20,12 +21,22 @@ const LONGEST_FLOOD: i64 = 24 * 3600;
 const MOST_MOVES: u32 = 3;
 
 /// What came of a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Outcome {
     /// The server answered.
     Answered(Answer),
     /// There was no answer; whether the request was carried out is unknown.
     Failed(Fault),
+}
+
+impl Outcome {
+    /// What the method gave; null where it gave nothing.
+    pub(super) fn result(&self) -> &Value {
+        match self {
+            Self::Answered(Answer { envelope: Some(envelope), .. }) => &envelope.result,
+            Self::Answered(_) | Self::Failed(_) => &Value::Null,
+        }
+    }
 }
 
 /// Why there was no answer.
@@ -88,8 +99,26 @@ pub(super) struct Attempt {
     pub(super) with_thread: bool,
     /// Whether the text was shortened already.
     pub(super) shortened: bool,
+    /// Whether it went without its markup already.
+    pub(super) undressed: bool,
+    /// Whether it goes without others that could be told with it.
+    pub(super) alone: bool,
+    /// What became of its picture.
+    pub(super) shape: Shape,
     /// How often the chat moved under this message.
     pub(super) moves: u32,
+}
+
+/// As what a message goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Shape {
+    /// As a text.
+    #[default]
+    Text,
+    /// As a picture with a caption.
+    Photo,
+    /// The picture as a file, with a caption: its bounds are wider.
+    Document,
 }
 
 /// What to do next.
@@ -103,6 +132,10 @@ pub(super) enum Decision {
     WithoutThread,
     /// A shorter text at once.
     Shorten,
+    /// The same text at once, without its markup.
+    Undress,
+    /// The same at once, in this shape.
+    Reshape(Shape),
     /// The same text at once, to this chat from now on.
     MoveTo(i64),
     /// Leave the chat alone for this time, then try again.
@@ -202,7 +235,10 @@ pub(super) fn decide(class: Class, attempt: Attempt, spread: f64) -> Decision {
         // The General topic is closed: nowhere is left in this chat.
         Class::ThreadGone | Class::ChatGone => Decision::ProbeChat(PROBE),
         Class::TokenRefused => Decision::ProbeToken(PROBE),
+        Class::PhotoRefused if attempt.shape == Shape::Photo => Decision::Reshape(Shape::Document),
+        Class::PhotoRefused if attempt.shape == Shape::Document => Decision::Reshape(Shape::Text),
         Class::TooLong | Class::PhotoRefused if !attempt.shortened => Decision::Shorten,
+        Class::Markup if !attempt.undressed => Decision::Undress,
         Class::TooLong | Class::PhotoRefused | Class::EditGone | Class::Markup | Class::Refused => {
             Decision::GiveUp
         }
@@ -225,7 +261,7 @@ mod tests {
 
     fn refusal(code: i64, description: &str) -> Answer {
         let description = Some(description.to_owned());
-        let envelope = Envelope { ok: false, error_code: Some(code), description, parameters: None };
+        let envelope = Envelope { ok: false, error_code: Some(code), description, ..Envelope::default() };
         Answer { status: code as u16, retry_after: None, envelope: Some(envelope) }
     }
 
@@ -312,6 +348,7 @@ mod tests {
         let first = Attempt::default();
         let threaded = Attempt { with_thread: true, ..first };
         let shortened = Attempt { shortened: true, ..first };
+        let photo = Attempt { shape: Shape::Photo, ..first };
         let cases = [
             (Class::Done, first, Decision::Delivered),
             (Class::Flood(seconds(40)), first, Decision::Retry(seconds(40))),
@@ -326,8 +363,16 @@ mod tests {
             (Class::TooLong, shortened, Decision::GiveUp),
             (Class::PhotoRefused, first, Decision::Shorten),
             (Class::PhotoRefused, shortened, Decision::GiveUp),
+            (Class::PhotoRefused, photo, Decision::Reshape(Shape::Document)),
+            (
+                Class::PhotoRefused,
+                Attempt { shape: Shape::Document, ..first },
+                Decision::Reshape(Shape::Text),
+            ),
+            (Class::TooLong, photo, Decision::Shorten),
             (Class::EditGone, first, Decision::GiveUp),
-            (Class::Markup, first, Decision::GiveUp),
+            (Class::Markup, first, Decision::Undress),
+            (Class::Markup, Attempt { undressed: true, ..first }, Decision::GiveUp),
             (Class::Refused, first, Decision::GiveUp),
         ];
         for (class, attempt, expected) in cases {
@@ -363,10 +408,19 @@ mod tests {
                 error_code,
                 description: Some(description),
                 parameters: Some(Parameters { retry_after, migrate_to_chat_id }),
+                result: serde_json::Value::Null,
             });
             let answer = Answer { status, retry_after: header, envelope };
             let class = classify(&Outcome::Answered(answer));
-            let attempt = Attempt { failures, with_thread: false, shortened: true, moves: MOST_MOVES };
+            let attempt = Attempt {
+                failures,
+                with_thread: false,
+                shortened: true,
+                undressed: true,
+                alone: true,
+                shape: Shape::Text,
+                moves: MOST_MOVES,
+            };
             match decide(class, attempt, spread) {
                 Decision::Retry(wait) => prop_assert!(wait >= seconds(1) && wait <= seconds(86_400)),
                 Decision::ProbeChat(wait) | Decision::ProbeToken(wait) => prop_assert_eq!(wait, PROBE),

@@ -3,15 +3,16 @@
 //! Nothing is sent to the chat, so that some things stay open: whether the bot may write there, and whether the topic is
 //! still there.
 
-use super::client::Client;
+use super::client::{Api, Client};
 use super::config::{API_URL, Chat, Config, redact};
 use super::delivery::{Class, FaultKind, Outcome, classify};
 use super::moved::MovedChat;
+use super::wire::Call;
 use super::{read_config, text};
 use crate::bridge::Examination;
 use crate::clock::{Clock, SystemClock};
 use crate::doctor::Finding;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,27 +24,23 @@ const NAME: usize = 60;
 /// Asks the Bot API for the bot and for its chat.
 pub fn examine(examination: &Examination<'_>) -> Vec<Finding> {
     // What is wrong with the settings was told.
-    let Ok(config) = read_config(examination.setting, "") else { return Vec::new() };
-    let client = Client::within(&config, Arc::clone(&examination.tls), PATIENCE, PATIENCE);
+    let Ok(config) = read_config(examination.setting) else { return Vec::new() };
+    let mut client = Client::within(&config, Arc::clone(&examination.tls), PATIENCE, PATIENCE);
     let now = || SystemClock::new().now().unix;
-    let (outcome, answer) = client.call("getMe", b"{}", false, now());
+    let outcome = client.call(&Call::new("getMe"), now());
     let bot = match classify(&outcome) {
-        Class::Done => shown(&answer, &["username", "first_name"]),
+        Class::Done => shown(outcome.result(), &["username", "first_name"]),
         class => return vec![no_bot(&config, class, &outcome)],
     };
     let mut findings = vec![Finding::ok(format!("bot {bot} answers at {}", config.api_url))];
     let moved = MovedChat::new(examination.data_dir, examination.id, &config.chat).load();
     let chat = moved.map_or_else(|| config.chat.clone(), Chat::Id);
-    let asked = match &chat {
-        Chat::Id(id) => json!({ "chat_id": id }),
-        Chat::Name(name) => json!({ "chat_id": name }),
-    };
-    let (outcome, answer) = client.call("getChat", asked.to_string().as_bytes(), true, now());
+    let outcome = client.call(&Call::new("getChat").with("chat_id", &chat), now());
     match classify(&outcome) {
         Class::Done => {
-            let title = shown(&answer, &["title", "username", "first_name"]);
+            let title = shown(outcome.result(), &["title", "username", "first_name"]);
             findings.push(Finding::ok(format!("the bot finds its chat {title} ({chat})")));
-            findings.extend(config.thread.map(|thread| judge_topic(thread, &answer)));
+            findings.extend(config.thread.map(|thread| judge_topic(thread, outcome.result())));
         }
         Class::Migrated(id) => findings.push(has_moved(&chat, id)),
         class => findings.push(no_chat(&chat, class, &outcome)),
@@ -52,7 +49,8 @@ pub fn examine(examination: &Examination<'_>) -> Vec<Finding> {
     findings
 }
 
-fn no_bot(config: &Config, class: Class, outcome: &Outcome) -> Finding {
+/// Why there is no bot of this token, and what to do.
+pub(super) fn no_bot(config: &Config, class: Class, outcome: &Outcome) -> Finding {
     let said = said(outcome);
     match class {
         // What comes from somewhere else is no judgement on the token.
@@ -128,8 +126,7 @@ fn has_moved(from: &Chat, to: i64) -> Finding {
     )
 }
 
-fn judge_topic(thread: i64, answer: &[u8]) -> Finding {
-    let chat = result(answer);
+fn judge_topic(thread: i64, chat: &Value) -> Finding {
     let is_group = chat.get("type").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("group"));
     if is_group && chat.get("is_forum").and_then(Value::as_bool) != Some(true) {
         return Finding::warn(
@@ -142,8 +139,7 @@ fn judge_topic(thread: i64, answer: &[u8]) -> Finding {
 }
 
 /// The first of these fields that an answer's result has, for people.
-fn shown(answer: &[u8], fields: &[&str]) -> String {
-    let result = result(answer);
+fn shown(result: &Value, fields: &[&str]) -> String {
     let found = fields.iter().find_map(|field| Some((*field, result.get(field)?.as_str()?)));
     match found {
         Some(("username", name)) => format!("@{}", text::shorten(&text::name(name), NAME)),
@@ -152,16 +148,11 @@ fn shown(answer: &[u8], fields: &[&str]) -> String {
     }
 }
 
-fn result(answer: &[u8]) -> Value {
-    let mut answer: Value = serde_json::from_slice(answer).unwrap_or_default();
-    answer.get_mut("result").map(Value::take).unwrap_or_default()
-}
-
 /// What the server said, for people.
 fn said(outcome: &Outcome) -> String {
     let Outcome::Answered(answer) = outcome else { return String::new() };
     match answer.envelope.as_ref().and_then(|envelope| envelope.description.as_deref()) {
-        Some(said) => redact(&format!("it says \"{}\"", text::shorten(&text::name(said), 100))),
+        Some(said) => format!("it says \"{}\"", text::shorten(&redact(&text::name(said)), 100)),
         None => format!("HTTP {}", answer.status),
     }
 }
@@ -182,23 +173,19 @@ mod tests {
             (r#"{"type":"private"}"#, Level::Ok),
             ("null", Level::Ok),
         ] {
-            let answer = format!(r#"{{"ok":true,"result":{chat}}}"#);
-            assert_eq!(judge_topic(7, answer.as_bytes()).level, level, "{chat}");
+            assert_eq!(judge_topic(7, &serde_json::from_str(chat).unwrap()).level, level, "{chat}");
         }
     }
 
     proptest! {
         #[test]
         fn any_answer_is_taken(
-            answer in prop_oneof![
-                ".{0,80}",
-                r#"\{"ok":true,"result":(\{"(title|username)":"[^"\\\\]{0,99}"\}|\[\]|7|null)\}"#,
-                r"\[true\]",
-            ]
+            result in r#"(\{"(title|username)":"[^"\\\\]{0,99}"\}|\[\]|7|null|\[true\]|"x")"#,
         ) {
-            let name = shown(answer.as_bytes(), &["title", "username"]);
+            let Ok(result) = serde_json::from_str::<Value>(&result) else { return Ok(()) };
+            let name = shown(&result, &["title", "username"]);
             prop_assert!(name.encode_utf16().count() <= NAME + 2 && !name.contains(char::is_control));
-            let _ = judge_topic(7, answer.as_bytes());
+            let _ = judge_topic(7, &result);
         }
     }
 }

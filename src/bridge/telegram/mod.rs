@@ -1,42 +1,62 @@
 //! Telegram: tells a chat, or a topic in it, how jobs go.
 //!
-//! Only sends; commands from the chat are another matter and need another thread. [`rules`] and [`delivery`]
-//! decide and are pure, [`client`] talks, [`sender`] joins them with the outbox.
+//! [`notify`] and [`delivery`] decide and are pure, [`client`] talks, [`sender`] joins them with the outbox. Commands from
+//! the chat are in [`commands`], on threads of their own.
 
+mod check;
 mod client;
+mod commands;
 mod config;
+mod darkroom;
 mod delivery;
 mod examine;
+mod form;
+mod inspector;
+mod live;
+mod markup;
 mod moved;
+mod notify;
+mod outgoing;
 mod pace;
+pub mod pairing;
+mod photos;
+pub mod rehearsal;
 mod report;
-mod rules;
 mod sender;
+mod studio;
 mod text;
 mod wire;
 
 #[cfg(test)]
 mod sender_tests;
 
-pub use config::{API_URL, Chat, Config, ConfigError, RawConfig, Token, redact};
+pub use config::{API_URL, Chat, Config, ConfigError, Token, redact};
 pub use examine::examine;
 
-use super::{Bridge, Lookup, Reporter, Setup, StartError};
-use crate::clock::{Clock, SystemClock};
-use crate::outbox::{Entry, Limits, Outbox, Persistence, Queue, Woken};
-use crate::printer::Event;
-use client::{Api, Client, Letter};
+use super::{Bridge, Fence, Lookup, Reporter, Setup, StartError, Wants};
+use crate::clock::{Clock, Moment, SystemClock};
+use crate::defects::{self, Checker, Nap};
+use crate::outbox::{Limits, Outbox, Persistence, Queue, Woken};
+use crate::printer::{Event, Sight};
+use check::Check;
+use client::{Api, Client, Interrupt};
+use commands::{Keeper, Listener, Parts};
+use config::Kind;
 use delivery::Class;
+use inspector::Inspector;
+use live::Live;
 use moved::MovedChat;
+use notify::Notifier;
+use outgoing::Outgoing;
+use photos::Photos;
 use report::{Report, Surroundings};
 use rustls::ClientConfig;
 use sender::{Next, Sender};
-use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Duration;
-use ureq::Agent;
-use wire::Stored;
+use studio::{Desk, Studio};
+use wire::Call;
 
 /// The bridge's name, as in `extended.cfg`.
 pub const NAME: &str = "telegram";
@@ -50,12 +70,27 @@ const NOTICE: Duration = Duration::from_millis(500);
 
 /// The running bridge.
 pub struct Telegram {
+    notifier: Notifier,
+    /// Whether macros are told.
+    macros: bool,
+    live: Live,
+    outgoing: Outgoing,
+    studio: Option<Studio>,
+    listener: Option<Listener>,
+    keeper: Keeper,
+    /// Whether people may command the printer.
+    obeys: bool,
+    /// Whether what the console says may be an answer to somebody.
+    gcode: bool,
     queue: Queue,
-    printer: String,
     report: Arc<Mutex<Report>>,
     clock: SystemClock,
-    interrupt: Option<Agent>,
-    /// Tells that the sender's thread has ended, by being disconnected.
+    interrupt: Interrupt,
+    /// The look at token and chat, which ends with it.
+    check: Option<(Interrupt, mpsc::Sender<()>)>,
+    /// Every thread of the bridge has one until it ends; the bridge itself until it is stopped.
+    alive: Option<mpsc::Sender<()>>,
+    /// Tells that all have ended, by being disconnected.
     ended: Receiver<()>,
 }
 
@@ -65,8 +100,7 @@ pub struct Telegram {
 ///
 /// If a setting is missing or wrong, or the thread cannot be started.
 pub fn start(setup: &Setup<'_>) -> Result<Box<dyn Bridge>, StartError> {
-    let config = read_config(setup.setting, setup.printer)?;
-    Ok(Box::new(Telegram::start(&config, Arc::clone(&setup.tls), setup.data_dir, setup.id)?))
+    Ok(Box::new(Telegram::start(&read_config(setup.setting)?, setup)?))
 }
 
 /// Sends one message now, past the outbox.
@@ -75,7 +109,7 @@ pub fn start(setup: &Setup<'_>) -> Result<Box<dyn Bridge>, StartError> {
 ///
 /// If it was not delivered: why, and what to do about it.
 pub fn test(setting: &Lookup<'_>, tls: Arc<ClientConfig>, text: &str) -> Result<(), String> {
-    let config = read_config(setting, "").map_err(|error| error.to_string())?;
+    let config = read_config(setting).map_err(|error| error.to_string())?;
     send_now(&config, tls, &SystemClock::new(), text)
 }
 
@@ -85,36 +119,29 @@ pub fn test(setting: &Lookup<'_>, tls: Arc<ClientConfig>, text: &str) -> Result<
 ///
 /// If one is missing or wrong; the text names it.
 pub fn check(setting: &Lookup<'_>) -> Result<(), StartError> {
-    read_config(setting, "").map(|_| ())
+    read_config(setting)?;
+    read_checks(setting).map(|_| ())
 }
 
-fn read_config(setting: &Lookup<'_>, printer: &str) -> Result<Config, StartError> {
-    let text = |name| setting(name).unwrap_or_default();
-    let raw = RawConfig {
-        token: &text("TELEGRAM_BOT_TOKEN"),
-        chat: &text("TELEGRAM_CHAT_ID"),
-        thread: &text("TELEGRAM_THREAD_ID"),
-        api_url: &text("TELEGRAM_API_URL"),
-        printer,
-    };
-    Config::parse(raw).map_err(|error| match error.missing {
+fn read_config(setting: &Lookup<'_>) -> Result<Config, StartError> {
+    Config::parse(setting).map_err(|error| match error.missing {
         true => StartError::Unpaired(error.to_string()),
         false => StartError::Setting(error.to_string()),
     })
 }
 
+fn read_checks(setting: &Lookup<'_>) -> Result<Option<defects::Config>, StartError> {
+    defects::Config::read(setting).map_err(|error| StartError::Setting(error.to_string()))
+}
+
 impl Telegram {
-    /// Opens the outbox of the bridge `id` in `data_dir` and starts the sender's thread.
+    /// Opens the bridge's outbox and starts the sender's thread.
     ///
     /// # Errors
     ///
     /// If the system has no thread to give. A disk that cannot be used is no error: the status names it.
-    pub fn start(
-        config: &Config,
-        tls: Arc<ClientConfig>,
-        data_dir: &Path,
-        id: &str,
-    ) -> Result<Self, StartError> {
+    pub fn start(config: &Config, setup: &Setup<'_>) -> Result<Self, StartError> {
+        let (id, data_dir, clock) = (setup.id, setup.data_dir, setup.clock);
         let journal = data_dir.join("outbox").join(format!("{id}.journal"));
         let (outbox, recovered) = Outbox::open(&journal, Limits::default());
         log::info!("{id}: outbox {}: {recovered}", journal.display());
@@ -122,61 +149,214 @@ impl Telegram {
             log::warn!("{id}: messages are kept in memory only: {reason}");
         }
         let queue = Queue::new(outbox);
-        let clock = SystemClock::new();
-        let client = Client::new(config, tls);
+        let client = Client::new(config, Arc::clone(&setup.tls));
         let interrupt = client.interrupt();
         let moved = MovedChat::new(data_dir, id, &config.chat);
         let sender = Sender::new(config, moved, client, queue.clone(), Box::new(clock), Box::new(chance));
         let report = Arc::clone(&sender.report);
+        let outgoing = Outgoing::new(queue.clone(), sender.darkroom(), config.silent);
+        let live = Live::default();
+        let studio = studio(config, setup, &outgoing, &live)?;
+        let notifier = Notifier::new(config);
+        if config.greeting {
+            outgoing.post(notifier.greeting(setup.printer_id, clock.now()), Vec::new());
+        }
         let (alive, ended) = mpsc::channel();
+        let keeper = Keeper::new(config, setup, live.clone(), sender.paces.clone(), &alive);
+        let parts = Parts {
+            live: live.clone(),
+            paces: sender.paces.clone(),
+            report: Arc::clone(&report),
+            reporter: reporter(&queue, &report, clock),
+            checks: studio.as_ref().and_then(Studio::checks),
+            keeper: keeper.clone(),
+            alive: &alive,
+        };
+        let listener = Listener::start(config, setup, parts)?;
         let thread = std::thread::Builder::new().name(id.to_owned()).stack_size(STACK);
+        let sending = alive.clone();
         let spawned = thread.spawn(move || {
-            // Dropped when the thread ends, however it ends.
-            let _alive: mpsc::Sender<()> = alive;
             deliver(sender);
+            drop(sending);
         });
         spawned.map_err(StartError::Thread)?;
-        let printer = config.printer.clone();
-        Ok(Self { queue, printer, report, clock, interrupt: Some(interrupt), ended })
+        let check = start_check(config, setup, &report);
+        Ok(Self {
+            notifier,
+            macros: config.events.has(Kind::Macro),
+            live,
+            outgoing,
+            studio,
+            obeys: config.access.is_open(),
+            gcode: config.access.is_open() && config.takes_scripts(),
+            listener,
+            keeper,
+            queue,
+            report,
+            clock,
+            interrupt,
+            check,
+            alive: Some(alive),
+            ended,
+        })
     }
+}
+
+/// Looks at token and chat on a thread that ends when all is well. Without one to be had the first message tells.
+fn start_check(
+    config: &Config,
+    setup: &Setup<'_>,
+    report: &Arc<Mutex<Report>>,
+) -> Option<(Interrupt, mpsc::Sender<()>)> {
+    let client = Client::new(config, Arc::clone(&setup.tls));
+    let interrupt = client.interrupt();
+    let (bridge, end) = mpsc::channel();
+    let check = Check {
+        api: client,
+        chat: config.chat.clone(),
+        report: Arc::clone(report),
+        clock: Box::new(setup.clock),
+        spread: chance,
+        failures: 0,
+        told: None,
+        end,
+    };
+    let thread = std::thread::Builder::new().name(setup.id.to_owned()).stack_size(STACK);
+    match thread.spawn(move || check.run()) {
+        Ok(_) => Some((interrupt, bridge)),
+        Err(error) => {
+            log::warn!("{}: the token is not looked at: {error}", setup.id);
+            None
+        }
+    }
+}
+
+/// The desk for photos and checks; none where neither is wanted.
+fn studio(
+    config: &Config,
+    setup: &Setup<'_>,
+    outgoing: &Outgoing,
+    live: &Live,
+) -> Result<Option<Studio>, StartError> {
+    let checks = read_checks(setup.setting)?;
+    // A finding that nobody is told of costs money for nothing.
+    let checks = checks.filter(|_| config.events.has(Kind::Alert));
+    let photos = config.events.has(Kind::Photo).then(|| Photos::new(config, setup.fresh));
+    if checks.is_none() && photos.is_none() {
+        return Ok(None);
+    }
+    let inspector = checks.as_ref().map(|checks| Inspector::new(config, checks, setup.fresh, live.clone()));
+    let checker = checks.map(|checks| Checker::new(checks, Arc::clone(&setup.tls), Box::new(Nap::default())));
+    let desk = Desk {
+        camera: setup.camera.clone(),
+        outgoing: outgoing.clone(),
+        live: live.clone(),
+        buttons: config.access.is_open(),
+        photos,
+        inspector,
+    };
+    Ok(Some(Studio::new(desk, checker, setup.clock, setup.id)))
 }
 
 impl Bridge for Telegram {
     fn on_event(&mut self, event: &Event) {
-        let Some(note) = rules::note(event, &self.printer) else { return };
-        match serde_json::to_vec(&Stored { text: note.text }) {
-            Ok(body) => {
-                let (key, importance, at) = (note.key, note.importance, note.at);
-                self.queue.push(Entry { key, importance, at, slot: None, body });
+        let now = self.clock.now();
+        let mute = self.live.lock().mute.clone();
+        let note = self.notifier.on_event(event, &mute, now);
+        if let Some(note) = &note {
+            let file = event.job.as_ref().map(|job| job.file.as_str()).filter(|file| !file.is_empty());
+            let buttons = match file {
+                Some(file) if self.obeys && note.kind == Kind::End => commands::below_an_end(file),
+                _ => Vec::new(),
+            };
+            self.outgoing.post(note.clone(), buttons);
+        }
+        self.tell_studio(|desk| {
+            if let Some(photos) = &mut desk.photos {
+                photos.on_event(event, note.as_ref(), now);
             }
-            Err(error) => log::error!("telegram: cannot write down a message: {error}"),
+        });
+    }
+
+    fn on_sight(&mut self, sight: &Sight) {
+        let mute = {
+            let mut live = self.live.lock();
+            live.sight = Some(sight.clone());
+            live.mute.clone()
+        };
+        for note in self.notifier.on_sight(sight, &mute) {
+            self.outgoing.post(note, Vec::new());
+        }
+        self.keeper.on_sight(sight);
+        self.tell_studio(|desk| desk.on_sight(sight));
+    }
+
+    fn on_console(&mut self, line: &str, at: Moment) {
+        if self.gcode {
+            self.live.lock().heard(line, at.monotonic);
+        }
+        let mute = self.live.lock().mute.clone();
+        let Some((note, said)) = self.notifier.on_console(line, &mute, at) else { return };
+        let (key, headline) = (format!("{}/photo", note.key), note.text.clone());
+        if !said.text.is_empty() {
+            self.outgoing.post(note, Vec::new());
+        }
+        if said.photo {
+            self.tell_studio(|desk| {
+                if let Some(photos) = &mut desk.photos {
+                    photos.show(key, headline, at);
+                }
+            });
         }
     }
 
+    fn wants(&self) -> Wants {
+        Wants { snapshots: true, console: self.macros || self.gcode }
+    }
+
     fn reporter(&self) -> Reporter {
-        let (queue, report, clock) = (self.queue.clone(), Arc::clone(&self.report), self.clock);
-        Box::new(move || {
-            let around = Surroundings { queue: queue.glance()?, now: clock.now().monotonic };
-            // A sender that was halted while it held the report holds it for ever.
-            let report = match report.try_lock() {
-                Ok(report) => report,
-                Err(TryLockError::Poisoned(report)) => report.into_inner(),
-                Err(TryLockError::WouldBlock) => return None,
-            };
-            Some(report::status(&report, &around))
-        })
+        reporter(&self.queue, &self.report, self.clock)
     }
 
     fn stop(&mut self, grace: Duration) {
         self.queue.close();
+        if let Some((interrupt, bridge)) = self.check.take() {
+            drop(bridge);
+            interrupt.now();
+        }
+        if let Some(studio) = &self.studio {
+            studio.close();
+        }
+        self.keeper.close();
+        if let Some(listener) = &self.listener {
+            listener.close();
+        }
+        self.alive = None;
         if self.ended.recv_timeout(grace) == Err(RecvTimeoutError::Disconnected) {
             return;
         }
-        if let Some(agent) = self.interrupt.take() {
-            agent.shutdown();
+        self.interrupt.now();
+        if self.ended.recv_timeout(NOTICE) == Err(RecvTimeoutError::Timeout) {
+            // Name resolution cannot be interrupted; whatever waits is on disk, for the next to send.
+            self.queue.fence(Duration::ZERO);
         }
-        // Name resolution cannot be interrupted; whatever waits is on disk.
-        let _ = self.ended.recv_timeout(NOTICE);
+    }
+
+    fn fence(&self) -> Fence {
+        let (queue, interrupt) = (self.queue.clone(), self.interrupt.clone());
+        Box::new(move || {
+            // A request under way would be made a second time; none goes out from here on.
+            interrupt.now();
+            queue.fence(NOTICE);
+        })
+    }
+}
+
+impl Telegram {
+    fn tell_studio(&mut self, news: impl FnOnce(&mut Desk)) {
+        if let (Some(studio), Some(alive)) = (&mut self.studio, &self.alive) {
+            studio.tell(alive, news);
+        }
     }
 }
 
@@ -194,11 +374,27 @@ pub fn send_now(
     let mut client = Client::new(config, tls);
     let text = text::paragraph(text, text::MOST_MESSAGE);
     let (chat, thread, now) = (&config.chat, config.thread, clock.now().unix);
-    let outcome = client.send_message(Letter { chat, thread, text: &text, last: true, now });
+    let call = Call::message(chat, thread, &text);
+    let outcome = client.call(&call, now);
     match delivery::classify(&outcome) {
         Class::Done => Ok(()),
         class => Err(sender::explain(class, &outcome)),
     }
+}
+
+/// Tells how the bridge goes.
+fn reporter(queue: &Queue, report: &Arc<Mutex<Report>>, clock: SystemClock) -> Reporter {
+    let (queue, report) = (queue.clone(), Arc::clone(report));
+    Box::new(move || {
+        let around = Surroundings { queue: queue.glance()?, now: clock.now().monotonic };
+        // A sender that was halted while it held the report holds it for ever.
+        let report = match report.try_lock() {
+            Ok(report) => report,
+            Err(TryLockError::Poisoned(report)) => report.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(report::status(&report, &around))
+    })
 }
 
 /// Delivers until the queue is closed and nothing more can be sent without waiting.
@@ -212,10 +408,11 @@ fn deliver<A: Api, S: crate::outbox::Store>(mut sender: Sender<A, S>) {
             Next::Idle => None,
         };
         let in_memory = queue.persistence() != Persistence::Disk;
-        let longest = if in_memory { DISK_AGAIN } else { Duration::MAX };
+        let disk = in_memory.then_some(DISK_AGAIN);
+        let longest = disk.into_iter().chain(sender.rests_in()).min();
         let woken = match wait {
-            Some(wait) => queue.sleep(wait.min(longest)),
-            None => queue.wait(in_memory.then_some(longest)),
+            Some(wait) => queue.sleep(longest.map_or(wait, |longest| wait.min(longest))),
+            None => queue.wait(longest),
         };
         if woken == Woken::Closed {
             return;

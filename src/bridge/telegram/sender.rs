@@ -2,17 +2,20 @@
 //!
 //! One step sends at most one request and never waits: it says until when to wait. The thread around it waits.
 
-use super::client::{Api, Letter};
+use super::client::Api;
 use super::config::{Chat, Config, redact};
-use super::delivery::{self, Attempt, Class, Decision, Outcome};
+use super::darkroom::Darkroom;
+use super::delivery::{self, Attempt, Class, Decision, Outcome, Shape};
+use super::markup::Format;
 use super::moved::MovedChat;
-use super::pace::Pace;
+use super::pace::Paces;
 use super::report::{Report, Trouble};
-use super::wire::Stored;
-use super::{rules, text};
+use super::wire::{self, Call, Stored};
+use super::{notify, text};
 use crate::bridge::Health;
+use crate::camera::Frame;
 use crate::clock::Clock;
-use crate::outbox::{Importance, Queue, Store};
+use crate::outbox::{Held, Importance, Queue, Store};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +23,14 @@ use std::time::Duration;
 const THREAD_AGAIN: Duration = Duration::from_secs(3600);
 /// Length of a text that was too long for the server, in UTF-16 units.
 const SHORT: usize = 1000;
+/// Most messages that are told in one after a long silence.
+const MOST_JOINED: usize = 20;
+/// Largest picture that goes as one, in bytes.
+const MOST_PHOTO: usize = 10_000_000;
+/// How long a connection is kept for what follows: an idle one costs memory, and dies unnoticed behind a firewall.
+const KEPT: Duration = Duration::from_secs(10);
+/// Longest time for which a message is held back.
+const LONGEST_HOLD: Duration = Duration::from_secs(60);
 
 /// What to do after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,13 +51,18 @@ pub(super) struct Sender<A, S> {
     /// Chance, from 0 to 1.
     pub(super) spread: Box<dyn FnMut() -> f64 + Send>,
     pub(super) report: Arc<Mutex<Report>>,
+    darkroom: Darkroom,
+    format: Format,
     chat: Chat,
     thread: Option<i64>,
     moved: MovedChat,
-    pace: Pace,
+    /// Of all who send.
+    pub(super) paces: Paces,
     not_before: Duration,
     thread_again: Option<Duration>,
     failures: u32,
+    /// When the last call ended, as long as its connection is kept.
+    spoke: Option<Duration>,
     /// The message that the attempt belongs to.
     current: Option<u64>,
     attempt: Attempt,
@@ -70,22 +86,35 @@ impl<A: Api, S: Store> Sender<A, S> {
             clock,
             spread,
             report: Arc::new(Mutex::new(report)),
-            pace: Pace::new(chat.is_group()),
+            darkroom: Darkroom::default(),
+            format: config.format,
+            paces: Paces::default(),
             chat,
             thread: config.thread,
             moved,
             not_before: Duration::ZERO,
             thread_again: None,
             failures: 0,
+            spoke: None,
             current: None,
             attempt: Attempt::default(),
         }
+    }
+
+    /// The pictures that messages speak of.
+    pub(super) fn darkroom(&self) -> Darkroom {
+        self.darkroom.clone()
     }
 
     /// Sends at most one request.
     pub(super) fn step(&mut self) -> Next {
         let now = self.clock.now();
         self.queue.expire(now);
+        self.darkroom.clear(None, now);
+        if self.spoke.is_some_and(|spoke| spoke + KEPT <= now.monotonic) {
+            self.api.rest();
+            self.spoke = None;
+        }
         if now.monotonic < self.not_before {
             return Next::At(self.not_before);
         }
@@ -97,20 +126,26 @@ impl<A: Api, S: Store> Sender<A, S> {
                 return Next::Again;
             }
         };
-        if let Err(later) = self.pace.take(now.monotonic) {
+        if let Some(wait) = waits(&stored, now.unix) {
+            return Next::At(now.monotonic + wait);
+        }
+        let frame = stored.picture.and_then(|number| self.darkroom.get(number));
+        if stored.picture.is_some() && frame.is_none() {
+            self.queue.discard(held.id, "its picture is gone");
+            return Next::Again;
+        }
+        if let Err(later) = self.paces.take(&self.chat, now.monotonic) {
             return Next::At(later);
         }
         if self.current != Some(held.id) {
-            (self.current, self.attempt) = (Some(held.id), Attempt::default());
+            let shape = frame.as_deref().map_or(Shape::Text, shape_of);
+            (self.current, self.attempt) = (Some(held.id), Attempt { shape, ..Attempt::default() });
         }
         let thread = self.thread.filter(|_| self.thread_again.is_none_or(|again| now.monotonic >= again));
-        let mut words = rules::dated(&stored.text, held.entry.at, now.unix);
-        if self.attempt.shortened {
-            words = text::shorten(&words, SHORT);
-        }
-        let last = self.queue.len() <= 1;
-        let letter = Letter { chat: &self.chat, thread, text: &words, last, now: now.unix };
-        let outcome = self.api.send_message(letter);
+        let (words, joined) = self.words(&held, &stored, now.unix);
+        let call = self.compose(&words, &stored, frame.as_deref(), thread);
+        let outcome = self.api.call(&call, now.unix);
+        self.spoke = Some(self.clock.now().monotonic);
         let class = delivery::classify(&outcome);
         let attempt = Attempt { failures: self.failures, with_thread: thread.is_some(), ..self.attempt };
         let decision = delivery::decide(class, attempt, (self.spread)());
@@ -119,7 +154,82 @@ impl<A: Api, S: Store> Sender<A, S> {
             (Decision::Retry(_), _) => self.failures.saturating_add(1),
             _ => 0,
         };
+        if matches!(decision, Decision::Delivered | Decision::GiveUp) {
+            self.darkroom.clear(stored.picture, now);
+        }
+        if !joined.is_empty() {
+            match decision {
+                Decision::Delivered => joined.iter().for_each(|id| {
+                    self.queue.done(*id);
+                }),
+                // One of them is to blame: each for itself.
+                Decision::GiveUp | Decision::Shorten => {
+                    self.attempt.alone = true;
+                    return Next::Again;
+                }
+                _ => {}
+            }
+        }
         self.carry_out(decision, held.id, class, &outcome, thread.is_some())
+    }
+
+    /// How long the connection is still kept while nothing is said; none where there is none.
+    pub(super) fn rests_in(&self) -> Option<Duration> {
+        Some((self.spoke? + KEPT).saturating_sub(self.clock.now().monotonic))
+    }
+
+    /// What to say of `held`, and which messages behind it are said with it: after a long silence one message tells
+    /// what happened, instead of a row of them.
+    fn words(&self, held: &Held, stored: &Stored, now: Duration) -> (String, Vec<u64>) {
+        let mut words = notify::dated(&stored.text, held.entry.at, now);
+        let mut joined = Vec::new();
+        if self.attempt.alone || !is_plain(stored) || !notify::is_late(held.entry.at, now) {
+            return (words, joined);
+        }
+        let row = self.queue.peek_row(MOST_JOINED, |_| true);
+        for other in row.iter().skip(1) {
+            let read = serde_json::from_slice::<Stored>(&other.entry.body).ok();
+            let Some(next) = read.filter(|next| is_plain(next) && waits(next, now).is_none()) else { break };
+            let more = format!("{words}\n\n{}", notify::dated(&next.text, other.entry.at, now));
+            if more.encode_utf16().count() > text::MOST_MESSAGE {
+                break;
+            }
+            words = more;
+            joined.push(other.id);
+        }
+        (words, joined)
+    }
+
+    fn compose<'f>(
+        &self,
+        words: &str,
+        stored: &Stored,
+        frame: Option<&'f Frame>,
+        thread: Option<i64>,
+    ) -> Call<'f> {
+        let format = if self.attempt.undressed { Format::Plain } else { self.format };
+        let most = match self.attempt.shape {
+            Shape::Text => text::MOST_MESSAGE,
+            Shape::Photo | Shape::Document => text::MOST_CAPTION,
+        };
+        let most = if self.attempt.shortened { SHORT.min(most) } else { most };
+        let words = format.dress(&text::shorten(words, most));
+        let jpeg = frame.map(|frame| frame.jpeg.as_slice()).unwrap_or_default();
+        let mut call = match self.attempt.shape {
+            Shape::Text => Call::message(&self.chat, thread, &words),
+            Shape::Photo => Call::photo(&self.chat, thread, &words, jpeg),
+            Shape::Document => Call::document(&self.chat, thread, &words, jpeg),
+        };
+        if let Some(mode) = format.parse_mode() {
+            call = call.with("parse_mode", mode);
+        }
+        if stored.silent {
+            call = call.with("disable_notification", true);
+        }
+        if !stored.buttons.is_empty() {
+            call = call.with("reply_markup", wire::keyboard(&stored.buttons));
+        }
+        call
     }
 
     fn carry_out(
@@ -170,6 +280,14 @@ impl<A: Api, S: Store> Sender<A, S> {
                 self.attempt.shortened = true;
                 Next::Again
             }
+            Decision::Undress => {
+                self.attempt.undressed = true;
+                Next::Again
+            }
+            Decision::Reshape(shape) => {
+                self.attempt.shape = shape;
+                Next::Again
+            }
             Decision::MoveTo(chat_id) => {
                 log::warn!("the chat {} is now {chat_id}: change TELEGRAM_CHAT_ID", self.chat);
                 self.attempt.moves += 1;
@@ -211,6 +329,29 @@ impl<A: Api, S: Store> Sender<A, S> {
     }
 }
 
+/// Whether a message is nothing but text, so that it can be joined to others.
+fn is_plain(stored: &Stored) -> bool {
+    stored.picture.is_none() && stored.buttons.is_empty()
+}
+
+/// How much longer a message must wait for what may make it not worth sending. A clock that was set meanwhile does not
+/// make that long.
+fn waits(stored: &Stored, now: Duration) -> Option<Duration> {
+    let until = Duration::from_millis(stored.not_before_ms?);
+    let wait = until.checked_sub(now)?;
+    (!wait.is_zero() && wait <= LONGEST_HOLD).then_some(wait)
+}
+
+/// As what a picture goes at first (Bot API, `sendPhoto`: 10 MB, sides of 10,000 together and no more than 20 to 1).
+fn shape_of(frame: &Frame) -> Shape {
+    let (width, height) = (u32::from(frame.width), u32::from(frame.height));
+    let slim = width.max(height) > 20 * width.min(height);
+    if frame.jpeg.len() > MOST_PHOTO || width + height > 10_000 || slim {
+        return Shape::Document;
+    }
+    Shape::Photo
+}
+
 /// What happened and what to do about it, in one line without secrets.
 pub(super) fn explain(class: Class, outcome: &Outcome) -> String {
     let answer = match outcome {
@@ -219,7 +360,7 @@ pub(super) fn explain(class: Class, outcome: &Outcome) -> String {
     };
     let said = answer.envelope.as_ref().and_then(|envelope| envelope.description.as_deref());
     let said = match said {
-        Some(said) => format!("\"{}\"", text::shorten(&text::name(said), 100)),
+        Some(said) => format!("\"{}\"", text::shorten(&redact(&text::name(said)), 100)),
         None => format!("HTTP {}", answer.status),
     };
     let remedy = match class {
@@ -237,5 +378,5 @@ pub(super) fn explain(class: Class, outcome: &Outcome) -> String {
             "the message was refused and dropped; please report this"
         }
     };
-    redact(&format!("{remedy} (the server says {said})"))
+    format!("{remedy} (the server says {said})")
 }

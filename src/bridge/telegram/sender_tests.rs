@@ -1,13 +1,14 @@
 //! The whole sender against a scripted server, on a clock that the test turns: no socket, no waiting.
 
-use super::client::{Api, Letter};
-use super::config::{Config, RawConfig};
+use super::client::Api;
+use super::config::Config;
 use super::delivery::{Fault, FaultKind, Outcome};
 use super::moved::MovedChat;
-use super::rules;
+use super::notify;
 use super::sender::{Next, Sender};
-use super::wire::{Answer, Stored};
+use super::wire::{Answer, Call, Stored};
 use crate::bridge::Health;
+use crate::camera::Frame;
 use crate::clock::{Clock, Moment};
 use crate::outbox::{Entry, Importance, Limits, Outbox, Queue};
 use proptest::prelude::*;
@@ -54,7 +55,9 @@ struct Request {
     at: u64,
     chat: String,
     thread: Option<i64>,
+    /// Of a message or a caption.
     text: String,
+    method: &'static str,
     /// Whether the message came into the chat.
     shown: bool,
 }
@@ -64,10 +67,16 @@ struct Server {
     script: Arc<Mutex<VecDeque<Reply>>>,
     requests: Arc<Mutex<Vec<Request>>>,
     clock: FakeClock,
+    /// When connections were closed, in seconds.
+    rests: Arc<Mutex<Vec<u64>>>,
 }
 
 impl Api for Server {
-    fn send_message(&mut self, letter: Letter<'_>) -> Outcome {
+    fn rest(&mut self) {
+        self.rests.lock().unwrap().push(self.clock.now().monotonic.as_secs());
+    }
+
+    fn call(&mut self, call: &Call<'_>, _now: Duration) -> Outcome {
         let reply = self.script.lock().unwrap().pop_front();
         let reply = reply.unwrap_or(Reply::Answer(200, r#"{"ok":true,"result":{}}"#.to_owned()));
         let fault = |kind| Outcome::Failed(Fault { kind, text: "cannot reach it".to_owned() });
@@ -80,10 +89,27 @@ impl Api for Server {
             Reply::TooEarly => (false, fault(FaultKind::ClockNotSet)),
         };
         let at = self.clock.now().monotonic.as_secs();
-        let (chat, text) = (letter.chat.to_string(), letter.text.to_owned());
-        self.requests.lock().unwrap().push(Request { at, chat, thread: letter.thread, text, shown });
+        let field = |name: &str| call.fields.get(name).cloned().unwrap_or_default();
+        let text = [field("text"), field("caption")].iter().find_map(|text| text.as_str().map(str::to_owned));
+        let (chat, text, thread) =
+            (field("chat_id").to_string(), text.unwrap(), field("message_thread_id").as_i64());
+        self.requests.lock().unwrap().push(Request { at, chat, thread, text, method: call.method, shown });
         outcome
     }
+}
+
+fn config(format: &str) -> Config {
+    let setting = |name: &str| {
+        let value = match name {
+            "TELEGRAM_BOT_TOKEN" => "1:secret-token",
+            "TELEGRAM_CHAT_ID" => "-100",
+            "TELEGRAM_THREAD_ID" => "17",
+            "TELEGRAM_FORMAT" => format,
+            _ => return None,
+        };
+        Some(value.to_owned())
+    };
+    Config::parse(&setting).unwrap()
 }
 
 struct World {
@@ -96,13 +122,12 @@ struct World {
 
 impl World {
     fn new(script: &[Reply]) -> Self {
-        let raw = RawConfig { token: "1:secret-token", chat: "-100", thread: "17", ..RawConfig::default() };
         let clock =
             FakeClock(Arc::new(Mutex::new(Moment { monotonic: Duration::ZERO, unix: seconds(START) })));
         let script = Arc::new(Mutex::new(script.iter().cloned().collect()));
-        let server = Server { script, requests: Arc::default(), clock: clock.clone() };
+        let server = Server { script, requests: Arc::default(), clock: clock.clone(), rests: Arc::default() };
         let place = tempfile::tempdir().unwrap();
-        let mut world = Self { place, clock, server, sender: None, config: Config::parse(raw).unwrap() };
+        let mut world = Self { place, clock, server, sender: None, config: config("") };
         world.restart();
         world
     }
@@ -127,8 +152,25 @@ impl World {
 
     fn push(&mut self, text: &str, importance: Importance) {
         let at = self.clock.now().unix;
-        let body = serde_json::to_vec(&Stored { text: text.to_owned() }).unwrap();
-        self.sender().queue.push(Entry { key: text.to_owned(), importance, at, slot: None, body });
+        self.store(text, importance, at, &Stored { text: text.to_owned(), ..Stored::default() });
+    }
+
+    fn store(&mut self, key: &str, importance: Importance, at: Duration, stored: &Stored) {
+        let body = serde_json::to_vec(stored).unwrap();
+        self.sender().queue.push(Entry { key: key.to_owned(), importance, at, slot: None, body });
+    }
+
+    fn push_picture(&mut self, caption: &str, width: u16, height: u16, bytes: usize) {
+        let taken = self.clock.now();
+        let frame = Frame { jpeg: vec![0xff; bytes], taken, width, height };
+        let picture = Some(self.sender().darkroom().keep(Arc::new(frame), taken));
+        let stored = Stored { text: caption.to_owned(), picture, ..Stored::default() };
+        let key = format!("{picture:?}");
+        self.store(&key, Passing, taken.unix, &stored);
+    }
+
+    fn methods(&self) -> Vec<&'static str> {
+        self.requests().iter().map(|request| request.method).collect()
     }
 
     /// Lets the sender work until `until` seconds after the start.
@@ -163,9 +205,15 @@ impl World {
         self.requests().iter().map(|request| request.at).collect()
     }
 
-    /// The texts that came into the chat, in order.
-    fn chat(&self) -> Vec<String> {
+    /// The messages that came into the chat, in order.
+    fn messages(&self) -> Vec<String> {
         self.requests().into_iter().filter(|request| request.shown).map(|request| request.text).collect()
+    }
+
+    /// What was told in them: one message may tell several things.
+    fn chat(&self) -> Vec<String> {
+        let messages = self.messages();
+        messages.iter().flat_map(|text| text.split("\n\n")).map(str::to_owned).collect()
     }
 
     fn waiting(&mut self) -> usize {
@@ -178,15 +226,21 @@ impl World {
     }
 }
 
-use Importance::{Important, Normal, Terminal};
+use Importance::{Important, Normal, Passing, Terminal};
 
 #[test]
 fn a_message_goes_to_chat_and_topic_once() {
     let mut world = World::new(&[]);
     world.push("Started: cube", Important);
     world.run(100);
-    let expected =
-        Request { at: 0, chat: "-100".into(), thread: Some(17), text: "Started: cube".into(), shown: true };
+    let expected = Request {
+        at: 0,
+        chat: "-100".into(),
+        thread: Some(17),
+        text: "Started: cube".into(),
+        method: "sendMessage",
+        shown: true,
+    };
     assert_eq!(world.requests(), [expected]);
     assert_eq!(world.waiting(), 0);
     assert_eq!(world.trouble().0, Health::Ok);
@@ -194,6 +248,21 @@ fn a_message_goes_to_chat_and_topic_once() {
     world.push("Started: cube", Important);
     world.run(200);
     assert_eq!(world.requests().len(), 1, "the same fact again");
+}
+
+#[test]
+fn a_connection_is_kept_for_what_follows_soon() {
+    let mut world = World::new(&[]);
+    let mut told = Vec::new();
+    for until in [3, 9, 10, 18, 19, 40] {
+        world.push(&format!("before {until}"), Importance::Terminal);
+        world.run(until);
+        told.push(world.sender().rests_in().map(|rest| rest.as_secs()));
+    }
+    world.run(60);
+    assert_eq!(world.sender().rests_in(), None);
+    assert_eq!((world.times(), told), (vec![0, 3, 9, 10, 18, 19], [7, 4, 9, 2, 9, 0].map(Some).to_vec()));
+    assert_eq!(*world.server.rests.lock().unwrap(), [40]);
 }
 
 #[test]
@@ -481,12 +550,14 @@ proptest! {
             world.run(now);
         }
         world.run(now + 7 * 86_400);
-        let shown: Vec<String> =
-            world.chat().into_iter().map(|text| text[text.len() - 6..].to_owned()).collect();
-        let mut once = shown.clone();
-        once.dedup();
-        prop_assert_eq!(once, pushed.clone(), "each end, in order");
-        prop_assert!(shown.len() - pushed.len() <= lost, "{} lost answers, {:?}", lost, shown);
+        let (mut once, mut again) = (Vec::new(), 0);
+        for message in world.messages() {
+            let told: Vec<String> = message.split("\n\n").map(|text| text[text.len() - 6..].to_owned()).collect();
+            again += usize::from(told.iter().any(|end| once.contains(end)));
+            once.extend(told.into_iter().filter(|end| !once.contains(end)).collect::<Vec<_>>());
+        }
+        prop_assert_eq!(&once, &pushed, "each end, in order");
+        prop_assert!(again <= lost, "{} lost answers, {:?}", lost, world.messages());
         prop_assert_eq!(world.waiting(), 0);
     }
 }
@@ -497,5 +568,120 @@ fn the_late_text_is_dated_by_the_rules() {
     let mut world = World::new(&[refusal(401, "Unauthorized")]);
     world.push("a", Terminal);
     world.run(700);
-    assert_eq!(world.chat(), [rules::dated("a", seconds(START), seconds(START + 600))]);
+    assert_eq!(world.chat(), [notify::dated("a", seconds(START), seconds(START + 600))]);
+}
+
+#[test]
+fn a_picture_goes_as_a_photo_and_what_is_no_photo_as_a_file() {
+    let mut world = World::new(&[]);
+    for (index, (caption, width, height, bytes)) in [
+        ("usual", 1920, 1080, 1000),
+        ("long sides", 5001, 5000, 1000),
+        ("slim", 2100, 100, 1000),
+        ("wide", 2000, 100, 1000),
+        ("large", 10, 10, 10_000_001),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        world.push_picture(caption, width, height, bytes);
+        world.run(10 * (index as u64 + 1));
+    }
+    assert_eq!(world.chat(), ["usual", "long sides", "slim", "wide", "large"]);
+    assert_eq!(world.methods(), ["sendPhoto", "sendDocument", "sendDocument", "sendPhoto", "sendDocument"]);
+}
+
+#[test]
+fn a_refused_picture_goes_as_a_file_and_then_as_its_caption() {
+    let refused = || refusal(400, "Bad Request: PHOTO_INVALID_DIMENSIONS");
+    let mut world = World::new(&[refused(), refusal(413, "Request Entity Too Large")]);
+    world.push_picture("10%", 100, 100, 1000);
+    world.run(100);
+    assert_eq!(world.methods(), ["sendPhoto", "sendDocument", "sendMessage"]);
+    assert_eq!(world.chat(), ["10%"]);
+}
+
+#[test]
+fn a_picture_that_is_gone_holds_up_nothing() {
+    let mut world = World::new(&[]);
+    let at = world.clock.now().unix;
+    world.store("a", Normal, at, &Stored { text: "a".to_owned(), picture: Some(7), ..Stored::default() });
+    world.push("b", Normal);
+    world.run(10);
+    assert_eq!(world.chat(), ["b"]);
+}
+
+#[test]
+fn captions_are_cut_at_their_own_limit() {
+    let mut world = World::new(&[]);
+    world.push_picture(&"\u{1f3b2}".repeat(600), 100, 100, 10);
+    world.run(10);
+    assert_eq!(world.chat()[0].encode_utf16().count(), 1023);
+}
+
+#[test]
+fn what_is_held_back_goes_at_its_time_and_can_be_taken_back() {
+    let mut world = World::new(&[]);
+    let at = world.clock.now().unix;
+    let not_before_ms = Some((START + 5) * 1000);
+    let stored = |text: &str| Stored { text: text.to_owned(), not_before_ms, ..Stored::default() };
+    world.store("paused 1", Normal, at, &stored("Paused"));
+    world.run(3);
+    assert_eq!(world.chat(), [""; 0]);
+    assert_eq!(world.sender().queue.discard_where("it was short", |held| held.entry.key == "paused 1"), 1);
+    world.store("paused 2", Normal, at, &stored("Paused again"));
+    world.run(20);
+    assert_eq!(world.times(), [5]);
+    // A clock that was set back by years must not hold a message for years.
+    let later = Some((START + 86_400) * 1000);
+    world.store("c", Normal, at, &Stored { not_before_ms: later, ..stored("c") });
+    world.run(40);
+    assert_eq!(world.chat(), ["Paused again", "c"]);
+}
+
+#[test]
+fn markup_that_is_refused_is_left_out() {
+    let mut world = World::new(&[refusal(400, "Bad Request: can't parse entities: unsupported start tag")]);
+    world.config = config("html");
+    world.restart();
+    world.push("Started: a<b\n10%", Important);
+    world.push("b", Normal);
+    world.run(100);
+    let texts: Vec<String> = world.requests().into_iter().map(|request| request.text).collect();
+    assert_eq!(texts, ["<b>Started: a&lt;b</b>\n10%", "Started: a<b\n10%", "<b>b</b>"]);
+}
+
+#[test]
+fn what_waited_long_is_told_in_one_message() {
+    let mut world = World::new(&vec![Reply::Unreached; 60]);
+    for text in ["Started: a", "Paused: a", "Completed: a", "Started: b"] {
+        world.push(text, Important);
+    }
+    world.push_picture("10%", 100, 100, 1000);
+    world.push("Completed: b", Terminal);
+    world.run(3600);
+    let dated = |text: &str| notify::dated(text, seconds(START), seconds(START + 3600));
+    let row: Vec<String> = ["Started: a", "Paused: a", "Completed: a", "Started: b"].map(dated).into();
+    // The picture between them grew too old.
+    assert_eq!(world.messages(), [format!("{}\n\n{}", row.join("\n\n"), dated("Completed: b"))]);
+    assert_eq!(world.waiting(), 0);
+}
+
+#[test]
+fn one_that_is_refused_takes_no_other_with_it() {
+    let mut script = vec![Reply::Unreached; 20];
+    script.push(refusal(400, "Bad Request: chat is not pleased"));
+    script.push(refusal(400, "Bad Request: chat is not pleased"));
+    let mut world = World::new(&script);
+    for text in ["a", "b", "c"] {
+        world.push(text, Terminal);
+    }
+    world.run(3600);
+    let dated = |text: &str| notify::dated(text, seconds(START), seconds(START + 3600));
+    assert_eq!(world.waiting(), 0);
+    let told = world.chat().join("|");
+    assert!(
+        !told.contains(&dated("a")) && told.contains(&dated("b")) && told.contains(&dated("c")),
+        "{told}"
+    );
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 /// Most UTF-16 units of a message (Bot API, sendMessage).
 pub(super) const MOST_MESSAGE: usize = 4096;
+/// Most UTF-16 units of a caption (Bot API, sendPhoto).
+pub(super) const MOST_CAPTION: usize = 1024;
 /// Most characters of a name that is shown, and how many of its beginning stay.
 const MOST_NAME: usize = 128;
 const NAME_HEAD: usize = 120;

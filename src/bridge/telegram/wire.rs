@@ -2,47 +2,103 @@
 
 use super::config::Chat;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value, json};
+use std::time::Duration;
 
-/// `sendMessage`.
-#[derive(Debug, Serialize)]
-pub(super) struct SendMessage<'a> {
-    chat_id: ChatId<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message_thread_id: Option<i64>,
-    text: &'a str,
-    link_preview_options: LinkPreview,
+/// One call of the Bot API.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Call<'a> {
+    /// The method's name.
+    pub(super) method: &'static str,
+    /// Its arguments.
+    pub(super) fields: Map<String, Value>,
+    /// A file that goes with them.
+    pub(super) file: Option<File<'a>>,
+    /// How long the server may hold the answer back (`getUpdates`).
+    pub(super) held: Duration,
 }
 
-impl<'a> SendMessage<'a> {
-    /// A plain text for a chat and perhaps a topic in it.
-    pub(super) fn new(chat: &'a Chat, thread: Option<i64>, text: &'a str) -> Self {
-        let chat_id = match chat {
-            Chat::Id(id) => ChatId::Id(*id),
-            Chat::Name(name) => ChatId::Name(name),
-        };
+/// A file on its way to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct File<'a> {
+    /// The field that it is the value of.
+    pub(super) field: &'static str,
+    /// What it is called there: plain ASCII.
+    pub(super) name: &'static str,
+    /// Its media type.
+    pub(super) kind: &'static str,
+    /// Its content.
+    pub(super) bytes: &'a [u8],
+}
+
+impl<'a> Call<'a> {
+    /// A call without arguments.
+    pub(super) fn new(method: &'static str) -> Self {
+        Self { method, fields: Map::new(), file: None, held: Duration::ZERO }
+    }
+
+    /// The same with one more argument.
+    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.fields.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The same to a chat, and perhaps to a topic in it.
+    pub(super) fn to(self, chat: &Chat, thread: Option<i64>) -> Self {
+        let to = self.with("chat_id", chat);
+        match thread {
+            Some(thread) => to.with("message_thread_id", thread),
+            None => to,
+        }
+    }
+
+    /// A text.
+    pub(super) fn message(chat: &Chat, thread: Option<i64>, text: &str) -> Self {
         // A file name may look like an address.
-        let link_preview_options = LinkPreview { is_disabled: true };
-        Self { chat_id, message_thread_id: thread, text, link_preview_options }
+        let no_preview = json!({"is_disabled": true});
+        Self::new("sendMessage").to(chat, thread).with("text", text).with("link_preview_options", no_preview)
+    }
+
+    /// A picture with a caption.
+    pub(super) fn photo(chat: &Chat, thread: Option<i64>, caption: &str, jpeg: &'a [u8]) -> Self {
+        Self::new("sendPhoto").to(chat, thread).with("caption", caption).carrying("photo", jpeg)
+    }
+
+    /// A picture as a file, which has wider bounds.
+    pub(super) fn document(chat: &Chat, thread: Option<i64>, caption: &str, jpeg: &'a [u8]) -> Self {
+        Self::new("sendDocument").to(chat, thread).with("caption", caption).carrying("document", jpeg)
+    }
+
+    fn carrying(mut self, field: &'static str, bytes: &'a [u8]) -> Self {
+        self.file = Some(File { field, name: "frame.jpg", kind: "image/jpeg", bytes });
+        self
     }
 }
 
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum ChatId<'a> {
-    Id(i64),
-    Name(&'a str),
+impl From<&Chat> for Value {
+    fn from(chat: &Chat) -> Self {
+        match chat {
+            Chat::Id(id) => Self::from(*id),
+            Chat::Name(name) => Self::from(name.as_str()),
+        }
+    }
 }
 
-#[derive(Debug, Serialize)]
-struct LinkPreview {
-    is_disabled: bool,
+/// A row of buttons for each four: what they say, and what comes back when one is pressed.
+pub(super) fn keyboard(buttons: &[(String, String)]) -> Value {
+    let button = |(text, data): &(String, String)| json!({"text": text, "callback_data": data});
+    let rows: Vec<Vec<Value>> = buttons.chunks(4).map(|row| row.iter().map(button).collect()).collect();
+    json!({ "inline_keyboard": rows })
 }
 
 /// The envelope around every answer. Unknown fields are passed over: each version of the API adds some.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub(super) struct Envelope {
     /// Whether the request was carried out.
     pub(super) ok: bool,
+    /// What the method gives, in successes.
+    #[serde(default)]
+    pub(super) result: Value,
     /// Equal to the HTTP status in failures.
     #[serde(default, deserialize_with = "lenient")]
     pub(super) error_code: Option<i64>,
@@ -66,7 +122,7 @@ pub(super) struct Parameters {
 }
 
 /// What came back: the HTTP status, and the envelope if the body was one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Answer {
     /// HTTP status.
     pub(super) status: u16,
@@ -104,10 +160,22 @@ fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D:
 }
 
 /// A message as the outbox keeps it. Later versions may add fields.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stored {
     /// The text, not yet dated.
     pub(super) text: String,
+    /// The picture that goes with it, by its number in the darkroom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) picture: Option<u64>,
+    /// Whether the phone keeps quiet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) silent: bool,
+    /// It is not sent before this, in milliseconds since the Unix epoch: it may turn out not to be worth it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) not_before_ms: Option<u64>,
+    /// Buttons below it: what they say, and what comes back when one is pressed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) buttons: Vec<(String, String)>,
 }
 
 /// Where a group went, as the state file keeps it.
@@ -128,21 +196,26 @@ mod tests {
 
     #[test]
     fn requests_have_exactly_the_documented_fields() {
-        let json = |message: SendMessage<'_>| serde_json::to_string(&message).unwrap();
+        let json = |call: Call<'_>| Value::Object(call.fields);
+        let no_preview = json!({"is_disabled": true});
         assert_eq!(
-            json(SendMessage::new(&Chat::Id(-100), Some(17), "Started: \"a\"")),
-            r#"{"chat_id":-100,"message_thread_id":17,"text":"Started: \"a\"","link_preview_options":{"is_disabled":true}}"#
+            json(Call::message(&Chat::Id(-100), Some(17), "Started: \"a\"")),
+            json!({"chat_id": -100, "message_thread_id": 17, "text": "Started: \"a\"", "link_preview_options": no_preview})
         );
         assert_eq!(
-            json(SendMessage::new(&Chat::Name("@group".to_owned()), None, "x")),
-            r#"{"chat_id":"@group","text":"x","link_preview_options":{"is_disabled":true}}"#
+            json(Call::message(&Chat::Name("@group".to_owned()), None, "x")),
+            json!({"chat_id": "@group", "text": "x", "link_preview_options": no_preview})
         );
+        let photo = Call::photo(&Chat::Id(5), None, "c", b"jpeg");
+        assert_eq!(photo.file.map(|file| (file.field, file.bytes)), Some(("photo", &b"jpeg"[..])));
+        assert_eq!((photo.method, json(photo)), ("sendPhoto", json!({"chat_id": 5, "caption": "c"})));
     }
 
     #[test]
     fn answers_are_read() {
         let ok = Answer::read(200, None, br#"{"ok":true,"result":{"message_id":5,"chat":{"id":1}}}"#);
-        assert_eq!(ok.envelope, Some(Envelope { ok: true, ..Envelope::default() }));
+        let result = json!({"message_id": 5, "chat": {"id": 1}});
+        assert_eq!(ok.envelope, Some(Envelope { ok: true, result, ..Envelope::default() }));
         let body =
             br#"{"ok":false,"error_code":429,"description":"d","parameters":{"retry_after":17,"new":1}}"#;
         let flood = Answer::read(429, Some(" 18 "), body);

@@ -19,7 +19,7 @@ impl ActiveJob {
             total_duration: print.and_then(|print| print.total_duration),
             progress: print.and_then(|print| print.slicer_progress.or(print.progress)),
             print_duration: print.and_then(|print| print.print_duration),
-            stage: seen.and_then(|seen| seen.stage).map(str::to_owned),
+            stage: None,
             left: print.and_then(Estimates::best_guess),
             layer: sure.or(begun).filter(|number| *number > 0),
             layers: print.and_then(Layer::count),

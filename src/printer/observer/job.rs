@@ -91,7 +91,10 @@ impl Observer {
         {
             self.attach_ended(history);
             let told = self.memory.job.as_ref().and_then(|job| outcome_of_record(job, history, None));
-            let unknown = EventKind::Failed { reason: Some(UNSEEN_END.to_owned()) };
+            let unknown = match history.available {
+                true => EventKind::Failed { reason: Some(UNSEEN_END.to_owned()) },
+                false => EventKind::Replaced,
+            };
             self.end(told.unwrap_or(unknown), None, now, events);
         }
         if self.memory.job.is_none() {
@@ -363,6 +366,7 @@ impl Observer {
             EventKind::Finished => "finished",
             EventKind::Cancelled => "cancelled",
             EventKind::Ended => "ended",
+            EventKind::Replaced => "replaced",
             _ => "failed",
         };
         let finished = outcome == EventKind::Finished;

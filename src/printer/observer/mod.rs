@@ -67,18 +67,12 @@ struct Seen<'s> {
     print: &'s Print,
     history: &'s History,
     machine: &'s Machine,
-    stage: Option<&'s str>,
 }
 
 impl<'s> Seen<'s> {
     fn of(snapshot: &'s Snapshot) -> Option<Self> {
         let print = snapshot.print.as_ref()?;
-        Some(Self {
-            print,
-            history: &snapshot.history,
-            machine: &snapshot.machine,
-            stage: snapshot.stage.as_deref(),
-        })
+        Some(Self { print, history: &snapshot.history, machine: &snapshot.machine })
     }
 
     fn layer(self) -> Option<Layer> {
@@ -120,6 +114,10 @@ impl Observer {
                 self.klippy(snapshot, now, &mut events);
                 self.watch_job(snapshot, now, &mut events);
                 self.attention(snapshot, now, &mut events);
+                if let Some(stage) = &snapshot.stage {
+                    let jobs = events.iter_mut().filter_map(|event| event.job.as_mut());
+                    jobs.for_each(|job| job.stage = Some(stage.as_ref().to_owned()));
+                }
             }
             Observation::Commanded { what, by } => self.commanded(*what, by, now),
             Observation::Console(line) => self.causes.line(line, now),

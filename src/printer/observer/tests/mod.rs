@@ -155,6 +155,7 @@ fn show(event: &Event) -> String {
             ("layer", Some(number.to_string() + &of.map(|of| format!("/{of}")).unwrap_or_default()))
         }
         EventKind::Ended => ("ended", None),
+        EventKind::Replaced => ("replaced", None),
         EventKind::NeedsAttention(Attention::Runout { sensor }) => {
             ("attention", Some(format!("runout {sensor}")))
         }

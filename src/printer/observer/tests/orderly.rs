@@ -117,7 +117,8 @@ proptest! {
                     EventKind::Finished
                     | EventKind::Cancelled
                     | EventKind::Failed { .. }
-                    | EventKind::Ended => {
+                    | EventKind::Ended
+                    | EventKind::Replaced => {
                         // One that was not seen to run ends only while none runs.
                         prop_assert!(running.is_none() || running == Some(base), "{:?} {:?}", event, running);
                         running = None;

@@ -1,5 +1,9 @@
 //! The table of settings: each has one name in the environment and one key in extended.cfg.
 
+mod telegram;
+
+pub(super) use telegram::{TELEGRAM_BOT_TOKEN, TELEGRAM_CHAT_ID};
+
 use super::BridgeName;
 
 /// Longest label of a further bridge.
@@ -62,23 +66,6 @@ pub(super) const EXTRA_CA_FILE: Key = plain(
 /// Level of the log.
 pub(super) const LOG_LEVEL: Key =
     plain("OCTOBRIDGE_LOG", "octobridge", "log", Some("info"), "log level: error, warn, info, debug");
-/// The bot's token.
-pub(super) const TELEGRAM_BOT_TOKEN: Key = secret("TELEGRAM_BOT_TOKEN", "token of the bot, from @BotFather");
-/// The chat that is told.
-pub(super) const TELEGRAM_CHAT_ID: Key =
-    plain("TELEGRAM_CHAT_ID", "telegram", "chat_id", None, "chat to send to: a number or @name");
-/// The topic in that chat.
-pub(super) const TELEGRAM_THREAD_ID: Key =
-    plain("TELEGRAM_THREAD_ID", "telegram", "thread_id", None, "topic in the chat; none or 0: no topic");
-/// Address of the Bot API.
-pub(super) const TELEGRAM_API_URL: Key = plain(
-    "TELEGRAM_API_URL",
-    "telegram",
-    "api_url",
-    Some("https://api.telegram.org"),
-    "address of the Bot API server",
-);
-
 /// Where the printer is seen from.
 pub(super) const SOURCE: Key = plain(
     "SOURCE",
@@ -155,8 +142,8 @@ pub(super) const BIND: Key = plain(
 pub(super) const PORT: Key =
     plain("PORT", "octobridge", "port", Some("8000"), "port of the REST server; 0: no REST server");
 
-/// Every setting, in the order in which they are shown.
-pub const ALL: [Key; 18] = [
+/// Settings of the whole program, in the order in which they are shown.
+const GENERAL: [Key; 14] = [
     SOURCE,
     MOONRAKER_URL,
     MOONRAKER_API_KEY,
@@ -171,16 +158,38 @@ pub const ALL: [Key; 18] = [
     PORT,
     EXTRA_CA_FILE,
     LOG_LEVEL,
-    TELEGRAM_BOT_TOKEN,
-    TELEGRAM_CHAT_ID,
-    TELEGRAM_THREAD_ID,
-    TELEGRAM_API_URL,
 ];
+
+/// How many settings there are.
+const COUNT: usize = GENERAL.len() + telegram::KEYS.len();
+
+/// Every setting, in the order in which they are shown.
+pub const ALL: [Key; COUNT] = all();
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "const code has no iterators; an index out of bounds does not compile"
+)]
+const fn all() -> [Key; COUNT] {
+    let mut all = [SOURCE; COUNT];
+    let mut index = 0;
+    while index < COUNT {
+        all[index] =
+            if index < GENERAL.len() { GENERAL[index] } else { telegram::KEYS[index - GENERAL.len()] };
+        index += 1;
+    }
+    all
+}
 
 impl Key {
     /// The bridge that it is a setting of; none for those of the whole program.
     pub fn bridge(&self) -> Option<BridgeName> {
-        BridgeName::ALL.into_iter().find(|bridge| self.name.starts_with(bridge.prefix()))
+        let of_section = |bridge: &BridgeName| match self.cfg {
+            Some((section, _)) => section == bridge.section(),
+            None => telegram::OTHER_SECRETS.contains(&self.name) && *bridge == BridgeName::Telegram,
+        };
+        let prefixed = |bridge: &BridgeName| self.name.starts_with(bridge.prefix());
+        BridgeName::ALL.into_iter().find(|bridge| of_section(bridge) || prefixed(bridge))
     }
 
     /// Name of the secret's file for a further bridge of the same kind: `telegram_NAME_bot_token`.
@@ -198,7 +207,7 @@ impl Key {
         }
         secrets.find_map(|key| {
             let bridge = key.bridge()?;
-            let rest = key.name.strip_prefix(bridge.prefix())?;
+            let rest = key.name.strip_prefix(bridge.prefix()).unwrap_or(key.name);
             let label = name.get(bridge.prefix().len()..)?;
             let length = label.len().checked_sub(rest.len() + 1)?;
             let (label, end) = (label.get(..length)?, label.get(length + 1..)?);
@@ -228,6 +237,8 @@ mod tests {
             ("TELEGRAM_my-Shop_BOT_TOKEN", Some("telegram_my-Shop_bot_token")),
             ("moonraker_api_key", Some("moonraker_api_key")),
             ("moonraker_x_api_key", None),
+            ("openrouter_api_key", Some("openrouter_api_key")),
+            ("telegram_shop_openrouter_api_key", Some("telegram_shop_openrouter_api_key")),
             ("telegram__bot_token", None),
             ("telegram_../../x_bot_token", None),
             ("telegram_chat_id", None),
