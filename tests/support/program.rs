@@ -49,7 +49,11 @@ impl Program {
         );
         for (number, chat) in chats.iter().enumerate() {
             let name = if number == 0 { "telegram".to_owned() } else { format!("telegram n{number}") };
-            settings += &format!("[{name}]\nenabled: true\nchat_id: {CHAT}\napi_url: {}\n", chat.url());
+            settings += &format!(
+                "[{name}]\nenabled: true\nchat_id: {CHAT}\napi_url: {}\nevents: start,state,pause,end\n\
+                 short_pause_seconds: 0\n",
+                chat.url()
+            );
             let secret = data.join("octoapp").join(format!("{}_bot_token", name.replace(' ', "_")));
             std::fs::write(&secret, TOKEN).unwrap();
             private(&secret);
