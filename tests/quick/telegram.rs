@@ -1,6 +1,7 @@
 //! The Telegram bridge as a whole against a stand-in for the Bot API: sockets, TLS, threads, disk.
 
 mod pictures;
+mod soak;
 
 use crate::support::telegram::{Behaviour, Call, Telegram as BotApi};
 use crate::support::wait;
