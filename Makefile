@@ -1,7 +1,7 @@
 # A thin front of cargo and of the scripts in toolchain/ and pre-scripts/. docs/building.md explains it.
 
 # Variables of the command line reach the scripts through the environment.
-export FIRMWARE OVERLAYS PROFILE OUT CROSS VECTORS_DIR
+export FIRMWARE OVERLAYS PROFILE OUT CROSS VECTORS_DIR ARCH
 
 # cargo uses all cores by itself, and make's job server would only confuse it. One target at a time, also with -j.
 .NOTPARALLEL:
@@ -33,7 +33,7 @@ help:
 	@echo 'make fuzz        run every fuzz target; SECONDS=600 for each, TARGET=NAME for one'
 	@echo 'make lint        check format, code, shell scripts and text'
 	@echo 'make sbom        write dist/sbom/, which lists what the image is made of'
-	@echo 'make container   build the container image printer-bridge:latest'
+	@echo 'make container   build the container image printer-bridge:latest with podman or docker; ARCH=x86_64 or aarch64'
 	@echo 'make lock        record every input of the image with its hash in octofw.lock; CHECK=1 only compares'
 	@echo 'make clean       remove target/, dist/ and .cache/'
 
@@ -44,7 +44,7 @@ overlay:
 
 .PHONY: test
 test:
-	$(install) overlay cross boot test moonraker schemathesis
+	$(install) overlay cross container boot test moonraker schemathesis
 	@toolchain/build-image.sh --again
 	@FIRMWARE_UNDER_TEST="$$(sed -n 's/^OUT=//p' .cache/image-settings)" \
 		cargo test --locked --workspace --no-fail-fast

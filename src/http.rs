@@ -42,7 +42,7 @@ pub fn agent(tls: Arc<ClientConfig>, connect: Duration, whole: Duration) -> Agen
         .max_response_header_size(BUFFER)
         .build();
     let connector = ().chain(TcpConnector::default()).chain(TlsConnector { tls });
-    Agent::with_parts(config, connector, SameThreadResolver(DefaultResolver::default()))
+    Agent::with_parts(config, connector, SameThreadResolver::default())
 }
 
 /// The TLS error at the root of `error`, if there is one.
@@ -53,6 +53,9 @@ pub fn tls_cause(error: &Error) -> Option<&rustls::Error> {
         _ => None,
     }
 }
+
+/// A name that nobody knows, or no name server to ask.
+const NO_HOST: &str = "no such host; check the name and the network's DNS";
 
 /// Why a request had no answer and what to do about it, in words for people.
 pub fn reason(error: &Error) -> String {
@@ -76,7 +79,9 @@ pub fn reason(error: &Error) -> String {
     }
     match error {
         Error::Timeout(step) => format!("no answer in time ({step}); check the network"),
-        Error::HostNotFound => "no such host; check the name and the network's DNS".to_owned(),
+        Error::HostNotFound => NO_HOST.to_owned(),
+        // So the standard library words a failed look-up, which has no kind of its own.
+        Error::Io(error) if error.to_string().starts_with("failed to lookup address") => NO_HOST.to_owned(),
         Error::Io(error) => format!("{error}; check the network"),
         error => error.to_string(),
     }
@@ -89,8 +94,9 @@ pub fn is_too_early(reason: &CertificateError) -> bool {
 
 /// Resolves names on the calling thread. ureq would start a thread for each name; a bridge's thread may
 /// block, and the C library bounds the time.
-#[derive(Debug)]
-struct SameThreadResolver(DefaultResolver);
+// It would panic, too, where no thread is to be had.
+#[derive(Debug, Default)]
+pub(crate) struct SameThreadResolver(DefaultResolver);
 
 impl Resolver for SameThreadResolver {
     fn resolve(&self, uri: &Uri, config: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {

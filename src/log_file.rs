@@ -1,7 +1,7 @@
 //! The log: lines in UTC, into a file that is rotated by size, so that it never fills the printer's storage.
 
 use log::LevelFilter;
-use simplelog::{ConfigBuilder, SharedLogger, SimpleLogger, WriteLogger};
+use simplelog::{ConfigBuilder, SharedLogger, WriteLogger};
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -74,7 +74,7 @@ impl Write for RotatingFile {
 pub enum Destination {
     /// A file.
     File(PathBuf),
-    /// Standard error, because no folder can be written or a person is watching.
+    /// Standard error, because there is no folder that can be written.
     Stderr,
 }
 
@@ -89,18 +89,20 @@ pub fn start(folders: &[&Path], level: LevelFilter) -> Destination {
         let path = folder.join(NAME);
         RotatingFile::open(&path, LIMIT).ok().map(|file| (path, file))
     });
-    let mut loggers: Vec<Box<dyn SharedLogger>> = Vec::new();
-    let stderr = file.is_none() || io::stderr().is_terminal();
+    let logger = |inner: Box<dyn Write + Send>| -> Box<dyn SharedLogger> {
+        WriteLogger::new(all, config.clone(), LineWriter::new(inner))
+    };
+    let mut loggers = Vec::new();
+    if file.is_none() || io::stderr().is_terminal() {
+        loggers.push(logger(Box::new(io::stderr())));
+    }
     let destination = match file {
         Some((path, file)) => {
-            loggers.push(WriteLogger::new(all, config.clone(), LineWriter::new(file)));
+            loggers.push(logger(Box::new(file)));
             Destination::File(path)
         }
         None => Destination::Stderr,
     };
-    if stderr {
-        loggers.push(SimpleLogger::new(all, config));
-    }
     // The only error is that a logger is there already; that one then serves.
     let _ = simplelog::CombinedLogger::init(loggers);
     log::set_max_level(level);

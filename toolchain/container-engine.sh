@@ -48,8 +48,10 @@ write_settings() {
 [storage]
 driver = "overlay"
 graphroot = "$place/store"
+rootless_storage_path = "$place/store"
 runroot = "$place/run"
 END
+    # Without root, podman looks for its database and its volumes at the user's own place unless told.
     cat >"$place/own.conf" <<END
 [containers]
 log_driver = "k8s-file"
@@ -57,7 +59,9 @@ log_driver = "k8s-file"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 lock_type = "file"
+static_dir = "$place/store/libpod"
 tmp_dir = "$place/tmp"
+volume_path = "$place/store/volumes"
 END
     {
         echo '[containers]'
@@ -87,6 +91,9 @@ probe() (
 
 mkdir -p .cache
 answer=.cache/container-engine
+# One at a time: two would write each other's settings. No process of the engine may inherit the lock and live on.
+exec 9>.cache/container-engine.lock
+flock 9
 tried=
 for name in $(engines); do
     program=$(command -v "$name") || continue
@@ -102,7 +109,7 @@ for name in $(engines); do
     fi
     for way in $(ways "$name"); do
         [ "$way" = plain ] || write_settings
-        if probe "$program" "$way" >"$answer.log" 2>&1; then
+        if probe "$program" "$way" >"$answer.log" 2>&1 9>&-; then
             { echo "$key"; assignments "$program" "$way"; } >$answer.new
             mv $answer.new $answer
             rm -f $answer.log

@@ -49,7 +49,15 @@ python3 /usr/bin/python3
 END
         ;;
     container)
-        command -v docker >/dev/null 2>&1 || echo 'podman podman'
+        # Docker's command alone is no engine: its daemon has to answer.
+        if command -v podman >/dev/null 2>&1 || ! docker info >/dev/null 2>&1; then
+            echo 'podman podman'
+            # Without root it needs helpers that map user ids and reach the network.
+            if [ "$(id -u)" -ne 0 ]; then
+                echo 'uidmap newuidmap'
+                command -v pasta >/dev/null 2>&1 || echo 'slirp4netns slirp4netns'
+            fi
+        fi
         ;;
     test) cat <<'END'
 busybox-static /bin/busybox

@@ -7,6 +7,7 @@ pub mod telegram;
 
 use crate::camera::Camera;
 use crate::clock::{Moment, SystemClock};
+use crate::doctor::Finding;
 use crate::printer::{Event, Sight};
 use crate::source::control::Control;
 use rustls::ClientConfig;
@@ -16,8 +17,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Every bridge there is.
-pub const BRIDGES: &[Kind] =
-    &[Kind { name: telegram::NAME, check: telegram::check, start: telegram::start, test: telegram::test }];
+pub const BRIDGES: &[Kind] = &[Kind {
+    name: telegram::NAME,
+    check: telegram::check,
+    start: telegram::start,
+    test: telegram::test,
+    examine: telegram::examine,
+}];
 
 /// One service that a printer can be joined to.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +36,21 @@ pub struct Kind {
     pub start: fn(&Setup<'_>) -> Result<Box<dyn Bridge>, StartError>,
     /// Sends one message now, past the queue; the error says why it was not taken, and what to do.
     pub test: fn(&Lookup<'_>, Arc<ClientConfig>, &str) -> Result<(), String>,
+    /// Looks at its service for `octobridge doctor`, within some 15 s, and changes nothing there. What [`Kind::check`]
+    /// refuses is told already, so that nothing is found then. No finding names the bridge; none holds a secret.
+    pub examine: fn(&Examination<'_>) -> Vec<Finding>,
+}
+
+/// What a bridge gets to examine its service with.
+pub struct Examination<'a> {
+    /// Directory for secrets and state, which may be missing.
+    pub data_dir: &'a Path,
+    /// Its name in files, as in [`Setup::id`].
+    pub id: &'a str,
+    /// The program's TLS set-up.
+    pub tls: Arc<ClientConfig>,
+    /// Looks a setting up, as in [`Setup::setting`].
+    pub setting: &'a Lookup<'a>,
 }
 
 /// Finds the text of a setting by the name of its environment variable.

@@ -47,8 +47,17 @@ pub enum NoCamera {
 pub(super) enum Source {
     /// An address: a picture, or a stream of which one picture is taken.
     Url(Address),
-    /// The vendor's service: it must be asked for pictures first, then there is one at [`STOCK_PATH`].
-    Stock,
+    /// The vendor's service: it must be asked for pictures first, then there is one at this address.
+    Stock(Address),
+}
+
+impl Source {
+    /// The address that is asked.
+    pub(super) fn address(&self) -> &Address {
+        match self {
+            Self::Url(address) | Self::Stock(address) => address,
+        }
+    }
 }
 
 /// The camera to ask.
@@ -60,7 +69,7 @@ pub(super) struct Chosen {
 }
 
 /// How to choose.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Choice {
     /// Name or identity of the camera to use; none: the first that can be used.
     pub(super) wanted: Option<Arc<str>>,
@@ -89,7 +98,7 @@ impl Choice {
         }
         if webcams.is_empty() {
             let orientation = Orientation::of(0, false, false);
-            let stock = Chosen { name: STOCK_NAME.into(), source: Source::Stock, orientation };
+            let stock = Chosen { name: STOCK_NAME.into(), source: self.stock_source(), orientation };
             return self.stock.then_some(stock).ok_or(NoCamera::Empty);
         }
         let enabled: Vec<&Webcam> = webcams.iter().filter(|webcam| webcam.enabled).collect();
@@ -114,11 +123,15 @@ impl Choice {
             for webcam in webcams {
                 let Some(address) = rule(self, webcam) else { continue };
                 let turned = Orientation::of(webcam.rotation, webcam.flip_horizontal, webcam.flip_vertical);
-                let source = if self.is_stock(&address) { Source::Stock } else { Source::Url(address) };
+                let source = if self.is_stock(&address) { self.stock_source() } else { Source::Url(address) };
                 return Ok(Chosen { name: Arc::clone(&webcam.name), source, orientation: turned });
             }
         }
         Err(NoCamera::NoAddress)
+    }
+
+    fn stock_source(&self) -> Source {
+        Source::Stock(Address::below(&self.moonraker, STOCK_PATH))
     }
 
     /// The vendor's firmware may list its service's picture as a camera like any other; without being asked for
@@ -173,7 +186,10 @@ mod tests {
         let chosen = Choice { wanted, web, moonraker, stock }.of(webcams)?;
         Ok(match chosen.source {
             Source::Url(address) => format!("{}: {}", chosen.name, address.reveal()),
-            Source::Stock => format!("{}: stock", chosen.name),
+            Source::Stock(address) => {
+                assert_eq!(address.reveal(), "http://printer:7125/server/files/camera/monitor.jpg");
+                format!("{}: stock", chosen.name)
+            }
         })
     }
 

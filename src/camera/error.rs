@@ -33,6 +33,17 @@ pub enum CameraError {
     /// Fetching hangs where no time limit holds.
     #[error("no picture: asking the camera hangs, probably in looking up its name; enter its IP address")]
     Hangs,
+    /// Fetching failed by an error of this program, and is not tried at once again.
+    #[error(
+        "no picture: fetching one stopped the program {times} times, an error of it; {}; please report it, with the log",
+        next(*left)
+    )]
+    HeldBack {
+        /// How often in a row.
+        times: u32,
+        /// When it is tried again; none: not before the service is restarted.
+        left: Option<Duration>,
+    },
     /// There is no thread to fetch it on.
     #[error("no picture: cannot start a thread ({0}); the machine is short of memory")]
     Thread(Arc<str>),
@@ -68,7 +79,9 @@ pub enum Fault {
     )]
     Page,
     /// The vendor's service was not to be started.
-    #[error("has no new picture: the printer does not start its camera ({0})")]
+    #[error(
+        "has no new picture: the printer does not start its camera ({0}); switch it on in the printer's settings, or add another in the web interface"
+    )]
     NotStarted(Arc<str>),
     /// The vendor's service was started, and wrote no new picture.
     #[error("shows a picture that is {} s old: the printer's camera does not run; restart the printer", age.as_secs())]
@@ -76,6 +89,14 @@ pub enum Fault {
         /// The picture's age.
         age: Duration,
     },
+}
+
+/// When a camera that is held back is tried again.
+fn next(left: Option<Duration>) -> String {
+    match left {
+        Some(left) => format!("it is tried again in {} s", left.as_millis().div_ceil(1000)),
+        None => "it is not tried again before the service is restarted".to_owned(),
+    }
 }
 
 /// What a status means for a camera, and what to do.

@@ -3,7 +3,7 @@
 use super::Wake;
 use super::address::Address;
 use super::body::Body;
-use super::choose::{Chosen, STOCK_PATH, Source};
+use super::choose::{Chosen, Source};
 use super::error::Fault;
 use super::jpeg::{JpegError, Size};
 use super::limits::Limits;
@@ -28,8 +28,6 @@ pub(super) struct Fetcher {
 
 /// The vendor's own camera service.
 struct Stock {
-    /// Where its picture is.
-    address: Address,
     /// Asks it for pictures; none where that is not possible.
     wake: Option<Wake>,
     /// When it was last asked. It goes on for minutes by itself.
@@ -37,24 +35,15 @@ struct Stock {
 }
 
 impl Fetcher {
-    /// For a Moonraker with its HTTP at `moonraker`.
-    pub(super) fn new(
-        tls: Arc<rustls::ClientConfig>,
-        moonraker: &str,
-        wake: Option<Wake>,
-        limits: Limits,
-    ) -> Self {
-        let address = Address::below(moonraker, STOCK_PATH);
-        let stock = Stock { address, wake, woken: Mutex::new(None) };
+    /// `wake` asks the vendor's service for pictures.
+    pub(super) fn new(tls: Arc<rustls::ClientConfig>, wake: Option<Wake>, limits: Limits) -> Self {
+        let stock = Stock { wake, woken: Mutex::new(None) };
         Self { agent: http::agent(tls, limits.whole, limits.whole), stock, limits }
     }
 
-    /// The address that is asked for a source.
-    pub(super) fn address<'a>(&'a self, source: &'a Source) -> &'a Address {
-        match source {
-            Source::Url(address) => address,
-            Source::Stock => &self.stock.address,
-        }
+    /// The printer is another: its service was not asked yet.
+    pub(super) fn forget_wake(&self) {
+        self.stock.forget();
     }
 
     /// Fetches a picture, turned as the camera's entry asks.
@@ -62,7 +51,7 @@ impl Fetcher {
         let begun = Instant::now();
         let fetched = match &chosen.source {
             Source::Url(address) => self.get(address, self.limits.whole, None),
-            Source::Stock => self.fetch_stock(begun),
+            Source::Stock(address) => self.fetch_stock(address, begun),
         };
         let (mut jpeg, size) = fetched?;
         chosen.orientation.write(&mut jpeg);
@@ -72,12 +61,12 @@ impl Fetcher {
 
     /// The vendor's service needs a moment for its first picture, and writes each over the one before, where it may
     /// be read half.
-    fn fetch_stock(&self, begun: Instant) -> Result<(Vec<u8>, Size), Fault> {
+    fn fetch_stock(&self, address: &Address, begun: Instant) -> Result<(Vec<u8>, Size), Fault> {
         self.stock.wake(self.limits.wake_again)?;
         let mut before = None;
         loop {
             let left = self.limits.whole.saturating_sub(begun.elapsed());
-            let fault = match self.get(&self.stock.address, left, Some(self.limits.stock_old)) {
+            let fault = match self.get(address, left, Some(self.limits.stock_old)) {
                 Ok(picture) => return Ok(picture),
                 Err(fault) => fault,
             };
@@ -219,6 +208,37 @@ mod tests {
             ("http://u@host", Some("Basic dTo=")),
         ] {
             assert_eq!(super::login(&Address::read(address, "").unwrap()).as_deref(), login, "{address}");
+        }
+    }
+
+    /// What no server is at, in forms that a web interface would store as well.
+    #[test]
+    fn senseless_addresses_are_a_fault_and_nothing_worse() {
+        let tls = crate::tls::client_config(None).unwrap();
+        let fetcher = Fetcher::new(tls, None, Limits::default());
+        for address in [
+            "http://",
+            "http:///a",
+            "http://?a",
+            "http://:1/",
+            "http://@:1/",
+            "http://[::1/a",
+            "http://[::1]:1:1/",
+            "http://127.0.0.1:1:1/",
+            "http://127.0.0.1:65536/",
+            "http://127.0.0.1:-1/",
+            "http://127.0.0.1:1/a b",
+            "http://127.0.0.1:1/\u{fc}\u{1F600}",
+            "http://127.0.0.1:1\\a",
+            "http://a:b@c:d@127.0.0.1:1/",
+            "http://%00:%0d%0a@127.0.0.1:1/",
+            "https://127.0.0.1:1/",
+            "https://[::1]:1/",
+            "http://{}|^`<>/",
+        ] {
+            let Some(read) = Address::read(address, "http://127.0.0.1:1") else { continue };
+            let outcome = fetcher.get(&read, Duration::from_secs(2), None);
+            assert!(outcome.is_err(), "{address}");
         }
     }
 

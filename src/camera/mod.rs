@@ -37,6 +37,9 @@ use std::task::{Context, Poll};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
+/// Name of the thread of a fetch: by it a panic is known to be the camera's.
+pub const THREAD: &str = shared::THREAD;
+
 /// Asks the vendor's own camera service to take pictures for a while (`camera.start_monitor` with the domain `lan`).
 /// Blocks, for a bounded time; the error is a few words without secrets.
 pub type Wake = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
@@ -80,9 +83,8 @@ impl Camera {
     /// A camera that is not asked before somebody asks here. Starts nothing.
     pub fn new(setup: Setup) -> Self {
         let Setup { wanted, web, moonraker, wake, tls, clock, limits } = setup;
-        let choice =
-            Choice { wanted: named(wanted), web, moonraker: moonraker.clone(), stock: wake.is_some() };
-        let fetcher = Fetcher::new(tls, &moonraker, wake, limits);
+        let choice = Choice { wanted: named(wanted), web, moonraker, stock: wake.is_some() };
+        let fetcher = Fetcher::new(tls, wake, limits);
         Self(Arc::new(Shared::new(choice, fetcher, clock, limits)))
     }
 
@@ -150,6 +152,18 @@ impl Camera {
     /// Uses the camera of this name or identity from now on; none or empty: the first that can be used.
     pub fn want(&self, wanted: Option<String>) {
         self.0.want(named(wanted));
+    }
+
+    /// The printer is at these addresses from now on (see [`Setup`]); `stock` says whether the vendor's service can be
+    /// asked. If that is another printer, its list of cameras is waited for, and no picture of the one before is shown.
+    pub fn follow(&self, web: String, moonraker: String, stock: bool) {
+        self.0.follow(web, moonraker, stock);
+    }
+
+    /// Fetches no picture for this long, or none any more, since fetching failed by an error of this program `times` in
+    /// a row. What is pushed is not held back.
+    pub fn hold_back(&self, pause: Option<Duration>, times: u32) {
+        self.0.hold_back(pause, times);
     }
 
     /// Takes a picture that the printer pushed. It is the newest one until another comes or is fetched.

@@ -13,6 +13,8 @@ use tokio::sync::oneshot;
 
 /// Stack of the thread of a fetch, in bytes.
 const STACK: usize = 256 * 1024;
+/// Name of that thread.
+pub(super) const THREAD: &str = "camera";
 /// How much longer than its limit a fetch may take before those who wait are told; what has no limit is the look-up
 /// of a name, and the call to the vendor's service.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -52,6 +54,8 @@ struct State {
     failure: Option<(Duration, CameraError)>,
     /// The fetch under way: when it began.
     running: Option<Duration>,
+    /// No fetch begins before this time; none: never any more. And how often one failed by an error of this program.
+    held_back: Option<(Option<Duration>, u32)>,
     waiting: Vec<oneshot::Sender<Outcome>>,
 }
 
@@ -75,6 +79,13 @@ impl State {
         }
     }
 
+    /// Why no fetch begins now, if none does.
+    fn held_back_at(&self, now: Duration) -> Option<CameraError> {
+        let (until, times) = self.held_back?;
+        let left = until.map(|until| until.saturating_sub(now));
+        (left != Some(Duration::ZERO)).then_some(CameraError::HeldBack { times, left })
+    }
+
     fn keep(&mut self, frame: &Arc<Frame>, pushed: bool) {
         self.frame = Some(Arc::clone(frame));
         self.pushed = pushed;
@@ -96,6 +107,7 @@ impl Shared {
             asked: Duration::ZERO,
             failure: None,
             running: None,
+            held_back: None,
             waiting: Vec::new(),
         };
         Self { state: Mutex::new(state), fetcher, limits }
@@ -139,8 +151,11 @@ impl Shared {
             (Err(_), Some(age)) if state.pushed => return Asked::Known(Err(CameraError::Old { age })),
             (Err(none), _) => return Asked::Known(Err(none.clone().into())),
         };
+        if let Some(error) = state.held_back_at(now) {
+            return Asked::Known(Err(error));
+        }
         let shared = Arc::clone(self);
-        let thread = std::thread::Builder::new().name("camera".to_owned()).stack_size(STACK);
+        let thread = std::thread::Builder::new().name(THREAD.to_owned()).stack_size(STACK);
         // It waits for the state, which is ours until it is marked as running.
         if let Err(error) = thread.spawn(move || shared.fetch(&chosen)) {
             return Asked::Known(Err(CameraError::Thread(error.to_string().into())));
@@ -166,7 +181,7 @@ impl Shared {
                 Ok(frame)
             }
             Err(fault) => {
-                let address = self.fetcher.address(&chosen.source).to_string().into();
+                let address = chosen.source.address().to_string().into();
                 let error = CameraError::Fetch { camera: Arc::clone(&chosen.name), address, fault };
                 state.failure = Some((now.monotonic, error.clone()));
                 Err(error)
@@ -195,6 +210,26 @@ impl Shared {
         }
     }
 
+    pub(super) fn follow(&self, web: String, moonraker: String, stock: bool) {
+        let mut state = self.state();
+        let wanted = state.choice.wanted.clone();
+        let choice = Choice { wanted, web, moonraker, stock };
+        if state.choice == choice {
+            return;
+        }
+        // The list and what is at hand are another printer's.
+        state.choice = choice;
+        (state.webcams, state.chosen) = (None, Err(NoCamera::NotYet));
+        (state.frame, state.last, state.pushed, state.failure) = (None, None, false, None);
+        self.fetcher.forget_wake();
+    }
+
+    pub(super) fn hold_back(&self, pause: Option<Duration>, times: u32) {
+        let mut state = self.state();
+        let now = state.clock.now().monotonic;
+        state.held_back = Some((pause.map(|pause| now.saturating_add(pause)), times));
+    }
+
     pub(super) fn offer(&self, jpeg: Vec<u8>, at: Moment) -> Result<(), JpegError> {
         let (width, height) = jpeg::check(&jpeg, self.limits.most)?;
         let frame = Arc::new(Frame { jpeg, taken: at, width, height });
@@ -207,10 +242,11 @@ impl Shared {
         let now = state.clock.now().monotonic;
         let chosen = state.chosen.as_ref().ok();
         let none = state.chosen.as_ref().err().filter(|_| !state.pushed);
-        let failure = state.failure.as_ref().map(|(_, error)| error.to_string());
+        let held_back = state.held_back_at(now).map(|error| error.to_string());
+        let failure = state.failure.as_ref().map(|(_, error)| error.to_string()).or(held_back);
         CameraStatus {
             name: chosen.map(|chosen| Arc::clone(&chosen.name)),
-            address: chosen.map(|chosen| self.fetcher.address(&chosen.source).to_string()),
+            address: chosen.map(|chosen| chosen.source.address().to_string()),
             frame_age: state.age(now),
             error: failure.or_else(|| none.map(ToString::to_string)),
         }

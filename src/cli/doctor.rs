@@ -2,11 +2,11 @@
 
 use super::{Exit, complain, say};
 use crate::clock::SystemClock;
-use crate::doctor::{Level, examine, render, total, worst};
+use crate::doctor::{Level, News, examine, render, total, worst};
 use crate::settings::{Environment, Settings};
 use crate::tls;
 use argh::FromArgs;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 /// Check everything, from the files to the clouds, and say what to do about what is wrong
 #[derive(Debug, FromArgs)]
@@ -30,13 +30,21 @@ impl Doctor {
         tls::install_provider();
         let settings = Settings::load(None, environment);
         let colour = std::io::stdout().is_terminal() && !environment.contains_key("NO_COLOR");
+        let mut progress = Progress { shown: 0, wanted: !self.json && std::io::stderr().is_terminal() };
         let mut sections = Vec::new();
-        examine(&settings, &SystemClock::new(), |section| {
-            if !self.json {
-                say(&render(&section, colour));
+        examine(&settings, &SystemClock::new(), &mut |news| {
+            progress.clear();
+            match news {
+                News::Looking(at) => progress.show(at),
+                News::Found(section) => {
+                    if !self.json {
+                        say(&render(&section, colour));
+                    }
+                    sections.push(section);
+                }
             }
-            sections.push(section);
         });
+        progress.clear();
         let verdict = worst(&sections);
         if self.json {
             let all = serde_json::json!({ "schema": 1, "verdict": verdict, "sections": sections });
@@ -48,5 +56,29 @@ impl Doctor {
             say(&format!("\n{}", total(&sections)));
         }
         if verdict == Level::Fail { Exit::Failed } else { Exit::Done }
+    }
+}
+
+/// A line that says what takes so long, for a person at a terminal, and goes away.
+struct Progress {
+    /// Columns that are written to.
+    shown: usize,
+    wanted: bool,
+}
+
+impl Progress {
+    fn show(&mut self, at: &str) {
+        if self.wanted {
+            let line = format!("  ...   looking at {at}");
+            self.shown = line.chars().count();
+            let _ = write!(std::io::stderr(), "{line}");
+        }
+    }
+
+    fn clear(&mut self) {
+        if self.shown > 0 {
+            let _ = write!(std::io::stderr(), "\r{:width$}\r", "", width = self.shown);
+            self.shown = 0;
+        }
     }
 }

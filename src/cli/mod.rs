@@ -7,6 +7,7 @@ mod doctor;
 mod generated;
 mod run;
 mod secret;
+mod snapshot;
 mod status;
 mod test;
 mod version;
@@ -69,6 +70,7 @@ enum Command {
     Test(test::Test),
     Completions(completions::Completions),
     Secret(secret::SecretCommand),
+    Snapshot(snapshot::Snapshot),
     Version(version::Version),
 }
 
@@ -80,6 +82,11 @@ pub fn main(args: &[String]) -> Exit {
     }
     if words.is_empty() {
         words = vec!["--help"];
+    }
+    if let Some(place) = words.iter().position(|word| *word == "-") {
+        // To the parser it would be an option without a name.
+        let dash = words.remove(place);
+        words.extend(["--", dash]);
     }
     match CommandLine::from_args(&["octobridge"], &words) {
         Ok(line) => dispatch(line.command),
@@ -107,6 +114,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Test(test) => test.execute(&environment),
         Command::Config(config) => config.execute(&environment),
         Command::Secret(secret) => secret.execute(&environment),
+        Command::Snapshot(snapshot) => snapshot.execute(&environment),
         Command::Completions(completions) => completions.execute(),
         Command::Version(version) => version.execute(),
     }

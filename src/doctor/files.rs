@@ -1,12 +1,14 @@
 //! Folders and files: room, owner, mode.
 
 use super::Finding;
-use crate::settings::{ALL_KEYS, Paths};
+use crate::settings::{Key, Paths};
+use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC, statfs};
 use nix::sys::statvfs::{FsFlags, statvfs};
+use std::ffi::OsString;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// With less than this many bytes the printer itself is about to be in trouble.
 const LITTLE_ROOM: u64 = 100 * 1024 * 1024;
@@ -23,8 +25,8 @@ struct Room {
     read_only: bool,
 }
 
-/// What becomes of the folders and files of the service.
-pub(super) fn examine(paths: &Paths) -> Vec<Finding> {
+/// What becomes of the folders and files of the service, on a printer or another machine.
+pub(super) fn examine(paths: &Paths, on_printer: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !paths.printer_data.is_dir() {
         // The settings tell that already, where a printer is expected.
@@ -45,17 +47,33 @@ pub(super) fn examine(paths: &Paths) -> Vec<Finding> {
         }
     }
     findings.dedup();
+    if on_printer && paths.data.exists() && is_forgotten(&paths.data) {
+        findings.push(Finding::warn(
+            format!("{} is on a file system that the printer erases at every restart", paths.data.display()),
+            "set DATA_DIR, or LocalFileStoragePath in the bootstrap JSON, to /home/lava/printer_data/octoapp, and \
+             store the secrets again",
+        ));
+    }
     let owner = std::fs::metadata(&paths.printer_data).map(|folder| folder.uid());
     if let (Ok(owner), Ok(folder)) = (owner, std::fs::metadata(&paths.data)) {
         findings.push(judge_owner(&paths.data, &folder, owner, true));
-        for key in ALL_KEYS.iter().filter(|key| key.secret) {
-            let file = paths.data.join(key.file_name());
+        for file in secrets(&paths.data) {
             if let Ok(found) = std::fs::metadata(&file) {
                 findings.push(judge_owner(&file, &found, owner, false));
             }
         }
     }
     findings
+}
+
+/// The files of secrets in a folder, those of further bridges too.
+fn secrets(folder: &Path) -> Vec<PathBuf> {
+    let names = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let is_secret =
+        |name: &OsString| name.to_str().is_some_and(|name| Key::secret_file(name).as_deref() == Some(name));
+    let mut files: Vec<PathBuf> = names.filter(is_secret).map(|name| folder.join(name)).collect();
+    files.sort();
+    files
 }
 
 fn room(folder: &Path) -> io::Result<Room> {
@@ -73,6 +91,12 @@ fn room(folder: &Path) -> io::Result<Room> {
         files: if told.files() == 0 { u64::MAX } else { files },
         read_only: told.flags().contains(FsFlags::ST_RDONLY),
     })
+}
+
+/// Whether a folder is on the writable layer over the root, or in memory.
+fn is_forgotten(folder: &Path) -> bool {
+    let kind = statfs(folder).map(|told| told.filesystem_type());
+    kind.is_ok_and(|kind| kind == OVERLAYFS_SUPER_MAGIC || kind == TMPFS_MAGIC)
 }
 
 fn judge_room(folder: &Path, room: Room) -> Finding {
@@ -163,15 +187,35 @@ mod tests {
     }
 
     #[test]
+    fn secrets_of_further_bridges_are_looked_at_too() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in
+            ["telegram_two_bot_token", "telegram_bot_token", "telegram-chat.json", "TELEGRAM_BOT_TOKEN"]
+        {
+            std::fs::write(dir.path().join(name), "x").unwrap();
+        }
+        let expected = ["telegram_bot_token", "telegram_two_bot_token"].map(|name| dir.path().join(name));
+        assert_eq!(secrets(dir.path()), expected);
+        assert_eq!(secrets(Path::new("/nowhere")), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn what_is_in_memory_is_forgotten() {
+        assert!(is_forgotten(Path::new("/dev/shm")));
+        assert!(!is_forgotten(Path::new("/proc")));
+        assert!(!is_forgotten(Path::new("/nowhere")));
+    }
+
+    #[test]
     fn nothing_is_said_of_a_machine_that_is_no_printer() {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("printer_data");
         let named = data.display().to_string();
         let paths =
             || Paths::resolve(&Bootstrap::default(), |name| (name == "PRINTER_DATA").then(|| named.clone()));
-        assert_eq!(examine(&paths()), []);
+        assert_eq!(examine(&paths(), false), []);
         std::fs::create_dir(&data).unwrap();
-        let found = examine(&paths());
+        let found = examine(&paths(), false);
         assert_eq!(found.len(), 1, "{found:?}");
     }
 }

@@ -53,15 +53,51 @@ impl Finding {
         Self { level: Level::Fail, text: text.into(), remedy: Some(remedy.into()) }
     }
 
-    /// A failure whose text names the remedy behind the last semicolon or colon, as our errors do.
-    pub fn fail_with_remedy_inside(text: &str) -> Self {
-        let split = text.rfind("; ").map(|at| (at, 2)).or_else(|| text.find(": ").map(|at| (at, 2)));
-        match split {
-            Some((at, width)) => {
+    /// A failure whose text names the remedy behind a semicolon or colon, as our errors do; `otherwise` is the remedy
+    /// where it names none.
+    pub fn fail_with_remedy_inside(text: &str, otherwise: &str) -> Self {
+        let marks = text.match_indices("; ").chain(text.match_indices(": ")).map(|(at, _)| at);
+        let is_remedy = |at: &usize| {
+            let word = text.get(at + 2..).and_then(|rest| rest.split([' ', ',']).next());
+            word.is_some_and(|word| REMEDIES.contains(&word))
+        };
+        match marks.filter(is_remedy).min().or_else(|| text.rfind("; ")) {
+            Some(at) => {
                 let (what, remedy) = text.split_at(at);
-                Self::fail(what, remedy.get(width..).unwrap_or_default())
+                Self::fail(what, remedy.get(2..).unwrap_or_default())
             }
-            None => Self { level: Level::Fail, text: text.to_owned(), remedy: None },
+            None => Self::fail(text, otherwise),
+        }
+    }
+}
+
+/// The words with which the remedies in our errors begin.
+const REMEDIES: [&str; 26] = [
+    "add", "ask", "check", "copy", "correct", "delete", "enter", "for", "get", "give", "if", "leave", "let",
+    "look", "lower", "mend", "plug", "put", "restart", "set", "switch", "try", "update", "use", "wait",
+    "write",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remedy_is_found_in_the_words_of_an_error() {
+        for (text, what, remedy) in [
+            ("a: b; check c, d", "a: b", "check c, d"),
+            (
+                "a 401: it wants a login; put it there, as in http://b",
+                "a 401: it wants a login",
+                "put it there, as in http://b",
+            ),
+            ("a refuses b: set C; or D", "a refuses b", "set C; or D"),
+            ("A: is not b; it is c: d", "A: is not b", "it is c: d"),
+            ("a broke: settings (b)", "a broke: settings (b)", "otherwise"),
+            ("", "", "otherwise"),
+            ("é; ", "é", ""),
+        ] {
+            assert_eq!(Finding::fail_with_remedy_inside(text, "otherwise"), Finding::fail(what, remedy));
         }
     }
 }

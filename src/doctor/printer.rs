@@ -1,91 +1,57 @@
-//! The printer's software: whether it can be reached, and what state it is in.
+//! The printer: whether it can be reached, and what state it is in.
 
 use super::Finding;
-use crate::clock::SystemClock;
-use crate::printer::{Klippy, KlippyState, Observation, Snapshot};
-use crate::settings::Settings;
-use crate::source::moonraker::{self, ApiKey};
-use crate::source::{LinkState, SourceStatus, control};
-use crate::worker;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use crate::printer::{Klippy, KlippyState, Snapshot};
+use crate::settings::{Settings, SourceName};
+use crate::source::SourceStatus;
+use crate::worker::Seen;
 
-/// The printer is watched for so long at most.
-const PATIENCE: Duration = Duration::from_secs(8);
-
-/// What was seen of the printer.
-#[derive(Debug, Default)]
-struct Seen {
-    status: SourceStatus,
-    snapshot: Option<Arc<Snapshot>>,
-}
-
-pub(super) fn examine(settings: &Settings) -> Vec<Finding> {
-    let endpoints = match worker::endpoints(settings) {
-        Ok(endpoints) => endpoints,
-        // The settings tell that already.
-        Err(_) => return Vec::new(),
+pub(super) fn examine(settings: &Settings, seen: &Seen) -> Vec<Finding> {
+    let Some(snapshot) = &seen.snapshot else {
+        return vec![unreachable(settings, &seen.status)];
     };
-    let config = moonraker::Config {
-        endpoints,
-        api_key: settings.text("MOONRAKER_API_KEY").map(ApiKey::new),
-        version: env!("CARGO_PKG_VERSION"),
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime {
-        Ok(runtime) => judge(&runtime.block_on(look(config))),
-        Err(error) => {
-            vec![Finding::fail(format!("cannot look at the printer: {error}"), "restart the printer")]
-        }
+    match settings.general.source {
+        SourceName::Moonraker => judge(&seen.status, snapshot),
+        SourceName::Feed => judge_feed(&seen.status),
     }
 }
 
-/// Looks at the printer as the service does, until it was seen or could not be reached.
-async fn look(config: moonraker::Config) -> Seen {
-    let (observations, mut inbox) = mpsc::channel(16);
-    let (status, mut told) = watch::channel(SourceStatus::default());
-    let (stop, stopped) = watch::channel(false);
-    // Nothing is asked of it.
-    let (_, requests) = control::channel();
-    let source = moonraker::run(config, SystemClock::new(), observations, status, requests, stopped);
-    let first = async {
-        loop {
-            tokio::select! {
-                seen = inbox.recv() => match seen.map(|timed| timed.what) {
-                    Some(Observation::Seen(snapshot)) => break Some(snapshot),
-                    Some(_) => {}
-                    None => break None,
-                },
-                failed = told.wait_for(|status| status.link == LinkState::Retrying) => {
-                    drop(failed);
-                    break None;
-                }
-            }
-        }
+fn unreachable(settings: &Settings, status: &SourceStatus) -> Finding {
+    let place = status.endpoint.as_deref().unwrap_or("the printer");
+    let Some(error) = &status.last_error else {
+        let remedy = match settings.general.source {
+            SourceName::Moonraker => "restart Moonraker, or the printer",
+            SourceName::Feed => "check PRINTER_ID, and that the printer is on",
+        };
+        return Finding::fail(format!("{place} takes a connection but tells nothing"), remedy);
     };
-    let snapshot = tokio::select! {
-        _ = source => None,
-        seen = timeout(PATIENCE, first) => seen.unwrap_or_default(),
-    };
-    let _ = stop.send(true);
-    let status = told.borrow().clone();
-    Seen { status, snapshot }
+    let mut finding = Finding::fail_with_remedy_inside(error, "restart Moonraker, or the printer");
+    let socket = settings.paths.moonraker_socket();
+    // The address is one too many where the printer's own socket is there, which asks nobody for a key.
+    if settings.text("MOONRAKER_URL").is_some_and(|url| !url.starts_with("unix:")) && socket.exists() {
+        finding.remedy = Some(format!(
+            "delete MOONRAKER_URL (moonraker_url of [octobridge]): {} is there, and asks for no key",
+            socket.display()
+        ));
+    }
+    finding
 }
 
-fn judge(seen: &Seen) -> Vec<Finding> {
-    let place = seen.status.endpoint.as_deref().unwrap_or("Moonraker");
-    let Some(snapshot) = &seen.snapshot else {
-        return vec![match &seen.status.last_error {
-            Some(error) => Finding::fail_with_remedy_inside(error),
-            None => Finding::fail(
-                format!("{place} takes a connection but tells nothing"),
-                "restart Moonraker, or the printer",
-            ),
-        }];
-    };
-    let version = seen.status.moonraker_version.as_deref().map(|v| format!(" {v}")).unwrap_or_default();
+fn judge_feed(status: &SourceStatus) -> Vec<Finding> {
+    let place = status.endpoint.as_deref().unwrap_or("the feed");
+    let mut findings = vec![Finding::ok(format!("{place} tells of the printer"))];
+    if let Some(notice) = status.notice.as_ref().filter(|notice| notice.is_error) {
+        findings.push(Finding::warn(
+            format!("the feed says: {}", notice.text),
+            "ask whoever runs the feed, if it stays so",
+        ));
+    }
+    findings
+}
+
+fn judge(status: &SourceStatus, snapshot: &Snapshot) -> Vec<Finding> {
+    let place = status.endpoint.as_deref().unwrap_or("Moonraker");
+    let version = status.moonraker_version.as_deref().map(|v| format!(" {v}")).unwrap_or_default();
     let mut findings = vec![Finding::ok(format!("Moonraker{version} answers at {place}"))];
     findings.push(judge_klippy(&snapshot.klippy));
     if !snapshot.history.available {
@@ -128,14 +94,21 @@ mod tests {
     use super::*;
     use crate::doctor::Level;
     use crate::printer::History;
+    use crate::settings::Environment;
+    use crate::source::Notice;
+    use crate::worker::NoShot;
+    use std::sync::Arc;
+    use std::time::Duration;
 
-    fn seen(state: KlippyState, message: Option<&str>, history: bool) -> Seen {
-        let klippy = Klippy { state, message: message.map(str::to_owned) };
-        let history = Arc::new(History { available: history, jobs: Vec::new() });
-        let snapshot = Some(Arc::new(Snapshot { klippy, history, ..Snapshot::default() }));
-        let status =
-            SourceStatus { endpoint: Some("unix:/p/comms/moonraker.sock".into()), ..SourceStatus::default() };
-        Seen { status, snapshot }
+    fn settings(variables: &[(&str, &str)]) -> Settings {
+        let environment: Environment =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Settings::load(None, &environment)
+    }
+
+    fn found(settings: &Settings, status: SourceStatus, snapshot: Option<Snapshot>) -> Vec<Finding> {
+        let picture = Err(NoShot::NoPrinter);
+        examine(settings, &Seen { status, snapshot: snapshot.map(Arc::new), picture })
     }
 
     #[test]
@@ -155,7 +128,11 @@ mod tests {
             (Error, Some("Option 'x' is not valid"), true, Level::Fail, "Option 'x'"),
             (Disconnected, None, true, Level::Fail, "Klipper does not"),
         ] {
-            let findings = judge(&seen(state, message, history));
+            let klippy = Klippy { state, message: message.map(str::to_owned) };
+            let history = Arc::new(History { available: history, jobs: Vec::new() });
+            let snapshot = Snapshot { klippy, history, ..Snapshot::default() };
+            let settings = settings(&[("SOURCE", "moonraker")]);
+            let findings = found(&settings, SourceStatus::default(), Some(snapshot));
             let worst = findings.iter().max_by_key(|finding| finding.level).unwrap();
             let all = format!("{findings:?}");
             assert_eq!(worst.level, level, "{all}");
@@ -165,16 +142,43 @@ mod tests {
 
     #[test]
     fn an_unreachable_printer_says_what_to_do() {
-        let status = SourceStatus {
-            link: LinkState::Retrying,
-            last_error: Some(
-                "Moonraker refuses this program without a valid key: set MOONRAKER_API_KEY".into(),
-            ),
-            ..SourceStatus::default()
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().display().to_string();
+        let far = settings(&[("PRINTER_DATA", &data), ("MOONRAKER_URL", "ws://192.0.2.1/websocket")]);
+        let feed = settings(&[("SOURCE", "feed")]);
+        let refused = "Moonraker refuses this program without a valid key: set MOONRAKER_API_KEY";
+        let remedy = |settings: &Settings, error: Option<&str>| {
+            let status = SourceStatus { last_error: error.map(str::to_owned), ..SourceStatus::default() };
+            let findings = found(settings, status, None);
+            assert!(findings.len() == 1 && findings[0].level == Level::Fail, "{findings:?}");
+            findings[0].remedy.clone().unwrap()
         };
-        let findings = judge(&Seen { status, snapshot: None });
-        assert_eq!(findings.len(), 1);
-        assert_eq!(findings[0].level, Level::Fail);
-        assert_eq!(findings[0].remedy.as_deref(), Some("set MOONRAKER_API_KEY"));
+        assert_eq!(remedy(&far, Some(refused)), "set MOONRAKER_API_KEY");
+        assert_eq!(
+            remedy(&far, Some("the connection to Moonraker broke: reset")),
+            "restart Moonraker, or the printer"
+        );
+        assert!(remedy(&far, None).contains("restart"));
+        assert!(remedy(&feed, None).contains("PRINTER_ID"));
+        // Where logins are forced, the printer's own socket is the way round them.
+        std::fs::create_dir(dir.path().join("comms")).unwrap();
+        std::fs::write(dir.path().join("comms/moonraker.sock"), "").unwrap();
+        let way_round = remedy(&far, Some(refused));
+        assert!(
+            way_round.contains("delete MOONRAKER_URL") && way_round.contains("moonraker.sock"),
+            "{way_round}"
+        );
+    }
+
+    #[test]
+    fn a_feed_is_judged_by_what_it_says() {
+        let notice = Notice { is_error: true, text: "printer offline".into(), at: Duration::ZERO };
+        let status = SourceStatus { notice: Some(notice), ..SourceStatus::default() };
+        let feed = settings(&[("SOURCE", "feed")]);
+        let levels = |status| -> Vec<Level> {
+            found(&feed, status, Some(Snapshot::default())).iter().map(|finding| finding.level).collect()
+        };
+        assert_eq!(levels(status), [Level::Ok, Level::Warn]);
+        assert_eq!(levels(SourceStatus::default()), [Level::Ok]);
     }
 }

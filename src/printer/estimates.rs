@@ -90,7 +90,8 @@ impl Estimates {
     }
 
     /// The one number to tell: what the source says itself; else the slicer's estimate, into which the one by the
-    /// file is blended as the job goes on; else that by the file alone, from 5 % on. None while no job is under way.
+    /// progress ([`Print::best_progress`]) is blended as the job goes on; else that by the progress alone, from 5 % on.
+    /// None while no job is under way.
     pub fn best_guess(print: &Print) -> Option<Duration> {
         if !print.state.is_active() {
             return None;
@@ -98,8 +99,8 @@ impl Estimates {
         if let Some(told) = print.told_left.and_then(|told| span(told.as_secs_f64())) {
             return Some(told);
         }
-        let progress = ProgressBy::FileRelative.of(print);
-        let estimates = Self::of(print);
+        let progress = print.best_progress();
+        let estimates = Self::with_progress(print, progress);
         let file = estimates.file.filter(|_| progress.is_some_and(|progress| progress >= TELLING));
         match (estimates.slicer, file, progress) {
             (Some(slicer), Some(file), Some(progress)) if !slicer.is_zero() => {
@@ -195,6 +196,18 @@ mod tests {
         assert_eq!(seconds(Estimates::best_guess(&print)), 1500.0);
         print.state = PrintState::Complete;
         assert_eq!(Estimates::best_guess(&print), None);
+    }
+
+    #[test]
+    fn the_slicers_own_progress_counts_the_time() {
+        // 600/0.4-600 instead of 600/0.25-600, and blended with 2000-600 by it.
+        let mut print = print(600.0, 0.25, -1.0, -1.0, -1.0);
+        print.slicer_progress = Some(0.4);
+        assert_eq!(seconds(Estimates::best_guess(&print)), 900.0);
+        assert_eq!(seconds(Estimates::of(&print).file), 1800.0);
+        let mut print = self::print(600.0, 0.25, -1.0, -1.0, 2000.0);
+        print.slicer_progress = Some(0.4);
+        assert_eq!(seconds(Estimates::best_guess(&print)), 1200.0);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What happens on a printer that somebody may want to be told.
 
+use super::snapshot::job_name;
 use super::{FaultCode, whole_percent};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -8,18 +9,23 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Job {
-    /// File as Moonraker names it: relative to the gcodes root, with folders.
+    /// File as Moonraker names it: relative to the gcodes root, with folders. For people there is [`Self::name`].
     pub file: String,
+    /// `file` is a name that the source gave the job, and no path.
+    pub file_is_name: bool,
     /// Identity in Moonraker's history (six hex digits), where known: tells two prints of one file apart.
     pub id: Option<String>,
     /// Time since the start, pauses included, where known.
     pub total_duration: Option<Duration>,
-    /// Progress from 0 to 1 within the file, where known.
+    /// Progress from 0 to 1 ([`super::Print::best_progress`]), where known.
     pub progress: Option<f64>,
     /// Time since the first extrusion, without pauses, where known.
     pub print_duration: Option<Duration>,
     /// The source's own word for the printer's state ([`super::Snapshot::stage`]), where it tells one.
     pub stage: Option<String>,
+    /// Who asked for what happened, in the words of the bridge over which he did;
+    /// none where nobody did, or that is not certain. Told with a pause, its end, and a cancellation.
+    pub by: Option<String>,
     /// The best guess at the time left ([`super::Estimates::best_guess`]); none once the job is over.
     pub left: Option<Duration>,
     /// The layer, where known, from 1; in a pause and at the end the last one that was surely begun.
@@ -31,9 +37,9 @@ pub struct Job {
 }
 
 impl Job {
-    /// The file's name without folders.
+    /// What to call the job: the file's name without folders, or the name that the source gave the job, whole.
     pub fn name(&self) -> &str {
-        self.file.rsplit('/').next().unwrap_or(&self.file)
+        job_name(&self.file, self.file_is_name)
     }
 
     /// The progress in whole per cent, rounded down; none where it is unknown or absurd.
@@ -66,8 +72,11 @@ pub enum EventKind {
     /// A further whole per cent of the file is printed. The one at which a job is found comes with its start, and
     /// several at once are joined to the newest. After a restart of this program up to four may come again, each
     /// under its key.
+    ///
+    /// A fall is told, too, and is itself no news for people: whoever counts by steps begins anew from there. A fall
+    /// by one is none, since some printers waver.
     Progress {
-        /// Whole per cent, rounded down, from 1 to 99; rises through a job, whatever the printer shows.
+        /// Whole per cent, rounded down, from 0 to 100. At 100 the job may still run.
         percent: u8,
     },
     /// The first layer is done: the second is begun. Not told of a job that is found beyond it.
@@ -136,9 +145,9 @@ pub enum PausedBy {
         /// Its numbers.
         code: FaultCode,
     },
-    /// A bridge of this program.
+    /// Somebody over a bridge of this program.
     Bridge {
-        /// Its name, as in `extended.cfg`.
+        /// Who, in the words of the bridge.
         name: String,
     },
 }
@@ -166,4 +175,24 @@ pub enum Attention {
         /// The vendor's words.
         message: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_shown_whole_and_of_a_path_the_end() {
+        for (file, file_is_name, name) in [
+            ("a/b.gcode", false, "b.gcode"),
+            ("b.gcode", false, "b.gcode"),
+            ("plate/1\\two.3mf", true, "plate/1\\two.3mf"),
+            ("", true, ""),
+        ] {
+            let job = Job { file: file.to_owned(), file_is_name, ..Job::default() };
+            assert_eq!(job.name(), name);
+            let again: Job = serde_json::from_str(&serde_json::to_string(&job).unwrap()).unwrap();
+            assert_eq!(again.name(), name);
+        }
+    }
 }

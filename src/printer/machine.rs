@@ -20,6 +20,8 @@ pub struct Machine {
     pub sensors: Vec<Named<Heat>>,
     /// The fans; the part fan of the printer is called `fan`.
     pub fans: Vec<Named<Fan>>,
+    /// What is loaded in the toolheads, by their rising number; empty where the printer does not tell it.
+    pub filaments: Vec<Filament>,
     /// Sensors that watch the filament.
     pub filament_sensors: Vec<Named<FilamentSensor>>,
     /// Where it is and how fast it may go.
@@ -68,6 +70,23 @@ pub struct Fan {
     pub speed: Option<f64>,
     /// Turns per minute, where it has a tachometer.
     pub rpm: Option<f64>,
+}
+
+/// The filament in a toolhead, as its reader or its owner told the printer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Filament {
+    /// Number of the toolhead.
+    pub toolhead: u8,
+    /// Whether there is any.
+    pub loaded: Option<bool>,
+    /// Of what: `PLA`, `PETG`.
+    pub material: Option<Arc<str>>,
+    /// Which sort of that: `Basic`, `Silk`.
+    pub kind: Option<Arc<str>>,
+    /// Who made it.
+    pub maker: Option<Arc<str>>,
+    /// Its colour: red, green, blue.
+    pub colour: Option<[u8; 3]>,
 }
 
 /// A sensor of filament.

@@ -60,6 +60,8 @@ pub struct Memory {
 #[serde(default)]
 pub(super) struct ActiveJob {
     pub(super) file: Option<String>,
+    /// See [`Print::file_is_name`].
+    pub(super) file_is_name: bool,
     pub(super) record: Option<RecordId>,
     /// Beginning of its events' keys; none until its start was told.
     pub(super) key: Option<String>,
@@ -67,16 +69,25 @@ pub(super) struct ActiveJob {
     pub(super) pauses: u32,
     /// A time since its start that has surely passed. Coarse, so that the memory seldom changes.
     pub(super) at_least_ms: u64,
-    /// Highest whole per cent that was told, or found at the start; none before that.
+    /// The whole per cent that was told last, or found at the start; none as long as it was not known.
     pub(super) percent: Option<Risen<5>>,
-    /// Some of the per cents were told.
-    pub(super) percent_told: bool,
+    /// It is the slicer's own, and not the position in the file.
+    pub(super) by_slicer: bool,
+    /// How often it fell.
+    pub(super) falls: u32,
     /// Highest layer that was told, or found; none before that.
     pub(super) layer: Option<Risen<25>>,
     /// How often filament ran out.
     pub(super) runouts: u32,
     /// The sensor at which it did, until it sees filament again.
     pub(super) ran_out: Option<String>,
+}
+
+impl ActiveJob {
+    /// The job that `print` shows.
+    pub(super) fn of(print: &Print) -> Self {
+        Self { file: print.file.clone(), file_is_name: print.file_is_name, ..Self::default() }
+    }
 }
 
 /// A number that rises through a job. Two of them are equal while they are in one step of `STEP`, or the same one of
@@ -208,13 +219,15 @@ mod tests {
             klippy_down: true,
             job: Some(ActiveJob {
                 file: Some("a \u{1F600}/b.gcode".into()),
+                file_is_name: true,
                 record: Some(RecordId { id: "00001F".into(), started_ms: 7 }),
                 key: Some("00001F-7".into()),
                 paused: true,
                 pauses: 2,
                 at_least_ms: 300_000,
                 percent: Some(Risen(44)),
-                percent_told: true,
+                by_slicer: true,
+                falls: 1,
                 layer: Some(Risen(7)),
                 runouts: 1,
                 ran_out: Some("e0".into()),

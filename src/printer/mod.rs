@@ -18,7 +18,7 @@ mod webcam;
 pub use estimates::{EstimateBy, Estimates};
 pub use event::{Attention, Event, EventKind, Job, PausedBy};
 pub use layer::Layer;
-pub use machine::{Activity, Fan, FilamentSensor, Heat, Machine, Motion, Named, Objects, Toolhead};
+pub use machine::{Activity, Fan, Filament, FilamentSensor, Heat, Machine, Motion, Named, Objects, Toolhead};
 pub use memory::{Memory, MemoryError};
 pub use metadata::{Metadata, Thumbnail};
 pub use notice::{Fault, FaultCode, Prompt, PromptButton};

@@ -1,6 +1,6 @@
 //! What a source tells the domain.
 
-use super::Snapshot;
+use super::{Command, Snapshot};
 use crate::clock::Moment;
 use std::sync::Arc;
 
@@ -14,6 +14,13 @@ pub enum Observation {
     },
     /// The whole state of the printer, complete and consistent in itself. Also told unchanged now and then.
     Seen(Arc<Snapshot>),
+    /// The printer is told to do something now, in somebody's name. What comes of it is seen later.
+    Commanded {
+        /// What.
+        what: Command,
+        /// By whom, in the words of the bridge over which it came.
+        by: Arc<str>,
+    },
     /// A line of the printer's console, without its line end. Replies to temperature questions are left out.
     Console(Arc<str>),
 }

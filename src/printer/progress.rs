@@ -10,7 +10,7 @@ pub enum ProgressBy {
     FileRelative,
     /// Position in the whole file. Does not begin at 0 when the file has pictures at its head.
     FileAbsolute,
-    /// What the slicer wrote into the file (`M73`).
+    /// What the display shows: what the slicer wrote into the file (`M73`), or else the position in the whole file.
     Slicer,
     /// Filament used of the filament that the file takes; position in the whole file while that is not known.
     Filament,
@@ -34,6 +34,14 @@ impl ProgressBy {
         let known = || ways.iter().filter_map(|way| way.of(print));
         let count = known().count();
         (count > 0).then(|| known().sum::<f64>() / count as f64)
+    }
+}
+
+impl Print {
+    /// The one progress to tell, from 0 to 1: the slicer's own, which counts the time, where it wrote one into the
+    /// file; else the position in the part of the file that prints.
+    pub fn best_progress(&self) -> Option<f64> {
+        self.slicer_progress.or_else(|| ProgressBy::FileRelative.of(self))
     }
 }
 

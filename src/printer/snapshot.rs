@@ -150,6 +150,9 @@ pub struct Print {
     pub state: PrintState,
     /// The file, relative to the gcodes root, without a slash in front; none while there is none.
     pub file: Option<String>,
+    /// `file` is what the source calls the job, of any characters, and no path. Such a source (the realtime feed)
+    /// tells of a job by its name alone: another name is another job, and nothing tells how the one before ended.
+    pub file_is_name: bool,
     /// Why the state is [`PrintState::Error`].
     pub message: Option<String>,
     /// Time since the start, pauses included.
@@ -162,6 +165,8 @@ pub struct Print {
     /// Progress from 0 to 1 as the display shows it: `M73` of the slicer, which falls back to the position in
     /// the whole file when there is none.
     pub display_progress: Option<f64>,
+    /// Progress from 0 to 1 by the slicer alone; none as long as it told none in this job.
+    pub slicer_progress: Option<f64>,
     /// Position in the whole file, from 0 to 1.
     pub file_progress: Option<f64>,
     /// Position in the whole file, in bytes.
@@ -179,17 +184,31 @@ pub struct Print {
     pub told_left: Option<Duration>,
 }
 
+impl Print {
+    /// What to call the job: the file's name without folders, or the name that the source gave the job, whole.
+    pub fn name(&self) -> Option<&str> {
+        Some(job_name(self.file.as_deref()?, self.file_is_name))
+    }
+}
+
+/// What to call the job of a file.
+pub(super) fn job_name(file: &str, file_is_name: bool) -> &str {
+    if file_is_name { file } else { file.rsplit('/').next().unwrap_or(file) }
+}
+
 impl Default for Print {
     /// No job.
     fn default() -> Self {
         Self {
             state: PrintState::Standby,
             file: None,
+            file_is_name: false,
             message: None,
             total_duration: None,
             print_duration: None,
             progress: None,
             display_progress: None,
+            slicer_progress: None,
             file_progress: None,
             file_position: None,
             filament_used: None,

@@ -306,9 +306,10 @@ impl<'a> Sources<'a> {
         usual.into_iter().chain(labels).map(|(bridge, label)| self.instance(bridge, &label)).collect()
     }
 
-    /// Off a printer somebody who says which printer wants at least the REST server.
+    /// Off a printer somebody who says which printer, or where to listen, wants at least the REST server.
     fn serves_alone(&self) -> bool {
-        let said = [keys::SOURCE, keys::PRINTER_ID, keys::WS_URL, keys::MOONRAKER_URL, keys::PORT];
+        let said =
+            [keys::SOURCE, keys::PRINTER_ID, keys::WS_URL, keys::MOONRAKER_URL, keys::BIND, keys::PORT];
         !self.runs_on_a_printer() && said.iter().any(|key| set(self.environment.get(key.name)).is_some())
     }
 
@@ -328,6 +329,7 @@ impl<'a> Sources<'a> {
                 Some((key, Sourced { value: Secret::new(found.value), origin: found.origin }))
             })
             .collect();
+        let on_a_printer = self.runs_on_a_printer();
         let serves_alone = self.serves_alone();
         // Some values are looked for more than once.
         let mut problems: Vec<Problem> = Vec::new();
@@ -339,6 +341,7 @@ impl<'a> Sources<'a> {
         Settings {
             instances,
             general,
+            on_a_printer,
             serves_alone,
             log_level,
             values,

@@ -77,6 +77,8 @@ pub struct Settings {
     pub instances: Vec<Instance>,
     /// Settings of the whole program, in their types.
     pub general: General,
+    /// Whether this is a printer, or somebody says so. Elsewhere the program is alone: in a container, say.
+    pub on_a_printer: bool,
     /// Whether there is something to do without any bridge: off a printer the REST server alone is useful.
     pub serves_alone: bool,
     /// Level of the log.

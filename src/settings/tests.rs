@@ -270,7 +270,10 @@ fn settings_of_the_whole_program_have_their_types_and_limits() {
     assert_eq!(general.api.map(|api| api.to_string()).as_deref(), Some("127.0.0.1:8000"));
     assert_eq!(general.feed.image_timeout, Some(Duration::from_secs(60)));
     assert!(!usual.anything_to_run(), "nobody asked for anything");
+    assert!(!usual.on_a_printer);
     assert!(load(&[("PORT", "8000")]).anything_to_run(), "the REST server alone");
+    // The container image says where to listen, and its user may empty all else.
+    assert!(load(&[("BIND", "0.0.0.0"), ("PORT", "")]).anything_to_run(), "the REST server alone");
     assert_eq!(load(&[("MOONRAKER_URL", "http://x")]).general.source, SourceName::Moonraker);
     assert_eq!(load(&[("MOONRAKER_URL", "http://x"), ("SOURCE", "feed")]).general.source, SourceName::Feed);
     let other = load(&[

@@ -7,7 +7,7 @@ mod stream;
 
 use crate::clock::{Clock, Moment};
 use crate::printer::{Klippy, Observation, Timed};
-use control::{Ask, ControlError, Requests};
+use control::{ControlError, Requests};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
@@ -63,20 +63,16 @@ async fn stopped(shutdown: &mut watch::Receiver<bool>) {
 /// Hands on what a feed can be asked for, and refuses the rest; never ends.
 async fn command(
     requests: &mut Requests,
-    commands: &mpsc::Sender<feed::Command>,
+    commands: &mpsc::Sender<feed::Order>,
     status: &watch::Sender<SourceStatus>,
 ) {
     loop {
         let request = requests.next().await;
-        let wanted = match request.ask() {
-            Ask::Pause => feed::Command::Pause,
-            Ask::Resume => feed::Command::Resume,
-            Ask::Cancel => feed::Command::Cancel,
-            Ask::Call { .. } => {
-                request.unsupported();
-                continue;
-            }
+        let Some(what) = request.ask().command() else {
+            request.unsupported();
+            continue;
         };
+        let wanted = feed::Order { what, by: request.by().cloned() };
         let away = {
             let status = status.borrow();
             (status.link != LinkState::Connected).then(|| status.last_error.clone().unwrap_or_default())

@@ -72,6 +72,7 @@ impl Course {
         let print = self.state.map(|state| Print {
             state,
             file: self.name.clone(),
+            file_is_name: true,
             message: if state == PrintState::Error { self.reason.clone() } else { None },
             progress,
             display_progress: progress,

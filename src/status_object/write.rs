@@ -1,15 +1,9 @@
 //! Writes a status object out of what any source sees.
 
 use super::Status;
-use crate::printer::{
-    Estimates, Fault, Heat, KlippyState, Print, PrintState, ProgressBy, Snapshot, whole_percent,
-};
+use crate::printer::{Estimates, Fault, Heat, KlippyState, Print, PrintState, Snapshot, whole_percent};
 use serde::{Serialize, Serializer};
 use std::sync::Arc;
-
-/// The display's progress counts as that of the slicer if it is further than this from the position in the file, to
-/// which it falls back.
-const SAME: f64 = 0.002;
 
 /// The printer as a status object. What a source sent as one is given unchanged.
 pub fn to_text(snapshot: &Snapshot) -> Arc<str> {
@@ -117,9 +111,9 @@ impl<'a> Object<'a> {
         let of_klippy = of_klippy.filter(|_| snapshot.klippy.state != KlippyState::Ready);
         Self {
             gcode_state: word(snapshot),
-            subtask_name: file.rsplit('/').next().unwrap_or(file),
+            subtask_name: print.and_then(Print::name).unwrap_or_default(),
             gcode_file: file,
-            mc_percent: print.and_then(progress).and_then(whole_percent),
+            mc_percent: print.and_then(Print::best_progress).and_then(whole_percent),
             mc_remaining_time: print.and_then(Estimates::best_guess).map(|left| left.as_secs().div_ceil(60)),
             layer_num: layer.map(|layer| layer.number),
             total_layer_num: layer
@@ -137,15 +131,6 @@ impl<'a> Object<'a> {
             message: message.or(of_klippy).or(snapshot.message.as_deref()),
         }
     }
-}
-
-/// The slicer's own progress where it wrote one into the file, else that in the part of the file that prints.
-fn progress(print: &Print) -> Option<f64> {
-    let by_file = || ProgressBy::FileRelative.of(print);
-    let absolute = ProgressBy::FileAbsolute.of(print);
-    let slicer = ProgressBy::Slicer.of(print);
-    let own = slicer.filter(|shown| absolute.is_none_or(|absolute| (shown - absolute).abs() > SAME));
-    own.or_else(by_file).or(slicer)
 }
 
 fn measured(heat: Option<Heat>) -> Option<f64> {
@@ -274,18 +259,17 @@ mod tests {
 
     #[test]
     fn progress_is_the_slicers_where_it_tells_one() {
-        for (display, absolute, relative, expected) in [
+        for (slicer, absolute, relative, expected) in [
             (Some(0.5), Some(0.3), Some(0.2), Some(50)),
-            // The display falls back to the position in the file.
-            (Some(0.3), Some(0.3), Some(0.2), Some(20)),
-            (Some(0.3), Some(0.3), None, Some(30)),
+            (None, Some(0.3), Some(0.2), Some(20)),
             (None, Some(0.3), None, Some(30)),
             (Some(0.5), None, None, Some(50)),
             (None, None, None, None),
             (Some(0.999), Some(0.5), None, Some(99)),
         ] {
             let print = Print {
-                display_progress: display,
+                slicer_progress: slicer,
+                display_progress: Some(0.7),
                 file_progress: absolute,
                 progress: relative,
                 ..Print::default()

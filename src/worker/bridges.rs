@@ -258,7 +258,7 @@ fn factory(kind: &'static Kind, instance: Instance, tls: Arc<ClientConfig>, arou
             data_dir: &around.state,
             tls: Arc::clone(&tls),
             printer_id: &around.printer_id,
-            control: around.control.clone(),
+            control: around.control.by(&instance.name()),
             camera: around.camera.clone(),
             fresh: around.fresh,
             clock: around.clock,

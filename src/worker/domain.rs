@@ -81,6 +81,7 @@ impl Domain {
                 (shared.newest, shared.connected) = (Some((snapshot, at)), true);
             }
             Observation::Lost { .. } => shared.connected = false,
+            Observation::Commanded { .. } => {}
             Observation::Console(line) => shared.bridges.on_console(&line, at),
         }
         drop(shared);

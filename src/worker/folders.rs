@@ -26,7 +26,7 @@ pub(super) struct Folders {
 impl Folders {
     /// Makes the folders where they are missing, and tries each.
     pub(super) fn prepare(paths: &Paths) -> Self {
-        let unwritable = |error: io::Error, remedy| {
+        let unwritable = |error: io::Error, remedy: &str| {
             Some(Problem::new(format!("cannot write {}: {error}", paths.data.display()), remedy))
         };
         let (state, problem) = match prepare_one(&paths.data) {
@@ -38,8 +38,12 @@ impl Folders {
                 (paths.run.join("state"), unwritable(error, remedy))
             }
             Err(error) => {
-                let remedy = "make it writable for the service's user; until then messages that wait are lost at a restart";
-                (paths.data.clone(), unwritable(error, remedy))
+                let remedy = format!(
+                    "make it writable for the service's user ({}); until then messages that wait are lost at a \
+                     restart",
+                    nix::unistd::geteuid()
+                );
+                (paths.data.clone(), unwritable(error, &remedy))
             }
         };
         let elsewhere = state != paths.data;

@@ -5,6 +5,7 @@ mod bridges;
 mod domain;
 mod folders;
 mod inbox;
+mod look;
 mod memory_file;
 mod panics;
 mod picture;
@@ -21,6 +22,7 @@ use crate::source::moonraker::Endpoint;
 use crate::supervisor::{RestartPolicy, take_over};
 use crate::{log_file, tls};
 use folders::Folders;
+pub(crate) use look::{NoShot, Seen, Shot, Wanted, look};
 use service::{Ended, Service};
 use std::ffi::OsString;
 use std::io::Write;
@@ -63,7 +65,9 @@ pub fn run(options: Options<'_>) -> Outcome {
         return nothing_to_run(&settings);
     }
     let folders = Folders::prepare(&settings.paths);
-    let logs: Vec<&Path> = folders.logs.iter().map(AsRef::as_ref).collect();
+    // Elsewhere it is whoever runs the program that keeps the log: a container engine, say.
+    let logs = folders.logs.iter().filter(|_| settings.on_a_printer);
+    let logs: Vec<&Path> = logs.map(AsRef::as_ref).collect();
     let log = log_file::start(&logs, settings.log_level.value);
     log::info!("octobridge {} starts (restarts: {})", env!("CARGO_PKG_VERSION"), options.restarts);
     for problem in settings.problems.iter().chain(folders.problem()) {
@@ -78,7 +82,10 @@ pub fn run(options: Options<'_>) -> Outcome {
     };
     let reread = || Settings::load(options.bootstrap.as_deref(), options.environment);
     let service = Service::new(settings, &reread, folders, log, options.restarts);
-    match runtime.block_on(service.run()) {
+    let ended = runtime.block_on(service.run());
+    // Without waiting: a name that is being looked up where no name server answers takes many seconds.
+    runtime.shutdown_background();
+    match ended {
         Ended::Asked => {
             log::info!("stopped");
             Outcome::Stopped

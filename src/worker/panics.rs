@@ -3,7 +3,8 @@
 //! The program aborts on panic, because the tables that unwinding needs would cost a tenth of its size. A panic on the
 //! thread of a bridge need not take the others along, though: the thread is halted where it stands, the worker ends in
 //! order, so that the other bridges bring what they are sending to its end, and the next worker, a moment later, starts
-//! the bridge that failed after a pause that grows. A panic anywhere else ends the worker as it is.
+//! the bridge that failed after a pause that grows. The same goes for the thread that fetches the camera's picture: the
+//! next worker fetches none for so long. A panic anywhere else ends the worker as it is.
 
 use crate::supervisor::RestartPolicy;
 use crate::whole_file;
@@ -36,7 +37,7 @@ pub(super) fn halt_threads() -> UnboundedReceiver<String> {
     told
 }
 
-/// How often each bridge failed in a row, in a file that a reboot takes away.
+/// How often each bridge, and the camera, failed in a row, in a file that a reboot takes away.
 #[derive(Debug)]
 pub(super) struct HeldBack {
     path: PathBuf,
@@ -117,6 +118,15 @@ mod tests {
         assert_eq!(held.hold("telegram"), None, "another bridge");
         held.forget();
         assert_eq!(HeldBack::read(dir.path()).hold("telegram two"), None);
+    }
+
+    #[test]
+    fn the_camera_is_held_back_as_a_bridge_is() {
+        let dir = tempfile::tempdir().unwrap();
+        HeldBack::read(dir.path()).note(crate::camera::THREAD);
+        let held = HeldBack::read(dir.path());
+        assert_eq!(held.hold(crate::camera::THREAD), Some(Hold::For(Duration::from_millis(100), 1)));
+        assert_eq!(held.hold("telegram"), None);
     }
 
     #[test]

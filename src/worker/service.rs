@@ -4,13 +4,13 @@ use super::bridges::{Bridges, MEND, Surroundings};
 use super::domain::{Domain, Shared};
 use super::folders::Folders;
 use super::memory_file::MemoryFile;
-use super::panics::{self, HeldBack};
+use super::panics::{self, HeldBack, Hold};
 use super::picture;
 use super::report::{Facts, report};
 use super::rest::Rest;
 use super::signals::{Asked, Signals};
 use super::source::Source;
-use crate::camera::Camera;
+use crate::camera::{self, Camera};
 use crate::clock::{Clock, SystemClock};
 use crate::log_file::Destination;
 use crate::settings::{Problem, Settings};
@@ -117,6 +117,11 @@ impl<'a> Service<'a> {
             clock,
         };
         let held_back = HeldBack::read(&self.settings.paths.run);
+        match held_back.hold(camera::THREAD) {
+            Some(Hold::For(pause, times)) => camera.hold_back(Some(pause), times),
+            Some(Hold::Off(times)) => camera.hold_back(None, times),
+            None => {}
+        }
         let bridges = Bridges::start(&self.settings, surroundings, held_back, Arc::clone(&taken));
         let shared = Rc::new(RefCell::new(Shared { bridges, newest: None, connected: false }));
         let domain = Domain::new(MemoryFile::new(&self.folders.state), Rc::clone(&shared), camera.clone());
@@ -157,6 +162,9 @@ impl<'a> Service<'a> {
                     camera.want(settings.general.camera.clone());
                     told.borrow().shared.borrow_mut().bridges.reload(&settings);
                     let problem = source.follow(&settings).await;
+                    if problem.is_none() {
+                        picture::follow(&camera, &settings);
+                    }
                     {
                         let mut told = told.borrow_mut();
                         (told.settings, told.problems) = (settings, problem.into_iter().collect());

@@ -29,13 +29,13 @@ pub(super) struct Source {
 
 /// What a source is made of: another one is another source.
 #[derive(Debug, Clone, PartialEq)]
-enum SourceSettings {
+pub(super) enum SourceSettings {
     Moonraker { endpoints: Vec<moonraker::Endpoint>, api_key: Option<ApiKey> },
     Feed { address: feed::Address, how: FeedSettings, extra_ca: Option<PathBuf> },
 }
 
 impl SourceSettings {
-    fn of(settings: &Settings) -> Result<Self, String> {
+    pub(super) fn of(settings: &Settings) -> Result<Self, String> {
         Ok(match settings.general.source {
             SourceName::Moonraker => Self::Moonraker {
                 endpoints: endpoints(settings)?,
@@ -49,7 +49,7 @@ impl SourceSettings {
         })
     }
 
-    fn config(&self) -> Result<SourceConfig, String> {
+    pub(super) fn config(&self) -> Result<SourceConfig, String> {
         Ok(match self {
             Self::Moonraker { endpoints, api_key } => SourceConfig::Moonraker(moonraker::Config {
                 endpoints: endpoints.clone(),

@@ -12,6 +12,7 @@
 mod support;
 
 mod boot;
+mod container;
 mod cross;
 mod image;
 mod moonraker_calls;

@@ -1,12 +1,13 @@
 //! What bridges ask of the real Moonraker and the real Klipper host, over each way in.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use octobridge::clock::SystemClock;
-use octobridge::printer::{JobStatus, KlippyState};
+use octobridge::printer::{JobStatus, KlippyState, Observation};
 use octobridge::source::control::{
     self, Control, ControlError, Progress, RefusalKind, TransferError, Upload,
 };
@@ -22,6 +23,8 @@ use crate::support::wait;
 struct Source {
     control: Control,
     status: watch::Receiver<SourceStatus>,
+    /// How often the connection was lost.
+    lost: Arc<AtomicUsize>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -31,16 +34,24 @@ impl Source {
         let (control, requests) = control::channel();
         let (tell, status) = watch::channel(SourceStatus::default());
         let (stop, stopped) = watch::channel(false);
+        let lost = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&lost);
         let config = Config { endpoints: vec![endpoint], api_key: key.map(ApiKey::new), version: "0.0.0" };
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let (send, mut observations) = mpsc::channel(16);
                 let watched = run(config, SystemClock::new(), send, tell, requests, stopped);
-                tokio::join!(watched, async { while observations.recv().await.is_some() {} });
+                tokio::join!(watched, async {
+                    while let Some(observed) = observations.recv().await {
+                        if matches!(observed.what, Observation::Lost { .. }) {
+                            count.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
+                });
             });
         });
-        Self { control, status, stop, thread: Some(thread) }
+        Self { control, status, lost, stop, thread: Some(thread) }
     }
 
     /// Connected, with Klipper ready.
@@ -48,6 +59,10 @@ impl Source {
         let source = Self::start(endpoint, key);
         source.until(KlippyState::Ready);
         source
+    }
+
+    fn losses(&self) -> usize {
+        self.lost.load(Ordering::Relaxed)
     }
 
     fn until(&self, state: KlippyState) {
@@ -181,10 +196,10 @@ fn files_pass_byte_for_byte_over_each_way_in() {
         assert!(matches!(bounded, TransferError::TooLong { .. }), "{bounded}");
         let on_disk = control.local_path("gcodes", path).unwrap().unwrap();
         assert_eq!(std::fs::read(on_disk).unwrap(), content);
-        let files = control.files("gcodes").wait().unwrap();
+        let files = control.files("gcodes").unwrap();
         let found = files.iter().find(|file| file.path == path).unwrap();
         assert!(found.size == length && found.writable && found.modified.is_some());
-        let directory = control.directory("gcodes", "Grüße & mehr").wait().unwrap();
+        let directory = control.directory("gcodes", "Grüße & mehr").unwrap();
         assert_eq!(directory.folders[0].path, "#2 50%");
         let disk = directory.disk.unwrap();
         assert!(disk.free > 0 && disk.free < disk.total);
@@ -234,8 +249,36 @@ fn files_pass_byte_for_byte_over_each_way_in() {
         for folder in ["neu ü", "Grüße & mehr"] {
             control.delete_directory("gcodes", folder, true).wait().unwrap();
         }
-        let gone = control.directory("gcodes", "neu ü").wait().unwrap_err();
-        assert!(gone.is_not_found(), "{gone}");
+        let gone = control.directory("gcodes", "neu ü").unwrap_err();
+        assert_eq!(refusal(&gone), Some(RefusalKind::NotFound), "{gone}");
+    }
+}
+
+/// Five thousand files of long names: the list is longer than a message of the source's connection may be.
+#[test]
+fn a_long_list_of_files_comes_whole_and_disturbs_nothing() {
+    const COUNT: usize = 5000;
+    let bed = Bed::up();
+    let folder = bed.root("gcodes").join("many");
+    std::fs::create_dir(&folder).unwrap();
+    let long = "long name ".repeat(20);
+    for number in 0..COUNT {
+        std::fs::write(folder.join(format!("{long}{number}.gcode")), "G28\n").unwrap();
+    }
+    for endpoint in [unix(&bed), websocket(&bed)] {
+        let source = Source::ready(endpoint, None);
+        let control = &source.control;
+        let files = control.files("gcodes").unwrap();
+        let all = files.iter().filter(|file| file.path.starts_with("many/")).count();
+        assert_eq!(all, COUNT);
+        assert!(files.iter().map(|file| file.path.len()).sum::<usize>() > 1 << 20);
+        let directory = control.directory("gcodes", "many").unwrap();
+        assert_eq!(directory.files.len(), COUNT);
+        // The same over the source's own connection is refused, and that is all.
+        let refused = control.call("server.files.list", &json!({"root": "gcodes"}), None).wait().unwrap_err();
+        assert!(refused.to_string().contains("ask for less"), "{refused}");
+        assert!(!control.roots().wait().unwrap().is_empty());
+        assert_eq!(source.losses(), 0);
     }
 }
 

@@ -38,6 +38,33 @@ fn what_people_do() {
 }
 
 #[test]
+fn what_people_do_over_a_bridge_is_told_with_who_did_it() {
+    let (bed, watcher) = watched(1);
+    bed.start_print("asked.gcode", Job::LONG);
+    let (ada, bob) = (watcher.control("Telegram: Ada"), watcher.control("Telegram: Bob"));
+    ada.pause_print(Some(SOON)).wait().unwrap();
+    bed.wait_for("paused", SOON);
+    bob.resume_print(Some(SOON)).wait().unwrap();
+    bed.wait_for("printing", SOON);
+    // Somebody at the printer.
+    bed.pause_print();
+    bed.resume_print();
+    ada.cancel_print(Some(SOON)).wait().unwrap();
+    bed.wait_for("cancelled", SOON);
+    let told = watcher.take_with_who();
+    let told: Vec<_> = told.iter().map(|(name, who)| (name.as_str(), who.as_deref())).collect();
+    let expected = [
+        ("job_started", None),
+        ("paused", Some("Telegram: Ada")),
+        ("resumed", Some("Telegram: Bob")),
+        ("paused", None),
+        ("resumed", None),
+        ("cancelled", Some("Telegram: Ada")),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn four_tools_and_a_line_that_is_refused() {
     let (bed, watcher) = watched(4);
     for line in ["M104 T2 S200", "M104 T3 S200"] {

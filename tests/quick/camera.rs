@@ -1,5 +1,6 @@
 //! The camera's handle against cameras of all sorts, over sockets.
 
+mod changes;
 mod crowd;
 mod stock;
 

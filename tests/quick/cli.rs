@@ -5,12 +5,13 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-struct Printer {
-    dir: tempfile::TempDir,
+/// A printer's folders, and the program in them.
+pub(crate) struct Printer {
+    pub(crate) dir: tempfile::TempDir,
 }
 
 impl Printer {
-    fn new(extended2: &str) -> Self {
+    pub(crate) fn new(extended2: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let extended = dir.path().join("printer_data/config/extended");
         std::fs::create_dir_all(&extended).unwrap();
@@ -18,28 +19,34 @@ impl Printer {
         Self { dir }
     }
 
-    fn data(&self) -> std::path::PathBuf {
+    pub(crate) fn data(&self) -> std::path::PathBuf {
         self.dir.path().join("printer_data")
     }
 
-    fn run(&self, args: &[&str], input: &str) -> Output {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_octobridge"))
+    /// The program in a sealed environment, without a REST server: many run side by side.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_octobridge"));
+        command
             .args(args)
             .env_clear()
             .env("PRINTER_DATA", self.data())
             .env("OCTOBRIDGE_RUN_DIR", self.dir.path().join("run"))
+            .env("PORT", "0")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stderr(Stdio::piped());
+        command
+    }
+
+    pub(crate) fn run(&self, args: &[&str], input: &str) -> Output {
+        let mut child = self.command(args).spawn().unwrap();
         // A command that reads nothing may have ended already.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         child.wait_with_output().unwrap()
     }
 }
 
-fn text(bytes: &[u8]) -> &str {
+pub(crate) fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 

@@ -3,9 +3,9 @@
 
 use crate::support::feed::{Connection, Feed, Heard, jpeg};
 use crate::support::virtual_time::{Flow, VirtualClock};
-use octobridge::printer::{Observation, PrintState, Snapshot, Timed};
+use octobridge::printer::{Command, Observation, PrintState, Snapshot, Timed};
 use octobridge::source::control::{self, ControlError};
-use octobridge::source::feed::{Address, Command, Config, WatchdogSettings, run};
+use octobridge::source::feed::{Address, Config, Order, WatchdogSettings, run};
 use octobridge::source::{self, LinkState, SourceConfig, SourceStatus};
 use octobridge::tls;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ type Taken = Arc<Mutex<Vec<Vec<u8>>>>;
 struct Source {
     observations: mpsc::Receiver<Timed<Observation>>,
     pictures: Taken,
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<Order>,
     status: watch::Receiver<SourceStatus>,
     shutdown: watch::Sender<bool>,
     task: JoinHandle<()>,
@@ -109,6 +109,10 @@ impl Source {
         self.shutdown.send(true).unwrap();
         tokio::time::timeout(Duration::from_secs(5), self.task).await.expect("it stops").unwrap();
     }
+}
+
+fn order(what: Command) -> Order {
+    Order { what, by: None }
 }
 
 fn running(percent: u32) -> Value {
@@ -368,14 +372,14 @@ async fn commands_reach_the_server_but_only_over_a_connection() {
     feed.refuse("503 Service Unavailable").await;
     source.error().await;
     // It is too late for this one when there is a connection again.
-    source.commands.send(Command::Cancel).await.unwrap();
+    source.commands.send(order(Command::Cancel)).await.unwrap();
     let mut connection = feed.accept().await;
     connection.status(&running(10)).await;
     source.seen().await;
     for (command, expected) in
         [(Command::Pause, "pause_print"), (Command::Resume, "resume_print"), (Command::Cancel, "stop_print")]
     {
-        source.commands.send(command).await.unwrap();
+        source.commands.send(order(command)).await.unwrap();
         assert_eq!(connection.farewell().await, Heard::Command(expected.to_owned()));
     }
     source.stop().await;
@@ -440,6 +444,11 @@ async fn either_source_is_started_the_same_way_and_takes_requests() {
     status.wait_for(|status| status.link == LinkState::Connected).await.unwrap();
     control.pause_print(None).await.unwrap();
     assert_eq!(connection.farewell().await, Heard::Command("pause_print".to_owned()));
+    // In somebody's name it is told, before anything can come of it.
+    control.by("Telegram: Ada").resume_print(None).await.unwrap();
+    let told = observations.recv().await.unwrap().what;
+    assert_eq!(told, Observation::Commanded { what: Command::Resume, by: "Telegram: Ada".into() });
+    assert_eq!(connection.farewell().await, Heard::Command("resume_print".to_owned()));
     let beyond = control.gcode("G28", None).await;
     assert!(matches!(beyond, Err(ControlError::Unsupported { .. })), "{beyond:?}");
     shutdown.send(true).unwrap();
@@ -458,7 +467,7 @@ async fn a_command_waits_for_the_next_connection_while_the_printer_is_in_sight()
     assert_eq!(status_until_closed(&mut connection).await, Heard::Closed(Some(1000)));
     source.seen().await;
     assert_eq!(source.status.borrow().link, LinkState::Connected);
-    source.commands.send(Command::Pause).await.unwrap();
+    source.commands.send(order(Command::Pause)).await.unwrap();
     let mut again = feed.accept().await;
     assert_eq!(again.farewell().await, Heard::Command("pause_print".to_owned()));
     source.stop().await;

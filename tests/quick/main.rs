@@ -16,8 +16,10 @@ mod cli;
 mod corpora;
 mod defects;
 mod dependencies;
+mod doctor;
 mod extended_cfg;
 mod feed;
+mod idle_moonraker;
 mod init;
 mod moonraker_connection;
 mod outbox;
@@ -25,6 +27,7 @@ mod outbox;
 #[path = "../replay/player.rs"]
 mod player;
 mod sights;
+mod snapshot;
 #[allow(dead_code, reason = "the vectors use the rest")]
 #[path = "../replay/stand_in.rs"]
 mod stand_in;

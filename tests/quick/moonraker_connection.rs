@@ -12,7 +12,7 @@ mod peer;
 
 use crate::support::virtual_time::{Flow, VirtualClock};
 use octobridge::printer::{Event, Memory, Observation, Observer, Timed};
-use octobridge::source::control;
+use octobridge::source::control::{self, Control};
 use octobridge::source::moonraker::{ApiKey, Config, Endpoint, run};
 use octobridge::source::{LinkState, SourceStatus};
 use peer::{Peer, Way};
@@ -25,6 +25,7 @@ use tokio::time::Instant;
 struct Source {
     observations: mpsc::Receiver<Timed<Observation>>,
     status: watch::Receiver<SourceStatus>,
+    control: Control,
     shutdown: watch::Sender<bool>,
     task: JoinHandle<control::Requests>,
     _flow: Flow,
@@ -39,10 +40,10 @@ impl Source {
         let (send, observations) = mpsc::channel(16);
         let (tell, status) = watch::channel(SourceStatus::default());
         let (shutdown, stop) = watch::channel(false);
-        let (_, requests) = control::channel();
+        let (control, requests) = control::channel();
         let config = Config { endpoints, api_key: key.map(ApiKey::new), version: "0.0.0" };
         let task = tokio::spawn(run(config, VirtualClock(Instant::now()), send, tell, requests, stop));
-        Self { observations, status, shutdown, task, _flow: Flow::begin() }
+        Self { observations, status, control, shutdown, task, _flow: Flow::begin() }
     }
 
     /// The next observation of each kind that comes; panics when none does for five minutes.
@@ -273,14 +274,50 @@ async fn garbage_is_named_and_the_next_connection_is_tried() {
     }
 }
 
+/// A call that asks for too much is refused, and nothing else is disturbed.
 #[tokio::test(start_paused = true)]
-async fn fifty_megabytes_are_cut_off_after_one() {
+async fn an_answer_that_is_too_long_costs_neither_the_connection_nor_an_observation() {
+    for peer in both().await {
+        let mut source = Source::start(vec![peer.endpoint()]);
+        let mut connection = peer.accept().await;
+        connection.answer_for(Duration::from_secs(3)).await;
+        source.until_seen().await;
+        let pending = source.control.call("server.database.get_item", &serde_json::Value::Null, None);
+        let asked = connection.request().await.unwrap();
+        assert_eq!(asked["method"], "server.database.get_item");
+        for number in [1, 2] {
+            connection
+                .send(&format!(r#"{{"method":"notify_gcode_response","params":["before {number}"]}}"#))
+                .await;
+        }
+        let long = "x".repeat(3 << 20);
+        connection.send(&format!(r#"{{"jsonrpc": "2.0", "result": "{long}", "id": {}}}"#, asked["id"])).await;
+        // Nor does a message that answers nothing.
+        connection.send(&format!(r#"{{"method":"notify_gcode_response","params":["{long}"]}}"#)).await;
+        connection.send(r#"{"method":"notify_gcode_response","params":["after"]}"#).await;
+        let error = pending.await.unwrap_err();
+        assert!(error.to_string().contains("longer than 1024 KiB: ask for less"), "{error}");
+        let mut lines = Vec::new();
+        while lines.last().map(String::as_str) != Some("after") {
+            match source.next().await {
+                Observation::Console(line) => lines.push(line.to_string()),
+                Observation::Seen(_) | Observation::Commanded { .. } => {}
+                Observation::Lost { reason } => panic!("{reason}"),
+            }
+        }
+        assert_eq!(lines, ["before 1", "before 2", "after"]);
+        source.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_megabytes_are_cut_off_after_four() {
     for peer in both().await {
         let mut source = Source::start(vec![peer.endpoint()]);
         let connection = peer.accept().await;
         let taken = connection.flood(50 * 1024 * 1024).await;
         let error = source.error().await;
-        assert!(error.contains("longer than 1024 KiB") && error.contains("MOONRAKER_URL"), "{error}");
+        assert!(error.contains("longer than 4096 KiB") && error.contains("MOONRAKER_URL"), "{error}");
         // One message's worth, and what the kernel holds.
         assert!(taken < 12 * 1024 * 1024, "{taken} bytes taken");
         tokio::spawn(peer.accept().await.serve_idle(Duration::from_secs(5)));

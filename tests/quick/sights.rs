@@ -102,6 +102,7 @@ fn the_whole_of_a_print_is_seen() {
     assert_eq!((print.layer, print.layers), (Some(2), Some(5)));
     assert_eq!((print.file_position, print.filament_used), (Some(21690), Some(9.87012)));
     assert_eq!((print.file_progress, print.display_progress), (Some(0.9070759451321512), Some(0.2)));
+    assert_eq!(print.slicer_progress, Some(0.2));
     let progress = print.progress.unwrap();
     assert!((progress - 682.0 / 2452.0).abs() < 1e-9, "from byte 21008 to byte 23460: {progress}");
     let metadata = print.metadata.as_ref().unwrap();
@@ -112,6 +113,10 @@ fn the_whole_of_a_print_is_seen() {
     let pictures: Vec<_> =
         metadata.thumbnails.iter().map(|picture| (picture.width, picture.path.as_str())).collect();
     assert_eq!(pictures, [(32, ".thumbs/cube-32x32.png"), (300, ".thumbs/cube-300x300.png")]);
+    // What the display falls back to, before the first M73 and when the job is over, is not the slicer's.
+    let slicers = |time| sights.at(time).print.as_ref().unwrap().slicer_progress;
+    assert_eq!([5.0, 18.3, 18.6].map(slicers), [None, Some(0.0), Some(0.0)]);
+    assert_eq!((slicers(38.0), slicers(40.5)), (Some(0.8), None));
     assert!(sights.console().contains(&"Done printing file"));
     assert!(!sights.console().iter().any(|line| line.contains("T0:")), "{:?}", sights.console());
     // Another command has unloaded the file.
@@ -119,6 +124,17 @@ fn the_whole_of_a_print_is_seen() {
     let print = seen.print.as_ref().unwrap();
     assert_eq!((print.state, &print.file, &print.metadata), (PrintState::Standby, &None, &None));
     assert_eq!(nozzles(seen)[0].1, 182.16);
+}
+
+/// In a pause the display falls back to the position in the file.
+#[test]
+fn the_slicers_progress_stands_in_a_pause() {
+    let sights = Sights::of("filament");
+    let print = |time| sights.at(time).print.clone().unwrap();
+    for (time, display, slicers) in [(18.6, 0.2, 0.2), (28.9, 0.2986846326596086, 0.2), (34.9, 0.4, 0.4)] {
+        let print = print(time);
+        assert_eq!((print.display_progress, print.slicer_progress), (Some(display), Some(slicers)), "{time}");
+    }
 }
 
 #[test]

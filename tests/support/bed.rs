@@ -371,7 +371,8 @@ impl Drop for Bed {
     }
 }
 
-fn free_port() -> u16 {
+/// A port of loopback that nobody listened on a moment ago.
+pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 

@@ -4,8 +4,9 @@
 use super::wait;
 use octobridge::clock::SystemClock;
 use octobridge::printer::{Event, EventKind, Memory, Observation, Observer, Timed};
+use octobridge::source::SourceStatus;
+use octobridge::source::control::{self, Control, Requests};
 use octobridge::source::moonraker::{self, Endpoint};
-use octobridge::source::{SourceStatus, control};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -27,13 +28,16 @@ struct Ledger {
 pub(crate) struct Watcher {
     socket: PathBuf,
     ledger: Arc<Mutex<Ledger>>,
+    /// The way to ask the printer, as bridges have it.
+    control: Option<Control>,
     running: Option<(watch::Sender<bool>, JoinHandle<()>)>,
 }
 
 impl Watcher {
     /// Watches the printer behind this socket, and waits until it was seen.
     pub(crate) fn of(socket: &Path) -> Self {
-        let mut watcher = Self { socket: socket.to_owned(), ledger: Arc::default(), running: None };
+        let mut watcher =
+            Self { socket: socket.to_owned(), ledger: Arc::default(), control: None, running: None };
         watcher.start();
         watcher
     }
@@ -44,7 +48,10 @@ impl Watcher {
         let (stop, stopped) = watch::channel(false);
         let (endpoint, ledger) = (Endpoint::Unix(self.socket.clone()), Arc::clone(&self.ledger));
         let before = ledger.lock().unwrap().seen;
-        self.running = Some((stop, std::thread::spawn(move || watch_printer(endpoint, &ledger, stopped))));
+        let (control, requests) = control::channel();
+        self.control = Some(control);
+        let watch = move || watch_printer(endpoint, &ledger, requests, stopped);
+        self.running = Some((stop, std::thread::spawn(watch)));
         wait::until("the printer in sight", Duration::from_secs(20), || {
             (self.ledger.lock().unwrap().seen > before).then_some(())
         });
@@ -73,6 +80,19 @@ impl Watcher {
         names
     }
 
+    /// The way to ask the printer in the name of `who`.
+    pub(crate) fn control(&self, who: &str) -> Control {
+        self.control.as_ref().expect("it runs").by(who)
+    }
+
+    /// As [`Self::take`], with who asked for each where that is told.
+    pub(crate) fn take_with_who(&self) -> Vec<(String, Option<String>)> {
+        std::thread::sleep(Duration::from_millis(2500));
+        let told = std::mem::take(&mut self.ledger.lock().unwrap().told);
+        let who = |event: &Event| event.job.as_ref().and_then(|job| job.by.clone());
+        told.iter().filter_map(|event| Some((name(event)?, who(event)))).collect()
+    }
+
     fn names(&self) -> Vec<String> {
         self.ledger.lock().unwrap().told.iter().filter_map(name).collect()
     }
@@ -86,7 +106,12 @@ impl Drop for Watcher {
     }
 }
 
-fn watch_printer(endpoint: Endpoint, ledger: &Mutex<Ledger>, stopped: watch::Receiver<bool>) {
+fn watch_printer(
+    endpoint: Endpoint,
+    ledger: &Mutex<Ledger>,
+    requests: Requests,
+    stopped: watch::Receiver<bool>,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let config = moonraker::Config { endpoints: vec![endpoint], api_key: None, version: "0" };
     let (observations, mut inbox) = mpsc::channel::<Timed<Observation>>(16);
@@ -107,7 +132,6 @@ fn watch_printer(endpoint: Endpoint, ledger: &Mutex<Ledger>, stopped: watch::Rec
         }
     };
     runtime.block_on(async {
-        let (_, requests) = control::channel();
         let source = moonraker::run(config, SystemClock::new(), observations, status, requests, stopped);
         tokio::join!(source, domain)
     });

@@ -28,6 +28,7 @@ pub(super) trait Api {
 /// The Bot API over HTTP.
 pub(super) struct Client {
     agent: Agent,
+    whole: Duration,
     api_url: String,
     token: Token,
 }
@@ -35,8 +36,18 @@ pub(super) struct Client {
 impl Client {
     /// A client for the bot of `config`.
     pub(super) fn new(config: &Config, tls: Arc<rustls::ClientConfig>) -> Self {
-        let agent = http::agent(tls, CONNECT, WHOLE);
-        Self { agent, api_url: config.api_url.clone(), token: config.token.clone() }
+        Self::within(config, tls, CONNECT, WHOLE)
+    }
+
+    /// The same with other limits for the set-up of a connection and for a request.
+    pub(super) fn within(
+        config: &Config,
+        tls: Arc<rustls::ClientConfig>,
+        connect: Duration,
+        whole: Duration,
+    ) -> Self {
+        let agent = http::agent(tls, connect, whole);
+        Self { agent, whole, api_url: config.api_url.clone(), token: config.token.clone() }
     }
 
     /// The handle by which another thread interrupts a request.
@@ -47,7 +58,7 @@ impl Client {
     fn post(&self, call: &Call<'_>) -> Result<Answer, Error> {
         let address = format!("{}/bot{}/{}", self.api_url, self.token.reveal(), call.method);
         let carried = call.file.map_or(0, |file| file.bytes.len() / SLOWEST_UPLOAD);
-        let whole = WHOLE + call.held + Duration::from_secs(carried as u64);
+        let whole = self.whole + call.held + Duration::from_secs(carried as u64);
         let mut request = self.agent.post(address).config().timeout_global(Some(whole)).build();
         if call.last {
             request = request.header("Connection", "close");

@@ -5,6 +5,7 @@
 //! like the API's own answer (a proxy's page, a captive portal) never costs a message.
 
 use super::wire::Answer;
+use serde_json::Value;
 use std::time::Duration;
 
 /// How long to leave an unusable chat or token alone between two tries.
@@ -26,6 +27,16 @@ pub(super) enum Outcome {
     Answered(Answer),
     /// There was no answer; whether the request was carried out is unknown.
     Failed(Fault),
+}
+
+impl Outcome {
+    /// What the method gave; null where it gave nothing.
+    pub(super) fn result(&self) -> &Value {
+        match self {
+            Self::Answered(Answer { envelope: Some(envelope), .. }) => &envelope.result,
+            Self::Answered(_) | Self::Failed(_) => &Value::Null,
+        }
+    }
 }
 
 /// Why there was no answer.

@@ -10,7 +10,7 @@ use crate::camera::Frame;
 use crate::clock::Moment;
 use crate::defects::{self, Health, Outcome, Schedule, Subject, Ticket};
 use crate::outbox::Importance;
-use crate::printer::{Job, Sight};
+use crate::printer::Sight;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,8 +86,8 @@ impl Inspector {
         let print = sight.snapshot.print.as_ref().filter(|print| print.state.is_active());
         self.job = match (&sight.job, print) {
             (Some(key), Some(print)) => {
-                let job = Job { file: print.file.clone().unwrap_or_default(), ..Job::default() };
-                let (name, summary) = (text::name(job.name()), Summary::of(&sight.snapshot));
+                let name = text::name(print.name().unwrap_or_default());
+                let summary = Summary::of(&sight.snapshot);
                 Some(Running { key: Arc::clone(key), name, summary })
             }
             _ => None,

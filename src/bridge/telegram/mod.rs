@@ -7,6 +7,7 @@ mod client;
 mod config;
 mod darkroom;
 mod delivery;
+mod examine;
 mod form;
 mod inspector;
 mod live;
@@ -27,6 +28,7 @@ mod wire;
 mod sender_tests;
 
 pub use config::{API_URL, Chat, Config, ConfigError, Token, redact};
+pub use examine::examine;
 
 use super::{Bridge, Lookup, Reporter, Setup, StartError, Wants};
 use crate::clock::{Clock, Moment, SystemClock};

@@ -10,7 +10,7 @@ use crate::calendar;
 use crate::camera::Frame;
 use crate::clock::Moment;
 use crate::outbox::Importance;
-use crate::printer::{Event, EventKind, Job, Sight};
+use crate::printer::{Event, EventKind, Sight};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,8 +80,7 @@ impl Photos {
         };
         let same = self.job.take().filter(|job| job.key == *key);
         let (lost, due) = same.map_or((0, sight.at.monotonic), |job| (job.lost, job.due));
-        let name = Job { file: print.file.clone().unwrap_or_default(), ..Job::default() };
-        let name = text::name(name.name());
+        let name = text::name(print.name().unwrap_or_default());
         self.job =
             Some(Running { key: Arc::clone(key), name, summary: Summary::of(&sight.snapshot), lost, due });
     }

@@ -45,6 +45,9 @@ _octobridge() {
             set)
                 cmd="octobridge_secret_set"
                 ;;
+            snapshot)
+                cmd="octobridge_snapshot"
+                ;;
             version)
                 cmd="octobridge_version"
                 ;;
@@ -54,7 +57,7 @@ _octobridge() {
     case "${cmd}" in
         octobridge)
             opts="--help"
-            cmds="run status doctor config test completions secret version"
+            cmds="run status doctor config test completions secret snapshot version"
             case "${prev}" in
                 *)
                     COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
@@ -160,6 +163,19 @@ _octobridge() {
         octobridge_secret_set)
             opts="--help"
             case "${prev}" in
+                *)
+                    COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
+                    return 0
+                    ;;
+            esac
+            ;;
+        octobridge_snapshot)
+            opts="--help --camera"
+            case "${prev}" in
+                --camera)
+                    COMPREPLY=()
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
                     return 0

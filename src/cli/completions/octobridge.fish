@@ -3,7 +3,7 @@ function __fish_octobridge_using_command
     set -e cmd[1]
     set -l target_cmd $argv
 
-    set -l known_value_flags 'delay' 'restarts' 'takeovers' 
+    set -l known_value_flags 'camera' 'delay' 'restarts' 'takeovers' 
 
     set -l i 1
     set -l cleaned_cmd
@@ -49,6 +49,7 @@ complete -c octobridge -n '__fish_octobridge_using_command' -f -a 'config' -d 'S
 complete -c octobridge -n '__fish_octobridge_using_command' -f -a 'test' -d 'Send a test message now, whether the bridge is switched on or not, and say what came of it'
 complete -c octobridge -n '__fish_octobridge_using_command' -f -a 'completions' -d 'Print the completion script for a shell: bash, zsh, fish or nushell'
 complete -c octobridge -n '__fish_octobridge_using_command' -f -a 'secret' -d 'Store a secret, read from standard input'
+complete -c octobridge -n '__fish_octobridge_using_command' -f -a 'snapshot' -d 'Save the camera\'s current picture, a JPEG'
 complete -c octobridge -n '__fish_octobridge_using_command' -f -a 'version' -d 'Print the version'
 complete -c octobridge -n '__fish_octobridge_using_command run' -l help -d 'display usage information'
 complete -c octobridge -n '__fish_octobridge_using_command run' -l takeovers -r -d 'how often a worker had to take over before, in a row'
@@ -70,4 +71,6 @@ complete -c octobridge -n '__fish_octobridge_using_command completions' -l help 
 complete -c octobridge -n '__fish_octobridge_using_command secret' -f -l help -d 'display usage information'
 complete -c octobridge -n '__fish_octobridge_using_command secret' -f -a 'set' -d 'Read one line from standard input and store it under NAME; an empty line deletes the secret'
 complete -c octobridge -n '__fish_octobridge_using_command secret set' -l help -d 'display usage information'
+complete -c octobridge -n '__fish_octobridge_using_command snapshot' -l help -d 'display usage information'
+complete -c octobridge -n '__fish_octobridge_using_command snapshot' -l camera -r -d 'name or uid of the camera; default: the one of the settings, else the first that is on and has a picture'
 complete -c octobridge -n '__fish_octobridge_using_command version' -f -l help -d 'display usage information'

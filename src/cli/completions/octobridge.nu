@@ -55,6 +55,12 @@ export extern "octobridge secret set" [
     name: string # name of the secret, such as telegram_bot_token; telegram_NAME_bot_token for [telegram NAME]
 ]
 
+export extern "octobridge snapshot" [
+    --help # display usage information
+    --camera: string # name or uid of the camera; default: the one of the settings, else the first that is on and has a picture
+    file: string # where to save it; - writes it to standard output
+]
+
 export extern "octobridge version" [
     --help # display usage information
 ]

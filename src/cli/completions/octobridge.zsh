@@ -19,6 +19,7 @@ _octobridge() {
                 'test:Send a test message now, whether the bridge is switched on or not, and say what came of it'
                 'completions:Print the completion script for a shell\: bash, zsh, fish or nushell'
                 'secret:Store a secret, read from standard input'
+                'snapshot:Save the camera'\''s current picture, a JPEG'
                 'version:Print the version'
             )
             if (( CURRENT == 1 )); then
@@ -48,6 +49,9 @@ _octobridge() {
                     ;;
                 (secret)
                     _octobridge_secret
+                    ;;
+                (snapshot)
+                    _octobridge_snapshot
                     ;;
                 (version)
                     _octobridge_version
@@ -195,6 +199,16 @@ _octobridge_secret_set() {
 
     _arguments -s -S \
         '--help[display usage information]' \
+        && return 0
+}
+
+_octobridge_snapshot() {
+    local context state state_descr line
+    typeset -A opt_args
+
+    _arguments -s -S \
+        '--help[display usage information]' \
+        '--camera[name or uid of the camera; default\: the one of the settings, else the first that is on and has a picture]'': :' \
         && return 0
 }
 

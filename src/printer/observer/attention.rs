@@ -28,7 +28,9 @@ impl Observer {
             // The job's start comes first.
             return;
         }
-        let settled = self.link.is_some_and(|link| now.monotonic.saturating_sub(link.since) >= SETTLE);
+        // A status object is whole by itself.
+        let settled = snapshot.original.is_some()
+            || self.link.is_some_and(|link| now.monotonic.saturating_sub(link.since) >= SETTLE);
         // The first sight of a printer that does nothing is no news.
         let news = self.memory.acquainted || settled || works.is_some();
         self.faults(&snapshot.faults, works, (settled, news), now, events);

@@ -14,15 +14,17 @@ impl ActiveJob {
         let print = seen.map(|seen| seen.print);
         Job {
             file: self.file.clone().unwrap_or_default(),
+            file_is_name: self.file_is_name,
             id: self.record.as_ref().map(|record| record.id.clone()),
             total_duration: print.and_then(|print| print.total_duration),
-            progress: print.and_then(|print| print.progress),
+            progress: print.and_then(|print| print.slicer_progress.or(print.progress)),
             print_duration: print.and_then(|print| print.print_duration),
             stage: None,
             left: print.and_then(Estimates::best_guess),
             layer: sure.or(begun).filter(|number| *number > 0),
             layers: print.and_then(Layer::count),
             filament_used: print.and_then(|print| print.filament_used),
+            by: None,
         }
     }
 }

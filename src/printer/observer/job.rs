@@ -8,7 +8,7 @@
 //! so, which is why it is asked only while Klipper is ready.
 
 use super::witnesses::{is_same, outcome_of_print, outcome_of_record, present, same_file, speaks_of};
-use super::{Observer, Seen};
+use super::{Command, Observer, Seen};
 use crate::clock::Moment;
 use crate::printer::memory::{ActiveJob, Rest, millis};
 use crate::printer::{
@@ -100,7 +100,7 @@ impl Observer {
         if self.memory.job.is_none() {
             self.unseen_jobs(history, now, events);
             self.memory.unrecorded = None;
-            let mut job = ActiveJob { file: print.file.clone(), ..ActiveJob::default() };
+            let mut job = ActiveJob::of(print);
             job.layers_begin(seen, self.link.is_some_and(|link| link.looked));
             self.memory.job = Some(job);
             self.waiting = Some(now.monotonic);
@@ -170,7 +170,7 @@ impl Observer {
                 if history.available && !self.patience_is_over(now) {
                     return;
                 }
-                self.memory.job = Some(ActiveJob { file: print.file.clone(), ..ActiveJob::default() });
+                self.memory.job = Some(ActiveJob::of(print));
                 self.end_unseen(outcome, Some(seen), now, events);
             }
         }
@@ -188,6 +188,8 @@ impl Observer {
         };
         let outcome = match outcome_of_record(job, history, None) {
             Some(told) => told,
+            // Such a source never tells more than this.
+            None if print.file_is_name => EventKind::Ended,
             None if !self.link.is_some_and(|link| link.job_seen) => {
                 if !self.patience_is_over(now) {
                     return;
@@ -352,8 +354,13 @@ impl Observer {
     }
 
     fn end(&mut self, outcome: EventKind, seen: Option<Seen<'_>>, now: Moment, events: &mut Vec<Event>) {
-        if self.memory.job.as_ref().is_some_and(|job| job.key.is_none()) {
-            self.announce(seen, now, events);
+        match &self.memory.job {
+            // Its start was not told either: where a name is all there is of a job, one without is none.
+            Some(job) if job.key.is_none() && job.file.is_none() && job.file_is_name => {
+                return self.forget_job();
+            }
+            Some(job) if job.key.is_none() => self.announce(seen, now, events),
+            _ => {}
         }
         let name = match &outcome {
             EventKind::Finished => "finished",
@@ -363,18 +370,26 @@ impl Observer {
             _ => "failed",
         };
         let finished = outcome == EventKind::Finished;
+        let by = self.causes.asked(Command::Cancel, now).filter(|_| outcome == EventKind::Cancelled);
         let mut event = self.job_event(outcome, name, seen, now);
         if let Some(job) = event.as_mut().and_then(|event| event.job.as_mut()) {
             job.left = None;
+            job.by = by;
             if finished {
                 job.progress = Some(1.0);
             }
         }
         events.extend(event);
+        self.forget_job();
+    }
+
+    /// No job is under way any more.
+    fn forget_job(&mut self) {
         let Some(job) = self.memory.job.take() else { return };
         self.memory.unrecorded = job.file.filter(|_| job.record.is_none());
         self.waiting = None;
         self.held = None;
+        self.causes.forget_commands();
     }
 
     fn patience_is_over(&mut self, now: Moment) -> bool {

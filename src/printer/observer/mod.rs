@@ -119,6 +119,7 @@ impl Observer {
                     jobs.for_each(|job| job.stage = Some(stage.as_ref().to_owned()));
                 }
             }
+            Observation::Commanded { what, by } => self.commanded(*what, by, now),
             Observation::Console(line) => self.causes.line(line, now),
         }
         // Comparing costs no memory, and nothing that changes can be forgotten.

@@ -10,8 +10,9 @@ use crate::printer::{Event, EventKind, Fault, FaultCode, PausedBy, PrintState};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A pause within this time of our own command is ours. It is carried out only after the moves that are planned.
-const OBEYED: Duration = Duration::from_secs(15);
+/// What comes within this time of our own command comes of it. It is carried out only after the moves that are planned,
+/// and after a heat that is waited for.
+const OBEYED: Duration = Duration::from_secs(60);
 /// A pause within this time of a runout or a fault comes of it.
 const CAUSED: Duration = Duration::from_secs(10);
 /// A pause within this time of a notice on the console comes of it.
@@ -33,7 +34,7 @@ pub enum Command {
 /// What happened a moment ago, and when on the monotonic clock.
 #[derive(Debug, Default)]
 pub(super) struct Causes {
-    asked: Option<(String, Duration)>,
+    asked: Option<(Command, String, Duration)>,
     runout: Option<(String, Duration)>,
     fault: Option<(FaultCode, Arc<str>, Duration)>,
     line: Option<(String, Duration)>,
@@ -60,10 +61,10 @@ impl Causes {
     /// Who paused the job that pauses now, and why. What is used up does not explain the next pause.
     fn of_pause(&mut self, now: Moment) -> Option<(PausedBy, Option<String>)> {
         let fresh = |at: Duration, within: Duration| now.monotonic.saturating_sub(at) <= within;
-        let asked = self.asked.take().filter(|(_, at)| fresh(*at, OBEYED));
+        let asked = self.asked(Command::Pause, now);
         let runout = self.runout.take().filter(|(_, at)| fresh(*at, CAUSED));
         let fault = self.fault.take().filter(|(.., at)| fresh(*at, CAUSED));
-        if let Some((name, _)) = asked {
+        if let Some(name) = asked {
             return Some((PausedBy::Bridge { name }, None));
         }
         if let Some((sensor, _)) = runout {
@@ -74,6 +75,17 @@ impl Causes {
         })
     }
 
+    /// Who gave this command a moment ago. What is used up does not explain the next.
+    pub(super) fn asked(&mut self, what: Command, now: Moment) -> Option<String> {
+        let (.., by, at) = self.asked.take_if(|(asked, ..)| *asked == what)?;
+        (now.monotonic.saturating_sub(at) <= OBEYED).then_some(by)
+    }
+
+    /// The job is over, and no command is for the next.
+    pub(super) fn forget_commands(&mut self) {
+        self.asked = None;
+    }
+
     fn said(&mut self, now: Moment) -> Option<String> {
         let (text, at) = self.line.take()?;
         (now.monotonic.saturating_sub(at) <= SAID).then_some(text)
@@ -81,13 +93,13 @@ impl Causes {
 }
 
 impl Observer {
-    /// The bridge `by` gave the printer a command: what comes of it is its doing.
-    pub fn commanded(&mut self, what: Command, by: &str, now: Moment) {
-        self.causes.asked = match what {
-            Command::Pause => Some((clip(by, MOST_TEXT).to_owned(), now.monotonic)),
-            // Another pause after that is another's.
-            Command::Resume | Command::Cancel => None,
-        };
+    /// The printer is given a command in the name of `by`: what comes of it is his doing. It takes the place of one
+    /// before.
+    pub(super) fn commanded(&mut self, what: Command, by: &str, now: Moment) {
+        // Without a job it comes to nothing.
+        if self.memory.job.is_some() {
+            self.causes.asked = Some((what, clip(by, MOST_TEXT).to_owned(), now.monotonic));
+        }
     }
 
     /// The job that waited goes on.
@@ -98,7 +110,8 @@ impl Observer {
         }
         job.paused = false;
         let name = format!("resumed/{}", job.pauses);
-        events.extend(self.job_event(EventKind::Resumed, &name, Some(seen), now));
+        let by = self.causes.asked(Command::Resume, now);
+        events.extend(self.job_event(EventKind::Resumed, &name, Some(seen), now).map(|event| event.by(by)));
     }
 
     /// The job waits. `found` says that nobody saw it begin to wait.
@@ -116,7 +129,21 @@ impl Observer {
             let said = self.causes.said(now);
             (PausedBy::Unknown, said)
         });
-        events.extend(self.job_event(EventKind::Paused { by, reason }, &name, Some(seen), now));
+        let who = match &by {
+            PausedBy::Bridge { name } => Some(name.clone()),
+            _ => None,
+        };
+        let paused = self.job_event(EventKind::Paused { by, reason }, &name, Some(seen), now);
+        events.extend(paused.map(|event| event.by(who)));
+    }
+}
+
+impl Event {
+    fn by(mut self, by: Option<String>) -> Self {
+        if let Some(job) = &mut self.job {
+            job.by = by;
+        }
+        self
     }
 }
 

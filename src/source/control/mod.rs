@@ -38,6 +38,8 @@ const MOST_PARAMETERS: usize = 512 * 1024;
 #[derive(Debug, Clone)]
 pub struct Control {
     requests: mpsc::Sender<Request>,
+    /// In whose name this handle asks.
+    by: Option<Arc<str>>,
     pub(in crate::source) web: Arc<Web>,
 }
 
@@ -52,10 +54,17 @@ pub struct Requests {
 pub fn channel() -> (Control, Requests) {
     let (requests, receiver) = mpsc::channel(MOST_REQUESTS);
     let web = Arc::new(Web::default());
-    (Control { requests, web: Arc::clone(&web) }, Requests { receiver, web })
+    (Control { requests, by: None, web: Arc::clone(&web) }, Requests { receiver, web })
 }
 
 impl Control {
+    /// The same handle, asking in the name of `who`: in words for people, such as "Telegram: Ada". What comes of its
+    /// pauses, resumptions and cancellations is told as his doing ([`crate::printer::Job::by`]).
+    #[must_use]
+    pub fn by(&self, who: &str) -> Self {
+        Self { by: Some(who.into()), ..self.clone() }
+    }
+
     /// Any call of Moonraker. Parameters are an object, or null for none. Without a limit it is waited for as long
     /// as the connection lasts: a script of G-code may take minutes.
     pub fn call(
@@ -88,7 +97,7 @@ impl Control {
     ) -> Pending<T> {
         let what = ask.name().to_owned();
         let (reply, answer) = oneshot::channel();
-        let sent = self.submit(Request::new(ask, limit, reply));
+        let sent = self.submit(Request::new(ask, limit, self.by.clone(), reply));
         Pending::new(what, sent.map(|()| answer), read)
     }
 

@@ -1,8 +1,10 @@
 //! One request on its way to the source.
 
 use super::ControlError;
+use crate::printer::Command;
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -35,6 +37,16 @@ impl Ask {
         }
     }
 
+    /// The command to the job that it is, if it is one.
+    pub fn command(&self) -> Option<Command> {
+        match self {
+            Self::Pause => Some(Command::Pause),
+            Self::Resume => Some(Command::Resume),
+            Self::Cancel => Some(Command::Cancel),
+            Self::Call { .. } => None,
+        }
+    }
+
     /// Parameters as the text of a JSON object.
     pub fn params(&self) -> Option<&str> {
         match self {
@@ -60,6 +72,7 @@ impl fmt::Debug for Ask {
 pub struct Request {
     ask: Ask,
     limit: Option<Duration>,
+    by: Option<Arc<str>>,
     reply: oneshot::Sender<Result<String, ControlError>>,
 }
 
@@ -67,14 +80,20 @@ impl Request {
     pub(super) fn new(
         ask: Ask,
         limit: Option<Duration>,
+        by: Option<Arc<str>>,
         reply: oneshot::Sender<Result<String, ControlError>>,
     ) -> Self {
-        Self { ask, limit, reply }
+        Self { ask, limit, by, reply }
     }
 
     /// What is asked.
     pub fn ask(&self) -> &Ask {
         &self.ask
+    }
+
+    /// In whose name it is asked, where that is known.
+    pub fn by(&self) -> Option<&Arc<str>> {
+        self.by.as_ref()
     }
 
     /// How long the answer may take.

@@ -22,8 +22,8 @@ async fn a_source_does_what_it_can_and_says_what_it_cannot() {
     assert_eq!(control.pause_print(None).await, Ok(()));
     assert_eq!(control.resume_print(None).await, Ok(()));
     assert_eq!(control.cancel_print(None).await, Ok(()));
-    let error = control.files("gcodes").await.unwrap_err();
-    assert_eq!(error, ControlError::Unsupported { what: "server.files.list".into() });
+    let error = control.roots().await.unwrap_err();
+    assert_eq!(error, ControlError::Unsupported { what: "server.files.roots".into() });
     assert!(error.to_string().contains("MOONRAKER_URL"), "{error}");
     let transfer = tokio::task::spawn_blocking({
         let control = control.clone();

@@ -17,7 +17,7 @@ pub use run::{Config, run};
 pub use session::{Action, Session, SessionError};
 pub use transport::TransportError;
 pub use watchdog::{Watchdog, WatchdogSettings};
-pub use wire::Command;
+pub use wire::Order;
 
 /// Longest message that is taken: a picture of 3 MB in base64. A longer one breaks the connection.
 pub const MAX_MESSAGE: usize = 4 * 1024 * 1024;

@@ -3,7 +3,7 @@
 use super::session::{Action, Session, SessionError};
 use super::transport::{Incoming, Transport, TransportError};
 use super::watchdog::WatchdogSettings;
-use super::{Address, Command};
+use super::{Address, Order};
 use crate::backoff::{self, Backoff};
 use crate::clock::Clock;
 use crate::printer::{Observation, Timed};
@@ -55,7 +55,7 @@ pub async fn run(
     clock: impl Clock,
     observations: mpsc::Sender<Timed<Observation>>,
     pictures: Pictures,
-    commands: mpsc::Receiver<Command>,
+    commands: mpsc::Receiver<Order>,
     status: watch::Sender<SourceStatus>,
     mut shutdown: watch::Receiver<bool>,
 ) {
@@ -93,7 +93,7 @@ struct Source<C> {
     clock: C,
     observations: mpsc::Sender<Timed<Observation>>,
     pictures: Pictures,
-    commands: mpsc::Receiver<Command>,
+    commands: mpsc::Receiver<Order>,
     status: watch::Sender<SourceStatus>,
 }
 
@@ -158,8 +158,14 @@ impl<C: Clock> Source<C> {
                 command = self.commands.recv(), if commanded => {
                     match command {
                         None => commanded = false,
-                        Some(command) => {
-                            if let Err(error) = transport.send(command.message()).await {
+                        Some(order) => {
+                            // Before the printer does it.
+                            if let Some(by) = order.by.clone()
+                                && let Err(ended) = self.tell(Observation::Commanded { what: order.what, by }).await
+                            {
+                                return ended;
+                            }
+                            if let Err(error) = transport.send(order.message()).await {
                                 return error.into();
                             }
                         }
@@ -178,6 +184,11 @@ impl<C: Clock> Source<C> {
         }
     }
 
+    async fn tell(&mut self, what: Observation) -> Result<(), Ended> {
+        let timed = Timed { at: self.clock.now(), what };
+        self.observations.send(timed).await.map_err(|_| Ended::Stopped)
+    }
+
     async fn act(
         &mut self,
         actions: Vec<Action>,
@@ -186,8 +197,7 @@ impl<C: Clock> Source<C> {
         for action in actions {
             match action {
                 Action::Emit(what) => {
-                    let timed = Timed { at: self.clock.now(), what };
-                    self.observations.send(timed).await.map_err(|_| Ended::Stopped)?;
+                    self.tell(what).await?;
                 }
                 Action::Picture(jpeg) => (self.pictures)(jpeg, self.clock.now()),
                 Action::Ping => {

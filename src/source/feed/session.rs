@@ -3,6 +3,8 @@
 //! A session outlives connections, since what it knows of the job and of the camera does.
 
 #[cfg(test)]
+mod jobs;
+#[cfg(test)]
 mod tests;
 
 use super::heartbeat::{Beat, Heartbeat, SILENCE};

@@ -1,8 +1,10 @@
 //! The feed's messages.
 
 use crate::json_fields::{pick, text};
+use crate::printer::Command;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Longest note that is kept, in bytes.
 const MAX_NOTE: usize = 512;
@@ -70,24 +72,22 @@ fn shown(text: &str) -> String {
     text.trim().chars().filter(|c| !misleading(c)).take_while(fits).collect()
 }
 
-/// What the feed's server does for a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Command {
-    /// Pause the job.
-    Pause,
-    /// Go on with the job.
-    Resume,
-    /// Cancel the job.
-    Cancel,
+/// What the feed's server is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// What.
+    pub what: Command,
+    /// In whose name, where that is known.
+    pub by: Option<Arc<str>>,
 }
 
-impl Command {
+impl Order {
     /// The message that asks for it. The server does not answer; the next status shows what came of it.
-    pub fn message(self) -> &'static str {
-        match self {
-            Self::Pause => r#"{"type":"pause_print"}"#,
-            Self::Resume => r#"{"type":"resume_print"}"#,
-            Self::Cancel => r#"{"type":"stop_print"}"#,
+    pub fn message(&self) -> &'static str {
+        match self.what {
+            Command::Pause => r#"{"type":"pause_print"}"#,
+            Command::Resume => r#"{"type":"resume_print"}"#,
+            Command::Cancel => r#"{"type":"stop_print"}"#,
         }
     }
 }
@@ -156,7 +156,8 @@ mod tests {
             (Command::Resume, "resume_print"),
             (Command::Cancel, "stop_print"),
         ] {
-            let message: serde_json::Value = serde_json::from_str(command.message()).unwrap();
+            let order = Order { what: command, by: None };
+            let message: serde_json::Value = serde_json::from_str(order.message()).unwrap();
             assert_eq!(message, serde_json::json!({"type": kind}));
         }
     }

@@ -32,6 +32,6 @@ pub use run::{Config, run};
 pub use session::{Action, ApiKey, Session, SessionError, SessionOptions};
 pub use transport::TransportError;
 
-/// Longest message that is taken. Moonraker's own messages stay below 100 kB; what is longer is not Moonraker,
-/// or is broken, and must not fill the printer's memory.
+/// Longest message that is read. Moonraker's own messages stay below 100 kB; a longer one is the answer to a call that
+/// asked for too much, and must not fill the printer's memory. It is passed over, and its call refused.
 pub const MAX_MESSAGE: usize = 1024 * 1024;

@@ -1,6 +1,6 @@
 //! Bytes to and from Moonraker: its Unix socket, or its WebSocket. Knows framing and limits, nothing of JSON.
 
-use super::framing::{Decoder, END};
+use super::framing::{Decoder, END, MOST_PASSED_OVER, refusal};
 use super::session::ApiKey;
 use super::{Endpoint, MAX_MESSAGE};
 use crate::source::stream::Stream;
@@ -58,8 +58,8 @@ pub enum TransportError {
     /// The key cannot be sent.
     #[error("MOONRAKER_API_KEY holds characters that no key has: copy it from Moonraker anew")]
     ApiKey,
-    /// A message is longer than [`MAX_MESSAGE`].
-    #[error("a message from Moonraker is longer than {} KiB: what answers there is not Moonraker, or it is broken; check MOONRAKER_URL", MAX_MESSAGE / 1024)]
+    /// A message is longer than can be passed over.
+    #[error("a message from Moonraker is longer than {} KiB: what answers there is not Moonraker, or it is broken; check MOONRAKER_URL", MOST_PASSED_OVER / 1024)]
     TooLong,
     /// The peer closed the connection.
     #[error("Moonraker closed the connection{detail}")]
@@ -119,8 +119,8 @@ impl Transport {
                     .read_buffer_size(BUFFER)
                     .write_buffer_size(0)
                     .max_write_buffer_size(MAX_MESSAGE)
-                    .max_message_size(Some(MAX_MESSAGE))
-                    .max_frame_size(Some(MAX_MESSAGE));
+                    .max_message_size(Some(MOST_PASSED_OVER))
+                    .max_frame_size(Some(MOST_PASSED_OVER));
                 let (stream, _) = client_async_with_config(request, Stream::plain(stream), Some(config))
                     .await
                     .map_err(why)?;
@@ -152,11 +152,15 @@ impl Transport {
                 match stream.next().await {
                     Some(Ok(Message::Text(text))) => {
                         *message = text.into();
-                        return Ok(message);
+                        if fits(message) {
+                            return Ok(message);
+                        }
                     }
                     Some(Ok(Message::Binary(bytes))) => {
                         *message = bytes;
-                        return Ok(message);
+                        if fits(message) {
+                            return Ok(message);
+                        }
                     }
                     // Pings are answered by the library while it reads.
                     Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
@@ -209,6 +213,18 @@ impl Transport {
         };
         let _ = timeout(FAREWELL, farewell).await;
     }
+}
+
+/// Whether a message is to be read: one that is too long is replaced by a refusal, if it is an answer.
+fn fits(message: &mut Bytes) -> bool {
+    if message.len() <= MAX_MESSAGE {
+        return true;
+    }
+    match refusal(message) {
+        Some(refusal) => *message = refusal.into(),
+        None => *message = Bytes::new(),
+    }
+    !message.is_empty()
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "shape of map_err")]

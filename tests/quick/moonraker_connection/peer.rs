@@ -104,7 +104,7 @@ impl Peer {
 
 impl Connection {
     /// The next request; none when the client is gone.
-    async fn request(&mut self) -> Option<Value> {
+    pub(super) async fn request(&mut self) -> Option<Value> {
         match self {
             Self::Unix { stream, unread } => loop {
                 if let Some(end) = unread.iter().position(|byte| *byte == 3) {

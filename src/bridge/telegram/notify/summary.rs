@@ -55,7 +55,7 @@ impl Summary {
 
 /// The progress of the job under way, in whole per cent.
 pub(in crate::bridge::telegram) fn percent(snapshot: &Snapshot) -> Option<u8> {
-    snapshot.print.as_ref()?.progress.and_then(whole_percent)
+    snapshot.print.as_ref()?.best_progress().and_then(whole_percent)
 }
 
 fn layer(number: Option<u32>, of: Option<u32>) -> Option<(u32, u32)> {

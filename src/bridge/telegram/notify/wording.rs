@@ -34,6 +34,8 @@ pub(super) fn event(event: &Event, before: Option<&str>) -> Option<String> {
     let place = job.and_then(Job::percent).map(|percent| format!(" at {percent}%")).unwrap_or_default();
     let time = job.and_then(|job| job.total_duration);
     let time = time.map(|time| format!(" - {}", text::span(time))).unwrap_or_default();
+    let by = job.and_then(|job| job.by.as_deref()).map(|by| format!(" (by {})", text::name(by)));
+    let by = by.unwrap_or_default();
     let summary = job.map(Summary::of_job).unwrap_or_default();
     let states = arrow(before, summary.state.as_deref());
     let (headline, facts) = match &event.kind {
@@ -50,10 +52,10 @@ pub(super) fn event(event: &Event, before: Option<&str>) -> Option<String> {
         }
         EventKind::Resumed => {
             let facts = Summary { state: states, percent: None, ..summary }.line();
-            (format!("Resumed: {name}{place}"), facts)
+            (format!("Resumed: {name}{place}{by}"), facts)
         }
         EventKind::Finished => (format!("Completed: {name}{time}"), states),
-        EventKind::Cancelled => (format!("Cancelled: {name}{place}{time}"), states),
+        EventKind::Cancelled => (format!("Cancelled: {name}{place}{time}{by}"), states),
         EventKind::Ended => (format!("Ended: {name}{place}{time}"), states),
         EventKind::Failed { reason } => {
             let reason = reason.as_deref().map(|reason| text::paragraph(reason, MOST_REASON));
@@ -232,6 +234,12 @@ mod tests {
             (runout, job("a", None, None), None, "Paused: a (no filament at left)"),
             (by_us, job("a", None, None), None, "Paused: a (by telegram)"),
             (because, job("a", None, None), None, "Paused: a\nChange the colour"),
+            (
+                Cancelled,
+                job("a", None, None).map(|job| Job { by: Some("Telegram: Ada".to_owned()), ..job }),
+                None,
+                "Cancelled: a (by Telegram: Ada)",
+            ),
             (EventKind::FirstLayerDone, job("a", None, None), None, "First layer done: a"),
             (EventKind::KlippyReady, None, None, "Klipper works again"),
             (

@@ -2,12 +2,14 @@
 //!
 //! A line is `SECONDS KLIPPY PRINT [FILE [TOTAL]] [; MORE…] [! MESSAGE] [| ID FILE STATUS[@AGE], …]`: Klipper's
 //! state, the print's state (`-`: not known), the history (without `|` there is none at all; `AGE` is that of the
-//! end, in seconds). `MORE` are words: `p=PROGRESS`, `d=SECONDS` printed, `l=LAYER`, `of=LAYERS`, `z=HEIGHT` (with
+//! end, in seconds). `MORE` are words: `p=PROGRESS`,
+//! `m=PROGRESS` by the slicer, `d=SECONDS` printed, `l=LAYER`, `of=LAYERS`, `z=HEIGHT` (with
 //! metadata of 50 layers of 0.2 mm), `used=MM` of filament, `S:1`, `S:0`, `S:-0` a sensor S that sees filament, sees
 //! none, is switched off and sees none, `fault=CODE@LEVEL`, `prompt=TITLE[/TEXT]`.
 //!
 //! `SECONDS lost` loses the connection, `SECONDS restart` goes on with a new process and the memory that was worth
-//! keeping last, `SECONDS console LINE` is a line of the console, `SECONDS pause|resume NAME` is a bridge's command.
+//! keeping last, `SECONDS console LINE` is a line of the console, `SECONDS pause|resume|cancel NAME` is a command
+//! over a bridge.
 
 mod attention;
 mod connection;
@@ -92,6 +94,7 @@ fn add(snapshot: &mut Snapshot, word: &str) {
     let number = || value.parse::<f64>().unwrap();
     match name {
         "p" => print.progress = Some(number()),
+        "m" => print.slicer_progress = Some(number()),
         "d" => print.print_duration = Some(Duration::from_secs_f64(number())),
         "l" => print.layer = Some(value.parse().unwrap()),
         "of" => print.layers = Some(value.parse().unwrap()),
@@ -138,9 +141,9 @@ fn show(event: &Event) -> String {
             let reason = reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
             ("paused", Some(by + &reason).filter(|detail| !detail.is_empty()))
         }
-        EventKind::Resumed => ("resumed", None),
+        EventKind::Resumed => ("resumed", event.job.as_ref().and_then(|job| job.by.clone())),
         EventKind::Finished => ("finished", None),
-        EventKind::Cancelled => ("cancelled", None),
+        EventKind::Cancelled => ("cancelled", event.job.as_ref().and_then(|job| job.by.clone())),
         EventKind::Failed { reason } => ("failed", reason.clone()),
         EventKind::KlippyDown { reason } => ("klippy_down", reason.clone()),
         EventKind::KlippyReady => ("klippy_ready", None),
@@ -203,10 +206,13 @@ fn events(lines: &str) -> Vec<(String, Event)> {
                 kept = Kept::restarted(kept.stored.as_ref());
                 continue;
             }
-            "pause" | "resume" => {
-                let command = if verb == "pause" { Command::Pause } else { Command::Resume };
-                kept.observer.commanded(command, argument, now);
-                continue;
+            "pause" | "resume" | "cancel" => {
+                let what = match verb {
+                    "pause" => Command::Pause,
+                    "resume" => Command::Resume,
+                    _ => Command::Cancel,
+                };
+                Observation::Commanded { what, by: argument.into() }
             }
             "lost" => Observation::Lost { reason: "closed".into() },
             "console" => Observation::Console(argument.into()),

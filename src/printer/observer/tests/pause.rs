@@ -19,9 +19,9 @@ fn paused(before: &str, at_the_pause: &str, expected: &str) {
 fn who_paused_is_told_where_it_is_certain() {
     for (before, at_the_pause, expected) in [
         ("", "e0:1 e1:0", ""),
-        // A bridge of ours, within 15 s, and not what it took back.
-        ("85.1 pause telegram", "e0:1 e1:0", "(bridge telegram) "),
-        ("84.9 pause telegram", "e0:1 e1:0", ""),
+        // Somebody over a bridge, within a minute, and not what was taken back.
+        ("40.1 pause Telegram: Ada", "e0:1 e1:0", "(bridge Telegram: Ada) "),
+        ("39.9 pause telegram", "e0:1 e1:0", ""),
         ("90 pause telegram\n91 resume telegram", "e0:1 e1:0", ""),
         ("90 pause telegram\n91 ready printing a.gcode 91 ; e0:0 e1:0", "e0:0 e1:0", "(bridge telegram) "),
         // Filament that runs out with the pause, a moment before it, long before it, or came back before it.
@@ -86,4 +86,45 @@ fn a_job_found_paused_waits_for_filament_if_there_is_none_anywhere() {
         let expected = format!("0 paused a.gcode {by}m-1/paused/1");
         assert_eq!(told, ["0 started a.gcode m-1/job_started".to_owned(), expected], "{sensors}");
     }
+}
+
+#[test]
+fn who_asked_for_it_is_told_with_what_came_of_it() {
+    let told = play(
+        "0 cancel nobody: there is no job
+         1 ready printing a.gcode 1
+         10 pause Telegram: Ada
+         11 ready paused a.gcode 11
+         20 resume Telegram: Bob
+         21 ready printing a.gcode 21
+         30 ready paused a.gcode 30
+         31 ready printing a.gcode 31
+         40 cancel Telegram: Ada
+         95 ready printing a.gcode 95
+         100 ready cancelled a.gcode 100
+         101 ready printing b.gcode 1
+         102 ready cancelled b.gcode 1",
+    );
+    assert_eq!(
+        told,
+        [
+            "1 started a.gcode m-1/job_started",
+            "11 paused a.gcode (bridge Telegram: Ada) m-1/paused/1",
+            "21 resumed a.gcode (Telegram: Bob) m-1/resumed/1",
+            "30 paused a.gcode m-1/paused/2",
+            "31 resumed a.gcode m-1/resumed/2",
+            "100 cancelled a.gcode (Telegram: Ada) m-1/cancelled",
+            "101 started b.gcode m-2/job_started",
+            "102 cancelled b.gcode m-2/cancelled",
+        ]
+    );
+    // A job that ends another way was not ended by it, nor is the next one.
+    let told = play(
+        "1 ready printing a.gcode 1
+         2 cancel Telegram: Ada
+         3 ready complete a.gcode 3
+         4 ready printing b.gcode 1
+         5 ready cancelled b.gcode 2",
+    );
+    assert!(!told.iter().any(|line| line.contains("Ada")), "{told:?}");
 }

@@ -27,6 +27,7 @@ fn each_new_highest_per_cent_is_told_and_jumps_are_joined() {
             "3 progress a.gcode (1) m-1/progress/1",
             "5 progress a.gcode (29) m-1/progress/29",
             "10 progress a.gcode (99) m-1/progress/99",
+            "11 progress a.gcode (100) m-1/progress/100",
             "12 finished a.gcode m-1/finished",
             "20 started a.gcode m-2/job_started",
             "21 progress a.gcode (2) m-2/progress/2",
@@ -47,7 +48,7 @@ fn a_job_found_running_begins_where_it_is() {
 }
 
 #[test]
-fn what_was_no_progress_of_this_job_does_not_silence_it() {
+fn a_fall_is_told_and_what_comes_after_it_once_more() {
     // The head of the file counts as printed until the file's bounds are known, 87 % of it in a recording; or the job
     // before still shows.
     for wrong in ["0.87", "1", "0.99"] {
@@ -59,16 +60,81 @@ fn what_was_no_progress_of_this_job_does_not_silence_it() {
                  60 ready printing a.gcode 60 ; p=0.01
                  61 ready printing a.gcode 61 ; p=0.0"
             ),
-            &["1 started a.gcode m-1/job_started", "60 progress a.gcode (1) m-1/progress/1"],
+            &[
+                "1 started a.gcode m-1/job_started",
+                "2 progress a.gcode (0) m-1/progress/1/0",
+                "60 progress a.gcode (1) m-1/progress/1/1",
+            ],
         );
     }
-    // Once something was told it stands.
+    // The job begins anew under its name; each per cent is told under a key of its own.
+    check(
+        "0 ready printing a.gcode 9 ; p=0.1
+         1 ready printing a.gcode 10 ; p=0.52
+         2 ready printing a.gcode 11 ; p=0.08
+         3 ready printing a.gcode 12 ; p=0.52
+         4 ready printing a.gcode 13 ; p=0.5
+         5 ready printing a.gcode 14 ; p=0.52",
+        &[
+            "0 started a.gcode m-1/job_started",
+            "1 progress a.gcode (52) m-1/progress/52",
+            "2 progress a.gcode (8) m-1/progress/1/8",
+            "3 progress a.gcode (52) m-1/progress/1/52",
+            "4 progress a.gcode (50) m-1/progress/2/50",
+            "5 progress a.gcode (52) m-1/progress/2/52",
+        ],
+    );
+    // Also by a program that was started anew between.
     check(
         "0 ready printing a.gcode 9 ; p=0.1
          1 ready printing a.gcode 10 ; p=0.5
          2 ready printing a.gcode 11 ; p=0.2
-         3 ready printing a.gcode 12 ; p=0.3",
-        &["0 started a.gcode m-1/job_started", "1 progress a.gcode (50) m-1/progress/50"],
+         3 restart
+         4 ready printing a.gcode 12 ; p=0.5",
+        &[
+            "0 started a.gcode m-1/job_started",
+            "1 progress a.gcode (50) m-1/progress/50",
+            "2 progress a.gcode (20) m-1/progress/1/20",
+            "4 progress a.gcode (50) m-1/progress/1/50",
+        ],
+    );
+}
+
+#[test]
+fn the_slicers_progress_counts_once_it_is_known() {
+    check(
+        "0 ready printing a.gcode 1 ; p=0.1
+         1 ready printing a.gcode 2 ; p=0.12 m=0.05
+         2 ready printing a.gcode 3 ; p=0.2 m=0.07
+         3 restart
+         4 ready paused a.gcode 4 ; p=0.21
+         5 ready printing a.gcode 5 ; p=0.22
+         6 ready printing a.gcode 6 ; p=0.23 m=0.08",
+        &[
+            "0 started a.gcode m-1/job_started",
+            "1 progress a.gcode (5) m-1/progress/1/5",
+            "2 progress a.gcode (7) m-1/progress/1/7",
+            "4 paused a.gcode m-1/paused/1",
+            "5 resumed a.gcode m-1/resumed/1",
+            "6 progress a.gcode (8) m-1/progress/1/8",
+        ],
+    );
+}
+
+#[test]
+fn wavering_by_one_is_nothing() {
+    check(
+        "0 ready printing a.gcode 9 ; p=0.24
+         1 ready printing a.gcode 10 ; p=0.25
+         2 ready printing a.gcode 11 ; p=0.24
+         3 ready printing a.gcode 12 ; p=0.25
+         4 ready printing a.gcode 13 ; p=0.24
+         5 ready printing a.gcode 14 ; p=0.26",
+        &[
+            "0 started a.gcode m-1/job_started",
+            "1 progress a.gcode (25) m-1/progress/25",
+            "5 progress a.gcode (26) m-1/progress/26",
+        ],
     );
 }
 
@@ -78,6 +144,11 @@ fn progress_that_is_not_known_at_the_start_is_told_when_it_is() {
         "0 ready printing a.gcode 9
          1 ready printing a.gcode 10 ; p=0.17",
         &["0 started a.gcode m-1/job_started", "1 progress a.gcode (17) m-1/progress/17"],
+    );
+    check(
+        "0 ready printing a.gcode 9
+         1 ready printing a.gcode 10 ; p=0",
+        &["0 started a.gcode m-1/job_started", "1 progress a.gcode (0) m-1/progress/0"],
     );
 }
 

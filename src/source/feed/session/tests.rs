@@ -1,17 +1,18 @@
 use super::*;
-use crate::printer::{Memory, Observer, Print, PrintState};
+use crate::printer::{Event, Memory, Observer, Print, PrintState};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use serde_json::json;
 
 /// A session, its observer, and what came of it.
-struct World {
+pub(super) struct World {
     session: Session,
-    observer: Observer,
+    pub(super) observer: Observer,
     now: Duration,
     pictures: Vec<Vec<u8>>,
-    told: Vec<String>,
+    pub(super) told: Vec<String>,
+    pub(super) events: Vec<Event>,
     pings: u32,
     closed: Option<SessionError>,
     snapshot: Option<Arc<Snapshot>>,
@@ -28,7 +29,7 @@ fn jpeg(mark: u8) -> Vec<u8> {
     picture
 }
 
-fn status(object: &serde_json::Value) -> String {
+pub(super) fn status(object: &serde_json::Value) -> String {
     json!({"type": "printer_status", "data": object}).to_string()
 }
 
@@ -39,7 +40,7 @@ fn running(percent: u32) -> String {
 }
 
 impl World {
-    fn new(timeout: u64) -> Self {
+    pub(super) fn new(timeout: u64) -> Self {
         let settings =
             WatchdogSettings { timeout: Duration::from_secs(timeout), tick: Duration::from_secs(5) };
         let mut world = Self {
@@ -48,6 +49,7 @@ impl World {
             now: Duration::ZERO,
             pictures: Vec::new(),
             told: Vec::new(),
+            events: Vec::new(),
             pings: 0,
             closed: None,
             snapshot: None,
@@ -73,7 +75,7 @@ impl World {
         self.now = self.now.max(until);
     }
 
-    fn message(&mut self, seconds: f64, message: &str) -> &mut Self {
+    pub(super) fn message(&mut self, seconds: f64, message: &str) -> &mut Self {
         self.until(seconds, true);
         self.session.on_traffic(self.now);
         let actions = self.session.on_message(message.as_bytes(), at(self.now));
@@ -86,7 +88,7 @@ impl World {
         self.message(seconds, &message.to_string())
     }
 
-    fn reconnect(&mut self, seconds: f64) {
+    pub(super) fn reconnect(&mut self, seconds: f64) {
         let actions = self.session.on_closed("gone");
         self.act(actions);
         self.now = Duration::from_secs_f64(seconds);
@@ -104,6 +106,7 @@ impl World {
                         let kind = kind.as_str().map(str::to_owned);
                         let kind = kind.unwrap_or_else(|| format!("{:?}", event.kind));
                         self.told.push(if kind.is_empty() { name.to_owned() } else { kind });
+                        self.events.push(event);
                     }
                     if let Observation::Seen(snapshot) = observation {
                         self.snapshot = Some(snapshot);

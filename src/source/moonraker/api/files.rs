@@ -2,52 +2,15 @@
 
 use super::any;
 use crate::printer::Metadata;
-use crate::source::control::{Control, Directory, DiskUsage, FileEntry, Pending, Root};
+use crate::source::control::{Control, Directory, DiskUsage, FileEntry, Pending, Root, TransferError};
 use crate::source::moonraker::any::Any;
-use crate::source::moonraker::lenient::{Field, List, Object};
+use crate::source::moonraker::http::encoded;
 use crate::source::moonraker::metadata;
 use crate::source::moonraker::objects::{MAX_FILE, seconds};
-use crate::source::moonraker::wire::Text;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Most entries of a list; all of them fit into the longest message hardly ever.
+/// Most entries of a list.
 const MOST_ENTRIES: usize = 10_000;
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Entry<'a> {
-    #[serde(borrow)]
-    path: Text<'a>,
-    #[serde(borrow)]
-    filename: Text<'a>,
-    #[serde(borrow)]
-    dirname: Text<'a>,
-    size: Field<u64>,
-    modified: Field<f64>,
-    #[serde(borrow)]
-    permissions: Text<'a>,
-}
-
-type Entries<'a> = Field<List<Object<Entry<'a>>, MOST_ENTRIES>>;
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Folder<'a> {
-    #[serde(borrow)]
-    dirs: Entries<'a>,
-    #[serde(borrow)]
-    files: Entries<'a>,
-    disk_usage: Field<Object<Disk>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Disk {
-    total: Field<u64>,
-    used: Field<u64>,
-    free: Field<u64>,
-}
 
 impl Control {
     /// The folders that Moonraker gives access to.
@@ -55,21 +18,40 @@ impl Control {
         self.query("server.files.roots", &Value::Null, read_roots)
     }
 
-    /// All files of a root, whatever folder they are in.
+    /// All files of a root, whatever folder they are in; at most 10,000. Blocks. Comes over HTTP, since on a printer with
+    /// thousands of files the list is longer than a message of the source's connection may be.
     ///
-    /// On a printer with several thousand files the answer is longer than is taken, and costs the connection: what
-    /// shows files to people better asks folder by folder, with [`Self::directory`].
-    pub fn files(&self, root: &str) -> Pending<Vec<FileEntry>> {
-        self.query("server.files.list", &json!({ "root": root }), |text| {
-            let list: Entries<'_> = serde_json::from_str(text).ok()?;
-            Some(entries(list.value()?))
-        })
+    /// # Errors
+    ///
+    /// If there is no connection, Moonraker refuses, or its answer breaks off.
+    pub fn files(&self, root: &str) -> Result<Vec<FileEntry>, TransferError> {
+        let target = format!("/server/files/list?root={}", encoded(root));
+        let mut files = Vec::new();
+        self.objects(&target, "server.files.list", &mut |object| {
+            files.extend(entry(object, "path").filter(|_| files.len() < MOST_ENTRIES));
+        })?;
+        Ok(files)
     }
 
-    /// What is in a folder of a root, or in the root itself if `path` is empty.
-    pub fn directory(&self, root: &str, path: &str) -> Pending<Directory> {
-        let params = json!({ "path": below(root, path), "extended": false });
-        self.query("server.files.get_directory", &params, read_directory)
+    /// What is in a folder of a root, or in the root itself if `path` is empty; at most 10,000 of each. Blocks, as
+    /// [`Self::files`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::files`].
+    pub fn directory(&self, root: &str, path: &str) -> Result<Directory, TransferError> {
+        let target = format!("/server/files/directory?path={}&extended=false", encoded(&below(root, path)));
+        let mut directory = Directory::default();
+        self.objects(&target, "server.files.get_directory", &mut |object| {
+            let Directory { folders, files, disk } = &mut directory;
+            folders.extend(entry(object, "dirname").filter(|_| folders.len() < MOST_ENTRIES));
+            files.extend(entry(object, "filename").filter(|_| files.len() < MOST_ENTRIES));
+            let size = |name| object.get(name).whole();
+            if let (Some(total), Some(used), Some(free)) = (size("total"), size("used"), size("free")) {
+                *disk = Some(DiskUsage { total, used, free });
+            }
+        })?;
+        Ok(directory)
     }
 
     /// What Moonraker's scan found in a file of the `gcodes` root. Not found as long as it is not scanned.
@@ -125,29 +107,14 @@ pub(super) fn read_roots(text: &str) -> Option<Vec<Root>> {
     Some(any(text).items()?.iter().filter_map(root).collect())
 }
 
-pub(super) fn read_directory(text: &str) -> Option<Directory> {
-    let Object(folder) = serde_json::from_str::<Field<Object<Folder<'_>>>>(text).ok()?.value()?;
-    let list = |list: Entries<'_>| list.value().map(entries).unwrap_or_default();
-    Some(Directory {
-        folders: list(folder.dirs),
-        files: list(folder.files),
-        disk: folder.disk_usage.value().and_then(|Object(disk)| {
-            Some(DiskUsage { total: disk.total.value()?, used: disk.used.value()?, free: disk.free.value()? })
-        }),
-    })
-}
-
-fn entries(List(list): List<Object<Entry<'_>>, MOST_ENTRIES>) -> Vec<FileEntry> {
-    list.into_iter().filter_map(|Object(found)| entry(found)).collect()
-}
-
-fn entry(entry: Entry<'_>) -> Option<FileEntry> {
-    let path = [entry.path, entry.filename, entry.dirname].into_iter().find_map(Field::value)?;
-    (!path.is_empty() && path.len() <= MAX_FILE).then(|| FileEntry {
-        size: entry.size.value().unwrap_or(0),
-        modified: entry.modified.value().and_then(seconds),
-        writable: may_be_written(entry.permissions.value().as_deref()),
-        path: path.into_owned(),
+/// A file or folder, if its path is in the field `name`.
+fn entry(object: &Any<'_>, name: &str) -> Option<FileEntry> {
+    let path = object.get(name).text().filter(|path| !path.is_empty() && path.len() <= MAX_FILE)?;
+    Some(FileEntry {
+        path: path.to_owned(),
+        size: object.get("size").whole().unwrap_or(0),
+        modified: object.get("modified").number().and_then(seconds),
+        writable: may_be_written(object.get("permissions").text()),
     })
 }
 

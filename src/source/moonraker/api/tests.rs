@@ -40,17 +40,6 @@ fn each_call_sends_what_moonraker_documents() {
         (sent(|c| c.past_jobs(5)), "server.history.list", json!({"limit": 5, "order": "desc"})),
         (sent(|c| c.past_jobs(5000)), "server.history.list", json!({"limit": 100, "order": "desc"})),
         (sent(Control::roots), "server.files.roots", none.clone()),
-        (sent(|c| c.files("gcodes")), "server.files.list", json!({"root": "gcodes"})),
-        (
-            sent(|c| c.directory("gcodes", "")),
-            "server.files.get_directory",
-            json!({"path": "gcodes", "extended": false}),
-        ),
-        (
-            sent(|c| c.directory("gcodes", "a b")),
-            "server.files.get_directory",
-            json!({"path": "gcodes/a b", "extended": false}),
-        ),
         (sent(|c| c.metadata("a/b.gcode")), "server.files.metadata", json!({"filename": "a/b.gcode"})),
         (sent(|c| c.delete_file("gcodes", "a")), "server.files.delete_file", json!({"path": "gcodes/a"})),
         (
@@ -106,37 +95,7 @@ fn commands_of_every_source_are_told_from_calls() {
 }
 
 #[test]
-fn a_directory_is_read_with_its_disk() {
-    let directory = files::read_directory(
-        r#"{"dirs":[{"modified":1795240312.5,"size":4096,"permissions":"rw","dirname":"äö ü"},7,{"size":1}],
-            "files":[{"modified":1795240540.25,"size":5,"permissions":"r","filename":"a\"b.gcode"},
-                {"filename":"old","modified":"?","size":-1},{"filename":""}],
-            "disk_usage":{"total":270553174016,"used":27769950208,"free":69802799104},
-            "root_info":{"name":"gcodes","permissions":"rw"}}"#,
-    )
-    .unwrap();
-    assert_eq!(directory.folders.len(), 1);
-    assert_eq!(directory.folders[0].path, "äö ü");
-    let [first, second] = &directory.files[..] else { panic!("{directory:?}") };
-    assert_eq!((first.path.as_str(), first.size, first.writable), ("a\"b.gcode", 5, false));
-    assert_eq!(first.modified, Some(Duration::from_millis(1_795_240_540_250)));
-    assert_eq!((second.path.as_str(), second.size, second.modified), ("old", 0, None));
-    assert!(second.writable, "older versions tell no permissions");
-    let disk = directory.disk.unwrap();
-    assert_eq!((disk.total, disk.used, disk.free), (270_553_174_016, 27_769_950_208, 69_802_799_104));
-    let odd = files::read_directory(r#"{"disk_usage":{"total":1},"files":{},"dirs":null}"#).unwrap();
-    assert_eq!((odd.disk, odd.files.len()), (None, 0));
-    assert_eq!(files::read_directory("[]"), None);
-}
-
-#[test]
-fn files_roots_and_metadata_are_read() {
-    let files = read(
-        |c| c.files("gcodes"),
-        r#"[{"path":"a/b.gcode","modified":1.5,"size":7,"permissions":"rw"},null,{"path":8}]"#,
-    );
-    assert_eq!(files.unwrap().iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["a/b.gcode"]);
-    assert!(matches!(read(|c| c.files("gcodes"), "{}"), Err(ControlError::Unreadable { .. })));
+fn roots_and_metadata_are_read() {
     let roots = files::read_roots(
         r#"[{"name":"config","path":"/a/config","permissions":"rw"},{"name":"logs","path":"/a/logs","permissions":"r"},
             {"name":"odd","path":"relative"},{"path":"/x"},[]]"#,
@@ -210,11 +169,9 @@ fn jobs_and_cameras_are_read() {
 proptest! {
     #[test]
     fn any_answer_is_read(answer in r#"(\{|\}|\[|\]|,|"(dirs|files|disk_usage|total|path|filename|namespaces|value|objects|system_info|network|eth0|ip_addresses|address|jobs|job_id|webcams|name|size|gcode_macro A)":?|[0-9]{1,9}|-|null|true|"x"){0,25}"#) {
-        let _ = files::read_directory(&answer);
         let _ = files::read_roots(&answer);
         let _ = machine::read_macros(&answer);
         let _ = machine::read_network(&answer);
-        let _ = read(|c| c.files("gcodes"), &answer);
         let _ = read(|c| c.metadata("a"), &answer);
         let _ = read(Control::namespaces, &answer);
         let _ = read(|c| c.database_get("a", &["b"]), &answer);

@@ -84,7 +84,7 @@ pub(super) fn checked(path: &str) -> Result<&str, TransferError> {
 }
 
 /// A path in an address: all but the plainest characters of each part as %XX.
-pub(super) fn encoded(path: &str) -> String {
+pub(in crate::source::moonraker) fn encoded(path: &str) -> String {
     let mut text = String::with_capacity(path.len());
     for byte in path.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {

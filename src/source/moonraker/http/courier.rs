@@ -1,6 +1,7 @@
 //! Requests to Moonraker's HTTP, with the credentials that it takes.
 
 use super::{TransferError, address, refused};
+use crate::http::SameThreadResolver;
 use crate::source::control::{Control, ControlError};
 use crate::source::moonraker::ApiKey;
 use serde_json::Value;
@@ -8,7 +9,6 @@ use std::io::Read;
 use std::time::Duration;
 use ureq::config::Config;
 use ureq::http::Response;
-use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{Connector, TcpConnector};
 use ureq::{Agent, Body, Error, SendBody};
 
@@ -76,8 +76,8 @@ impl<'a> Courier<'a> {
         self.most_upload
     }
 
-    /// Fetches; finds out which credentials are taken.
-    pub(super) fn get(&mut self, target: &str) -> Result<Response<Body>, TransferError> {
+    /// Fetches; finds out which credentials are taken. `what` names it in errors.
+    pub(super) fn get(&mut self, target: &str, what: &str) -> Result<Response<Body>, TransferError> {
         loop {
             let mut request = self.agent.get(self.url(target));
             if let Some(key) = self.header() {
@@ -87,7 +87,7 @@ impl<'a> Courier<'a> {
             match answer.status().as_u16() {
                 200 => return Ok(answer),
                 401 if self.next_credentials() => {}
-                status => return Err(refused_with(status, answer, "download")),
+                status => return Err(refused_with(status, answer, what)),
             }
         }
     }
@@ -120,7 +120,8 @@ impl<'a> Courier<'a> {
     fn url(&self, target: &str) -> String {
         match &self.credentials {
             Credentials::Once(token) => {
-                format!("{}{target}?token={}", self.base, address::encoded(token.reveal()))
+                let mark = if target.contains('?') { '&' } else { '?' };
+                format!("{}{target}{mark}token={}", self.base, address::encoded(token.reveal()))
             }
             _ => format!("{}{target}", self.base),
         }
@@ -200,5 +201,5 @@ fn agent() -> Agent {
         .output_buffer_size(BUFFER)
         .max_response_header_size(BUFFER)
         .build();
-    Agent::with_parts(config, ().chain(TcpConnector::default()), DefaultResolver::default())
+    Agent::with_parts(config, ().chain(TcpConnector::default()), SameThreadResolver::default())
 }

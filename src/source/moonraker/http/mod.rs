@@ -6,6 +6,7 @@
 mod address;
 mod courier;
 mod error;
+mod leaves;
 mod multipart;
 #[cfg(test)]
 mod tests;
@@ -13,11 +14,14 @@ mod tests;
 pub use error::TransferError;
 pub use multipart::Upload;
 
+use super::any::Any;
 use super::{ApiKey, Endpoint};
 use crate::printer::Thumbnail;
 use crate::source::control::{Control, ControlError, Refusal, Uploaded};
-use address::{checked, encoded};
+use address::checked;
+pub(super) use address::encoded;
 use courier::Courier;
+use leaves::Leaves;
 use std::io::{Read, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -33,6 +37,9 @@ const AFTER_FAILURE: Duration = Duration::from_millis(1100);
 
 /// Most of an answer that is no file, in bytes.
 const MOST_ANSWER: u64 = 64 * 1024;
+
+/// Longest list that is read, in bytes.
+const MOST_LIST: u64 = 32 * 1024 * 1024;
 
 /// Is told how far a transfer is: bytes done, and all bytes where they are known. Breaking ends the transfer.
 pub type Progress<'a> = &'a mut dyn FnMut(u64, Option<u64>) -> ControlFlow<()>;
@@ -88,7 +95,7 @@ impl Control {
     ) -> Result<u64, TransferError> {
         let target = format!("/server/files/{}/{}", encoded(checked(root)?), encoded(checked(path)?));
         let mut courier = Courier::new(self)?;
-        let mut answer = courier.get(&target)?;
+        let mut answer = courier.get(&target, "download")?;
         let length = answer.body().content_length();
         if length.is_some_and(|length| length > most) {
             return Err(TransferError::TooLong { most });
@@ -116,6 +123,38 @@ impl Control {
                 Err(TransferError::Broken { why: format!("only {done} of {length} bytes came") })
             }
             _ => Ok(done),
+        }
+    }
+
+    /// Fetches the answer to the call `what` and hands its innermost objects to `take`, one after the other. Blocks.
+    pub(super) fn objects(
+        &self,
+        target: &str,
+        what: &str,
+        take: &mut dyn FnMut(&Any<'_>),
+    ) -> Result<(), TransferError> {
+        let mut courier = Courier::new(self)?;
+        let mut answer = courier.get(target, what)?;
+        let mut body = answer.body_mut().as_reader();
+        let mut piece = [0; PIECE];
+        let mut leaves = Leaves::default();
+        let mut done = 0;
+        loop {
+            let count = match body.read(&mut piece) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) => return Err(TransferError::Broken { why: error.to_string() }),
+            };
+            done += count as u64;
+            if done > MOST_LIST {
+                return Err(TransferError::TooLong { most: MOST_LIST });
+            }
+            leaves.push(piece.get(..count).unwrap_or_default(), &mut |object| take(&Any::read(object)));
+        }
+        if leaves.is_whole() {
+            Ok(())
+        } else {
+            Err(ControlError::Unreadable { what: what.to_owned() }.into())
         }
     }
 
@@ -150,7 +189,7 @@ impl Control {
             return Err(refused(413, "", "upload"));
         }
         // Settles whether Moonraker lets us in before a whole file is sent for nothing.
-        courier.get("/server/files/roots")?;
+        courier.get("/server/files/roots", "upload")?;
         let mut failed = self.web.uploads.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(rest) = failed.and_then(|begun| AFTER_FAILURE.checked_sub(begun.elapsed())) {
             std::thread::sleep(rest);

@@ -261,6 +261,77 @@ fn a_transfer_ends_when_it_is_told_to() {
 }
 
 #[test]
+fn a_list_of_files_is_read_however_long_it_is() {
+    let many: Vec<String> = (0..12_000)
+        .map(|n| {
+            format!(
+                r#"{{"path":"{}/{n}.gcode","modified":1.5,"size":{n},"permissions":"rw"}}"#,
+                "x".repeat(150)
+            )
+        })
+        .collect();
+    let body = format!(r#"{{"result": [{}, null, {{"path":8}}, {{"size":3}}]}}"#, many.join(", "));
+    assert!(body.len() > 2 * crate::source::moonraker::MAX_MESSAGE);
+    let server = Server::start(move |_| reply("200 OK", body.as_bytes()));
+    let files = control(server.port, None, &[]).files("gcodes").unwrap();
+    assert_eq!(files.len(), 10_000, "the rest is left out");
+    let last = files.last().unwrap();
+    assert!(last.path.ends_with("/9999.gcode") && last.size == 9999 && last.writable, "{last:?}");
+    assert_eq!(last.modified, Some(Duration::from_millis(1500)));
+    assert!(server.got()[0].head.starts_with("get /server/files/list?root=gcodes http/1.1"));
+}
+
+#[test]
+fn a_directory_is_read_with_its_disk() {
+    let server = Server::start(|_| {
+        let body = r#"{"result":{"dirs":[{"modified":1795240312.5,"size":4096,"permissions":"rw","dirname":"äö ü"},7,{"size":1}],
+            "files":[{"modified":1795240540.25,"size":5,"permissions":"r","filename":"a\"b.gcode"},
+                {"filename":"old","modified":"?","size":-1},{"filename":""}],
+            "disk_usage":{"total":270553174016,"used":27769950208,"free":69802799104},
+            "root_info":{"name":"gcodes","permissions":"rw"}}}"#;
+        reply("200 OK", body.as_bytes())
+    });
+    let directory = control(server.port, None, &[]).directory("gcodes", "a & b/ü").unwrap();
+    assert!(server.got()[0].head.contains("?path=gcodes/a%20%26%20b/%c3%bc&extended=false "));
+    assert_eq!(directory.folders.len(), 1);
+    assert_eq!(directory.folders[0].path, "äö ü");
+    let [first, second] = &directory.files[..] else { panic!("{directory:?}") };
+    assert_eq!((first.path.as_str(), first.size, first.writable), ("a\"b.gcode", 5, false));
+    assert_eq!(first.modified, Some(Duration::from_millis(1_795_240_540_250)));
+    assert_eq!((second.path.as_str(), second.size, second.modified), ("old", 0, None));
+    assert!(second.writable, "older versions tell no permissions");
+    let disk = directory.disk.unwrap();
+    assert_eq!((disk.total, disk.used, disk.free), (270_553_174_016, 27_769_950_208, 69_802_799_104));
+}
+
+#[test]
+fn a_list_that_is_none_or_not_whole_is_an_error() {
+    for body in ["", "<html>", r#"{"result":[{"path":"a"},"#, "null"] {
+        let server = Server::start(move |_| reply("200 OK", body.as_bytes()));
+        let error = control(server.port, None, &[]).files("gcodes").unwrap_err();
+        assert!(matches!(error, TransferError::Control(ControlError::Unreadable { .. })), "{body}: {error}");
+    }
+    let cut = Server::start(|_| b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"result\":[".to_vec());
+    let error = control(cut.port, None, &[]).files("gcodes").unwrap_err();
+    assert!(matches!(error, TransferError::Broken { .. }), "{error}");
+    let missing = Server::start(|_| {
+        reply(
+            "400 Bad Request",
+            br#"{"error":{"code":400,"message":"Directory does not exist (gcodes/nope)"}}"#,
+        )
+    });
+    let error = control(missing.port, None, &[]).directory("gcodes", "nope").unwrap_err();
+    assert_eq!(kind(&error), Some(RefusalKind::NotFound), "{error}");
+    // A token for one request goes behind what is asked for.
+    let once = &[("access.oneshot_token", "\"ONCE234567\"")];
+    let server = Server::start(|got| match got.head.contains("list?root=gcodes&token=once234567 ") {
+        true => reply("200 OK", b"{\"result\":[]}"),
+        false => unauthorized(),
+    });
+    assert_eq!(control(server.port, None, once).files("gcodes").unwrap(), []);
+}
+
+#[test]
 fn odd_paths_are_not_even_asked_for() {
     let server = Server::start(|_| reply("200 OK", b""));
     let control = control(server.port, None, &[]);

@@ -1,6 +1,6 @@
 //! Which objects of the printer are asked for, and where their values go.
 
-use crate::printer::{Fan, FilamentSensor, Heat, Machine, Named, Toolhead};
+use crate::printer::{Fan, Filament, FilamentSensor, Heat, Machine, Named, Toolhead};
 use std::fmt::Write;
 
 /// Most objects that are asked for; a printer of four toolheads has about fifty of these kinds.
@@ -37,6 +37,8 @@ pub(super) enum Target {
         fan: usize,
     },
     Filament(usize),
+    /// What is loaded, in the vendor's firmware.
+    Spools,
     AppStatus,
 }
 
@@ -63,6 +65,10 @@ impl Target {
             Self::Fan(_) => r#"["speed","rpm"]"#,
             Self::TemperatureFan { .. } => r#"["temperature","target","speed","rpm"]"#,
             Self::Filament(_) => r#"["filament_detected","enabled"]"#,
+            Self::Spools => concat!(
+                r#"["filament_exist","filament_type","filament_sub_type","filament_vendor","#,
+                r#""filament_color_rgba"]"#
+            ),
             Self::AppStatus => r#"["notify_message"]"#,
         }
     }
@@ -132,6 +138,10 @@ impl Layout {
             }
         }
         machine.toolheads.sort_by_key(|toolhead| toolhead.number);
+        if slots.iter().any(|slot| slot.target == Target::Spools) {
+            let of = |toolhead: &Toolhead| Filament { toolhead: toolhead.number, ..Filament::default() };
+            machine.filaments = machine.toolheads.iter().map(of).collect();
+        }
         slots.sort_by(|one, other| one.name.cmp(&other.name));
         Self { slots, last, machine }
     }
@@ -185,6 +195,7 @@ fn place(name: &str, machine: &mut Machine) -> Option<Target> {
             }
             "fan" => Some(Target::Fan(push(&mut machine.fans, kind, Fan::default()))),
             "exclude_object" => Some(Target::ExcludeObject),
+            "print_task_config" => Some(Target::Spools),
             _ => {
                 let number = toolhead_number(kind)?;
                 machine.toolheads.push(Toolhead { number, heat: Heat::default() });

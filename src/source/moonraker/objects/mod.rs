@@ -1,6 +1,8 @@
 //! The printer's objects as they are known: full values, then changes merged into them.
 
 mod layout;
+mod slicer;
+mod spools;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -14,6 +16,8 @@ use crate::printer::{
     Activity, Fan, FilamentSensor, Heat, History, KlippyState, Machine, Metadata, Print, PrintState,
 };
 use layout::{Target, toolhead_number};
+use slicer::Slicer;
+use spools::{Entries, Spools};
 use status::{Flag, Number, PartName, PartNames, Parts, Position, Text};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -46,6 +50,7 @@ pub(super) struct Known {
     sd_progress: Option<f64>,
     file_position: Option<f64>,
     display_progress: Option<f64>,
+    slicer: Slicer,
     pub(super) display_message: Option<String>,
     pub(super) app_message: Option<Arc<str>>,
     machine: Machine,
@@ -69,6 +74,9 @@ pub(super) struct News {
 impl Known {
     /// What the reading since the last call brought.
     pub(super) fn take_news(&mut self) -> News {
+        if self.changed {
+            self.slicer.look(self.display_progress, self.sd_progress);
+        }
         News { changed: std::mem::take(&mut self.changed), webhooks: std::mem::take(&mut self.told_webhooks) }
     }
 
@@ -177,9 +185,21 @@ impl Known {
                 value.merge_into(&mut self.webhooks_message, text)
             }
             (Target::PrintStats, Text::State) => {
-                value.merge_into(&mut self.state, |name| PrintState::from_name(&name))
+                let before = self.state;
+                let changed = value.merge_into(&mut self.state, |name| PrintState::from_name(&name));
+                if changed && before.is_some_and(|before| !before.is_active()) {
+                    self.slicer.begin();
+                }
+                changed
             }
-            (Target::PrintStats, Text::Filename) => value.merge_into(&mut self.file, |name| file_name(&name)),
+            (Target::PrintStats, Text::Filename) => {
+                let found = self.file.is_none();
+                let changed = value.merge_into(&mut self.file, |name| file_name(&name));
+                if changed && !found {
+                    self.slicer.begin();
+                }
+                changed
+            }
             (Target::PrintStats, Text::Message) => value.merge_into(&mut self.message, text),
             (Target::Display, Text::Message) => value.merge_into(&mut self.display_message, text),
             (Target::AppStatus, Text::NotifyMessage) => merge_shared(value, &mut self.app_message, MAX_TEXT),
@@ -230,6 +250,17 @@ impl Known {
         }
     }
 
+    fn spools(&mut self, item: Spools, value: Field<Entries>) {
+        let entries = match value {
+            Field::Value(entries) => entries.0,
+            Field::Null => Vec::new(),
+            Field::Absent => return,
+        };
+        let changed = spools::merge(&mut self.machine.filaments, item, &entries);
+        self.machine_changed |= changed;
+        self.changed |= changed;
+    }
+
     /// The machine, copied only when it changed.
     pub(super) fn machine(&mut self) -> Arc<Machine> {
         if std::mem::take(&mut self.machine_changed) {
@@ -261,11 +292,13 @@ impl Known {
         Some(Print {
             state,
             file: self.file.clone(),
+            file_is_name: false,
             message: self.message.clone(),
             total_duration: self.total_duration,
             print_duration: self.print_duration,
             progress,
             display_progress: self.display_progress,
+            slicer_progress: self.slicer.progress().filter(|_| state.is_active()),
             file_progress: self.sd_progress,
             file_position: self.file_position.and_then(bytes),
             filament_used: self.filament_used,

@@ -4,6 +4,7 @@
 
 use super::Known;
 use super::layout::Target;
+use super::spools::Spools;
 use crate::source::moonraker::lenient::{Field, Key, List, Reader, Scalar, With, skip_seq};
 use crate::source::moonraker::wire::clipped;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess};
@@ -48,6 +49,7 @@ impl<'de> Reader<'de> for Fields<'_> {
                 Item::Flag(item) => known.flag(target, item, map.next_value()?),
                 Item::Position => known.position(map.next_value()?),
                 Item::Parts(item) => known.parts(target, item, map.next_value()?),
+                Item::Spools(item) => known.spools(item, map.next_value()?),
                 Item::Info => map.next_value_seed(With(Fields { known, target: Target::LayerInfo }))?,
             }
         }
@@ -64,6 +66,7 @@ enum Item {
     Flag(Flag),
     Position,
     Parts(Parts),
+    Spools(Spools),
     Info,
 }
 
@@ -156,6 +159,7 @@ fn item(target: Target, name: &str) -> Item {
         (Target::ExcludeObject, "objects") => Item::Parts(Parts::All),
         (Target::ExcludeObject, "excluded_objects") => Item::Parts(Parts::Excluded),
         (Target::ExcludeObject, "current_object") => Item::Text(Text::CurrentObject),
+        (Target::Spools, name) => Spools::named(name).map_or(Item::None, Item::Spools),
         (Target::AppStatus, "notify_message") => Item::Text(Text::NotifyMessage),
         _ => Item::None,
     }

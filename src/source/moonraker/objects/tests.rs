@@ -230,3 +230,42 @@ fn what_the_new_list_does_not_name_is_gone() {
     assert_eq!((machine.bed, machine.fans.len()), (None, 0));
     assert_eq!(machine.active_toolhead, Some(0), "of what every printer has, nothing is lost");
 }
+
+/// As the vendor's firmware tells it, with what it writes where nothing is loaded.
+#[test]
+fn what_is_loaded_is_told_for_each_toolhead() {
+    let mut known = Known::default();
+    known.adopt(Layout::of(["extruder2", "print_task_config", "extruder", "extruder1"].into_iter()));
+    assert!(known.layout.in_json().contains("filament_color_rgba"));
+    assert_eq!(known.machine().filaments.len(), 3);
+    let told = r#"{"print_task_config":{"filament_vendor":["Snapmaker","NONE","Generic","NONE"],
+        "filament_type":["PLA","NONE","PETG","NONE"],"filament_sub_type":["SnapSpeed","NONE","","NONE"],
+        "filament_color_rgba":["6F4C2FFF","FFFFFFFF","0a0B0c","FFFFFFFF"],"filament_exist":[true,false,true,false],
+        "extruders_used":[true]}}"#;
+    assert!(merge(&mut known, told));
+    assert!(!merge(&mut known, told));
+    let machine = known.machine();
+    let [first, second, third] = &machine.filaments[..] else { panic!("{machine:?}") };
+    assert_eq!((first.toolhead, first.loaded, first.colour), (0, Some(true), Some([0x6F, 0x4C, 0x2F])));
+    let texts = [&first.material, &first.kind, &first.maker].map(|text| text.as_deref().unwrap());
+    assert_eq!(texts, ["PLA", "SnapSpeed", "Snapmaker"]);
+    assert_eq!(
+        (second.loaded, &second.material, &second.kind, &second.maker),
+        (Some(false), &None, &None, &None)
+    );
+    assert_eq!(
+        (third.material.as_deref(), &third.kind, third.colour),
+        (Some("PETG"), &None, Some([10, 11, 12]))
+    );
+    // A list that lacks an entry tells nothing of anybody, and one of something else is no list.
+    assert!(merge(&mut known, r#"{"print_task_config":{"filament_type":["PLA",null,"PETG"]}}"#));
+    assert!(known.machine().filaments.iter().all(|filament| filament.material.is_none()));
+    merge(
+        &mut known,
+        r#"{"print_task_config":{"filament_color_rgba":["red","12345","\u00fc\u00fc\u00fc",7]}}"#,
+    );
+    assert!(known.machine().filaments.iter().all(|filament| filament.colour.is_none()));
+    merge(&mut known, r#"{"print_task_config":{"filament_exist":null,"filament_vendor":"x"}}"#);
+    assert_eq!(known.machine().filaments[0].loaded, None);
+    assert_eq!(known.machine().filaments[0].maker.as_deref(), Some("Snapmaker"));
+}

@@ -2,7 +2,7 @@
 //! as the text of `result`.
 
 use super::{Action, Session};
-use crate::printer::KlippyState;
+use crate::printer::{KlippyState, Observation};
 use crate::source::control::{ControlError, MOST_REQUESTS, Refusal, RefusalKind, Request};
 use crate::source::moonraker::head::Head;
 use crate::source::moonraker::lenient::{Field, Object};
@@ -39,8 +39,11 @@ impl Session {
         self.next_id += 1;
         let text = text_of(&request, id);
         let due = request.limit().map(|limit| now.saturating_add(limit));
+        let commanded = request.ask().command().zip(request.by().cloned());
         self.foreign.calls.push(Waiting { id, due, request });
-        vec![Action::Send(text)]
+        // Told before the printer does it.
+        let commanded = commanded.map(|(what, by)| Action::Emit(Observation::Commanded { what, by }));
+        commanded.into_iter().chain([Action::Send(text)]).collect()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::tests::Talk;
 use super::*;
+use crate::printer::Command;
 use crate::source::control::{self, Control, ControlError, MOST_REQUESTS, Pending, RefusalKind, Requests};
 use futures_util::FutureExt;
 use serde_json::{Value, json};
@@ -187,4 +188,31 @@ fn a_session_that_is_dropped_leaves_nobody_waiting() {
     let answer = bridge.call("printer.gcode.script", &Value::Null, None);
     drop(bridge.talk);
     assert!(matches!(answer.wait(), Err(ControlError::Lost { .. })));
+}
+
+#[test]
+fn who_commands_is_told_before_the_command_goes_out() {
+    let mut bridge = Bridge::ready();
+    let ada = bridge.control.by("Telegram: Ada");
+    for (pending, what) in [
+        (ada.pause_print(None), Command::Pause),
+        (ada.resume_print(None), Command::Resume),
+        (ada.cancel_print(None), Command::Cancel),
+    ] {
+        let request = bridge.requests.next().now_or_never().unwrap();
+        let actions = bridge.talk.session.on_request(request, bridge.talk.now);
+        let told = Observation::Commanded { what, by: "Telegram: Ada".into() };
+        assert!(
+            matches!(&actions[..], [Action::Emit(first), Action::Send(_)] if *first == told),
+            "{actions:?}"
+        );
+        drop(pending);
+    }
+    // Nobody's name, and what is no command to the job.
+    let _pending = (bridge.control.pause_print(None), ada.gcode("G28", None));
+    for _ in 0..2 {
+        let request = bridge.requests.next().now_or_never().unwrap();
+        let actions = bridge.talk.session.on_request(request, bridge.talk.now);
+        assert!(matches!(&actions[..], [Action::Send(_)]), "{actions:?}");
+    }
 }
