@@ -19,25 +19,37 @@ mod memory;
 mod overlay;
 mod program_size;
 mod report;
+mod scripted;
 mod startup;
+mod three_days;
 mod traffic;
 
 use report::{Row, print_table, write_json};
 
 type Benchmark = fn() -> Result<Vec<Row>, String>;
 
-const BENCHMARKS: [(&str, Benchmark); 6] = [
+const BENCHMARKS: [(&str, Benchmark); 7] = [
     ("program_size", program_size::measure),
     ("startup", startup::measure),
     ("hot_path", hot_path::measure),
+    ("three_days", three_days::measure),
     ("traffic", traffic::measure),
     ("memory", memory::measure),
     ("overlay", overlay::measure),
 ];
 
 fn main() -> std::process::ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((three_days::ARGUMENT, rest)) = arguments.split_first().map(|(first, rest)| (&**first, rest))
+    {
+        if let Err(error) = three_days::live(rest) {
+            eprintln!("{error}");
+            return std::process::ExitCode::FAILURE;
+        }
+        return std::process::ExitCode::SUCCESS;
+    }
     // `cargo bench` adds an argument of its own.
-    let only: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let only: Vec<String> = arguments.into_iter().filter(|arg| !arg.starts_with("--")).collect();
     let mut rows = Vec::new();
     let mut failed = false;
     for (name, measure) in BENCHMARKS {

@@ -24,7 +24,7 @@ pub(crate) fn run(bytes: &[u8]) {
                 world.wait(Duration::from_millis(100 * u64::from(*tenths)))
             }
             message => {
-                let actions = world.session.on_message(message, world.moment());
+                let actions = world.session.on_message(message.to_vec(), world.moment());
                 world.act(actions)
             }
         };

@@ -5,6 +5,7 @@ use super::routes;
 use super::view::View;
 use hyper::Request;
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -60,6 +61,8 @@ pub(super) struct Pulse {
     blocked: Cell<Option<Instant>>,
     /// Where the bytes of the present answer lie.
     body: Cell<usize>,
+    /// Whether others wait for room: the next answer is the last one.
+    gives_way: Cell<bool>,
     /// Whether the program stops.
     leaving: Cell<bool>,
 }
@@ -71,6 +74,7 @@ impl Pulse {
             since: Cell::new(Instant::now()),
             blocked: Cell::new(None),
             body: Cell::new(0),
+            gives_way: Cell::new(false),
             leaving: Cell::new(false),
         })
     }
@@ -89,6 +93,11 @@ impl Pulse {
         }
         let blocked = self.blocked.get().map(|at| now.saturating_duration_since(at));
         since.saturating_sub(WRITE_PATIENCE).max(blocked.unwrap_or_default())
+    }
+
+    /// Makes the next answer the last one of its connection. Returns whether that is new.
+    pub(super) fn give_way(&self) -> bool {
+        !self.gives_way.replace(true)
     }
 
     /// Since when an answer is on its way, and where its bytes lie.
@@ -121,7 +130,10 @@ pub(super) async fn run(
         let (view, pulse) = (Rc::clone(&view), Rc::clone(&pulse));
         async move {
             pulse.enter(Phase::Answering);
-            let answer: Answer = routes::answer(&*view, &request).await;
+            let mut answer: Answer = routes::answer(&*view, &request).await;
+            if pulse.gives_way.get() {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             pulse.body.set(answer.body().place());
             // The whole of an answer may take a minute, so the time goes on.
             pulse.phase.set(Phase::Sending);

@@ -56,9 +56,14 @@ pub(super) async fn answer(view: &dyn View, request: &Request<Incoming>) -> Answ
 }
 
 async fn answer_head(view: &dyn View, request: &Request<Incoming>) -> Answer {
-    let hosts = request.headers().get_all(HOST).iter().count();
-    if hosts > 1 || (hosts == 0 && request.version() >= Version::HTTP_11) {
-        return refusal(StatusCode::BAD_REQUEST, "A request has one header `Host`.");
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let understood = match (hosts.next(), hosts.next()) {
+        (None, _) => request.version() < Version::HTTP_11,
+        (Some(host), None) => host.to_str().is_ok_and(is_host),
+        (Some(_), Some(_)) => false,
+    };
+    if !understood {
+        return refusal(StatusCode::BAD_REQUEST, "A request has one header `Host`: a name or an address.");
     }
     let Some(route) = find(request.uri().path(), view.printer_id()) else {
         return refusal(StatusCode::NOT_FOUND, "There is nothing here. /api/openapi.json lists the paths.");
@@ -92,6 +97,19 @@ async fn answer_head(view: &dyn View, request: &Request<Incoming>) -> Answer {
         Route::Metrics => fresh(StatusCode::OK, Some(metrics::KIND), metrics::text(view)),
         Route::OpenApi => json_text(StatusCode::OK, OPENAPI),
     }
+}
+
+/// Whether this is what `Host` holds: a name or an address, and a port or none (RFC 9112, 3.2). It may be empty.
+fn is_host(text: &str) -> bool {
+    let (name, port) = match text.strip_prefix('[') {
+        Some(literal) => literal.split_once(']').unwrap_or(("@", "")),
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
+    };
+    let digits = port.strip_prefix(':').unwrap_or(port);
+    let named = |byte: u8| byte.is_ascii_graphic() && !b"/?#@[]\\<>\"^`{|}".contains(&byte);
+    name.bytes().all(named)
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && (port.is_empty() || port.starts_with(':'))
 }
 
 /// The route of a path, which may end in a slash; each of its segments may be percent-encoded.
@@ -198,6 +216,14 @@ mod tests {
             let encoded = percent_encoding::utf8_percent_encode(&id, percent_encoding::NON_ALPHANUMERIC);
             prop_assert_eq!(find(&format!("/api/printer/{encoded}"), &id), Some(Route::Status));
             let _ = find(&path, &id);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_address_is_a_host_and_no_text_panics(address in any::<std::net::SocketAddr>(), text in ".*") {
+            prop_assert!(is_host(&address.to_string()));
+            prop_assert!(!(is_host(&text) && text.contains(['/', '@', ' '])));
         }
     }
 

@@ -113,7 +113,7 @@ struct Connection {
     pulse: Rc<Pulse>,
 }
 
-/// All connections; they end when this is dropped.
+/// All connections in the order in which they came; they end when this is dropped.
 struct Connections(Vec<Connection>);
 
 impl Connections {
@@ -157,10 +157,15 @@ impl Connections {
         let stand = self.0.iter().map(|connection| connection.pulse.stands(now)).enumerate();
         match stand.max_by_key(|(_, stands)| *stands) {
             Some((index, stands)) if stands >= YIELDS_AFTER => {
-                self.0.swap_remove(index).task.abort();
+                self.0.remove(index).task.abort();
                 true
             }
-            _ => false,
+            _ => {
+                // All are busy. Clients that ask again and again would stay so for ever: the one that came first gives
+                // way behind its next answer, which costs it no more than another connection.
+                let _ = self.0.iter().any(|connection| connection.pulse.give_way());
+                false
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Where the view of the printer comes from. Knows connections and wire formats; never a bridge.
 
+mod bounds;
 pub mod control;
 pub mod feed;
 pub mod moonraker;

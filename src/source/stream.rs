@@ -1,6 +1,10 @@
 //! The bytes below a WebSocket: plain or encrypted, and when the last of them came. One type for every source, since
 //! the WebSocket's code comes once more with each.
+//!
+//! No read goes beyond the end of a frame. So after a message everything that the WebSocket read is in that message,
+//! and the WebSocket can be exchanged for one with fresh buffers.
 
+use super::bounds::Bounds;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,20 +18,32 @@ use tokio_rustls::client::TlsStream;
 pub(super) struct Stream {
     way: Way,
     heard: Instant,
+    bounds: Bounds,
 }
 
 enum Way {
     Plain(TcpStream),
     Encrypted(Box<TlsStream<TcpStream>>),
+    /// It was taken away; nobody reads or writes here any more.
+    Gone,
 }
 
 impl Stream {
     pub(super) fn plain(stream: TcpStream) -> Self {
-        Self { way: Way::Plain(stream), heard: Instant::now() }
+        Self::new(Way::Plain(stream))
     }
 
     pub(super) fn encrypted(stream: TlsStream<TcpStream>) -> Self {
-        Self { way: Way::Encrypted(Box::new(stream)), heard: Instant::now() }
+        Self::new(Way::Encrypted(Box::new(stream)))
+    }
+
+    fn new(way: Way) -> Self {
+        Self { way, heard: Instant::now(), bounds: Bounds::new() }
+    }
+
+    /// Takes the connection out of a WebSocket that is given up, if nothing of a frame has been read that is not whole.
+    pub(super) fn take(&mut self) -> Option<Self> {
+        self.bounds.are_between().then(|| std::mem::replace(self, Self::new(Way::Gone)))
     }
 
     /// For how long nothing came.
@@ -42,14 +58,21 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = match &mut self.way {
-            Way::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Way::Encrypted(stream) => Pin::new(stream.as_mut()).poll_read(cx, buffer),
+        let this = &mut *self;
+        let most = this.bounds.most().min(buffer.remaining());
+        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(most));
+        let polled = match &mut this.way {
+            Way::Plain(stream) => Pin::new(stream).poll_read(cx, &mut part),
+            Way::Encrypted(stream) => Pin::new(stream.as_mut()).poll_read(cx, &mut part),
+            Way::Gone => Poll::Ready(Ok(())),
         };
-        if buffer.filled().len() > before {
-            self.heard = Instant::now();
+        let read = part.filled();
+        if !read.is_empty() {
+            this.heard = Instant::now();
+            this.bounds.take(read);
         }
+        let count = read.len();
+        buffer.advance(count);
         polled
     }
 }
@@ -59,6 +82,7 @@ impl AsyncWrite for Stream {
         match &mut self.way {
             Way::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
             Way::Encrypted(stream) => Pin::new(stream.as_mut()).poll_write(cx, bytes),
+            Way::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 
@@ -66,6 +90,7 @@ impl AsyncWrite for Stream {
         match &mut self.way {
             Way::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Way::Encrypted(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
+            Way::Gone => Poll::Ready(Ok(())),
         }
     }
 
@@ -73,6 +98,7 @@ impl AsyncWrite for Stream {
         match &mut self.way {
             Way::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Way::Encrypted(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
+            Way::Gone => Poll::Ready(Ok(())),
         }
     }
 }

@@ -14,10 +14,18 @@ mod support;
 mod boot;
 mod container;
 mod cross;
+#[allow(dead_code, reason = "the vectors use the rest")]
+#[path = "../replay/folder.rs"]
+mod folder;
 mod image;
 mod moonraker_calls;
 mod outbox;
 mod phases;
 mod reproducible;
 mod schemathesis;
+mod siege;
 mod stand_ins;
+#[allow(dead_code, reason = "the vectors use the rest")]
+#[path = "../replay/telegram/mod.rs"]
+mod telegram_vectors;
+mod vectors_over_sockets;

@@ -3,6 +3,8 @@
 
 use crate::support::feed::{Connection, Feed, Heard, jpeg};
 use crate::support::virtual_time::{Flow, VirtualClock};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use octobridge::printer::{Command, Observation, PrintState, Snapshot, Timed};
 use octobridge::source::control::{self, ControlError};
 use octobridge::source::feed::{Address, Config, Order, WatchdogSettings, run};
@@ -143,6 +145,60 @@ async fn status_and_pictures_come_through_plain_and_encrypted() {
         source.stop().await;
         assert_eq!(connection.farewell().await, Heard::Closed(Some(1000)));
     }
+}
+
+/// After a great message the WebSocket is exchanged. Whatever follows at once, and in whatever frames, is not lost.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_lost_behind_great_messages() {
+    const TEXT: u8 = 0x01;
+    const CONTINUED: u8 = 0x00;
+    const LAST: u8 = 0x80;
+    const PING: u8 = 0x89;
+    for feed in [Feed::plain().await, Feed::encrypted(&["localhost"]).await] {
+        let mut source = Source::start(&feed);
+        let mut connection = feed.accept().await;
+        let large = jpeg(1_000_000);
+        let picture = json!({"type": "jpeg_image", "image": STANDARD.encode(&large)}).to_string();
+        let [ten, twenty, thirty] = [10, 20, 30]
+            .map(|percent| json!({"type": "printer_status", "data": running(percent)}).to_string());
+        let (first, rest) = picture.as_bytes().split_at(700_001);
+        let (second, third) = rest.split_at(rest.len() - 3);
+        let frames: [(u8, &[u8]); 11] = [
+            (TEXT | LAST, ten.as_bytes()),
+            (TEXT | LAST, picture.as_bytes()),
+            (PING, b"a"),
+            (TEXT | LAST, picture.as_bytes()),
+            (TEXT | LAST, twenty.as_bytes()),
+            (TEXT, first),
+            (PING, b"b"),
+            (CONTINUED, second),
+            (CONTINUED, b""),
+            (CONTINUED | LAST, third),
+            (TEXT | LAST, thirty.as_bytes()),
+        ];
+        let bytes: Vec<u8> = frames.into_iter().flat_map(|(kind, content)| frame(kind, content)).collect();
+        assert!(connection.bytes(&bytes).await);
+        for progress in [0.1, 0.2, 0.3] {
+            assert_eq!(source.seen().await.print.as_ref().and_then(|print| print.progress), Some(progress));
+        }
+        assert!(source.pictures(3).await == [large.clone(), large.clone(), large]);
+        for answered in ["a", "b"] {
+            assert_eq!(connection.heard().await, Heard::Pong(answered.into()));
+        }
+        assert_eq!(source.status.borrow().ignored_messages, 0);
+        source.stop().await;
+        assert_eq!(connection.farewell().await, Heard::Closed(Some(1000)));
+    }
+}
+
+/// A frame of a server (RFC 6455, section 5.2).
+fn frame(kind: u8, content: &[u8]) -> Vec<u8> {
+    let mut frame = match content.len() {
+        short @ 0..126 => vec![kind, short as u8],
+        long => [&[kind, 127], &(long as u64).to_be_bytes()[..]].concat(),
+    };
+    frame.extend(content);
+    frame
 }
 
 #[tokio::test(start_paused = true)]

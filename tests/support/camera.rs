@@ -90,6 +90,12 @@ impl Camera {
         format!("{}{}", self.base(), self.shared.path)
     }
 
+    /// The lines by which Moonraker knows it.
+    pub(crate) fn moonraker_conf(&self) -> &'static str {
+        let url = self.url();
+        format!("[webcam front]\nlocation: printer\nstream_url: {url}\nsnapshot_url: {url}\n").leak()
+    }
+
     /// The requests so far.
     pub(crate) fn requests(&self) -> Vec<Message> {
         self.shared.requests.lock().unwrap().clone()
@@ -221,6 +227,12 @@ fn give(stream: &mut TcpStream, answer: &Answer) -> std::io::Result<()> {
 pub(crate) fn picture(width: u16, height: u16, pixels: usize) -> Vec<u8> {
     let small = jpeg(160, 120, 200, &[]);
     jpeg(width, height, pixels, &segment(0xE2, &small))
+}
+
+/// A JPEG of so many bytes in all.
+pub(crate) fn picture_of(length: usize) -> Vec<u8> {
+    let around = picture(1920, 1080, 0).len();
+    picture(1920, 1080, length - around)
 }
 
 fn jpeg(width: u16, height: u16, pixels: usize, head: &[u8]) -> Vec<u8> {

@@ -9,6 +9,7 @@ use octofw::boot::oem::LAVA;
 use octofw::boot::{Guest, GuestClock, GuestFiles, Machine, OemDisk, OemTree, Output};
 use octofw::debian::Archive;
 use octofw::lock::Lock;
+use serde_json::Value;
 
 use super::telegram::Telegram;
 use super::wait;
@@ -51,24 +52,48 @@ pub(crate) fn untouched() -> OemTree {
 
 /// The `/oem` of a printer whose owner has switched Telegram on.
 pub(crate) fn with_telegram(telegram: &Telegram, moonraker: Moonraker) -> OemTree {
-    let url = match moonraker {
-        Moonraker::WebSocket(port) => format!("moonraker_url: ws://10.0.2.2:{port}/websocket\n"),
-        Moonraker::None | Moonraker::Socket(_) => String::new(),
+    with_bridges(std::slice::from_ref(telegram), moonraker)
+}
+
+/// The same with a bridge for each of these chats.
+pub(crate) fn with_bridges(chats: &[Telegram], moonraker: Moonraker) -> OemTree {
+    let tree = match moonraker {
+        Moonraker::WebSocket(port) => {
+            bridges(chats, &format!("moonraker_url: ws://10.0.2.2:{port}/websocket\n"))
+        }
+        Moonraker::None | Moonraker::Socket(_) => bridges(chats, ""),
     };
-    let settings = format!(
-        "[octobridge]\nextra_ca_file: /oem/standin/ca.pem\n{url}\n\
-         [telegram]\nenabled: true\nchat_id: {CHAT}\nthread_id: {THREAD}\napi_url: https://10.0.2.2:{}\n",
-        telegram.port()
-    );
-    let tree = untouched()
-        .file(EXTENDED, LAVA, 0o644, settings)
-        .folder("printer_data/octoapp", LAVA, 0o700)
-        .file("printer_data/octoapp/telegram_bot_token", LAVA, 0o600, format!("{TOKEN}\n"))
-        .file("standin/ca.pem", 0, 0o644, telegram.ca());
     match moonraker {
         Moonraker::Socket(port) => with_relay(tree, port),
         Moonraker::None | Moonraker::WebSocket(_) => tree,
     }
+}
+
+/// The same for a printer that is watched over a realtime feed on this port of the host.
+pub(crate) fn with_feed(chats: &[Telegram], port: u16) -> OemTree {
+    let source = format!("source: feed\nws_url: ws://10.0.2.2:{port}/ws/printer/{{PRINTER_ID}}\n");
+    bridges(chats, &source)
+}
+
+/// A bridge for each chat, the first without a name of its own. `general` are more lines for the whole program.
+fn bridges(chats: &[Telegram], general: &str) -> OemTree {
+    let authorities: String = chats.iter().map(Telegram::ca).collect();
+    let mut settings = format!("[octobridge]\nextra_ca_file: /oem/standin/ca.pem\n{general}");
+    let mut tree =
+        untouched().folder("printer_data/octoapp", LAVA, 0o700).file("standin/ca.pem", 0, 0o644, authorities);
+    for (number, chat) in chats.iter().enumerate() {
+        let (section, secret) = match number {
+            0 => ("telegram".to_owned(), "telegram".to_owned()),
+            more => (format!("telegram chat{more}"), format!("telegram_chat{more}")),
+        };
+        settings += &format!(
+            "\n[{section}]\nenabled: true\nchat_id: {CHAT}\nthread_id: {THREAD}\napi_url: https://10.0.2.2:{}\n",
+            chat.port()
+        );
+        let secret = format!("printer_data/octoapp/{secret}_bot_token");
+        tree = tree.file(&secret, LAVA, 0o600, format!("{TOKEN}\n"));
+    }
+    tree.file(EXTENDED, LAVA, 0o644, settings)
 }
 
 /// Adds what relays Moonraker's socket to a port of the host.
@@ -188,9 +213,24 @@ impl Booted {
         let wait = format!("sleep {seconds}");
         let slept = self.guest().run_within(&wait, Duration::from_secs(seconds + 60));
         assert_eq!(slept.unwrap_or_else(|error| panic!("{error}")).status, 0);
+        self.memory("VmRSS").iter().sum()
+    }
+
+    /// A line of `/proc/PID/status` (`VmRSS`, `VmHWM`) of each of our processes, in KiB.
+    pub(crate) fn memory(&mut self, field: &str) -> Vec<u64> {
         let processes = self.processes();
         assert!(!processes.is_empty(), "the service does not run");
-        processes.iter().map(|pid| resident(&self.done(&format!("cat /proc/{pid}/status")))).sum()
+        let read = |pid: &u32| kib(&self.done(&format!("cat /proc/{pid}/status")), field);
+        processes.iter().map(read).collect()
+    }
+
+    /// What the service says of its bridges: for each the state.
+    pub(crate) fn bridge_states(&mut self) -> Vec<String> {
+        let report = self.done("/usr/local/bin/octobridge status --json");
+        let report: Value = serde_json::from_str(report.trim()).unwrap_or_else(|e| panic!("{e}: {report}"));
+        let bridges = report["bridges"].as_array().unwrap().iter();
+        let state = |bridge: &Value| bridge["state"].as_str().unwrap().to_owned();
+        bridges.map(state).filter(|state| state != "off").collect()
     }
 
     /// Switches the printer off through init.
@@ -223,11 +263,11 @@ impl Drop for Booted {
     }
 }
 
-/// `VmRSS` of a `/proc/PID/status`, in KiB.
-fn resident(status: &str) -> u64 {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+/// A field of a `/proc/PID/status`, in KiB.
+fn kib(status: &str, field: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     let value = line.and_then(|line| line.trim().strip_suffix(" kB")).and_then(|value| value.parse().ok());
-    value.unwrap_or_else(|| panic!("no VmRSS in:\n{status}"))
+    value.unwrap_or_else(|| panic!("no {field} in:\n{status}"))
 }
 
 #[derive(Debug)]

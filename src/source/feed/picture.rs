@@ -4,6 +4,7 @@ use super::MAX_MESSAGE;
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use std::ops::Range;
 
 /// Smallest picture, in bytes.
 const LEAST: usize = 100;
@@ -11,6 +12,8 @@ const LEAST: usize = 100;
 const MOST: usize = 10 * 1024 * 1024;
 /// Letters that are decoded at a time.
 const PIECE: usize = 1024;
+/// Longest media type before the base64, in bytes.
+const MOST_TYPE: usize = 64;
 
 /// Why a text is no picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -25,47 +28,55 @@ pub(super) enum BadPicture {
     TooLarge,
 }
 
-/// Decodes a picture out of a JSON string that stands as it is in the message, with its quotation marks. Besides the
-/// picture itself this takes no memory, since pictures are the greatest things that the program handles.
-pub(super) fn decode(string: &str) -> Result<Vec<u8>, BadPicture> {
+/// Decodes a picture out of a JSON string that stands as it is in `message`, with its quotation marks at both ends of
+/// `place`. The picture takes the message's place in memory, since pictures are the greatest things that the program
+/// handles: what is decoded is shorter than what it was made of.
+pub(super) fn decode(mut message: Vec<u8>, place: Range<usize>) -> Result<Vec<u8>, BadPicture> {
     const _: () = assert!(MAX_MESSAGE / 4 * 3 <= MOST, "no message holds more than the largest picture");
-    let inside = string.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    let coded = without_prefix(inside.ok_or(BadPicture::NotBase64)?);
-    if coded.len() / 4 * 3 > MOST {
+    let string = message.get(place.clone()).unwrap_or_default();
+    let inside = string.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+    let inside = inside.ok_or(BadPicture::NotBase64)?;
+    let coded = without_prefix(inside).len();
+    if coded / 4 * 3 > MOST {
         return Err(BadPicture::TooLarge);
     }
-    let picture = decoded(coded).ok_or(BadPicture::NotBase64)?;
-    if !picture.starts_with(&[0xFF, 0xD8, 0xFF]) {
+    // Before the quotation mark at the end.
+    let end = place.end - 1;
+    let length = decode_in_place(&mut message, end - coded..end).ok_or(BadPicture::NotBase64)?;
+    message.truncate(length);
+    if !message.starts_with(&[0xFF, 0xD8, 0xFF]) {
         return Err(BadPicture::NotJpeg);
     }
-    if picture.len() < LEAST || !picture.ends_with(&[0xFF, 0xD9]) {
+    if message.len() < LEAST || !message.ends_with(&[0xFF, 0xD9]) {
         return Err(BadPicture::CutOff);
     }
-    Ok(picture)
+    message.shrink_to_fit();
+    Ok(message)
 }
 
 /// Leaves out `data:image/jpeg;base64,`, in which JSON may write the slash with a backslash.
-fn without_prefix(text: &str) -> &str {
-    const END: &str = ";base64,";
-    let text = text.trim_start();
-    let Some(rest) = text.strip_prefix("data:") else { return text };
-    let end = rest.find(END).filter(|at| *at < 64);
+fn without_prefix(text: &[u8]) -> &[u8] {
+    const END: &[u8] = b";base64,";
+    let text = text.trim_ascii_start();
+    let Some(rest) = text.strip_prefix(b"data:") else { return text };
+    let end = rest.windows(END.len()).take(MOST_TYPE).position(|window| window == END);
     end.and_then(|at| rest.get(at + END.len()..)).unwrap_or(text)
 }
 
-fn decoded(coded: &str) -> Option<Vec<u8>> {
+/// Decodes what stands at `coded` to the beginning of the same bytes; gives the length of what was decoded.
+fn decode_in_place(bytes: &mut [u8], coded: Range<usize>) -> Option<usize> {
     let config = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true);
     let engine = GeneralPurpose::new(&STANDARD, config);
-    let mut bytes = Vec::with_capacity(coded.len() / 4 * 3 + 3);
-    let mut letters = Letters(coded.bytes());
+    let mut letters = Letters(coded);
+    let mut decoded = 0;
     let mut padded = false;
     loop {
         let mut piece = [0; PIECE];
         let mut length = 0;
         for place in &mut piece {
-            let Some(letter) = letters.next() else { break };
+            let Some(letter) = letters.next(bytes) else { break };
             // Padding is only at the end.
             if padded && letter != b'=' {
                 return None;
@@ -75,24 +86,25 @@ fn decoded(coded: &str) -> Option<Vec<u8>> {
             length += 1;
         }
         if length == 0 {
-            return Some(bytes);
+            return Some(decoded);
         }
         let mut room = [0; PIECE / 4 * 3];
         let count = engine.decode_slice(piece.get(..length)?, &mut room).ok()?;
-        bytes.extend_from_slice(room.get(..count)?);
+        // Never beyond the letters that were read.
+        bytes.get_mut(decoded..decoded + count)?.copy_from_slice(room.get(..count)?);
+        decoded += count;
     }
 }
 
-/// The letters of a JSON string without white space. What is no letter of base64 stays for the decoder to refuse.
-struct Letters<'a>(std::str::Bytes<'a>);
+/// The letters of a JSON string without white space: where those are that were not read yet. What is no letter of
+/// base64 stays for the decoder to refuse.
+struct Letters(Range<usize>);
 
-impl Iterator for Letters<'_> {
-    type Item = u8;
-
-    fn next(&mut self) -> Option<u8> {
+impl Letters {
+    fn next(&mut self, bytes: &[u8]) -> Option<u8> {
         loop {
-            let letter = match self.0.next()? {
-                b'\\' => self.escaped(),
+            let letter = match self.byte(bytes)? {
+                b'\\' => self.escaped(bytes),
                 byte => byte,
             };
             if !matches!(letter, b' ' | b'\t' | b'\r' | b'\n' | 0x0C) {
@@ -100,12 +112,14 @@ impl Iterator for Letters<'_> {
             }
         }
     }
-}
 
-impl Letters<'_> {
+    fn byte(&mut self, bytes: &[u8]) -> Option<u8> {
+        bytes.get(self.0.next()?).copied()
+    }
+
     /// The letter that an escape stands for; a zero for one beyond ASCII. The JSON was checked before.
-    fn escaped(&mut self) -> u8 {
-        match self.0.next() {
+    fn escaped(&mut self, bytes: &[u8]) -> u8 {
+        match self.byte(bytes) {
             Some(b'n') => b'\n',
             Some(b'r') => b'\r',
             Some(b't') => b'\t',
@@ -113,7 +127,7 @@ impl Letters<'_> {
             Some(b'u') => {
                 let mut code = 0_u32;
                 for _ in 0..4 {
-                    let digit = self.0.next().and_then(|byte| char::from(byte).to_digit(16));
+                    let digit = self.byte(bytes).and_then(|byte| char::from(byte).to_digit(16));
                     code = code << 4 | digit.unwrap_or_default();
                 }
                 u8::try_from(code).ok().filter(u8::is_ascii).unwrap_or_default()
@@ -133,6 +147,12 @@ mod tests {
     fn jpeg(length: usize) -> Vec<u8> {
         let middle = (0..length.saturating_sub(6)).map(|n| n.to_le_bytes()[0].wrapping_mul(37));
         [0xFF, 0xD8, 0xFF, 0xE0].into_iter().chain(middle).chain([0xFF, 0xD9]).collect()
+    }
+
+    /// Decodes a string that stands in a message.
+    fn decode(string: &str) -> Result<Vec<u8>, BadPicture> {
+        let message = [b"{\"image\":", string.as_bytes(), b",\"end\":\"\\\"}"].concat();
+        super::decode(message, 9..9 + string.len())
     }
 
     fn quoted(text: &str) -> String {
@@ -195,6 +215,27 @@ mod tests {
     fn the_largest_that_a_message_can_hold_is_taken() {
         let picture = jpeg(MAX_MESSAGE / 4 * 3 - 300);
         assert_eq!(decode(&quoted(&STANDARD.encode(&picture))).map(|found| found.len()), Ok(picture.len()));
+    }
+
+    #[test]
+    fn the_picture_takes_the_place_of_its_message() {
+        let picture = jpeg(100_000);
+        // Without anything before it the first letters are read where the first bytes are written.
+        for before in ["", "{"] {
+            let message = format!("{before}{}", quoted(&STANDARD.encode(&picture))).into_bytes();
+            let (place, end) = (message.as_ptr(), message.len());
+            let found = super::decode(message, before.len()..end).unwrap();
+            assert_eq!(found, picture);
+            // The allocator may move what shrinks, but has no reason to.
+            assert_eq!((found.as_ptr(), found.capacity()), (place, picture.len()));
+        }
+    }
+
+    #[test]
+    fn a_place_that_is_none_is_refused() {
+        for place in [0..0, 0..1, 5..9, 9..9, 7..200] {
+            assert_eq!(super::decode(b"\"/9j/\"".to_vec(), place), Err(BadPicture::NotBase64));
+        }
     }
 
     proptest! {

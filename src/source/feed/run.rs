@@ -146,8 +146,8 @@ impl<C: Clock> Source<C> {
             let wait = session.next_tick().map(|tick| tick.saturating_sub(self.clock.now().monotonic));
             let actions = tokio::select! {
                 received = transport.receive() => match received {
-                    // Here the message's memory ends, before anything is made of its contents.
-                    Ok(Incoming::Text(text)) => session.on_message(text.as_bytes(), self.clock.now()),
+                    // Its memory becomes that of the picture in it. Nothing is copied that nobody else holds.
+                    Ok(Incoming::Text(text)) => session.on_message(text.into(), self.clock.now()),
                     Ok(Incoming::Binary) => {
                         session.on_binary(self.clock.now().monotonic);
                         Vec::new()

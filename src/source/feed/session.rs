@@ -109,18 +109,18 @@ impl Session {
     }
 
     /// A text message came: at most [`MAX_MESSAGE`](super::MAX_MESSAGE) bytes of anything. What is no message of a feed
-    /// is counted and otherwise ignored.
-    pub fn on_message(&mut self, message: &[u8], now: Moment) -> Vec<Action> {
+    /// is counted and otherwise ignored. A picture stays in the memory of its message.
+    pub fn on_message(&mut self, message: Vec<u8>, now: Moment) -> Vec<Action> {
         let at = now.monotonic;
         if self.since.is_none() || self.changing {
             return Vec::new();
         }
-        match wire::read(message) {
+        match wire::read(&message) {
             Ok(Message::Status(object)) => match Status::read(&object) {
                 Some(status) => return vec![self.status(&status, &object, at)],
                 None => self.ignore(&"a status that is empty, too long or no JSON object", at),
             },
-            Ok(Message::Picture(string)) => match picture::decode(string) {
+            Ok(Message::Picture(place)) => match picture::decode(message, place) {
                 Ok(jpeg) => {
                     self.picture_at = Some(at);
                     self.watchdog.on_picture(at);

@@ -4,7 +4,7 @@ use super::{Address, MAX_MESSAGE};
 use crate::source::stream::Stream;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::io;
@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, Request};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
@@ -31,6 +31,9 @@ const FAREWELL: Duration = Duration::from_secs(2);
 const BUFFER: usize = 16 * 1024;
 /// What is sent is short.
 const MAX_UNSENT: usize = 64 * 1024;
+/// A message of so many bytes leaves no room behind in which the next one would only lie: pictures are the greatest
+/// things in the program.
+const GREAT: usize = 64 * 1024;
 
 /// What is wrong with a connection.
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +97,7 @@ pub enum TransportError {
 
 /// What came.
 pub(super) enum Incoming {
-    Text(Utf8Bytes),
+    Text(Bytes),
     Binary,
     /// Pings are answered while they are read.
     Nothing,
@@ -126,13 +129,7 @@ impl Transport {
         } else {
             Stream::plain(stream)
         };
-        let config = WebSocketConfig::default()
-            .read_buffer_size(BUFFER)
-            .write_buffer_size(0)
-            .max_write_buffer_size(MAX_UNSENT)
-            .max_message_size(Some(MAX_MESSAGE))
-            .max_frame_size(Some(MAX_MESSAGE));
-        match client_async_with_config(request, stream, Some(config)).await {
+        match client_async_with_config(request, stream, Some(config())).await {
             Ok((stream, _)) => Ok(Self(Box::new(stream))),
             Err(error) => Err(refused(address, error)),
         }
@@ -141,7 +138,12 @@ impl Transport {
     /// What comes next. May be dropped while it waits without losing anything.
     pub(super) async fn receive(&mut self) -> Result<Incoming, TransportError> {
         match self.0.next().await {
-            Some(Ok(Message::Text(text))) => Ok(Incoming::Text(text)),
+            Some(Ok(Message::Text(text))) => {
+                if text.len() >= GREAT {
+                    self.give_room_back().await;
+                }
+                Ok(Incoming::Text(text.into()))
+            }
             Some(Ok(Message::Binary(_))) => Ok(Incoming::Binary),
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(Incoming::Nothing),
             Some(Ok(Message::Close(frame))) => {
@@ -156,6 +158,17 @@ impl Transport {
             }
             Some(Err(error)) => Err(TransportError::Broken(error.to_string())),
             None => Err(TransportError::Closed { detail: String::new() }),
+        }
+    }
+
+    /// Goes on with a WebSocket that has no buffers yet: the present one's are as great as the message that came last,
+    /// and stay so. Never waits.
+    async fn give_room_back(&mut self) {
+        // The answer to a ping may still be in it.
+        if matches!(self.0.flush().now_or_never(), Some(Ok(())))
+            && let Some(stream) = self.0.get_mut().take()
+        {
+            *self.0 = WebSocketStream::from_raw_socket(stream, Role::Client, Some(config())).await;
         }
     }
 
@@ -192,6 +205,15 @@ impl Transport {
         };
         let _ = timeout(FAREWELL, farewell).await;
     }
+}
+
+fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(BUFFER)
+        .write_buffer_size(0)
+        .max_write_buffer_size(MAX_UNSENT)
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE))
 }
 
 fn request(address: &Address) -> Result<Request<()>, TransportError> {

@@ -4,6 +4,7 @@ use crate::json_fields::{pick, text};
 use crate::printer::Command;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Longest note that is kept, in bytes.
@@ -14,8 +15,8 @@ const MAX_NOTE: usize = 512;
 pub(super) enum Message<'a> {
     /// The printer's status: a JSON object, or what should be one.
     Status(Cow<'a, str>),
-    /// A picture: a JSON string as it stands in the message.
-    Picture(&'a str),
+    /// A picture: where in the message its JSON string stands, with the quotation marks.
+    Picture(Range<usize>),
     /// The server's words to people.
     Note { is_error: bool, text: String },
 }
@@ -29,7 +30,10 @@ pub(super) fn read(message: &[u8]) -> Result<Message<'_>, &'static str> {
     let [kind, data, image, note] = found;
     match kind.and_then(text).as_deref() {
         Some("printer_status") => status(data).ok_or("a status without data"),
-        Some("jpeg_image") => picture(image).or_else(|| picture(data)).ok_or("a picture without data"),
+        Some("jpeg_image") => {
+            let place = place(message, image).or_else(|| place(message, data));
+            place.map(Message::Picture).ok_or("a picture without data")
+        }
         Some(kind @ ("error" | "message")) => {
             let inside = || {
                 let mut found = [None];
@@ -53,9 +57,12 @@ fn status(data: Option<&RawValue>) -> Option<Message<'_>> {
     }
 }
 
-fn picture(value: Option<&RawValue>) -> Option<Message<'_>> {
+/// Where in the message a value stands that is a string.
+fn place(message: &str, value: Option<&RawValue>) -> Option<Range<usize>> {
     let raw = value?.get();
-    raw.starts_with('"').then_some(Message::Picture(raw))
+    // It is a part of the message.
+    let start = (raw.as_ptr() as usize).checked_sub(message.as_ptr() as usize)?;
+    raw.starts_with('"').then_some(start..start + raw.len())
 }
 
 /// Without what could mislead in a log or a report, and not too long.
@@ -112,9 +119,9 @@ mod tests {
             (r#"{"type":"printer_status"}"#, Err("a status without data")),
             (r#"{"type":"printer_status","data":null}"#, Err("a status without data")),
             (r#"{"type":"printer_status","data":[{}]}"#, Err("a status without data")),
-            (r#"{"type":"jpeg_image","image":"\/9j/"}"#, Ok(Message::Picture(r#""\/9j/""#))),
-            (r#"{"type":"jpeg_image","data":"/9j/"}"#, Ok(Message::Picture(r#""/9j/""#))),
-            (r#"{"type":"jpeg_image","image":null,"data":"/9j/"}"#, Ok(Message::Picture(r#""/9j/""#))),
+            (r#"{"type":"jpeg_image","image":"\/9j/"}"#, Ok(Message::Picture(29..36))),
+            (r#"{"type":"jpeg_image","data":"/9j/"}"#, Ok(Message::Picture(28..34))),
+            (r#"{"type":"jpeg_image","image":null,"data":"/9j/"}"#, Ok(Message::Picture(41..47))),
             (r#"{"type":"jpeg_image","image":null}"#, Err("a picture without data")),
             (r#"{"type":"jpeg_image","image":{"data":""}}"#, Err("a picture without data")),
             (r#"{"type":"error","message":" Printer\n Offline "}"#, note(true, "Printer Offline")),

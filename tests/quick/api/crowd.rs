@@ -113,6 +113,42 @@ fn the_thirty_third_connection_is_told_so_at_once() {
     drop(held);
 }
 
+#[test]
+fn clients_that_ask_again_and_again_leave_room_for_others() {
+    let waited = in_virtual_time(Facts::with_data(), async |address, _stop| {
+        for _ in 0..32 {
+            spawn_local(async move {
+                let mut bytes = vec![0; 1000];
+                loop {
+                    let mut stream = connect(address).await;
+                    // Far more often than it would be taken for standing still.
+                    while stream.write_all(GET).await.is_ok()
+                        && stream.read(&mut bytes).await.is_ok_and(|count| count > 0)
+                    {
+                        sleep(Duration::from_millis(200)).await;
+                    }
+                    drop(stream);
+                    sleep(Duration::from_millis(200)).await;
+                }
+            });
+        }
+        sleep(Duration::from_secs(1)).await;
+        let begin = tokio::time::Instant::now();
+        let mut bytes = vec![0; 1000];
+        loop {
+            let mut stream = connect(address).await;
+            let _ = stream.write_all(GET).await;
+            let count = stream.read(&mut bytes).await.unwrap_or(0);
+            if bytes[..count].starts_with(b"HTTP/1.1 200 ") {
+                return begin.elapsed();
+            }
+            assert!(begin.elapsed() < Duration::from_secs(60), "no room for ever");
+            sleep(Duration::from_millis(100)).await;
+        }
+    });
+    assert!(waited < Duration::from_secs(2), "{waited:?}");
+}
+
 /// Runs `clients` beside a server on a runtime whose time flies when all wait.
 fn in_virtual_time<F: Future>(
     facts: Facts,

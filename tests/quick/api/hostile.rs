@@ -1,7 +1,8 @@
 //! Requests that no decent client sends, byte by byte.
 
-use super::{SOON, ask, exchange, take_answer};
+use super::{SOON, ask, ask_with, exchange, take_answer};
 use crate::support::rest::{Facts, Rest};
+use octobridge::api::PATHS;
 use proptest::prelude::*;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -81,6 +82,152 @@ fn odd_requests_get_their_answers() {
     ];
     for (what, bytes, expected) in table {
         assert_eq!(statuses(&rest, bytes.as_bytes()), expected, "{what}");
+    }
+}
+
+/// Two who read the same bytes must not see different requests in them: behind a proxy the second request could be one
+/// that the proxy did not see. What is not clear is refused, and the connection ends with it.
+#[test]
+fn no_request_hides_in_another() {
+    let rest = Rest::start(Facts::with_data());
+    let get = "GET /api/ HTTP/1.1\r\nHost: x\r\n\r\n";
+    let with = |headers: &str| get.replace("\r\n\r\n", &format!("\r\n{headers}\r\n\r\n"));
+    let chunked = "Transfer-Encoding: chunked";
+    let table: Vec<(&str, String, &[u16])> = vec![
+        ("a length and chunks", with(&format!("Content-Length: 5\r\n{chunked}")) + "0\r\n\r\n", &[413]),
+        ("chunks and a length", with(&format!("{chunked}\r\nContent-Length: 0")) + "0\r\n\r\n", &[413]),
+        ("no chunk", with(chunked) + "0\r\n\r\n", &[413]),
+        ("chunks twice", with(&format!("{chunked}\r\n{chunked}")) + "0\r\n\r\n", &[413]),
+        ("chunks within", with("Transfer-Encoding: chunked, identity"), &[400]),
+        ("another coding", with("Transfer-Encoding: identity"), &[400]),
+        ("almost chunks", with("Transfer-Encoding: xchunked"), &[400]),
+        ("chunks behind a control character", with("Transfer-Encoding: \x0bchunked"), &[400]),
+        ("chunks of HTTP/1.0", with(chunked).replace("/1.1", "/1.0"), &[400]),
+        ("a blank before the colon", with("Content-Length : 40"), &[400]),
+        ("a folded length", with("Content-Length:\r\n 40"), &[400]),
+        ("a length with a sign", with("Content-Length: +40"), &[400]),
+        ("a list of lengths", with("Content-Length: 40, 40"), &[400]),
+        ("an empty length", with("Content-Length:"), &[400]),
+        ("a length beyond numbers", with("Content-Length: 99999999999999999999"), &[400]),
+        ("the same length twice", with("Content-Length: 40\r\nContent-Length: 40"), &[413]),
+        ("a lone CR", with("X: a\rContent-Length: 40"), &[400]),
+        ("a zero byte", with("X: a\0b"), &[400]),
+        ("close and stay", with("Connection: close\r\nConnection: keep-alive"), &[200]),
+        ("TRACE", get.replace("GET", "TRACE"), &[405, 200]),
+        ("a tunnel that is refused", "CONNECT x:80 HTTP/1.1\r\nHost: x:80\r\n\r\n".into(), &[404, 200]),
+        ("an upgrade that is passed over", with("Connection: upgrade\r\nUpgrade: h2c"), &[200, 200]),
+        ("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(), &[]),
+        ("HTTP/0.9", "GET /api/\r\n".into(), &[400]),
+        ("a version to come", get.replace("1.1", "1.2"), &[400]),
+    ];
+    for (what, bytes, expected) in table {
+        assert_eq!(statuses(&rest, format!("{bytes}{get}").as_bytes()), expected, "{what}");
+    }
+}
+
+#[test]
+fn odd_targets_and_hosts() {
+    let rest = Rest::start(Facts::with_data());
+    let targets = [
+        ("http://other/api/", 200),
+        ("HTTP://other:1/api/printer/A1M-1", 200),
+        ("http://", 400),
+        ("http:///api/", 400),
+        ("//other/api/", 404),
+        ("api/", 400),
+        ("*", 404),
+        ("/api/?", 200),
+        ("/api/printer/A1M-1?id=other&/image", 200),
+        ("/api/printer/%41%31%4d-1", 200),
+        ("/api/printer/A1M-1%00", 404),
+        ("/api/printer/A1M-1%0d%0aX:%20y", 404),
+        ("/api/printer/A1M-1;x=y", 404),
+        ("/api/printer/A1M-1%2fimage", 404),
+        ("/api/printer/x/../A1M-1", 404),
+        ("/api/printer/x%2f..%2fA1M-1", 404),
+        ("/api%2fbridges", 404),
+        ("/%2e/api/", 404),
+        ("/api/./bridges", 404),
+        ("/api/\u{fc}", 404),
+        ("/api\\bridges", 404),
+        ("/api/printer/%", 404),
+        ("/api/printer/%C3%28", 404),
+        ("/api/%F0%9F%96%A8", 404),
+    ];
+    for (target, expected) in targets {
+        let bytes = format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert_eq!(statuses(&rest, bytes.as_bytes()), [expected], "{target}");
+    }
+    // RFC 9112, 3.2: 400 for a Host that is none. An empty one is allowed.
+    let hosts = [
+        ("x", 200),
+        ("", 200),
+        ("printer.local:8000", 200),
+        ("127.0.0.1:8000", 200),
+        ("[fe80::1]:8000", 200),
+        ("my_printer", 200),
+        ("a b", 400),
+        ("a, b", 400),
+        ("a/b", 400),
+        ("a?b", 400),
+        ("user@x", 400),
+        ("http://x", 400),
+        ("[fe80::1", 400),
+        ("x:y:z", 400),
+        ("\u{fc}", 400),
+    ];
+    for (host, expected) in hosts {
+        let bytes = format!("GET /api/ HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        assert_eq!(statuses(&rest, bytes.as_bytes()), [expected], "{host:?}");
+    }
+}
+
+#[test]
+fn a_part_of_the_picture_is_the_whole_of_it() {
+    let rest = Rest::start(Facts::with_data());
+    let image = "/api/printer/A1M-1/image";
+    let whole = ask(rest.address, "GET", image);
+    assert_eq!((whole.status, whole.header("accept-ranges")), (200, ""));
+    let many = format!("Range: bytes={}\r\n", "0-,".repeat(3000));
+    for headers in [
+        "Range: bytes=0-0\r\n",
+        "Range: bytes=99-\r\n",
+        "Range: bytes=-18446744073709551616\r\n",
+        "Range: rubbish\r\n",
+        "Range: bytes=0-0\r\nIf-Range: \"1a1fbe7580f-11\"\r\n",
+        "Expect: a miracle\r\n",
+        "Accept: text/html\r\nAccept-Encoding: gzip\r\n",
+        many.as_str(),
+    ] {
+        assert_eq!(ask_with(rest.address, "GET", image, headers), whole, "{headers}");
+    }
+}
+
+/// Whatever page a browser shows: it may not read from here, and nothing here is changed by asking.
+#[test]
+fn a_page_from_elsewhere_is_told_no_more_than_anybody() {
+    let rest = Rest::start(Facts::with_data());
+    let foreign = "Origin: https://elsewhere.example\r\nSec-Fetch-Site: cross-site\r\n";
+    let asks = "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Private-Network: true\r\n";
+    for path in PATHS {
+        let path = path.replace("{id}", "A1M-1");
+        for (method, status) in [("GET", 200), ("OPTIONS", 405), ("POST", 405), ("PUT", 405), ("DELETE", 405)]
+        {
+            let answer = ask_with(rest.address, method, &path, &format!("{foreign}{asks}"));
+            assert_eq!(answer.status, status, "{method} {path}");
+            let allows = answer.headers.iter().filter(|(name, _)| name.starts_with("access-control-"));
+            assert_eq!(allows.count(), 0, "{method} {path}");
+            assert_eq!(answer.header("x-content-type-options"), "nosniff", "{method} {path}");
+        }
+    }
+}
+
+#[test]
+fn head_has_no_body_where_there_is_nothing() {
+    let rest = Rest::start(Facts::with_data());
+    for path in ["/nowhere", "/api/printer/other", "/api/printer/other/image"] {
+        let (get, head) = (ask(rest.address, "GET", path), ask(rest.address, "HEAD", path));
+        assert_eq!((head.status, &head.headers), (404, &get.headers), "{path}");
     }
 }
 

@@ -3,12 +3,13 @@
 mod chat;
 mod expect;
 mod objects;
-mod rest;
 mod vector;
+mod whole;
 mod world;
 
 use crate::folder::Verdict;
 use std::path::Path;
+use std::time::Duration;
 use vector::{Vector, What};
 
 /// How the names of the files end.
@@ -25,7 +26,7 @@ pub(crate) fn verdict(path: &Path) -> Verdict {
     }
     if vector.events.iter().any(|event| matches!(event.what, What::Http(..))) {
         // The chat's part runs without sockets as well, should there be one.
-        if let Err(difference) = rest::verdict(&vector) {
+        if let Err(difference) = whole::play(&vector, Duration::ZERO) {
             return Verdict::Failed(difference);
         }
     }
@@ -33,4 +34,11 @@ pub(crate) fn verdict(path: &Path) -> Verdict {
         Ok(()) => Verdict::Ok(None),
         Err(difference) => Verdict::Failed(difference),
     }
+}
+
+/// The same through the whole program over sockets, in real time.
+pub(crate) fn over_sockets(path: &Path) -> Result<(), String> {
+    let vector = Vector::read(path);
+    let log = whole::play(&vector, Duration::from_secs(6))?;
+    expect::compare(&vector, &log)
 }

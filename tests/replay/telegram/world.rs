@@ -165,7 +165,7 @@ impl<'a> World<'a> {
     fn receive(&mut self, text: &str) {
         if matches!(self.link, Link::Open) {
             self.session.on_traffic(self.now.get());
-            let actions = self.session.on_message(text.as_bytes(), self.moment());
+            let actions = self.session.on_message(text.as_bytes().to_vec(), self.moment());
             self.act(actions);
         }
     }
@@ -262,6 +262,6 @@ impl<'a> World<'a> {
 }
 
 /// Whether the feed refuses from the very beginning.
-fn first_refuses(vector: &Vector) -> bool {
+pub(super) fn first_refuses(vector: &Vector) -> bool {
     vector.events.iter().any(|event| event.at.is_zero() && matches!(event.what, What::Accept(false)))
 }

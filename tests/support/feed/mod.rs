@@ -1,6 +1,8 @@
 //! A stand-in for the feed's server on loopback, plain or encrypted. It takes only what a client of a feed may send,
 //! and misbehaves on demand.
 
+pub(crate) mod printing;
+
 use super::telegram::certificates;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -47,6 +49,8 @@ pub(crate) struct Connection {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Heard {
     Ping,
+    /// An answer to a ping of the server, with what that one carried.
+    Pong(String),
     Command(String),
     Closed(Option<u16>),
     /// The connection ended without a farewell.
@@ -67,9 +71,14 @@ impl Feed {
 
     /// The address for `WS_URL`; an encrypted one goes by name.
     pub(crate) fn address(&self) -> String {
-        let port = self.listener.local_addr().unwrap().port();
+        let port = self.port();
         let place = if self.tls.is_some() { "wss://localhost" } else { "ws://127.0.0.1" };
         format!("{place}:{port}/ws/printer/{{PRINTER_ID}}")
+    }
+
+    /// The port on 127.0.0.1; a guest reaches it at 10.0.2.2.
+    pub(crate) fn port(&self) -> u16 {
+        self.listener.local_addr().unwrap().port()
     }
 
     /// A connection before everything else.
@@ -163,6 +172,7 @@ impl Connection {
                 let _ = self.stream.flush().await;
                 Heard::Ping
             }
+            Some(Ok(Message::Pong(carried))) => Heard::Pong(String::from_utf8_lossy(&carried).into_owned()),
             Some(Ok(Message::Text(text))) => {
                 let message: Value = serde_json::from_str(&text).expect("a client sends JSON");
                 let kind = message["type"].as_str().expect("a message has a type").to_owned();

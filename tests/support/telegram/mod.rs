@@ -157,6 +157,12 @@ impl Telegram {
         Self::certified(token, chat, &["127.0.0.1", "10.0.2.2", "localhost"], (2025, 4096))
     }
 
+    /// Another one of the same service, for this chat: it has the same certificate, and knows its TLS sessions.
+    pub(crate) fn another(&self, chat: i64) -> Self {
+        let token = self.shared.state().token.clone();
+        Self::listen(&token, chat, self.ca.clone(), self.tls.clone())
+    }
+
     /// As [`Telegram::start`], with a certificate for other names, valid from one year to another.
     pub(crate) fn certified(token: &str, chat: i64, names: &[&str], years: (i32, i32)) -> Self {
         let (ca, tls) = server::certificates(names, years);

@@ -4,12 +4,14 @@ use std::io::{BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::Shared;
 use super::conversation::answer_all;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
+};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
@@ -18,13 +20,20 @@ const SILENCE: Duration = Duration::from_secs(60);
 
 /// A test authority as PEM, valid from 2025 on, and a server with a certificate of it for these names and years.
 pub(crate) fn certificates(names: &[&str], years: (i32, i32)) -> (String, Arc<ServerConfig>) {
+    // OpenSSL finds an issuer by its name, so that no two authorities may have the same.
+    static COUNT: AtomicU32 = AtomicU32::new(1);
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    let name = format!("test authority {}", COUNT.fetch_add(1, Ordering::Relaxed));
+    authority.distinguished_name.push(DnType::CommonName, name);
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     authority.not_before = date_time_ymd(2025, 1, 1);
     let authority_key = KeyPair::generate().unwrap();
     let authority_certificate = authority.self_signed(&authority_key).unwrap();
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let mut server = CertificateParams::new(names).unwrap();
+    server.distinguished_name.push(DnType::CommonName, "stand-in");
+    server.use_authority_key_identifier_extension = true;
     server.not_before = date_time_ymd(years.0, 1, 1);
     server.not_after = date_time_ymd(years.1, 1, 1);
     let server_key = KeyPair::generate().unwrap();

@@ -78,7 +78,7 @@ impl World {
     pub(super) fn message(&mut self, seconds: f64, message: &str) -> &mut Self {
         self.until(seconds, true);
         self.session.on_traffic(self.now);
-        let actions = self.session.on_message(message.as_bytes(), at(self.now));
+        let actions = self.session.on_message(message.as_bytes().to_vec(), at(self.now));
         self.act(actions);
         self
     }
@@ -428,7 +428,7 @@ proptest! {
     #[test]
     fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         let mut world = World::new(60);
-        let actions = world.session.on_message(&bytes, at(Duration::ZERO));
+        let actions = world.session.on_message(bytes, at(Duration::ZERO));
         prop_assert!(actions.is_empty());
     }
 

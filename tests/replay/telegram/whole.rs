@@ -1,13 +1,20 @@
-//! Vectors in which somebody asks the REST server: the whole program over sockets, in real time.
+//! A vector through the whole program over sockets, in real time: where sockets matter. That is for the REST server,
+//! for the watch over the feed, and for Telegram's refusals.
 
+use super::chat::Request;
 use super::vector::{START, Vector, What, texts};
-use crate::support::feed::{Connection, Feed};
+use super::world::{Attempt, Log};
+use crate::support::feed::{Feed, Heard};
+use crate::support::telegram::{Outcome, Telegram};
 use serde_json::Value;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::{Notify, mpsc};
 
 /// How far a time may be off, since nothing here stands still.
 const SLACK: f64 = 2.0;
@@ -31,35 +38,69 @@ struct Answer {
     body: Vec<u8>,
 }
 
-/// The first difference.
-pub(crate) fn verdict(vector: &Vector) -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(play(vector))
+/// What the feed is to do.
+enum Do {
+    Text(String),
+    Picture(Vec<u8>),
+    Binary,
+    Close,
 }
 
-async fn play(vector: &Vector) -> Result<(), String> {
+/// Plays a vector for so long beyond its end. Gives what came of it, or the first difference of an answer over HTTP.
+pub(crate) fn play(vector: &Vector, longer: Duration) -> Result<Log, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    tokio::task::LocalSet::new().block_on(&runtime, play_on(vector, longer))
+}
+
+async fn play_on(vector: &Vector, longer: Duration) -> Result<Log, String> {
     let folder = tempfile::tempdir().unwrap();
     let feed = Feed::plain().await;
+    let token = vector.env.get("TELEGRAM_BOT_TOKEN").filter(|token| !token.is_empty()).cloned();
+    let chat = vector.env.get("TELEGRAM_CHAT_ID").and_then(|chat| chat.trim().parse().ok()).unwrap_or(5);
+    let telegram = Telegram::plain(&token.unwrap_or("1:nobody".to_owned()), chat);
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    let _program = start(vector, folder.path(), &feed.address(), address.port());
-    let connection = tokio::time::timeout(SOON, feed.accept()).await;
-    let mut connection: Option<Connection> = Some(connection.expect("the program connects to the feed"));
-    until_served(address);
-    let begun = Instant::now();
-    let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+    let accepts = Rc::new(Cell::new(!super::world::first_refuses(vector)));
+    let _program = start(vector, folder.path(), &feed.address(), &telegram.url(), address.port());
+    let (begun, began) =
+        (Instant::now(), SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64());
+    let (orders, todo) = mpsc::unbounded_channel();
+    let log = Rc::new(RefCell::new(Log::default()));
+    let connected = Rc::new(Notify::new());
+    let serving = tokio::task::spawn_local(serve(
+        feed,
+        todo,
+        Rc::clone(&accepts),
+        Rc::clone(&log),
+        begun,
+        Rc::clone(&connected),
+    ));
+    if accepts.get() {
+        tokio::time::timeout(SOON, connected.notified()).await.expect("the program connects to the feed");
+    }
+    until_served(address).await;
+    // The program takes a moment to start, which the vectors' does not.
+    let late = begun.elapsed();
     let mut expected = vector.expected("http");
     for event in &vector.events {
-        tokio::time::sleep_until((begun + event.at).into()).await;
-        match (&event.what, &mut connection) {
-            (What::Text(text), Some(connection)) => connection.text(text).await,
-            (What::Frame(name), Some(connection)) => connection.picture(&vector.frames[name]).await,
-            (What::Binary, Some(connection)) => connection.binary(b"\x00\x01").await,
-            (What::Close, _) => connection = None,
-            (What::Http(method, path), _) => {
+        tokio::time::sleep_until((begun + late + event.at).into()).await;
+        let order = match &event.what {
+            What::Text(text) => Do::Text(text.clone()),
+            What::Frame(name) => Do::Picture(vector.frames[name].clone()),
+            What::Binary => Do::Binary,
+            What::Close => Do::Close,
+            What::Accept(value) => {
+                accepts.set(*value);
+                continue;
+            }
+            What::TelegramPlan(plan) => {
+                telegram.plan(plan);
+                continue;
+            }
+            What::Http(method, path) => {
                 // What was sent just now is on its way.
                 tokio::time::sleep(Duration::from_millis(150)).await;
-                let (method, path) = (method.clone(), path.clone());
                 let asked = format!("{method} {path}");
+                let (method, path) = (method.clone(), path.clone());
                 let answer = tokio::task::spawn_blocking(move || ask(address, &method, &path)).await.unwrap();
                 let of_this = |case: &Value| {
                     case["http"].as_str() == Some(&asked)
@@ -67,16 +108,87 @@ async fn play(vector: &Vector) -> Result<(), String> {
                 };
                 if let Some(index) = expected.iter().position(of_this) {
                     let case = expected.remove(index);
+                    let began = began + late.as_secs_f64();
                     compare(&case, &answer, vector, began)
                         .map_err(|why| format!("{asked} at {}: {why}", case["t"]))?;
                 }
+                continue;
             }
-            _ => {}
-        }
+            What::AiPlan(_) | What::Wait => continue,
+        };
+        let _ = orders.send(order);
     }
-    match expected.first() {
-        Some(case) => Err(format!("nobody asked {case}")),
-        None => Ok(()),
+    if let Some(case) = expected.first() {
+        return Err(format!("nobody asked {case}"));
+    }
+    let told = |log: &Log| (log.attempts.len(), log.closed.len());
+    let at_end = told(&log.borrow());
+    tokio::time::sleep(longer).await;
+    serving.abort();
+    let mut log = log.take();
+    log.attempts.truncate(at_end.0);
+    log.closed.truncate(at_end.1);
+    log.requests = requests(&telegram, begun + late);
+    for t in log.attempts.iter_mut().map(|attempt| &mut attempt.t).chain(&mut log.closed) {
+        *t -= late.as_secs_f64();
+    }
+    Ok(log)
+}
+
+/// The messages that Telegram was asked to send.
+fn requests(telegram: &Telegram, begun: Instant) -> Vec<Request> {
+    let calls = telegram.calls().into_iter().filter(|call| call.method.starts_with("send"));
+    let request = calls.map(|call| Request {
+        t: call.at.saturating_duration_since(begun).as_secs_f64(),
+        text: call.text().to_owned(),
+        chat: call.arguments["chat_id"].clone(),
+        thread: call.arguments["message_thread_id"].as_i64(),
+        picture: call.files.first().map(|file| file.bytes.to_vec()),
+        status: match call.outcome {
+            Outcome::Done => Some(200),
+            Outcome::Refused(status) => Some(status),
+            Outcome::Unanswered => None,
+        },
+        method: call.method,
+    });
+    request.collect()
+}
+
+/// The feed: takes connections or refuses them, and does what it is to do over the one that is open.
+async fn serve(
+    feed: Feed,
+    mut todo: mpsc::UnboundedReceiver<Do>,
+    accepts: Rc<Cell<bool>>,
+    log: Rc<RefCell<Log>>,
+    begun: Instant,
+    connected: Rc<Notify>,
+) {
+    loop {
+        let accepted = accepts.get();
+        let mut connection = None;
+        match accepted {
+            true => connection = Some(feed.accept().await),
+            false => feed.refuse("503 Service Unavailable").await,
+        }
+        log.borrow_mut().attempts.push(Attempt { t: begun.elapsed().as_secs_f64(), accepted });
+        connected.notify_one();
+        while let Some(open) = &mut connection {
+            tokio::select! {
+                heard = open.heard() => if heard != Heard::Ping {
+                    log.borrow_mut().closed.push(begun.elapsed().as_secs_f64());
+                    connection = None;
+                },
+                order = todo.recv() => match order {
+                    Some(Do::Text(text)) => open.text(&text).await,
+                    Some(Do::Picture(jpeg)) => open.picture(&jpeg).await,
+                    Some(Do::Binary) => open.binary(b"\x00\x01").await,
+                    Some(Do::Close) => if let Some(open) = connection.take() { open.close(1000).await },
+                    None => return,
+                },
+            }
+        }
+        // What was to be said while nobody listened is not said later.
+        while todo.try_recv().is_ok() {}
     }
 }
 
@@ -84,21 +196,20 @@ fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
-fn start(vector: &Vector, folder: &std::path::Path, feed: &str, port: u16) -> Program {
+fn start(vector: &Vector, folder: &std::path::Path, feed: &str, telegram: &str, port: u16) -> Program {
     let mut command = Command::new(env!("CARGO_BIN_EXE_octobridge"));
     command.arg("run").env_clear().envs(&vector.env);
     command.env("SOURCE", "feed").env("WS_URL", feed).env("BIND", "127.0.0.1").env("PORT", port.to_string());
     command.env("DATA_DIR", folder.join("data")).env("OCTOBRIDGE_RUN_DIR", folder.join("run"));
-    // Nobody is there, and nothing of the vector's is about the chat.
-    command.env("TELEGRAM_API_URL", "http://127.0.0.1:9").env("PRINTER_DATA", folder.join("printer"));
+    command.env("TELEGRAM_API_URL", telegram).env("PRINTER_DATA", folder.join("printer"));
     Program(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
 }
 
-fn until_served(address: SocketAddr) {
+async fn until_served(address: SocketAddr) {
     let deadline = Instant::now() + SOON;
     while TcpStream::connect(address).is_err() {
         assert!(Instant::now() < deadline, "the REST server is not there");
-        std::thread::sleep(Duration::from_millis(20));
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
