@@ -171,14 +171,8 @@ impl World {
         self.camera = camera(&self.clocks);
         let clocks = || -> Box<dyn Clock> { Box::new(self.clocks.clone()) };
         let fresh = Duration::from_secs(60);
-        let bridge = Rehearsal::new(
-            &setting,
-            &self.folder,
-            self.camera.clone(),
-            fresh,
-            self.chat.clone(),
-            &clocks,
-        );
+        let bridge =
+            Rehearsal::new(&setting, &self.folder, self.camera.clone(), fresh, self.chat.clone(), &clocks);
         self.bridge = Some(bridge.unwrap());
     }
 

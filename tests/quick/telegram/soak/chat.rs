@@ -119,7 +119,11 @@ impl State {
         let moved = now >= self.migrates_at;
         if moved && arguments["chat_id"] == GROUP {
             let to = json!({"migrate_to_chat_id": SUPERGROUP});
-            return Served::no(refusal(400, "Bad Request: group chat was upgraded to a supergroup chat", &to));
+            return Served::no(refusal(
+                400,
+                "Bad Request: group chat was upgraded to a supergroup chat",
+                &to,
+            ));
         }
         let weather = self.sky.at(now);
         match weather {
