@@ -106,10 +106,21 @@ pub(super) fn judge(
         }
     }
     for said in &said {
+        invented(day, said.text)?;
         verdict.progress += usize::from(young(day, said.request, said.text)?);
     }
     photos(day, &done)?;
     Ok(verdict)
+}
+
+/// Checks that a beginning or an end was there.
+fn invented(day: &Day, text: &str) -> Result<(), String> {
+    const WORDS: [&str; 5] = ["Started: n", "Completed: n", "Cancelled: n", "Failed: n", "Ended: n"];
+    let known = |milestone: &Milestone| text.starts_with(&format!("{}: n{}-", milestone.word, milestone.job));
+    if WORDS.iter().any(|word| text.starts_with(word)) && !day.milestones.iter().any(known) {
+        return Err(format!("told, and never was: {text:?}"));
+    }
+    Ok(())
 }
 
 /// The messages in a request: several that waited long are told in one.
