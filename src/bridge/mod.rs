@@ -74,6 +74,8 @@ pub struct Setup<'a> {
     pub clock: SystemClock,
     /// What the printer is asked and commanded by.
     pub control: Control,
+    /// The file that the log goes to, if it goes to one.
+    pub log: Option<&'a Path>,
     /// Looks a setting up by the name of its environment variable; none where it is unset.
     pub setting: &'a Lookup<'a>,
 }
@@ -111,6 +113,11 @@ pub trait Bridge: Send {
     /// What tells how it goes, also while this bridge is busy, and from any thread.
     fn reporter(&self) -> Reporter;
 
+    /// What takes its outbox from it, should it hang when it is to end.
+    fn fence(&self) -> Fence {
+        Box::new(|| {})
+    }
+
     /// Sends what can be sent within `grace`, then ends. Blocks for `grace` and half a second at most.
     fn stop(&mut self, grace: Duration);
 }
@@ -126,6 +133,10 @@ pub struct Wants {
 
 /// Tells how a bridge goes; none when that cannot be told at this moment without waiting.
 pub type Reporter = Box<dyn Fn() -> Option<BridgeStatus> + Send + Sync>;
+
+/// Takes its outbox from a bridge, whatever that one is doing, so that another can open it: it sends nothing more, and what
+/// it does later counts for nothing. Blocks for a second at most.
+pub type Fence = Box<dyn Fn() + Send + Sync>;
 
 /// The states of a bridge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

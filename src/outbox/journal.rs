@@ -238,6 +238,13 @@ impl<S: Store> Outbox<S> {
         self.unsaved.is_none()
     }
 
+    /// Gives the store up, and forgets what waits: it is for somebody else to send.
+    pub(super) fn release(&mut self) {
+        self.store.release();
+        self.attached = false;
+        self.list = List::new(self.list.limits());
+    }
+
     /// Claims and reads the store, and puts what memory holds behind it.
     fn attach(&mut self) -> Recovered {
         let mut recovered = Recovered::default();

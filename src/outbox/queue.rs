@@ -44,6 +44,8 @@ struct State<S> {
     outbox: Outbox<S>,
     pushed: bool,
     closed: bool,
+    /// The outbox is somebody else's now.
+    fenced: bool,
 }
 
 impl<S> Clone for Queue<S> {
@@ -55,13 +57,16 @@ impl<S> Clone for Queue<S> {
 impl<S: Store> Queue<S> {
     /// Shares `outbox`.
     pub fn new(outbox: Outbox<S>) -> Self {
-        let state = State { outbox, pushed: false, closed: false };
+        let state = State { outbox, pushed: false, closed: false, fenced: false };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() }) }
     }
 
     /// Takes a message in, and wakes the consumer; see [`Outbox::push`].
     pub fn push(&self, entry: Entry) -> Pushed {
         let mut state = self.lock();
+        if state.fenced {
+            return Pushed::Refused;
+        }
         let pushed = state.outbox.push(entry);
         state.pushed = true;
         drop(state);
@@ -142,7 +147,8 @@ impl<S: Store> Queue<S> {
 
     /// Tries again to bring to disk what is kept in memory; see [`Outbox::retry_disk`].
     pub fn retry_disk(&self) -> bool {
-        self.lock().outbox.retry_disk()
+        let mut state = self.lock();
+        !state.fenced && state.outbox.retry_disk()
     }
 
     /// Blocks until something was pushed (also before the call, since the last wait), `timeout` has passed,
@@ -181,6 +187,31 @@ impl<S: Store> Queue<S> {
         self.shared.changed.notify_all();
     }
 
+    /// Closes the queue and lets go of the outbox, so that it can be opened anew: nothing waits here any more, nothing
+    /// is taken in, and nothing that is settled is brought to disk. For when threads that hang have handles. Gives up
+    /// after `patience` if one of them is busy with the outbox itself; returns whether it let go.
+    pub fn fence(&self, patience: Duration) -> bool {
+        const STEP: Duration = Duration::from_millis(10);
+        let mut left = patience;
+        loop {
+            let mut state = match self.shared.state.try_lock() {
+                Ok(state) => state,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) if left.is_zero() => return false,
+                Err(TryLockError::WouldBlock) => {
+                    std::thread::sleep(STEP);
+                    left = left.saturating_sub(STEP);
+                    continue;
+                }
+            };
+            (state.closed, state.fenced) = (true, true);
+            state.outbox.release();
+            drop(state);
+            self.shared.changed.notify_all();
+            return true;
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<S>> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -213,6 +244,38 @@ mod tests {
         assert_eq!(queue.sleep(Duration::from_secs(3600)), Woken::Closed);
         assert_eq!(queue.push(entry("b")), Pushed::Queued { replaced: 0, dropped: 0 });
         assert_eq!(queue.len(), 2);
+    }
+
+    #[test]
+    fn one_that_is_fenced_off_lets_go_and_changes_nothing_any_more() {
+        let (place, old) = queue();
+        let open = || Outbox::open(&place.path().join("journal"), Limits::default()).0;
+        old.push(entry("a"));
+        let handle = old.clone();
+        assert!(matches!(open().persistence(), Persistence::Memory(_)), "it is the old one's");
+        let taken = handle.peek().unwrap();
+        assert!(old.fence(Duration::ZERO));
+
+        let new = Queue::new(open());
+        assert_eq!((new.persistence(), new.len()), (Persistence::Disk, 1));
+        // Whatever the thread that hung does when it goes on.
+        assert!(!handle.done(taken.id));
+        assert_eq!(handle.push(entry("b")), Pushed::Refused);
+        assert!(!handle.retry_disk());
+        assert_eq!((handle.peek(), handle.wait(None)), (None, Woken::Closed));
+        new.push(entry("c"));
+        drop(new);
+        let keys: Vec<String> = open().waiting().map(|held| held.entry.key.clone()).collect();
+        assert_eq!(keys, ["a", "c"]);
+    }
+
+    #[test]
+    fn one_that_is_busy_with_the_disk_cannot_be_fenced_off() {
+        let (_place, queue) = queue();
+        let busy = queue.lock();
+        assert!(!queue.fence(Duration::from_millis(20)));
+        drop(busy);
+        assert!(queue.fence(Duration::ZERO));
     }
 
     #[test]

@@ -146,7 +146,7 @@ impl Sources<'_> {
     }
 
     fn refuse(&mut self, key: Key, found: &Sourced<String>, rule: &str) {
-        let shown: String = super::lookup::hide_user_info(&found.value).chars().take(60).collect();
+        let shown: String = super::hide::hide(&found.value).chars().take(60).collect();
         self.problems.push(Problem::new(
             format!("{} is `{shown}` ({})", key.name, found.origin),
             format!("{rule}; until then the default counts"),

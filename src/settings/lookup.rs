@@ -2,6 +2,7 @@
 
 use super::bootstrap::Bootstrap;
 use super::extended_cfg::ExtendedCfg;
+use super::hide::hide;
 use super::instance::{self, Instance, MOST_LABELLED};
 use super::keys::{self, ALL, Key};
 use super::paths::Paths;
@@ -11,11 +12,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// extended.cfg is some kilobytes; nobody edits more by hand.
-const CFG_LIMIT: u64 = 256 * 1024;
+pub(super) const CFG_LIMIT: u64 = 256 * 1024;
 /// A token, a key or a password.
 const SECRET_LIMIT: u64 = 16 * 1024;
-/// In rising age: the newer file wins where both are there.
-const CFG_NAMES: [&str; 2] = ["extended2.cfg", "extended.cfg"];
 
 /// Where people put secrets that have no place there.
 pub(super) const OPEN_SECRETS: [(&str, &str, Key); 3] = [
@@ -95,8 +94,7 @@ impl<'a> Sources<'a> {
     }
 
     fn read_cfg(&mut self) {
-        for name in CFG_NAMES {
-            let path = self.paths.config.join("extended").join(name);
+        for path in self.paths.cfg_files() {
             let text = match read_text(&path, CFG_LIMIT) {
                 Ok(text) => text,
                 Err(error) if error.is_missing() => continue,
@@ -358,7 +356,7 @@ impl<'a> Sources<'a> {
             return Sourced { value, origin: found.origin };
         }
         self.problems.push(Problem::new(
-            format!("the log level `{}` ({}) is unknown", found.value, found.origin),
+            format!("the log level `{}` ({}) is unknown", hide(&found.value), found.origin),
             "use error, warn, info or debug; info is used now",
         ));
         default
@@ -397,7 +395,7 @@ impl<'a> Sources<'a> {
         });
         let mut shown: Vec<Shown> = on.into_iter().chain(folders).collect();
         let masked = |key: Key, value: String| {
-            if key.secret { "(set, hidden)".to_owned() } else { hide_user_info(&value) }
+            if key.secret { "(set, hidden)".to_owned() } else { hide(&value) }
         };
         for key in ALL {
             let found = self.find(key);
@@ -419,18 +417,4 @@ impl<'a> Sources<'a> {
 /// Missing, empty and blank all count as not set.
 fn set(text: Option<&String>) -> Option<String> {
     text.map(|t| t.trim()).filter(|t| !t.is_empty()).map(str::to_owned)
-}
-
-/// A URL may carry a name and password: they are not shown.
-pub(super) fn hide_user_info(value: &str) -> String {
-    match value.split_once("://") {
-        Some((scheme, rest)) => {
-            let end = rest.find('/').unwrap_or(rest.len());
-            match rest[..end].rfind('@') {
-                Some(at) => format!("{scheme}://(hidden){}", &rest[at..]),
-                None => value.to_owned(),
-            }
-        }
-        None => value.to_owned(),
-    }
 }

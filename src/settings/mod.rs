@@ -4,8 +4,10 @@
 //! over defaults. What is wrong with a source is collected as a [`Problem`] and never stops the rest.
 
 mod bootstrap;
+mod edit;
 mod extended_cfg;
 mod general;
+mod hide;
 mod instance;
 mod keys;
 mod lookup;
@@ -15,8 +17,10 @@ mod secret;
 mod unknown;
 
 pub use bootstrap::{Bootstrap, BootstrapError};
+pub use edit::{EditError, set as set_in_text, set_in_file};
 pub use extended_cfg::{CfgError, CfgValue, ExtendedCfg};
 pub use general::{FeedSettings, General, SourceName};
+pub use hide::redact;
 pub use instance::Instance;
 pub use keys::{ALL as ALL_KEYS, Key};
 pub use origin::{Origin, Problem, Sourced};

@@ -1,5 +1,6 @@
 //! Where a value came from, and what is wrong with the places values come from.
 
+use super::redact;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -68,9 +69,9 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem and its remedy.
+    /// A problem and its remedy. A token that was written where a name belongs is left out.
     pub fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { what: what.into(), remedy: remedy.into() }
+        Self { what: redact(&what.into()), remedy: redact(&remedy.into()) }
     }
 }
 

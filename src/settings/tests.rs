@@ -188,7 +188,8 @@ fn nothing_secret_is_shown() {
     printer.environment.insert("MOONRAKER_URL".into(), "http://u:PASSSECRET@host:7125/x@y".into());
     let shown = format!("{:?}", Settings::show(None, &printer.environment));
     assert!(!shown.contains("SECRET"), "{shown}");
-    assert!(shown.contains("@host:7125/x@y"), "{shown}");
+    // A password may hold a slash, so that only what follows the last sign of a login is shown.
+    assert!(shown.contains("http://(hidden)@y"), "{shown}");
     assert!(!format!("{:?}", printer.load()).contains("SECRET"));
 }
 

@@ -115,6 +115,7 @@ impl<'a> Service<'a> {
             camera: camera.clone(),
             fresh: self.settings.general.fresh(),
             clock,
+            log: self.log.file().map(std::path::Path::to_owned),
         };
         let held_back = HeldBack::read(&self.settings.paths.run);
         match held_back.hold(camera::THREAD) {
@@ -159,6 +160,7 @@ impl<'a> Service<'a> {
                         break Ended::NothingToRun;
                     }
                     log::set_max_level(settings.log_level.value);
+                    log::debug!("the log tells all from {} on", settings.log_level.value);
                     camera.want(settings.general.camera.clone());
                     told.borrow().shared.borrow_mut().bridges.reload(&settings);
                     let problem = source.follow(&settings).await;

@@ -12,6 +12,7 @@
 mod api;
 mod bot_api;
 mod camera;
+mod chat_picture;
 mod cli;
 mod corpora;
 mod defects;
@@ -23,9 +24,11 @@ mod idle_moonraker;
 mod init;
 mod moonraker_connection;
 mod outbox;
+mod pairing;
 #[allow(dead_code, reason = "the vectors use the rest")]
 #[path = "../replay/player.rs"]
 mod player;
+mod secrets;
 mod sights;
 mod snapshot;
 #[allow(dead_code, reason = "the vectors use the rest")]

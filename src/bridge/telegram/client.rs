@@ -6,7 +6,8 @@ use super::form::Form;
 use super::wire::{Answer, Call};
 use crate::calendar;
 use crate::http;
-use std::sync::Arc;
+use std::io::Read;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use ureq::{Agent, Error, SendBody};
 
@@ -16,6 +17,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 const WHOLE: Duration = Duration::from_secs(30);
 /// The slowest line on which a picture still gets through, in bytes a second.
 const SLOWEST_UPLOAD: usize = 20_000;
+/// How much longer than it may hold the answer back a server has for it.
+const AFTER_HOLD: Duration = Duration::from_secs(15);
 /// Largest answer that is read, in bytes.
 const MOST_ANSWER: u64 = 1024 * 1024;
 
@@ -23,11 +26,25 @@ const MOST_ANSWER: u64 = 1024 * 1024;
 pub(super) trait Api {
     /// Makes one call at `now`, by the wall clock as time since the Unix epoch, and waits for what comes of it.
     fn call(&mut self, call: &Call<'_>, now: Duration) -> Outcome;
+
+    /// Begins to fetch a file by the path that `getFile` gave: its length in bytes where it is told, and its content.
+    /// `most` bounds the time, by the bytes that may come.
+    fn fetch(&mut self, _path: &str, _most: u64, _now: Duration) -> Result<Fetched, Fault> {
+        Err(Fault { kind: FaultKind::Network, text: "no files here".to_owned() })
+    }
+
+    /// Closes the connection that was kept for what follows.
+    fn rest(&mut self) {}
 }
+
+/// A file on its way to us: its length in bytes where it is told, and its content.
+pub(super) type Fetched = (Option<u64>, Box<dyn Read>);
 
 /// The Bot API over HTTP.
 pub(super) struct Client {
-    agent: Agent,
+    agent: Arc<Mutex<Agent>>,
+    tls: Arc<rustls::ClientConfig>,
+    connect: Duration,
     whole: Duration,
     api_url: String,
     token: Token,
@@ -46,23 +63,27 @@ impl Client {
         connect: Duration,
         whole: Duration,
     ) -> Self {
-        let agent = http::agent(tls, connect, whole);
-        Self { agent, whole, api_url: config.api_url.clone(), token: config.token.clone() }
+        let agent = Arc::new(Mutex::new(http::agent(Arc::clone(&tls), connect, whole)));
+        Self { agent, tls, connect, whole, api_url: config.api_url.clone(), token: config.token.clone() }
     }
 
     /// The handle by which another thread interrupts a request.
-    pub(super) fn interrupt(&self) -> Agent {
-        self.agent.clone()
+    pub(super) fn interrupt(&self) -> Interrupt {
+        Interrupt(Arc::clone(&self.agent))
+    }
+
+    fn agent(&self) -> Agent {
+        self.agent.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn post(&self, call: &Call<'_>) -> Result<Answer, Error> {
         let address = format!("{}/bot{}/{}", self.api_url, self.token.reveal(), call.method);
         let carried = call.file.map_or(0, |file| file.bytes.len() / SLOWEST_UPLOAD);
-        let whole = self.whole + call.held + Duration::from_secs(carried as u64);
-        let mut request = self.agent.post(address).config().timeout_global(Some(whole)).build();
-        if call.last {
-            request = request.header("Connection", "close");
-        }
+        let whole = match call.held.is_zero() {
+            true => self.whole + Duration::from_secs(carried as u64),
+            false => call.held + AFTER_HOLD,
+        };
+        let request = self.agent().post(address).config().timeout_global(Some(whole)).build();
         let mut response = match &call.file {
             None => {
                 let body = serde_json::to_vec(&call.fields).map_err(|error| Error::Other(Box::new(error)))?;
@@ -109,11 +130,90 @@ impl Client {
     }
 }
 
+/// Interrupts what a client does.
+#[derive(Clone)]
+pub(super) struct Interrupt(Arc<Mutex<Agent>>);
+
+impl Interrupt {
+    /// Lets the request under way fail, and every further one.
+    pub(super) fn now(&self) {
+        let agent = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        agent.shutdown();
+    }
+}
+
 impl Api for Client {
     fn call(&mut self, call: &Call<'_>, now: Duration) -> Outcome {
         match self.post(call) {
             Ok(answer) => Outcome::Answered(answer),
             Err(error) => Outcome::Failed(self.fault(&error, now)),
         }
+    }
+
+    fn fetch(&mut self, path: &str, most: u64, now: Duration) -> Result<Fetched, Fault> {
+        let refused = |text: String| Fault { kind: FaultKind::Network, text };
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte);
+        if path.starts_with('/') || path.contains("..") || !path.bytes().all(plain) {
+            return Err(refused("Telegram names a file in a way that is not known here".to_owned()));
+        }
+        let address = format!("{}/file/bot{}/{path}", self.api_url, self.token.reveal());
+        let whole = WHOLE + Duration::from_secs(most / SLOWEST_UPLOAD as u64);
+        let request = self.agent().get(address).config().timeout_global(Some(whole)).build();
+        let response =
+            request.header("Connection", "close").call().map_err(|error| self.fault(&error, now))?;
+        match response.status().as_u16() {
+            200 => {
+                let body = response.into_body();
+                Ok((body.content_length(), Box::new(body.into_reader())))
+            }
+            status => Err(refused(format!("Telegram does not hand the file out: it answered {status}"))),
+        }
+    }
+
+    fn rest(&mut self) {
+        // Connections end with the agent that has them; the sessions that make the next one cheap are kept by TLS.
+        let fresh = http::agent(Arc::clone(&self.tls), self.connect, self.whole);
+        *self.agent.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_rest_closes_the_connection_that_was_kept() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut answered = 0;
+            let mut bytes = [0; 4096];
+            loop {
+                match stream.read(&mut bytes).unwrap() {
+                    0 => return answered,
+                    length if bytes[..length].ends_with(b"}") => answered += 1,
+                    _ => continue,
+                }
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{\"ok\":true}").unwrap();
+            }
+        });
+        let setting = |name: &str| match name {
+            "TELEGRAM_BOT_TOKEN" => Some("1:secret-token".to_owned()),
+            "TELEGRAM_CHAT_ID" => Some("5".to_owned()),
+            "TELEGRAM_API_URL" => Some(url.clone()),
+            _ => None,
+        };
+        let config = Config::parse(&setting).unwrap();
+        let mut client = Client::new(&config, tls::client_config(None).unwrap());
+        for _ in 0..2 {
+            let outcome = client.call(&Call::new("getMe"), Duration::ZERO);
+            assert!(matches!(outcome, Outcome::Answered(_)), "{outcome:?}");
+        }
+        client.rest();
+        assert_eq!(server.join().unwrap(), 2);
     }
 }

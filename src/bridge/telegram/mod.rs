@@ -1,9 +1,11 @@
 //! Telegram: tells a chat, or a topic in it, how jobs go.
 //!
-//! Only sends; commands from the chat are another matter and need another thread. [`rules`] and [`delivery`]
-//! decide and are pure, [`client`] talks, [`sender`] joins them with the outbox.
+//! [`notify`] and [`delivery`] decide and are pure, [`client`] talks, [`sender`] joins them with the outbox. Commands from
+//! the chat are in [`commands`], on threads of their own.
 
+mod check;
 mod client;
+mod commands;
 mod config;
 mod darkroom;
 mod delivery;
@@ -16,6 +18,7 @@ mod moved;
 mod notify;
 mod outgoing;
 mod pace;
+pub mod pairing;
 mod photos;
 pub mod rehearsal;
 mod report;
@@ -30,12 +33,14 @@ mod sender_tests;
 pub use config::{API_URL, Chat, Config, ConfigError, Token, redact};
 pub use examine::examine;
 
-use super::{Bridge, Lookup, Reporter, Setup, StartError, Wants};
+use super::{Bridge, Fence, Lookup, Reporter, Setup, StartError, Wants};
 use crate::clock::{Clock, Moment, SystemClock};
 use crate::defects::{self, Checker, Nap};
 use crate::outbox::{Limits, Outbox, Persistence, Queue, Woken};
 use crate::printer::{Event, Sight};
-use client::{Api, Client};
+use check::Check;
+use client::{Api, Client, Interrupt};
+use commands::{Keeper, Listener, Parts};
 use config::Kind;
 use delivery::Class;
 use inspector::Inspector;
@@ -51,7 +56,6 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Duration;
 use studio::{Desk, Studio};
-use ureq::Agent;
 use wire::Call;
 
 /// The bridge's name, as in `extended.cfg`.
@@ -72,10 +76,18 @@ pub struct Telegram {
     live: Live,
     outgoing: Outgoing,
     studio: Option<Studio>,
+    listener: Option<Listener>,
+    keeper: Keeper,
+    /// Whether people may command the printer.
+    obeys: bool,
+    /// Whether what the console says may be an answer to somebody.
+    gcode: bool,
     queue: Queue,
     report: Arc<Mutex<Report>>,
     clock: SystemClock,
-    interrupt: Option<Agent>,
+    interrupt: Interrupt,
+    /// The look at token and chat, which ends with it.
+    check: Option<(Interrupt, mpsc::Sender<()>)>,
     /// Every thread of the bridge has one until it ends; the bridge itself until it is stopped.
     alive: Option<mpsc::Sender<()>>,
     /// Tells that all have ended, by being disconnected.
@@ -150,6 +162,17 @@ impl Telegram {
             outgoing.post(notifier.greeting(setup.printer_id, clock.now()), Vec::new());
         }
         let (alive, ended) = mpsc::channel();
+        let keeper = Keeper::new(config, setup, live.clone(), sender.paces.clone(), &alive);
+        let parts = Parts {
+            live: live.clone(),
+            paces: sender.paces.clone(),
+            report: Arc::clone(&report),
+            reporter: reporter(&queue, &report, clock),
+            checks: studio.as_ref().and_then(Studio::checks),
+            keeper: keeper.clone(),
+            alive: &alive,
+        };
+        let listener = Listener::start(config, setup, parts)?;
         let thread = std::thread::Builder::new().name(id.to_owned()).stack_size(STACK);
         let sending = alive.clone();
         let spawned = thread.spawn(move || {
@@ -157,19 +180,54 @@ impl Telegram {
             drop(sending);
         });
         spawned.map_err(StartError::Thread)?;
+        let check = start_check(config, setup, &report);
         Ok(Self {
             notifier,
             macros: config.events.has(Kind::Macro),
             live,
             outgoing,
             studio,
+            obeys: config.access.is_open(),
+            gcode: config.access.is_open() && config.takes_scripts(),
+            listener,
+            keeper,
             queue,
             report,
             clock,
-            interrupt: Some(interrupt),
+            interrupt,
+            check,
             alive: Some(alive),
             ended,
         })
+    }
+}
+
+/// Looks at token and chat on a thread that ends when all is well. Without one to be had the first message tells.
+fn start_check(
+    config: &Config,
+    setup: &Setup<'_>,
+    report: &Arc<Mutex<Report>>,
+) -> Option<(Interrupt, mpsc::Sender<()>)> {
+    let client = Client::new(config, Arc::clone(&setup.tls));
+    let interrupt = client.interrupt();
+    let (bridge, end) = mpsc::channel();
+    let check = Check {
+        api: client,
+        chat: config.chat.clone(),
+        report: Arc::clone(report),
+        clock: Box::new(setup.clock),
+        spread: chance,
+        failures: 0,
+        told: None,
+        end,
+    };
+    let thread = std::thread::Builder::new().name(setup.id.to_owned()).stack_size(STACK);
+    match thread.spawn(move || check.run()) {
+        Ok(_) => Some((interrupt, bridge)),
+        Err(error) => {
+            log::warn!("{}: the token is not looked at: {error}", setup.id);
+            None
+        }
     }
 }
 
@@ -189,7 +247,14 @@ fn studio(
     }
     let inspector = checks.as_ref().map(|checks| Inspector::new(config, checks, setup.fresh, live.clone()));
     let checker = checks.map(|checks| Checker::new(checks, Arc::clone(&setup.tls), Box::new(Nap::default())));
-    let desk = Desk { camera: setup.camera.clone(), outgoing: outgoing.clone(), photos, inspector };
+    let desk = Desk {
+        camera: setup.camera.clone(),
+        outgoing: outgoing.clone(),
+        live: live.clone(),
+        buttons: config.access.is_open(),
+        photos,
+        inspector,
+    };
     Ok(Some(Studio::new(desk, checker, setup.clock, setup.id)))
 }
 
@@ -199,7 +264,12 @@ impl Bridge for Telegram {
         let mute = self.live.lock().mute.clone();
         let note = self.notifier.on_event(event, &mute, now);
         if let Some(note) = &note {
-            self.outgoing.post(note.clone(), Vec::new());
+            let file = event.job.as_ref().map(|job| job.file.as_str()).filter(|file| !file.is_empty());
+            let buttons = match file {
+                Some(file) if self.obeys && note.kind == Kind::End => commands::below_an_end(file),
+                _ => Vec::new(),
+            };
+            self.outgoing.post(note.clone(), buttons);
         }
         self.tell_studio(|desk| {
             if let Some(photos) = &mut desk.photos {
@@ -217,10 +287,14 @@ impl Bridge for Telegram {
         for note in self.notifier.on_sight(sight, &mute) {
             self.outgoing.post(note, Vec::new());
         }
+        self.keeper.on_sight(sight);
         self.tell_studio(|desk| desk.on_sight(sight));
     }
 
     fn on_console(&mut self, line: &str, at: Moment) {
+        if self.gcode {
+            self.live.lock().heard(line, at.monotonic);
+        }
         let mute = self.live.lock().mute.clone();
         let Some((note, said)) = self.notifier.on_console(line, &mute, at) else { return };
         let (key, headline) = (format!("{}/photo", note.key), note.text.clone());
@@ -237,37 +311,44 @@ impl Bridge for Telegram {
     }
 
     fn wants(&self) -> Wants {
-        Wants { snapshots: true, console: self.macros }
+        Wants { snapshots: true, console: self.macros || self.gcode }
     }
 
     fn reporter(&self) -> Reporter {
-        let (queue, report, clock) = (self.queue.clone(), Arc::clone(&self.report), self.clock);
-        Box::new(move || {
-            let around = Surroundings { queue: queue.glance()?, now: clock.now().monotonic };
-            // A sender that was halted while it held the report holds it for ever.
-            let report = match report.try_lock() {
-                Ok(report) => report,
-                Err(TryLockError::Poisoned(report)) => report.into_inner(),
-                Err(TryLockError::WouldBlock) => return None,
-            };
-            Some(report::status(&report, &around))
-        })
+        reporter(&self.queue, &self.report, self.clock)
     }
 
     fn stop(&mut self, grace: Duration) {
         self.queue.close();
+        if let Some((interrupt, bridge)) = self.check.take() {
+            drop(bridge);
+            interrupt.now();
+        }
         if let Some(studio) = &self.studio {
             studio.close();
+        }
+        self.keeper.close();
+        if let Some(listener) = &self.listener {
+            listener.close();
         }
         self.alive = None;
         if self.ended.recv_timeout(grace) == Err(RecvTimeoutError::Disconnected) {
             return;
         }
-        if let Some(agent) = self.interrupt.take() {
-            agent.shutdown();
+        self.interrupt.now();
+        if self.ended.recv_timeout(NOTICE) == Err(RecvTimeoutError::Timeout) {
+            // Name resolution cannot be interrupted; whatever waits is on disk, for the next to send.
+            self.queue.fence(Duration::ZERO);
         }
-        // Name resolution cannot be interrupted; whatever waits is on disk.
-        let _ = self.ended.recv_timeout(NOTICE);
+    }
+
+    fn fence(&self) -> Fence {
+        let (queue, interrupt) = (self.queue.clone(), self.interrupt.clone());
+        Box::new(move || {
+            // A request under way would be made a second time; none goes out from here on.
+            interrupt.now();
+            queue.fence(NOTICE);
+        })
     }
 }
 
@@ -293,12 +374,27 @@ pub fn send_now(
     let mut client = Client::new(config, tls);
     let text = text::paragraph(text, text::MOST_MESSAGE);
     let (chat, thread, now) = (&config.chat, config.thread, clock.now().unix);
-    let call = Call { last: true, ..Call::message(chat, thread, &text) };
+    let call = Call::message(chat, thread, &text);
     let outcome = client.call(&call, now);
     match delivery::classify(&outcome) {
         Class::Done => Ok(()),
         class => Err(sender::explain(class, &outcome)),
     }
+}
+
+/// Tells how the bridge goes.
+fn reporter(queue: &Queue, report: &Arc<Mutex<Report>>, clock: SystemClock) -> Reporter {
+    let (queue, report) = (queue.clone(), Arc::clone(report));
+    Box::new(move || {
+        let around = Surroundings { queue: queue.glance()?, now: clock.now().monotonic };
+        // A sender that was halted while it held the report holds it for ever.
+        let report = match report.try_lock() {
+            Ok(report) => report,
+            Err(TryLockError::Poisoned(report)) => report.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(report::status(&report, &around))
+    })
 }
 
 /// Delivers until the queue is closed and nothing more can be sent without waiting.
@@ -312,10 +408,11 @@ fn deliver<A: Api, S: crate::outbox::Store>(mut sender: Sender<A, S>) {
             Next::Idle => None,
         };
         let in_memory = queue.persistence() != Persistence::Disk;
-        let longest = if in_memory { DISK_AGAIN } else { Duration::MAX };
+        let disk = in_memory.then_some(DISK_AGAIN);
+        let longest = disk.into_iter().chain(sender.rests_in()).min();
         let woken = match wait {
-            Some(wait) => queue.sleep(wait.min(longest)),
-            None => queue.wait(in_memory.then_some(longest)),
+            Some(wait) => queue.sleep(longest.map_or(wait, |longest| wait.min(longest))),
+            None => queue.wait(longest),
         };
         if woken == Woken::Closed {
             return;

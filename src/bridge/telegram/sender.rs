@@ -8,7 +8,7 @@ use super::darkroom::Darkroom;
 use super::delivery::{self, Attempt, Class, Decision, Outcome, Shape};
 use super::markup::Format;
 use super::moved::MovedChat;
-use super::pace::Pace;
+use super::pace::Paces;
 use super::report::{Report, Trouble};
 use super::wire::{self, Call, Stored};
 use super::{notify, text};
@@ -27,6 +27,8 @@ const SHORT: usize = 1000;
 const MOST_JOINED: usize = 20;
 /// Largest picture that goes as one, in bytes.
 const MOST_PHOTO: usize = 10_000_000;
+/// How long a connection is kept for what follows: an idle one costs memory, and dies unnoticed behind a firewall.
+const KEPT: Duration = Duration::from_secs(10);
 /// Longest time for which a message is held back.
 const LONGEST_HOLD: Duration = Duration::from_secs(60);
 
@@ -54,10 +56,13 @@ pub(super) struct Sender<A, S> {
     chat: Chat,
     thread: Option<i64>,
     moved: MovedChat,
-    pace: Pace,
+    /// Of all who send.
+    pub(super) paces: Paces,
     not_before: Duration,
     thread_again: Option<Duration>,
     failures: u32,
+    /// When the last call ended, as long as its connection is kept.
+    spoke: Option<Duration>,
     /// The message that the attempt belongs to.
     current: Option<u64>,
     attempt: Attempt,
@@ -83,13 +88,14 @@ impl<A: Api, S: Store> Sender<A, S> {
             report: Arc::new(Mutex::new(report)),
             darkroom: Darkroom::default(),
             format: config.format,
-            pace: Pace::new(chat.is_group()),
+            paces: Paces::default(),
             chat,
             thread: config.thread,
             moved,
             not_before: Duration::ZERO,
             thread_again: None,
             failures: 0,
+            spoke: None,
             current: None,
             attempt: Attempt::default(),
         }
@@ -105,6 +111,10 @@ impl<A: Api, S: Store> Sender<A, S> {
         let now = self.clock.now();
         self.queue.expire(now);
         self.darkroom.clear(None, now);
+        if self.spoke.is_some_and(|spoke| spoke + KEPT <= now.monotonic) {
+            self.api.rest();
+            self.spoke = None;
+        }
         if now.monotonic < self.not_before {
             return Next::At(self.not_before);
         }
@@ -124,7 +134,7 @@ impl<A: Api, S: Store> Sender<A, S> {
             self.queue.discard(held.id, "its picture is gone");
             return Next::Again;
         }
-        if let Err(later) = self.pace.take(now.monotonic) {
+        if let Err(later) = self.paces.take(&self.chat, now.monotonic) {
             return Next::At(later);
         }
         if self.current != Some(held.id) {
@@ -133,9 +143,9 @@ impl<A: Api, S: Store> Sender<A, S> {
         }
         let thread = self.thread.filter(|_| self.thread_again.is_none_or(|again| now.monotonic >= again));
         let (words, joined) = self.words(&held, &stored, now.unix);
-        let mut call = self.compose(&words, &stored, frame.as_deref(), thread);
-        call.last = self.queue.len() <= 1 + joined.len();
+        let call = self.compose(&words, &stored, frame.as_deref(), thread);
         let outcome = self.api.call(&call, now.unix);
+        self.spoke = Some(self.clock.now().monotonic);
         let class = delivery::classify(&outcome);
         let attempt = Attempt { failures: self.failures, with_thread: thread.is_some(), ..self.attempt };
         let decision = delivery::decide(class, attempt, (self.spread)());
@@ -161,6 +171,11 @@ impl<A: Api, S: Store> Sender<A, S> {
             }
         }
         self.carry_out(decision, held.id, class, &outcome, thread.is_some())
+    }
+
+    /// How long the connection is still kept while nothing is said; none where there is none.
+    pub(super) fn rests_in(&self) -> Option<Duration> {
+        Some((self.spoke? + KEPT).saturating_sub(self.clock.now().monotonic))
     }
 
     /// What to say of `held`, and which messages behind it are said with it: after a long silence one message tells
@@ -345,7 +360,7 @@ pub(super) fn explain(class: Class, outcome: &Outcome) -> String {
     };
     let said = answer.envelope.as_ref().and_then(|envelope| envelope.description.as_deref());
     let said = match said {
-        Some(said) => format!("\"{}\"", text::shorten(&text::name(said), 100)),
+        Some(said) => format!("\"{}\"", text::shorten(&redact(&text::name(said)), 100)),
         None => format!("HTTP {}", answer.status),
     };
     let remedy = match class {
@@ -363,5 +378,5 @@ pub(super) fn explain(class: Class, outcome: &Outcome) -> String {
             "the message was refused and dropped; please report this"
         }
     };
-    redact(&format!("{remedy} (the server says {said})"))
+    format!("{remedy} (the server says {said})")
 }

@@ -67,9 +67,15 @@ struct Server {
     script: Arc<Mutex<VecDeque<Reply>>>,
     requests: Arc<Mutex<Vec<Request>>>,
     clock: FakeClock,
+    /// When connections were closed, in seconds.
+    rests: Arc<Mutex<Vec<u64>>>,
 }
 
 impl Api for Server {
+    fn rest(&mut self) {
+        self.rests.lock().unwrap().push(self.clock.now().monotonic.as_secs());
+    }
+
     fn call(&mut self, call: &Call<'_>, _now: Duration) -> Outcome {
         let reply = self.script.lock().unwrap().pop_front();
         let reply = reply.unwrap_or(Reply::Answer(200, r#"{"ok":true,"result":{}}"#.to_owned()));
@@ -119,7 +125,7 @@ impl World {
         let clock =
             FakeClock(Arc::new(Mutex::new(Moment { monotonic: Duration::ZERO, unix: seconds(START) })));
         let script = Arc::new(Mutex::new(script.iter().cloned().collect()));
-        let server = Server { script, requests: Arc::default(), clock: clock.clone() };
+        let server = Server { script, requests: Arc::default(), clock: clock.clone(), rests: Arc::default() };
         let place = tempfile::tempdir().unwrap();
         let mut world = Self { place, clock, server, sender: None, config: config("") };
         world.restart();
@@ -242,6 +248,21 @@ fn a_message_goes_to_chat_and_topic_once() {
     world.push("Started: cube", Important);
     world.run(200);
     assert_eq!(world.requests().len(), 1, "the same fact again");
+}
+
+#[test]
+fn a_connection_is_kept_for_what_follows_soon() {
+    let mut world = World::new(&[]);
+    let mut told = Vec::new();
+    for until in [3, 9, 10, 18, 19, 40] {
+        world.push(&format!("before {until}"), Importance::Terminal);
+        world.run(until);
+        told.push(world.sender().rests_in().map(|rest| rest.as_secs()));
+    }
+    world.run(60);
+    assert_eq!(world.sender().rests_in(), None);
+    assert_eq!((world.times(), told), (vec![0, 3, 9, 10, 18, 19], [7, 4, 9, 2, 9, 0].map(Some).to_vec()));
+    assert_eq!(*world.server.rests.lock().unwrap(), [40]);
 }
 
 #[test]
@@ -640,7 +661,7 @@ fn what_waited_long_is_told_in_one_message() {
     world.push("Completed: b", Terminal);
     world.run(3600);
     let dated = |text: &str| notify::dated(text, seconds(START), seconds(START + 3600));
-    let row: Vec<String> = ["Started: a", "Paused: a", "Completed: a", "Started: b"].map(|t| dated(t)).into();
+    let row: Vec<String> = ["Started: a", "Paused: a", "Completed: a", "Started: b"].map(dated).into();
     // The picture between them grew too old.
     assert_eq!(world.messages(), [format!("{}\n\n{}", row.join("\n\n"), dated("Completed: b"))]);
     assert_eq!(world.waiting(), 0);

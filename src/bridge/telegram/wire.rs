@@ -16,9 +16,6 @@ pub(super) struct Call<'a> {
     pub(super) file: Option<File<'a>>,
     /// How long the server may hold the answer back (`getUpdates`).
     pub(super) held: Duration,
-    /// Nothing follows at once, so that the connection is not kept: an idle one costs memory and dies unnoticed behind
-    /// a firewall.
-    pub(super) last: bool,
 }
 
 /// A file on its way to the server.
@@ -37,7 +34,7 @@ pub(super) struct File<'a> {
 impl<'a> Call<'a> {
     /// A call without arguments.
     pub(super) fn new(method: &'static str) -> Self {
-        Self { method, fields: Map::new(), file: None, held: Duration::ZERO, last: false }
+        Self { method, fields: Map::new(), file: None, held: Duration::ZERO }
     }
 
     /// The same with one more argument.

@@ -94,6 +94,9 @@ async fn play_on(vector: &Vector, longer: Duration) -> Result<Log, String> {
             }
             What::TelegramPlan(plan) => {
                 telegram.plan(plan);
+                // A plan speaks of chats that the stand-in does not know yet.
+                let to = |item: &Value| item["body"]["parameters"]["migrate_to_chat_id"].as_i64();
+                plan.iter().filter_map(to).for_each(|to| telegram.migrate(chat, to, false));
                 continue;
             }
             What::Http(method, path) => {

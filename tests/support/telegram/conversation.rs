@@ -61,7 +61,6 @@ fn answer(request: &http::Message, stream: &mut impl Write, shared: &Shared) -> 
                 method,
                 arguments: Value::Object(arguments),
                 files,
-                closes: closes(request),
                 result: Value::Null,
                 outcome: Outcome::Unanswered,
             };

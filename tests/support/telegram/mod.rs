@@ -63,8 +63,6 @@ pub(crate) struct Call {
     pub(crate) arguments: Value,
     /// The files that came with it.
     pub(crate) files: Vec<Upload>,
-    /// Whether the caller wants the connection closed after it.
-    pub(crate) closes: bool,
     /// What the service did, if it carried the call out, answered or not.
     pub(crate) result: Value,
     /// What became of it.
@@ -87,6 +85,11 @@ impl Call {
 
     fn polls(&self) -> bool {
         self.method.eq_ignore_ascii_case("getUpdates")
+    }
+
+    /// Whether it only looks whether bot and chat are there, as bridges do when nothing is to be sent.
+    fn looks(&self) -> bool {
+        ["getMe", "getChat"].iter().any(|method| self.method.eq_ignore_ascii_case(method))
     }
 }
 
@@ -278,9 +281,14 @@ impl Telegram {
         self.listening = Some(server::listen(self.port, self.tls.clone(), Arc::clone(&self.shared)));
     }
 
-    /// All calls so far but those of `getUpdates`.
+    /// All calls so far but those of `getUpdates`, and those that only look whether bot and chat are there.
     pub(crate) fn calls(&self) -> Vec<Call> {
-        but_polls(&self.shared.state().calls)
+        that_do(&self.shared.state().calls)
+    }
+
+    /// The calls so far that only look whether bot and chat are there.
+    pub(crate) fn looks(&self) -> Vec<Call> {
+        self.shared.state().calls.iter().filter(|call| call.looks()).cloned().collect()
     }
 
     /// The calls of `getUpdates` so far; one that still waits counts as done.
@@ -305,7 +313,7 @@ impl Telegram {
         calls
     }
 
-    /// Waits until `found` gives something for the calls so far, polls left out.
+    /// Waits until `found` gives something for the calls so far, as [`Telegram::calls`] has them.
     pub(crate) fn wait_for<T>(
         &self,
         awaited: &str,
@@ -315,7 +323,7 @@ impl Telegram {
         let deadline = Instant::now() + within;
         let mut state = self.shared.state();
         loop {
-            let calls = but_polls(&state.calls);
+            let calls = that_do(&state.calls);
             if let Some(value) = found(&calls) {
                 return value;
             }
@@ -350,8 +358,8 @@ impl Telegram {
     }
 }
 
-fn but_polls(calls: &[Call]) -> Vec<Call> {
-    calls.iter().filter(|call| !call.polls()).cloned().collect()
+fn that_do(calls: &[Call]) -> Vec<Call> {
+    calls.iter().filter(|call| !call.polls() && !call.looks()).cloned().collect()
 }
 
 impl Drop for Telegram {

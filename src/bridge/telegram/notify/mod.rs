@@ -170,15 +170,7 @@ impl Notifier {
     }
 
     fn is_told(&self, note: &Note, mute: &Mute, now: Moment) -> bool {
-        let heard = match mute {
-            Mute::Off => true,
-            Mute::Until(until) => now.monotonic >= *until || is_urgent(note.kind),
-            Mute::Job(job) => {
-                let of_job = note.key.strip_prefix(&**job).is_some_and(|rest| rest.starts_with('/'));
-                !(of_job || note.kind == Kind::State) || is_urgent(note.kind)
-            }
-            Mute::Everything => false,
-        };
+        let heard = mute.lets(&note.key, note.kind, now.monotonic);
         self.events.has(note.kind) && heard
     }
 
@@ -190,11 +182,6 @@ impl Notifier {
         let text = text::shorten(&text, text::MOST_MESSAGE);
         Note { key, kind, importance, at, text, slot: None, held: Duration::ZERO, takes_back: None }
     }
-}
-
-/// What is told also while other messages are muted.
-fn is_urgent(kind: Kind) -> bool {
-    matches!(kind, Kind::Attention | Kind::End | Kind::Alert)
 }
 
 /// What an event is about, and how much it matters; none for what is told in another way, or not at all.
