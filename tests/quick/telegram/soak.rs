@@ -180,8 +180,9 @@ impl World {
         self.restarts += 1;
         self.begin();
         let again = self.told.len().saturating_sub(self.dice.below(AGAIN + 1) as usize);
-        for event in self.told[again..].to_vec() {
-            self.tell(&event);
+        let Self { told, bridge, .. } = self;
+        for event in &told[again..] {
+            bridge.as_mut().unwrap().on_event(event);
         }
     }
 
@@ -210,7 +211,7 @@ impl World {
                 if self.told.len() >= AGAIN as usize {
                     self.told.remove(0);
                 }
-                self.told.push(event);
+                self.told.push(*event);
                 if fate == 1 {
                     self.restart();
                 }

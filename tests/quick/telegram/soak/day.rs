@@ -70,7 +70,7 @@ fn course(name: &str) -> Vec<Shown> {
 /// What happens to the bridge.
 pub(super) enum What {
     /// An event, with how long before it is dated.
-    Event(Event, Duration),
+    Event(Box<Event>, Duration),
     /// A state of the printer, whose layer is the number of this sight; with the job's key.
     Sight(Arc<Snapshot>, Option<Arc<str>>),
 }
@@ -132,7 +132,7 @@ impl Day {
             if let Some(word) = word(&event.kind) {
                 self.milestones.push(Milestone { word, job, at });
             }
-            self.happenings.push((at, What::Event(event, *before)));
+            self.happenings.push((at, What::Event(Box::new(event), *before)));
         }
         if let Some((snapshot, key)) = &shown.sight {
             let mut snapshot = Snapshot::clone(snapshot);
