@@ -196,8 +196,8 @@ impl<S: Store> Outbox<S> {
     /// Gives up what has waited longer than its importance allows ([`Importance::kept_for`]), and returns how many
     /// those were. To be called before messages are sent.
     ///
-    /// Ages count only while the wall clock is set ([`crate::calendar::is_set`]), from when it was set on where a
-    /// message is from before that; setting it forward makes nothing older.
+    /// While the wall clock is not set ([`crate::calendar::is_set`]), ages count from the first call on that finds the
+    /// message; setting it forward makes nothing older.
     pub fn expire(&mut self, now: Moment) -> usize {
         let look = self.watch.look(now);
         let gone = self.list.expire(look, now.monotonic);

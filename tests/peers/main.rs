@@ -27,6 +27,7 @@ mod reproducible;
 mod schemathesis;
 mod siege;
 mod stand_ins;
+mod telegram_prints;
 #[allow(dead_code, reason = "the vectors use the rest")]
 #[path = "../replay/telegram/mod.rs"]
 mod telegram_vectors;

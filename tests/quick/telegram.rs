@@ -3,6 +3,7 @@
 mod commands;
 mod files;
 mod pictures;
+mod soak;
 
 use crate::support::telegram::{Behaviour, Call, Telegram as BotApi};
 use crate::support::wait;

@@ -269,6 +269,13 @@ impl Telegram {
         self.listening = None;
     }
 
+    /// Is cut off: connections are refused from now on, and those that are open break.
+    pub(crate) fn cut(&mut self) {
+        if let Some(listening) = self.listening.take() {
+            listening.break_connections();
+        }
+    }
+
     /// Listens again, on the same port.
     pub(crate) fn open_port(&mut self) {
         self.listening = Some(server::listen(self.port, self.tls.clone(), Arc::clone(&self.shared)));
