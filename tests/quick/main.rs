@@ -26,6 +26,7 @@ mod outbox;
 #[allow(dead_code, reason = "the vectors use the rest")]
 #[path = "../replay/player.rs"]
 mod player;
+mod reload;
 mod secrets;
 mod sights;
 mod snapshot;
