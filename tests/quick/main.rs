@@ -33,6 +33,7 @@ mod snapshot;
 #[allow(dead_code, reason = "the vectors use the rest")]
 #[path = "../replay/stand_in.rs"]
 mod stand_in;
+mod stop;
 mod supervision;
 #[path = "../support/mod.rs"]
 mod support;
