@@ -192,7 +192,8 @@ mod tests {
         let flood =
             says(429, r#"{"ok":false,"error_code":429,"description":"x","parameters":{"retry_after":17}}"#);
         // Answers, the wait before the next look, and what is told.
-        let table: Vec<(Vec<Outcome>, Option<Duration>, Option<(Health, &str)>)> = vec![
+        type Case<'a> = (Vec<Outcome>, Option<Duration>, Option<(Health, &'a str)>);
+        let table: Vec<Case<'_>> = vec![
             (vec![fine(), fine()], None, None),
             (vec![fine(), moved], None, None),
             (vec![nobody()], second(1), Some((Health::Waiting, "cannot reach it"))),
