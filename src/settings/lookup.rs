@@ -5,6 +5,7 @@ use super::extended_cfg::ExtendedCfg;
 use super::hide::hide;
 use super::instance::{self, Instance, MOST_LABELLED};
 use super::keys::{self, ALL, Key};
+use super::origin::DEFAULT_COUNTS;
 use super::paths::Paths;
 use super::{BridgeName, Environment, Origin, Problem, Secret, Settings, Shown, Sourced};
 use crate::whole_file::read_text;
@@ -31,6 +32,8 @@ pub(super) struct Sources<'a> {
     pub(super) problems: Vec<Problem>,
     /// Those of the problems for which a whole source counts as not there.
     unreadable: Vec<Problem>,
+    /// Names of settings whose values are wrong.
+    pub(super) refused: Vec<&'static str>,
     /// A value that was looked for stands somewhere, and cannot be read.
     hidden_value: bool,
 }
@@ -54,9 +57,9 @@ impl<'a> Sources<'a> {
             }
         }
         let paths = Paths::resolve(&bootstrap, variable);
-        let (unreadable, hidden_value) = (Vec::new(), false);
+        let (unreadable, refused, hidden_value) = (Vec::new(), Vec::new(), false);
         let mut sources =
-            Self { environment, paths, bootstrap, cfg: None, problems, unreadable, hidden_value };
+            Self { environment, paths, bootstrap, cfg: None, problems, unreadable, refused, hidden_value };
         sources.check_printer_data();
         sources.read_cfg();
         sources.warn_of_open_secrets();
@@ -345,6 +348,7 @@ impl<'a> Sources<'a> {
             values,
             problems,
             unreadable: self.unreadable,
+            refused: self.refused,
             paths: self.paths,
         }
     }
@@ -356,9 +360,10 @@ impl<'a> Sources<'a> {
             return Sourced { value, origin: found.origin };
         }
         self.problems.push(Problem::new(
-            format!("the log level `{}` ({}) is unknown", hide(&found.value), found.origin),
-            "use error, warn, info or debug; info is used now",
+            format!("{} is `{}` ({})", keys::LOG_LEVEL_NAME, hide(&found.value), found.origin),
+            format!("it must be error, warn, info or debug; {DEFAULT_COUNTS}"),
         ));
+        self.refused.push(keys::LOG_LEVEL_NAME);
         default
     }
 

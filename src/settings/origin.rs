@@ -59,6 +59,11 @@ pub struct Sourced<T> {
     pub origin: Origin,
 }
 
+/// Ends the remedy of a problem whose setting counts as not set.
+pub(super) const DEFAULT_COUNTS: &str = "until then the default counts";
+/// The same in a service that had another value before.
+pub(super) const BEFORE_COUNTS: &str = "until then what was set before counts";
+
 /// Something wrong with the settings, in words for the person who can mend it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {

@@ -147,7 +147,7 @@ impl<'a> Service<'a> {
                 Asked::SupervisorDied => break Ended::SupervisorDied,
                 Asked::Reload => {
                     log::info!("reads the settings again");
-                    let settings = (self.reread)();
+                    let mut settings = (self.reread)();
                     if !settings.unreadable.is_empty() {
                         // A slip of the pen must not switch everything off.
                         let mut told = told.borrow_mut();
@@ -155,6 +155,7 @@ impl<'a> Service<'a> {
                         told.settings.problems.iter().for_each(|problem| log::warn!("{problem}"));
                         continue;
                     }
+                    settings.keep(&told.borrow().settings);
                     settings.problems.iter().for_each(|problem| log::warn!("{problem}"));
                     if !settings.anything_to_run() {
                         break Ended::NothingToRun;

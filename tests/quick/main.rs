@@ -28,12 +28,14 @@ mod pairing;
 #[allow(dead_code, reason = "the vectors use the rest")]
 #[path = "../replay/player.rs"]
 mod player;
+mod reload;
 mod secrets;
 mod sights;
 mod snapshot;
 #[allow(dead_code, reason = "the vectors use the rest")]
 #[path = "../replay/stand_in.rs"]
 mod stand_in;
+mod stop;
 mod supervision;
 #[path = "../support/mod.rs"]
 mod support;
