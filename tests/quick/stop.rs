@@ -51,7 +51,11 @@ fn while_a_photo_is_uploaded() {
     let (printer, feed) = Printer::start();
     let chats = [Telegram::start(TOKEN, CHAT)];
     chats[0].misbehave(Which::Method("sendPhoto"), 99, Behaviour::Stall);
-    let mut program = Program::start(&format!("source: feed\nws_url: {feed}"), &chats);
+    let mut program = Program::prepared(&format!("source: feed\nws_url: {feed}"), &chats, |data| {
+        let settings = data.join("config/extended/extended2.cfg");
+        let text = std::fs::read_to_string(&settings).unwrap();
+        std::fs::write(settings, text.replace("\nevents: ", "\nevents: photo,")).unwrap();
+    });
     crate::support::siege::visit(program.address, &format!("/api/printer/{PRINTER}/image"), SOON);
     printer.turn("RUNNING");
     chats[0].wait_for_message("Started", Outcome::Done, SOON);

@@ -30,8 +30,8 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts it with these lines of `[octobridge]`, which name its source, and a bridge to each chat; waits until its
-    /// REST server answers.
+    /// Starts it with these lines of `[octobridge]`, which name its source, and a bridge to each chat that tells each
+    /// turn of a job at once and nothing else; waits until its REST server answers.
     pub(crate) fn start(source: &str, chats: &[Telegram]) -> Self {
         Self::prepared(source, chats, |_| ())
     }

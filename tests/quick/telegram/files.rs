@@ -180,6 +180,7 @@ fn a_file_that_is_sent_is_put_on_the_printer() {
     assert_eq!(files.get("New part.gcode").unwrap(), b"G28\nG1 X5\n");
     let sent = person.server.send_file(OWNER, OWNER, "old.gcode", b"G29\n");
     person.answer(sent, "old.gcode is on the printer (1 kB, in place of the one of that name).");
+    person.answer(sent, "Print old.gcode?");
     let sent = person.server.send_large_file(OWNER, OWNER, "large.gcode", b"G28\n", 21_000_000);
     person.answer(sent, "Telegram hands out no more than 20 MB to bots.");
     // What is no G-code is nothing for the printer.
