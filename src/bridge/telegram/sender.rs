@@ -143,6 +143,9 @@ impl<A: Api, S: Store> Sender<A, S> {
         }
         let thread = self.thread.filter(|_| self.thread_again.is_none_or(|again| now.monotonic >= again));
         let (words, joined) = self.words(&held, &stored, now.unix);
+        if !self.queue.begin(std::iter::once(held.id).chain(joined.iter().copied()).collect()) {
+            return Next::Again;
+        }
         let call = self.compose(&words, &stored, frame.as_deref(), thread);
         let outcome = self.api.call(&call, now.unix);
         self.spoke = Some(self.clock.now().monotonic);

@@ -43,7 +43,7 @@ pub(super) struct Note {
     pub(super) slot: Option<&'static str>,
     /// It is not sent before so much time has passed, by which it may have been taken back.
     pub(super) held: Duration,
-    /// A message that this one makes worthless, if it was not sent yet; and whether this one is worthless with it.
+    /// A message that this one makes worthless, if it is not on its way yet; and whether this one is worthless with it.
     pub(super) takes_back: Option<(String, bool)>,
 }
 
@@ -59,8 +59,8 @@ pub(super) struct Notifier {
     /// A job was under way, and its start was told, when the printer was seen last.
     in_job: bool,
     steps: Steps,
-    /// Key of the pause that was told last.
-    pause: Option<String>,
+    /// Key of the pause that is not over, and when it began, as time since the Unix epoch.
+    pause: Option<(String, Duration)>,
 }
 
 impl Notifier {
@@ -102,15 +102,22 @@ impl Notifier {
             // A source that has words for its states tells only pauses that people see.
             EventKind::Paused { .. } if job.is_some_and(|job| job.stage.is_none()) => {
                 note.held = self.short_pause;
-                self.pause = Some(event.key.clone());
+                self.pause = Some((event.key.clone(), event.at));
             }
-            EventKind::Resumed => note.takes_back = self.pause.take().map(|pause| (pause, true)),
+            EventKind::Resumed => note.takes_back = self.short_pause(event.at).map(|pause| (pause, true)),
             EventKind::Finished | EventKind::Cancelled | EventKind::Ended | EventKind::Failed { .. } => {
-                note.takes_back = self.pause.take().map(|pause| (pause, false));
+                note.takes_back = self.short_pause(event.at).map(|pause| (pause, false));
             }
             _ => {}
         }
         self.is_told(&note, mute, now).then_some(note)
+    }
+
+    /// The key of the pause that is over at `end`, if it was too short to be told. One that was not is told even if it
+    /// could not be sent before it was over.
+    fn short_pause(&mut self, end: Duration) -> Option<String> {
+        let (key, begin) = self.pause.take()?;
+        end.checked_sub(begin).is_some_and(|lasted| lasted < self.short_pause).then_some(key)
     }
 
     /// What to tell of the printer's state, besides the events.

@@ -192,6 +192,15 @@ fn a_short_pause_can_be_taken_back() {
     course.event(PAUSED, "j/paused/2", None);
     let end = course.event(EventKind::Cancelled, "j/cancelled", None).unwrap();
     assert_eq!(end.takes_back, Some(("j/paused/2".to_owned(), false)));
+    // A long one was worth telling, also where it could not be sent meanwhile.
+    for end in [EventKind::Resumed, EventKind::Cancelled] {
+        for (lasted, taken_back) in [(4, true), (5, false), (3600, false)] {
+            course.event(PAUSED, "j/paused/3", None);
+            course.now += lasted - 1;
+            let note = course.event(end.clone(), "j/end", None).unwrap();
+            assert_eq!(note.takes_back.is_some(), taken_back, "{end:?} after {lasted} s");
+        }
+    }
     // A feed's pauses are told at once, and so are all where the settings say so.
     let mut course = Course::new(&[]).at_stage("PAUSE");
     assert_eq!(course.event(PAUSED, "j/paused/1", None).unwrap().held, Duration::ZERO);
