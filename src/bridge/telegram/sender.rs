@@ -142,10 +142,11 @@ impl<A: Api, S: Store> Sender<A, S> {
             (self.current, self.attempt) = (Some(held.id), Attempt { shape, ..Attempt::default() });
         }
         let thread = self.thread.filter(|_| self.thread_again.is_none_or(|again| now.monotonic >= again));
-        let (words, joined) = self.words(&held, &stored, now.unix);
+        let (words, joined, silent) = self.words(&held, &stored, now.unix);
         if !self.queue.begin(std::iter::once(held.id).chain(joined.iter().copied()).collect()) {
             return Next::Again;
         }
+        let stored = Stored { silent, ..stored };
         let call = self.compose(&words, &stored, frame.as_deref(), thread);
         let outcome = self.api.call(&call, now.unix);
         self.spoke = Some(self.clock.now().monotonic);
@@ -181,13 +182,13 @@ impl<A: Api, S: Store> Sender<A, S> {
         Some((self.spoke? + KEPT).saturating_sub(self.clock.now().monotonic))
     }
 
-    /// What to say of `held`, and which messages behind it are said with it: after a long silence one message tells
-    /// what happened, instead of a row of them.
-    fn words(&self, held: &Held, stored: &Stored, now: Duration) -> (String, Vec<u64>) {
+    /// What to say of `held`, which messages behind it are said with it, and whether that makes no sound: after a long
+    /// silence one message tells what happened, instead of a row of them.
+    fn words(&self, held: &Held, stored: &Stored, now: Duration) -> (String, Vec<u64>, bool) {
         let mut words = notify::dated(&stored.text, held.entry.at, now);
-        let mut joined = Vec::new();
+        let (mut joined, mut silent) = (Vec::new(), stored.silent);
         if self.attempt.alone || !is_plain(stored) || !notify::is_late(held.entry.at, now) {
-            return (words, joined);
+            return (words, joined, silent);
         }
         let row = self.queue.peek_row(MOST_JOINED, |_| true);
         for other in row.iter().skip(1) {
@@ -199,8 +200,10 @@ impl<A: Api, S: Store> Sender<A, S> {
             }
             words = more;
             joined.push(other.id);
+            // Whatever is to wake people does so in company as well.
+            silent &= next.silent;
         }
-        (words, joined)
+        (words, joined, silent)
     }
 
     fn compose<'f>(

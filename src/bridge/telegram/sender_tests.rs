@@ -60,6 +60,8 @@ struct Request {
     method: &'static str,
     /// Whether the message came into the chat.
     shown: bool,
+    /// Whether it made no sound.
+    silent: bool,
 }
 
 #[derive(Clone)]
@@ -91,9 +93,12 @@ impl Api for Server {
         let at = self.clock.now().monotonic.as_secs();
         let field = |name: &str| call.fields.get(name).cloned().unwrap_or_default();
         let text = [field("text"), field("caption")].iter().find_map(|text| text.as_str().map(str::to_owned));
-        let (chat, text, thread) =
-            (field("chat_id").to_string(), text.unwrap(), field("message_thread_id").as_i64());
-        self.requests.lock().unwrap().push(Request { at, chat, thread, text, method: call.method, shown });
+        let (chat, text) = (field("chat_id").to_string(), text.unwrap_or_default());
+        let thread = field("message_thread_id").as_i64();
+        let silent = field("disable_notification") == true;
+        let shown = shown && call.method != "getMe";
+        let request = Request { at, chat, thread, text, method: call.method, shown, silent };
+        self.requests.lock().unwrap().push(request);
         outcome
     }
 }
@@ -240,6 +245,7 @@ fn a_message_goes_to_chat_and_topic_once() {
         text: "Started: cube".into(),
         method: "sendMessage",
         shown: true,
+        silent: false,
     };
     assert_eq!(world.requests(), [expected]);
     assert_eq!(world.waiting(), 0);
@@ -672,6 +678,23 @@ fn what_waited_long_is_told_in_one_message() {
     // The picture between them grew too old.
     assert_eq!(world.messages(), [format!("{}\n\n{}", row.join("\n\n"), dated("Completed: b"))]);
     assert_eq!(world.waiting(), 0);
+}
+
+#[test]
+fn what_is_told_in_one_message_rings_if_one_of_them_does() {
+    for (silences, expected) in
+        [([true, false, true], false), ([false, true, true], false), ([true; 3], true)]
+    {
+        let mut world = World::new(&vec![Reply::Unreached; 30]);
+        let at = world.clock.now().unix;
+        for (key, silent) in ["a", "b", "c"].into_iter().zip(silences) {
+            world.store(key, Important, at, &Stored { text: key.to_owned(), silent, ..Stored::default() });
+        }
+        world.run(3600);
+        let shown: Vec<bool> =
+            world.requests().iter().filter(|told| told.shown).map(|told| told.silent).collect();
+        assert_eq!(shown, [expected], "{silences:?}");
+    }
 }
 
 #[test]
