@@ -76,6 +76,8 @@ pub(super) enum Class {
     TooLong,
     /// The picture or the whole request is refused.
     PhotoRefused,
+    /// The bot may write there, and send no pictures.
+    WordsOnly,
     /// The bot may not write there.
     ChatGone,
     /// The token is wrong, or nothing of the kind is at this address.
@@ -198,6 +200,11 @@ fn classify_bad_request(description: &str) -> Class {
         ("too_long", Class::TooLong),
         ("photo_invalid_dimensions", Class::PhotoRefused),
         ("image_process_failed", Class::PhotoRefused),
+        ("rights to send photos", Class::WordsOnly),
+        ("rights to send documents", Class::WordsOnly),
+        ("chat_send_photos_forbidden", Class::WordsOnly),
+        ("chat_send_docs_forbidden", Class::WordsOnly),
+        ("chat_send_media_forbidden", Class::WordsOnly),
         ("chat not found", Class::ChatGone),
         ("user not found", Class::ChatGone),
         ("peer_id_invalid", Class::ChatGone),
@@ -232,8 +239,9 @@ pub(super) fn decide(class: Class, attempt: Attempt, spread: f64) -> Decision {
         Class::ClockNotSet => Decision::Retry(backoff(attempt.failures, SLOWEST_WITHOUT_CLOCK, spread)),
         Class::Conflict => Decision::Retry(Duration::from_secs(10)),
         Class::ThreadGone if attempt.with_thread => Decision::WithoutThread,
+        Class::WordsOnly if attempt.shape != Shape::Text => Decision::Reshape(Shape::Text),
         // The General topic is closed: nowhere is left in this chat.
-        Class::ThreadGone | Class::ChatGone => Decision::ProbeChat(PROBE),
+        Class::ThreadGone | Class::ChatGone | Class::WordsOnly => Decision::ProbeChat(PROBE),
         Class::TokenRefused => Decision::ProbeToken(PROBE),
         Class::PhotoRefused if attempt.shape == Shape::Photo => Decision::Reshape(Shape::Document),
         Class::PhotoRefused if attempt.shape == Shape::Document => Decision::Reshape(Shape::Text),
@@ -369,6 +377,9 @@ mod tests {
                 Attempt { shape: Shape::Document, ..first },
                 Decision::Reshape(Shape::Text),
             ),
+            (Class::WordsOnly, photo, Decision::Reshape(Shape::Text)),
+            (Class::WordsOnly, Attempt { shape: Shape::Document, ..first }, Decision::Reshape(Shape::Text)),
+            (Class::WordsOnly, first, Decision::ProbeChat(seconds(600))),
             (Class::TooLong, photo, Decision::Shorten),
             (Class::EditGone, first, Decision::GiveUp),
             (Class::Markup, first, Decision::Undress),

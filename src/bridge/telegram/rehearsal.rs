@@ -202,7 +202,8 @@ pub fn class_of(status: u16, retry_after: Option<&str>, body: &[u8]) -> &'static
         Class::Markup => "markup",
         Class::TooLong => "too_long",
         Class::PhotoRefused => "photo_refused",
-        Class::ChatGone => "chat_gone",
+        // To a text, which is what the words are about, the rights are those of the chat.
+        Class::ChatGone | Class::WordsOnly => "chat_gone",
         Class::TokenRefused => "token",
         Class::Conflict => "conflict",
         Class::Transient | Class::ClockNotSet => "transient",

@@ -291,6 +291,9 @@ impl<A: Api, S: Store> Sender<A, S> {
                 Next::Again
             }
             Decision::Reshape(shape) => {
+                if class == Class::WordsOnly {
+                    log::warn!("telegram: {}", explain(class, outcome));
+                }
                 self.attempt.shape = shape;
                 Next::Again
             }
@@ -372,6 +375,9 @@ pub(super) fn explain(class: Class, outcome: &Outcome) -> String {
     let remedy = match class {
         Class::TokenRefused => {
             "the token is refused; check TELEGRAM_BOT_TOKEN with @BotFather, and TELEGRAM_API_URL if it is set"
+        }
+        Class::WordsOnly => {
+            "no pictures may be sent to the chat, so their captions come alone; let the bot send photos there"
         }
         Class::ChatGone | Class::ThreadGone => {
             "the bot may not write to the chat; check TELEGRAM_CHAT_ID, and that the bot is a member, unblocked and allowed to send"

@@ -698,6 +698,24 @@ fn what_is_told_in_one_message_rings_if_one_of_them_does() {
 }
 
 #[test]
+fn where_no_pictures_may_be_sent_the_words_come() {
+    for refused in [
+        "Bad Request: not enough rights to send photos to the chat",
+        "Bad Request: CHAT_SEND_PHOTOS_FORBIDDEN",
+        "Bad Request: CHAT_SEND_MEDIA_FORBIDDEN",
+    ] {
+        let mut world = World::new(&[refusal(400, refused)]);
+        world.push("Completed: cube", Important);
+        world.push_picture("Completed: cube, 1m ago", 100, 100, 1000);
+        world.server.script.lock().unwrap().push_front(Reply::Answer(200, r#"{"ok":true}"#.to_owned()));
+        world.push("Started: b", Normal);
+        world.run(60);
+        assert_eq!(world.methods(), ["sendMessage", "sendPhoto", "sendMessage", "sendMessage"], "{refused}");
+        assert_eq!(world.chat(), ["Completed: cube", "Completed: cube, 1m ago", "Started: b"], "{refused}");
+    }
+}
+
+#[test]
 fn one_that_is_refused_takes_no_other_with_it() {
     let mut script = vec![Reply::Unreached; 20];
     script.push(refusal(400, "Bad Request: chat is not pleased"));
