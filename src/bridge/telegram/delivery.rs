@@ -76,6 +76,8 @@ pub(super) enum Class {
     TooLong,
     /// The picture or the whole request is refused.
     PhotoRefused,
+    /// Something on the way to the API does not let so much through.
+    TooLarge,
     /// The bot may write there, and send no pictures.
     WordsOnly,
     /// The bot may not write there.
@@ -107,6 +109,8 @@ pub(super) struct Attempt {
     pub(super) alone: bool,
     /// What became of its picture.
     pub(super) shape: Shape,
+    /// Whether it may be its size that keeps it from getting through.
+    pub(super) doubted: bool,
     /// How often the chat moved under this message.
     pub(super) moves: u32,
 }
@@ -163,6 +167,7 @@ fn classify_answer(answer: &Answer) -> Class {
         return match answer.status {
             429 => Class::Flood(flood(answer, None, "")),
             401 | 404 | 421 => Class::TokenRefused,
+            413 => Class::TooLarge,
             _ => Class::Transient,
         };
     };
@@ -235,7 +240,16 @@ pub(super) fn decide(class: Class, attempt: Attempt, spread: f64) -> Decision {
         Class::Done => Decision::Delivered,
         Class::Flood(wait) => Decision::Retry(wait),
         Class::Migrated(id) if attempt.moves < MOST_MOVES => Decision::MoveTo(id),
-        Class::Migrated(_) | Class::Transient => Decision::Retry(backoff(attempt.failures, SLOWEST, spread)),
+        Class::PhotoRefused | Class::TooLarge if attempt.shape == Shape::Photo => {
+            Decision::Reshape(Shape::Document)
+        }
+        Class::PhotoRefused | Class::TooLarge if attempt.shape == Shape::Document => {
+            Decision::Reshape(Shape::Text)
+        }
+        // A text is small: something else is wrong with it.
+        Class::Migrated(_) | Class::Transient | Class::TooLarge => {
+            Decision::Retry(backoff(attempt.failures, SLOWEST, spread))
+        }
         Class::ClockNotSet => Decision::Retry(backoff(attempt.failures, SLOWEST_WITHOUT_CLOCK, spread)),
         Class::Conflict => Decision::Retry(Duration::from_secs(10)),
         Class::ThreadGone if attempt.with_thread => Decision::WithoutThread,
@@ -243,8 +257,6 @@ pub(super) fn decide(class: Class, attempt: Attempt, spread: f64) -> Decision {
         // The General topic is closed: nowhere is left in this chat.
         Class::ThreadGone | Class::ChatGone | Class::WordsOnly => Decision::ProbeChat(PROBE),
         Class::TokenRefused => Decision::ProbeToken(PROBE),
-        Class::PhotoRefused if attempt.shape == Shape::Photo => Decision::Reshape(Shape::Document),
-        Class::PhotoRefused if attempt.shape == Shape::Document => Decision::Reshape(Shape::Text),
         Class::TooLong | Class::PhotoRefused if !attempt.shortened => Decision::Shorten,
         Class::Markup if !attempt.undressed => Decision::Undress,
         Class::TooLong | Class::PhotoRefused | Class::EditGone | Class::Markup | Class::Refused => {
@@ -336,7 +348,7 @@ mod tests {
             (page(302), Class::Transient),
             (page(400), Class::Transient),
             (page(403), Class::Transient),
-            (page(413), Class::Transient),
+            (page(413), Class::TooLarge),
             (page(502), Class::Transient),
             (page(401), Class::TokenRefused),
             (page(404), Class::TokenRefused),
@@ -377,6 +389,9 @@ mod tests {
                 Attempt { shape: Shape::Document, ..first },
                 Decision::Reshape(Shape::Text),
             ),
+            (Class::TooLarge, first, Decision::Retry(seconds(1))),
+            (Class::TooLarge, photo, Decision::Reshape(Shape::Document)),
+            (Class::TooLarge, Attempt { shape: Shape::Document, ..first }, Decision::Reshape(Shape::Text)),
             (Class::WordsOnly, photo, Decision::Reshape(Shape::Text)),
             (Class::WordsOnly, Attempt { shape: Shape::Document, ..first }, Decision::Reshape(Shape::Text)),
             (Class::WordsOnly, first, Decision::ProbeChat(seconds(600))),
@@ -430,6 +445,7 @@ mod tests {
                 undressed: true,
                 alone: true,
                 shape: Shape::Text,
+                doubted: false,
                 moves: MOST_MOVES,
             };
             match decide(class, attempt, spread) {

@@ -201,7 +201,7 @@ pub fn class_of(status: u16, retry_after: Option<&str>, body: &[u8]) -> &'static
         Class::EditGone => "edit_gone",
         Class::Markup => "markup",
         Class::TooLong => "too_long",
-        Class::PhotoRefused => "photo_refused",
+        Class::PhotoRefused | Class::TooLarge => "photo_refused",
         // To a text, which is what the words are about, the rights are those of the chat.
         Class::ChatGone | Class::WordsOnly => "chat_gone",
         Class::TokenRefused => "token",

@@ -29,6 +29,8 @@ const MOST_JOINED: usize = 20;
 const MOST_PHOTO: usize = 10_000_000;
 /// How long a connection is kept for what follows: an idle one costs memory, and dies unnoticed behind a firewall.
 const KEPT: Duration = Duration::from_secs(10);
+/// After so many failures in a row of a picture, and again after as many, a small request tells whether it is the line.
+const DOUBTED_EACH: u32 = 3;
 /// Longest time for which a message is held back.
 const LONGEST_HOLD: Duration = Duration::from_secs(60);
 
@@ -134,6 +136,9 @@ impl<A: Api, S: Store> Sender<A, S> {
             self.queue.discard(held.id, "its picture is gone");
             return Next::Again;
         }
+        if self.current == Some(held.id) && std::mem::take(&mut self.attempt.doubted) {
+            return self.try_the_line(held.id, now.unix);
+        }
         if let Err(later) = self.paces.take(&self.chat, now.monotonic) {
             return Next::At(later);
         }
@@ -158,6 +163,11 @@ impl<A: Api, S: Store> Sender<A, S> {
             (Decision::Retry(_), _) => self.failures.saturating_add(1),
             _ => 0,
         };
+        let failed = class == Class::Transient && attempt.shape != Shape::Text;
+        if failed && self.failures.is_multiple_of(DOUBTED_EACH) {
+            self.attempt.doubted = true;
+            return Next::Again;
+        }
         if matches!(decision, Decision::Delivered | Decision::GiveUp) {
             self.darkroom.clear(stored.picture, now);
         }
@@ -175,6 +185,22 @@ impl<A: Api, S: Store> Sender<A, S> {
             }
         }
         self.carry_out(decision, held.id, class, &outcome, thread.is_some())
+    }
+
+    /// Asks something small after the picture of the message `id` failed: where that gets through, the picture never
+    /// will, and must not hold up the words behind it.
+    fn try_the_line(&mut self, id: u64, now: Duration) -> Next {
+        let outcome = self.api.call(&Call::new("getMe"), now);
+        self.spoke = Some(self.clock.now().monotonic);
+        let class = delivery::classify(&outcome);
+        if class == Class::Done {
+            log::warn!("telegram: a picture does not get through, and all else does: its caption goes alone");
+            (self.attempt.shape, self.failures) = (Shape::Text, 0);
+            return Next::Again;
+        }
+        let attempt = Attempt { failures: self.failures, ..self.attempt };
+        let decision = delivery::decide(Class::Transient, attempt, (self.spread)());
+        self.carry_out(decision, id, class, &outcome, false)
     }
 
     /// How long the connection is still kept while nothing is said; none where there is none.
@@ -385,7 +411,9 @@ pub(super) fn explain(class: Class, outcome: &Outcome) -> String {
         Class::Flood(_) => "too many messages; waiting as told",
         Class::Conflict => "another program uses the same token",
         Class::Migrated(_) => "the chat moved more than once; set TELEGRAM_CHAT_ID to its present number",
-        Class::Transient | Class::ClockNotSet | Class::Done => "the server has trouble; trying again",
+        Class::Transient | Class::TooLarge | Class::ClockNotSet | Class::Done => {
+            "the server has trouble; trying again"
+        }
         Class::EditGone | Class::Markup | Class::TooLong | Class::PhotoRefused | Class::Refused => {
             "the message was refused and dropped; please report this"
         }

@@ -716,6 +716,46 @@ fn where_no_pictures_may_be_sent_the_words_come() {
 }
 
 #[test]
+fn a_proxy_that_lets_no_picture_through_costs_the_picture_alone() {
+    let page = || Reply::Answer(413, "<html>Request Entity Too Large</html>".to_owned());
+    let mut world = World::new(&[page(), page()]);
+    world.push_picture("10%", 100, 100, 1000);
+    world.push("Completed: cube", Terminal);
+    world.run(10);
+    assert_eq!(world.methods()[..3], ["sendPhoto", "sendDocument", "sendMessage"]);
+    assert_eq!(world.chat(), ["10%", "Completed: cube"]);
+    // A text is small enough for any: it is no judgement on that.
+    let mut world = World::new(&[page(), page(), page()]);
+    world.push("Completed: cube", Terminal);
+    world.run(60);
+    assert_eq!(world.chat(), ["Completed: cube"]);
+}
+
+#[test]
+fn a_line_on_which_only_words_get_through_costs_the_picture_alone() {
+    // Three uploads fail, and a small request does not.
+    let mut world = World::new(&vec![Reply::Unreached; 3]);
+    world.push_picture("10%", 100, 100, 1000);
+    world.push("Completed: cube", Terminal);
+    world.run(60);
+    assert_eq!(
+        world.methods(),
+        ["sendPhoto", "sendPhoto", "sendPhoto", "getMe", "sendMessage", "sendMessage"]
+    );
+    assert_eq!(world.chat(), ["10%", "Completed: cube"]);
+}
+
+#[test]
+fn a_picture_outlives_a_short_outage() {
+    let mut world = World::new(&vec![Reply::Unreached; 6]);
+    world.push_picture("10%", 100, 100, 1000);
+    world.run(300);
+    let methods = world.methods();
+    assert_eq!(methods.last(), Some(&"sendPhoto"), "{methods:?}");
+    assert_eq!(world.chat(), ["10%"]);
+}
+
+#[test]
 fn one_that_is_refused_takes_no_other_with_it() {
     let mut script = vec![Reply::Unreached; 20];
     script.push(refusal(400, "Bad Request: chat is not pleased"));
