@@ -76,6 +76,11 @@ impl<S: Store> Queue<S> {
         pushed
     }
 
+    /// Whether a message of that key would be a duplicate; see [`Outbox::knows`].
+    pub fn knows(&self, key: &str) -> bool {
+        self.lock().outbox.knows(key)
+    }
+
     /// A copy of the oldest waiting message.
     pub fn peek(&self) -> Option<Held> {
         self.lock().outbox.peek().cloned()
@@ -264,6 +269,8 @@ mod tests {
         assert_eq!(queue.sleep(Duration::from_secs(3600)), Woken::Closed);
         assert_eq!(queue.push(entry("b")), Pushed::Queued { replaced: 0, dropped: 0 });
         assert_eq!(queue.len(), 2);
+        queue.done(queue.peek().unwrap().id);
+        assert_eq!(["a", "b", "c"].map(|key| queue.knows(key)), [true, true, false]);
     }
 
     #[test]

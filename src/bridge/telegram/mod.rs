@@ -284,7 +284,7 @@ impl Bridge for Telegram {
             live.sight = Some(sight.clone());
             live.mute.clone()
         };
-        for note in self.notifier.on_sight(sight, &mute) {
+        for note in self.notifier.on_sight(sight, &mute, &|key| self.outgoing.knows(key)) {
             self.outgoing.post(note, Vec::new());
         }
         self.keeper.on_sight(sight);

@@ -50,6 +50,11 @@ impl<S: Store> Outgoing<S> {
         is_new
     }
 
+    /// Whether a message of that key was handed in before, not long ago.
+    pub(super) fn knows(&self, key: &str) -> bool {
+        self.queue.knows(key)
+    }
+
     fn push(&self, note: Note, picture: Option<u64>, buttons: Vec<(String, String)>) -> bool {
         let held = (!note.held.is_zero()).then(|| (note.at + note.held).as_millis());
         let stored = Stored {

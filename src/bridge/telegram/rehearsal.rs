@@ -144,7 +144,7 @@ impl<S: Server + Clone> Rehearsal<S> {
 
     /// The printer is seen.
     pub fn on_sight(&mut self, sight: &Sight) {
-        for note in self.notifier.on_sight(sight, &self.live.lock().mute) {
+        for note in self.notifier.on_sight(sight, &self.live.lock().mute, &|key| self.outgoing.knows(key)) {
             self.outgoing.post(note, Vec::new());
         }
         self.desk.on_sight(sight);

@@ -19,7 +19,7 @@ use super::text;
 use crate::clock::Moment;
 use crate::outbox::Importance;
 use crate::printer::{Event, EventKind, Job, Sight};
-use progress::Steps;
+use progress::{Step, Steps};
 use std::time::Duration;
 
 /// Words for the state in which a printer rests after a job.
@@ -120,11 +120,16 @@ impl Notifier {
         end.checked_sub(begin).is_some_and(|lasted| lasted < self.short_pause).then_some(key)
     }
 
-    /// What to tell of the printer's state, besides the events.
-    pub(super) fn on_sight(&mut self, sight: &Sight, mute: &Mute) -> Vec<Note> {
+    /// What to tell of the printer's state, besides the events. `is_known` says of a key whether a message has had it.
+    pub(super) fn on_sight(
+        &mut self,
+        sight: &Sight,
+        mute: &Mute,
+        is_known: &dyn Fn(&str) -> bool,
+    ) -> Vec<Note> {
         let mut notes = Vec::new();
         notes.extend(self.stage_changed(sight));
-        notes.extend(self.progressed(sight));
+        notes.extend(self.progressed(sight, is_known));
         self.in_job = sight.job.is_some();
         notes.retain(|note| self.is_told(note, mute, sight.at));
         notes
@@ -164,15 +169,16 @@ impl Notifier {
         Some(self.note(key, Kind::State, Importance::Normal, sight.at.unix, text))
     }
 
-    fn progressed(&mut self, sight: &Sight) -> Option<Note> {
+    fn progressed(&mut self, sight: &Sight, is_known: &dyn Fn(&str) -> bool) -> Option<Note> {
         let (job, step) = (sight.job.as_ref()?, self.step?);
         let print = sight.snapshot.print.as_ref().filter(|print| print.state.is_active())?;
         // Nobody was told of a job without a name.
         print.file.as_ref()?;
-        let step = self.steps.reach(job, percent(&sight.snapshot)?, step)?;
+        let key = |step: Step| format!("{job}/step/{}/{}", step.falls, step.percent);
+        let told = |step| is_known(&key(step));
+        let step = self.steps.reach(job, percent(&sight.snapshot)?, step, &told)?;
         let text = wording::progress(step.percent, Summary::of(&sight.snapshot));
-        let key = format!("{job}/step/{}/{}", step.falls, step.percent);
-        let note = self.note(key, Kind::Progress, Importance::Passing, sight.at.unix, text);
+        let note = self.note(key(step), Kind::Progress, Importance::Passing, sight.at.unix, text);
         Some(Note { slot: Some("progress"), ..note })
     }
 
