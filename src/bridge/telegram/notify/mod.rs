@@ -59,6 +59,8 @@ pub(super) struct Notifier {
     /// A job was under way, and its start was told, when the printer was seen last.
     in_job: bool,
     steps: Steps,
+    /// How often macros asked for something: two may do so within a millisecond.
+    asked: u64,
     /// Key of the pause that is not over, and when it began, as time since the Unix epoch.
     pause: Option<(String, Duration)>,
 }
@@ -74,6 +76,7 @@ impl Notifier {
             stage: None,
             in_job: false,
             steps: Steps::default(),
+            asked: 0,
             pause: None,
         }
     }
@@ -136,9 +139,10 @@ impl Notifier {
     }
 
     /// What a macro asks to be told, and how.
-    pub(super) fn on_console(&self, line: &str, mute: &Mute, now: Moment) -> Option<(Note, Said)> {
+    pub(super) fn on_console(&mut self, line: &str, mute: &Mute, now: Moment) -> Option<(Note, Said)> {
         let said = console::read(line)?;
-        let key = format!("macro/{}", now.unix.as_millis());
+        self.asked += 1;
+        let key = format!("macro/{}/{}", now.unix.as_millis(), self.asked);
         let kind = if said.alarm { Kind::Alert } else { Kind::Macro };
         let note = self.note(key, kind, Importance::Normal, now.unix, said.text.clone());
         let wanted = self.events.has(Kind::Macro) && self.is_told(&note, mute, now);

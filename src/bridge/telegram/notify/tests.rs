@@ -251,8 +251,8 @@ fn a_printer_is_named_where_that_is_wanted() {
 
 #[test]
 fn macros_are_told_as_they_ask() {
-    let course = Course::new(&[]);
-    let told = |line: &str, mute: Mute| {
+    let mut course = Course::new(&[]);
+    let mut told = |line: &str, mute: Mute| {
         course.notifier.on_console(line, &mute, at(5)).map(|(note, said)| (note.text, note.kind, said.photo))
     };
     let text = || "Change the plate".to_owned();
@@ -261,8 +261,15 @@ fn macros_are_told_as_they_ask() {
     let alarm = told("tgalarm_photo Change the plate", Mute::Until(Duration::from_secs(9)));
     assert_eq!(alarm, Some((text(), Kind::Alert, true)));
     assert_eq!(told("B:60.0 /60.0", Mute::Off), None);
-    let off = Course::new(&[("TELEGRAM_EVENTS", "-macro")]);
+    let mut off = Course::new(&[("TELEGRAM_EVENTS", "-macro")]);
     assert!(off.notifier.on_console("tgalarm a", &Mute::Off, at(5)).is_none());
+}
+
+#[test]
+fn what_a_macro_says_twice_at_once_is_told_twice() {
+    let mut course = Course::new(&[]);
+    let mut key = || course.notifier.on_console("tgnotify a", &Mute::Off, at(5)).unwrap().0.key;
+    assert_ne!(key(), key());
 }
 
 #[test]
