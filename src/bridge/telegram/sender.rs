@@ -16,6 +16,7 @@ use crate::bridge::Health;
 use crate::camera::Frame;
 use crate::clock::Clock;
 use crate::outbox::{Held, Importance, Queue, Store};
+use std::mem::{Discriminant, discriminant};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -68,6 +69,8 @@ pub(super) struct Sender<A, S> {
     /// The message that the attempt belongs to.
     current: Option<u64>,
     attempt: Attempt,
+    /// The trouble that the log tells of, by its class and the status of the answer.
+    told: Option<(Discriminant<Class>, Option<u16>)>,
 }
 
 impl<A: Api, S: Store> Sender<A, S> {
@@ -100,6 +103,7 @@ impl<A: Api, S: Store> Sender<A, S> {
             spoke: None,
             current: None,
             attempt: Attempt::default(),
+            told: None,
         }
     }
 
@@ -279,6 +283,7 @@ impl<A: Api, S: Store> Sender<A, S> {
                 if threaded {
                     self.thread_again = None;
                 }
+                self.told = None;
                 let thread_lost = self.thread_again.is_some();
                 self.report(|report| {
                     (report.last_ok, report.trouble, report.retry_at) = (Some(after.unix), None, None);
@@ -286,19 +291,15 @@ impl<A: Api, S: Store> Sender<A, S> {
                 });
                 Next::Again
             }
-            Decision::Retry(wait) => {
-                self.wait(after.monotonic + wait, Health::Waiting, explain(class, outcome))
-            }
-            Decision::ProbeToken(wait) => {
-                self.wait(after.monotonic + wait, Health::Fail, explain(class, outcome))
-            }
+            Decision::Retry(wait) => self.wait(after.monotonic + wait, Health::Waiting, class, outcome),
+            Decision::ProbeToken(wait) => self.wait(after.monotonic + wait, Health::Fail, class, outcome),
             Decision::ProbeChat(wait) => {
                 // What must arrive stays, in its order, for the day the chat is back; of the rest the newest.
                 let newest = self.queue.newest();
                 self.queue.discard_where("the chat cannot be reached", |held| {
                     held.entry.importance < Importance::Terminal && Some(held.id) != newest
                 });
-                self.wait(after.monotonic + wait, Health::Fail, explain(class, outcome))
+                self.wait(after.monotonic + wait, Health::Fail, class, outcome)
             }
             Decision::WithoutThread => {
                 log::warn!(
@@ -341,10 +342,9 @@ impl<A: Api, S: Store> Sender<A, S> {
         }
     }
 
-    fn wait(&mut self, until: Duration, health: Health, text: String) -> Next {
-        // Once for each trouble, not for each try.
-        let is_new = self.lock_report().trouble.as_ref().is_none_or(|trouble| trouble.text != text);
-        if is_new {
+    fn wait(&mut self, until: Duration, health: Health, class: Class, outcome: &Outcome) -> Next {
+        let text = explain(class, outcome);
+        if self.is_news(class, outcome) {
             log::warn!("telegram: {text}");
         }
         self.not_before = until;
@@ -353,6 +353,16 @@ impl<A: Api, S: Store> Sender<A, S> {
             report.retry_at = Some(until);
         });
         Next::At(until)
+    }
+
+    /// Whether the log is to tell of a trouble: once for each, not for each try, whatever times are in its words.
+    pub(super) fn is_news(&mut self, class: Class, outcome: &Outcome) -> bool {
+        let status = match outcome {
+            Outcome::Answered(answer) => Some(answer.status),
+            Outcome::Failed(_) => None,
+        };
+        let trouble = Some((discriminant(&class), status));
+        std::mem::replace(&mut self.told, trouble) != trouble
     }
 
     fn report(&self, change: impl FnOnce(&mut Report)) {

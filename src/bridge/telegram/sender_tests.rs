@@ -2,7 +2,7 @@
 
 use super::client::Api;
 use super::config::Config;
-use super::delivery::{Fault, FaultKind, Outcome};
+use super::delivery::{Fault, FaultKind, Outcome, classify};
 use super::moved::MovedChat;
 use super::notify;
 use super::sender::{Next, Sender};
@@ -232,6 +232,34 @@ impl World {
 }
 
 use Importance::{Important, Normal, Passing, Terminal};
+
+#[test]
+fn the_log_tells_a_trouble_once_whatever_times_it_names() {
+    let mut world = World::new(&[]);
+    let answered = |code, said: &str| {
+        let body = format!(r#"{{"ok":false,"error_code":{code},"description":"{said}"}}"#);
+        Outcome::Answered(Answer::read(code, None, body.as_bytes()))
+    };
+    let failed = |text: &str| Outcome::Failed(Fault { kind: FaultKind::ClockNotSet, text: text.to_owned() });
+    let told: Vec<bool> = [
+        answered(429, "Too Many Requests: retry after 30"),
+        answered(429, "Too Many Requests: retry after 31"),
+        failed("it shows 00:01"),
+        failed("it shows 00:02"),
+        answered(502, "Bad Gateway"),
+        answered(500, "Internal Server Error"),
+        answered(500, "Internal Server Error"),
+    ]
+    .iter()
+    .map(|outcome| world.sender().is_news(classify(outcome), outcome))
+    .collect();
+    assert_eq!(told, [true, false, true, false, true, true, false]);
+    // After a success the same is news again.
+    world.push("a", Normal);
+    world.run(10);
+    let outcome = answered(500, "Internal Server Error");
+    assert!(world.sender().is_news(classify(&outcome), &outcome));
+}
 
 #[test]
 fn a_message_goes_to_chat_and_topic_once() {
