@@ -35,13 +35,13 @@ pub struct Kind {
     /// Starts it.
     pub start: fn(&Setup<'_>) -> Result<Box<dyn Bridge>, StartError>,
     /// Sends one message now, past the queue; the error says why it was not taken, and what to do.
-    pub test: fn(&Lookup<'_>, Arc<ClientConfig>, &str) -> Result<(), String>,
+    pub test: fn(&Examination<'_>, &str) -> Result<(), String>,
     /// Looks at its service for `octobridge doctor`, within some 15 s, and changes nothing there. What [`Kind::check`]
     /// refuses is told already, so that nothing is found then. No finding names the bridge; none holds a secret.
     pub examine: fn(&Examination<'_>) -> Vec<Finding>,
 }
 
-/// What a bridge gets to examine its service with.
+/// What a bridge gets to examine or to test its service with.
 pub struct Examination<'a> {
     /// Directory for secrets and state, which may be missing.
     pub data_dir: &'a Path,

@@ -137,6 +137,11 @@ impl<S: Store> Outbox<S> {
         self.list.held()
     }
 
+    /// Whether a message of that key waits, or was settled not long ago: a further one would be a duplicate.
+    pub fn knows(&self, key: &str) -> bool {
+        self.list.is_taken(key)
+    }
+
     /// Takes a message in. One that matters ([`super::Importance`]) is on the medium when this returns, if
     /// there is a disk at all.
     pub fn push(&mut self, entry: Entry) -> Pushed {

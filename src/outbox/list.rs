@@ -156,7 +156,8 @@ impl List {
         }
     }
 
-    fn is_taken(&self, key: &str) -> bool {
+    /// Whether a message of that key waits, or is remembered as settled.
+    pub(super) fn is_taken(&self, key: &str) -> bool {
         self.settled.iter().any(|settled| settled == key)
             || self.held.iter().any(|held| held.entry.key == key)
     }

@@ -46,6 +46,8 @@ struct State<S> {
     closed: bool,
     /// The outbox is somebody else's now.
     fenced: bool,
+    /// What may have arrived already, by its handles.
+    begun: Vec<u64>,
 }
 
 impl<S> Clone for Queue<S> {
@@ -57,7 +59,7 @@ impl<S> Clone for Queue<S> {
 impl<S: Store> Queue<S> {
     /// Shares `outbox`.
     pub fn new(outbox: Outbox<S>) -> Self {
-        let state = State { outbox, pushed: false, closed: false, fenced: false };
+        let state = State { outbox, pushed: false, closed: false, fenced: false, begun: Vec::new() };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() }) }
     }
 
@@ -72,6 +74,11 @@ impl<S: Store> Queue<S> {
         drop(state);
         self.shared.changed.notify_all();
         pushed
+    }
+
+    /// Whether a message of that key would be a duplicate; see [`Outbox::knows`].
+    pub fn knows(&self, key: &str) -> bool {
+        self.lock().outbox.knows(key)
     }
 
     /// A copy of the oldest waiting message.
@@ -97,6 +104,24 @@ impl<S: Store> Queue<S> {
     /// Gives up every waiting message that `unwanted` names; see [`Outbox::discard_where`].
     pub fn discard_where(&self, reason: &str, unwanted: impl Fn(&Held) -> bool) -> usize {
         self.lock().outbox.discard_where(reason, unwanted)
+    }
+
+    /// The messages of these handles are about to be sent together: [`Queue::take_back`] comes too late for them. False
+    /// if one of them does not wait any more.
+    pub fn begin(&self, ids: Vec<u64>) -> bool {
+        let mut state = self.lock();
+        let waits = |id: &u64| state.outbox.waiting().any(|held| held.id == *id);
+        if !ids.iter().all(waits) {
+            return false;
+        }
+        state.begun = ids;
+        true
+    }
+
+    /// Takes the waiting message of `key` back, unless it may have arrived already. Says whether it did.
+    pub fn take_back(&self, key: &str, reason: &str) -> bool {
+        let State { outbox, begun, .. } = &mut *self.lock();
+        outbox.discard_where(reason, |held| held.entry.key == key && !begun.contains(&held.id)) > 0
     }
 
     /// Gives up what is too old; see [`Outbox::expire`].
@@ -244,6 +269,8 @@ mod tests {
         assert_eq!(queue.sleep(Duration::from_secs(3600)), Woken::Closed);
         assert_eq!(queue.push(entry("b")), Pushed::Queued { replaced: 0, dropped: 0 });
         assert_eq!(queue.len(), 2);
+        queue.done(queue.peek().unwrap().id);
+        assert_eq!(["a", "b", "c"].map(|key| queue.knows(key)), [true, true, false]);
     }
 
     #[test]
@@ -267,6 +294,20 @@ mod tests {
         drop(new);
         let keys: Vec<String> = open().waiting().map(|held| held.entry.key.clone()).collect();
         assert_eq!(keys, ["a", "c"]);
+    }
+
+    #[test]
+    fn what_was_begun_is_not_taken_back() {
+        let (_place, queue) = queue();
+        for key in ["a", "b", "c"] {
+            queue.push(entry(key));
+        }
+        let ids: Vec<u64> = queue.peek_row(2, |_| true).iter().map(|held| held.id).collect();
+        assert!(queue.begin(ids.clone()));
+        let taken = ["a", "b", "c", "d"].map(|key| queue.take_back(key, "it is not worth it"));
+        assert_eq!(taken, [false, false, true, false]);
+        // Whoever sends looks again.
+        assert!(queue.done(ids[0]) && !queue.begin(ids));
     }
 
     #[test]

@@ -15,6 +15,8 @@ use ureq::{Agent, Error, SendBody};
 const CONNECT: Duration = Duration::from_secs(10);
 /// Longest request as a whole, without what a file or a held answer takes.
 const WHOLE: Duration = Duration::from_secs(30);
+/// How much longer one with a file may take, besides what the file takes on its way.
+const WITH_FILE: Duration = Duration::from_secs(30);
 /// The slowest line on which a picture still gets through, in bytes a second.
 const SLOWEST_UPLOAD: usize = 20_000;
 /// How much longer than it may hold the answer back a server has for it.
@@ -78,12 +80,8 @@ impl Client {
 
     fn post(&self, call: &Call<'_>) -> Result<Answer, Error> {
         let address = format!("{}/bot{}/{}", self.api_url, self.token.reveal(), call.method);
-        let carried = call.file.map_or(0, |file| file.bytes.len() / SLOWEST_UPLOAD);
-        let whole = match call.held.is_zero() {
-            true => self.whole + Duration::from_secs(carried as u64),
-            false => call.held + AFTER_HOLD,
-        };
-        let request = self.agent().post(address).config().timeout_global(Some(whole)).build();
+        let whole = Some(longest(call, self.whole));
+        let request = self.agent().post(address).config().timeout_global(whole).build();
         let mut response = match &call.file {
             None => {
                 let body = serde_json::to_vec(&call.fields).map_err(|error| Error::Other(Box::new(error)))?;
@@ -127,6 +125,15 @@ impl Client {
             FaultKind::Network => format!("cannot reach {}: {}", self.api_url, http::reason(error)),
         };
         Fault { kind, text: redact(&text) }
+    }
+}
+
+/// Longest request of this call as a whole, where one without a file may take `whole`.
+fn longest(call: &Call<'_>, whole: Duration) -> Duration {
+    match &call.file {
+        Some(file) => whole + WITH_FILE + Duration::from_secs((file.bytes.len() / SLOWEST_UPLOAD) as u64),
+        None if !call.held.is_zero() => call.held + AFTER_HOLD,
+        None => whole,
     }
 }
 
@@ -183,6 +190,22 @@ mod tests {
     use crate::tls;
     use std::io::{Read, Write};
     use std::net::TcpListener;
+
+    #[test]
+    fn a_call_may_take_as_long_as_it_needs() {
+        let chat = super::super::config::Chat::Id(5);
+        let jpeg = vec![0; 2_000_000];
+        let held = Call { held: Duration::from_secs(50), ..Call::new("getUpdates") };
+        for (call, expected) in [
+            (Call::message(&chat, None, "a"), 30),
+            (held, 65),
+            (Call::photo(&chat, None, "a", &jpeg[..100]), 60),
+            (Call::photo(&chat, None, "a", &jpeg), 160),
+            (Call::document(&chat, None, "a", &jpeg), 160),
+        ] {
+            assert_eq!(longest(&call, WHOLE).as_secs(), expected, "{}", call.method);
+        }
+    }
 
     #[test]
     fn a_rest_closes_the_connection_that_was_kept() {

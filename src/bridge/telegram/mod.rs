@@ -33,7 +33,7 @@ mod sender_tests;
 pub use config::{API_URL, Chat, Config, ConfigError, Token, redact};
 pub use examine::examine;
 
-use super::{Bridge, Fence, Lookup, Reporter, Setup, StartError, Wants};
+use super::{Bridge, Examination, Fence, Lookup, Reporter, Setup, StartError, Wants};
 use crate::clock::{Clock, Moment, SystemClock};
 use crate::defects::{self, Checker, Nap};
 use crate::outbox::{Limits, Outbox, Persistence, Queue, Woken};
@@ -103,14 +103,17 @@ pub fn start(setup: &Setup<'_>) -> Result<Box<dyn Bridge>, StartError> {
     Ok(Box::new(Telegram::start(&read_config(setup.setting)?, setup)?))
 }
 
-/// Sends one message now, past the outbox.
+/// Sends one message now, past the outbox, to where the chat of the settings is now.
 ///
 /// # Errors
 ///
 /// If it was not delivered: why, and what to do about it.
-pub fn test(setting: &Lookup<'_>, tls: Arc<ClientConfig>, text: &str) -> Result<(), String> {
-    let config = read_config(setting).map_err(|error| error.to_string())?;
-    send_now(&config, tls, &SystemClock::new(), text)
+pub fn test(examination: &Examination<'_>, text: &str) -> Result<(), String> {
+    let mut config = read_config(examination.setting).map_err(|error| error.to_string())?;
+    if let Some(moved) = MovedChat::new(examination.data_dir, examination.id, &config.chat).load() {
+        config.chat = Chat::Id(moved);
+    }
+    send_now(&config, Arc::clone(&examination.tls), &SystemClock::new(), text)
 }
 
 /// Checks the settings alone.
@@ -284,7 +287,7 @@ impl Bridge for Telegram {
             live.sight = Some(sight.clone());
             live.mute.clone()
         };
-        for note in self.notifier.on_sight(sight, &mute) {
+        for note in self.notifier.on_sight(sight, &mute, &|key| self.outgoing.knows(key)) {
             self.outgoing.post(note, Vec::new());
         }
         self.keeper.on_sight(sight);
@@ -378,6 +381,9 @@ pub fn send_now(
     let outcome = client.call(&call, now);
     match delivery::classify(&outcome) {
         Class::Done => Ok(()),
+        Class::Migrated(id) => {
+            Err(format!("the group {chat} became a supergroup; set TELEGRAM_CHAT_ID to {id}"))
+        }
         class => Err(sender::explain(class, &outcome)),
     }
 }

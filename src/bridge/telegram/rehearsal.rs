@@ -144,7 +144,7 @@ impl<S: Server + Clone> Rehearsal<S> {
 
     /// The printer is seen.
     pub fn on_sight(&mut self, sight: &Sight) {
-        for note in self.notifier.on_sight(sight, &self.live.lock().mute) {
+        for note in self.notifier.on_sight(sight, &self.live.lock().mute, &|key| self.outgoing.knows(key)) {
             self.outgoing.post(note, Vec::new());
         }
         self.desk.on_sight(sight);
@@ -201,8 +201,9 @@ pub fn class_of(status: u16, retry_after: Option<&str>, body: &[u8]) -> &'static
         Class::EditGone => "edit_gone",
         Class::Markup => "markup",
         Class::TooLong => "too_long",
-        Class::PhotoRefused => "photo_refused",
-        Class::ChatGone => "chat_gone",
+        Class::PhotoRefused | Class::TooLarge => "photo_refused",
+        // To a text, which is what the words are about, the rights are those of the chat.
+        Class::ChatGone | Class::WordsOnly => "chat_gone",
         Class::TokenRefused => "token",
         Class::Conflict => "conflict",
         Class::Transient | Class::ClockNotSet => "transient",
