@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod darkroom;
 mod delivery;
+mod diary;
 mod examine;
 mod form;
 mod inspector;
@@ -43,6 +44,7 @@ use client::{Api, Client, Interrupt};
 use commands::{Keeper, Listener, Parts};
 use config::Kind;
 use delivery::Class;
+use diary::Diary;
 use inspector::Inspector;
 use live::Live;
 use moved::MovedChat;
@@ -241,15 +243,21 @@ fn studio(
     let checks = read_checks(setup.setting)?;
     // A finding that nobody is told of costs money for nothing.
     let checks = checks.filter(|_| config.events.has(Kind::Alert));
-    let photos = config.events.has(Kind::Photo).then(|| Photos::new(config, setup.fresh));
+    let mut photos = config.events.has(Kind::Photo).then(|| Photos::new(config, setup.fresh));
     if checks.is_none() && photos.is_none() {
         return Ok(None);
+    }
+    let now = setup.clock.now();
+    let diary = Diary::open(setup.data_dir, setup.id, now);
+    if let (Some(photos), Some(due)) = (&mut photos, &diary.page().photo) {
+        photos.recall(due, now);
     }
     let inspector = checks.as_ref().map(|checks| Inspector::new(config, checks, setup.fresh, live.clone()));
     let checker = checks.map(|checks| Checker::new(checks, Arc::clone(&setup.tls), Box::new(Nap::default())));
     let desk = Desk {
         camera: setup.camera.clone(),
         outgoing: outgoing.clone(),
+        diary,
         live: live.clone(),
         buttons: config.access.is_open(),
         photos,

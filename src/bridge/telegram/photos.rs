@@ -4,6 +4,7 @@
 //! the end if possible, of whatever age if not.
 
 use super::config::{Config, Kind};
+use super::diary::Due;
 use super::notify::{Note, Summary};
 use super::text;
 use crate::calendar;
@@ -39,6 +40,8 @@ pub(super) struct Photos {
     fresh: Duration,
     printer: String,
     job: Option<Running>,
+    /// A job of the run before, and when its next is due, on the monotonic clock.
+    before: Option<(String, Duration)>,
     end: Option<End>,
 }
 
@@ -49,10 +52,10 @@ struct Running {
     key: Arc<str>,
     name: String,
     summary: Summary,
-    /// How many pictures of it were due.
-    number: u32,
     /// When the next is due, on the monotonic clock.
     due: Duration,
+    /// Whether it is seen under way: one that is out of sight may come back.
+    seen: bool,
 }
 
 /// The end of a job, or another moment of which a picture is wanted.
@@ -68,21 +71,45 @@ impl Photos {
     /// Has seen nothing yet. A picture is fresh up to the age `fresh`.
     pub(super) fn new(config: &Config, fresh: Duration) -> Self {
         let printer = config.printer.clone();
-        Self { interval: config.photo_interval, fresh, printer, job: None, end: None }
+        Self { interval: config.photo_interval, fresh, printer, job: None, before: None, end: None }
+    }
+
+    /// What was due when the program ran before.
+    pub(super) fn recall(&mut self, due: &Due, now: Moment) {
+        let left = due.left.min(self.interval.unwrap_or_default());
+        self.before = Some((due.job.clone(), now.monotonic.saturating_add(left)));
+    }
+
+    /// What is due, for the next run; none before the first job.
+    pub(super) fn due(&self, now: Moment) -> Option<Due> {
+        let job = self.job.as_ref()?;
+        Some(Due { job: job.key.to_string(), left: job.due.saturating_sub(now.monotonic) })
     }
 
     /// What is seen of the printer.
     pub(super) fn on_sight(&mut self, sight: &Sight) {
         let print = sight.snapshot.print.as_ref().filter(|print| print.state.is_active());
         let (Some(key), Some(print)) = (&sight.job, print) else {
-            self.job = None;
+            self.lose_sight();
             return;
         };
-        let same = self.job.take().filter(|job| job.key == *key);
-        let (number, due) = same.map_or((0, sight.at.monotonic), |job| (job.number, job.due));
+        let same = self.job.as_ref().filter(|job| job.key == *key).map(|job| job.due);
+        let before = self.before.as_ref().filter(|(job, _)| **job == **key).map(|(_, due)| *due);
+        let due = same.or(before).unwrap_or(sight.at.monotonic);
         let name = text::name(print.name().unwrap_or_default());
-        self.job =
-            Some(Running { key: Arc::clone(key), name, summary: Summary::of(&sight.snapshot), number, due });
+        let summary = Summary::of(&sight.snapshot);
+        self.job = Some(Running { key: Arc::clone(key), name, summary, due, seen: true });
+    }
+
+    fn lose_sight(&mut self) {
+        if let Some(job) = &mut self.job {
+            job.seen = false;
+        }
+    }
+
+    /// The job, while it is seen under way.
+    fn running(&self) -> Option<&Running> {
+        self.job.as_ref().filter(|job| job.seen)
     }
 
     /// What happened, and how that was told.
@@ -91,8 +118,10 @@ impl Photos {
             event.kind,
             EventKind::Finished | EventKind::Cancelled | EventKind::Failed { .. } | EventKind::Ended
         );
+        if ended {
+            self.lose_sight();
+        }
         if let (true, Some(note)) = (ended, told) {
-            self.job = None;
             let headline = note.text.lines().next().unwrap_or_default().to_owned();
             let key = format!("{}/photo", event.key);
             // One that is told late has no picture that shows it.
@@ -122,7 +151,7 @@ impl Photos {
             };
         }
         self.interval?;
-        let job = self.job.as_ref()?;
+        let job = self.running()?;
         (now >= job.due).then_some(Wish::Fresh(self.fresh))
     }
 
@@ -132,7 +161,7 @@ impl Photos {
             return Some(end.look.min(end.since + END));
         }
         self.interval?;
-        Some(self.job.as_ref()?.due)
+        Some(self.running()?.due)
     }
 
     /// There is no such picture now.
@@ -159,8 +188,8 @@ impl Photos {
             Wish::Fresh(_) => {
                 let (interval, job) = (self.interval?, self.job.as_mut()?);
                 job.due = now.monotonic + interval;
-                let key = format!("{}/photo/{}", job.key, job.number);
-                job.number += 1;
+                // Numbers would begin anew with the program, and those of the run before are taken.
+                let key = format!("{}/photo/{}", job.key, now.unix.as_millis());
                 (key, [Some(job.name.clone()), job.summary.line(), taken])
             }
             Wish::End(_) | Wish::Any => {
@@ -255,7 +284,7 @@ mod tests {
         photos.on_none(FRESH, at(10));
         assert_eq!((photos.wish(at(14)), photos.wish(at(15))), (None, Some(FRESH)));
         let note = photos.on_frame(FRESH, &frame(14), at(15)).unwrap();
-        assert_eq!(note.key, "j/photo/0");
+        assert_eq!(note.key, "j/photo/1795227615000");
         assert_eq!(note.text, "cube.gcode\n10%\n2026-11-21 02:20 UTC");
         photos.on_sight(&sight("j", 3000));
         assert_eq!(photos.next(), Some(Duration::from_secs(3615)));
@@ -263,9 +292,35 @@ mod tests {
         // Another job has its own.
         photos.on_sight(&sight("k", 3000));
         assert_eq!(photos.wish(at(3000)), Some(FRESH));
-        assert_eq!(photos.on_frame(FRESH, &frame(2999), at(3000)).unwrap().key, "k/photo/0");
+        assert_eq!(photos.on_frame(FRESH, &frame(2999), at(3000)).unwrap().key, "k/photo/1795230600000");
         photos.on_lost(at(3100));
         assert_eq!(photos.wish(at(3100)), Some(FRESH));
+    }
+
+    #[test]
+    fn the_interval_goes_on_out_of_sight_and_after_a_restart() {
+        let mut photos = photos("3600");
+        photos.on_sight(&sight("j", 0));
+        let first = photos.on_frame(FRESH, &frame(0), at(0)).unwrap().key;
+        photos.on_sight(&Sight { job: None, ..sight("j", 10) });
+        assert_eq!((photos.wish(at(9000)), photos.next()), (None, None), "it is out of sight");
+        photos.on_sight(&sight("j", 20));
+        assert_eq!((photos.wish(at(3599)), photos.wish(at(3600))), (None, Some(FRESH)));
+        let due = photos.due(at(600)).unwrap();
+        assert_eq!(due, Due { job: "j".to_owned(), left: Duration::from_secs(3000) });
+        for (job, left, expected) in [
+            ("j", due.left, 3050),
+            // A clock that was not set: an interval at most.
+            ("j", Duration::MAX, 3650),
+            ("other", due.left, 60),
+        ] {
+            let mut next = self::photos("3600");
+            next.recall(&Due { job: job.to_owned(), left }, at(50));
+            next.on_sight(&sight("j", 60));
+            assert_eq!(next.next(), Some(Duration::from_secs(expected)), "{job}");
+            let key = next.on_frame(FRESH, &frame(3600), at(3600)).unwrap().key;
+            assert_ne!(key, first, "it would be taken for the one before");
+        }
     }
 
     #[test]

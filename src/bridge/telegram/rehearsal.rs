@@ -5,6 +5,7 @@ use super::client::Api;
 use super::commands::{Incoming, Right, read};
 use super::config::{Access, Config};
 use super::delivery::{self, Class, Fault, FaultKind, Outcome};
+use super::diary::Diary;
 use super::inspector::Inspector;
 use super::live::Live;
 use super::markup::Format;
@@ -119,6 +120,7 @@ impl<S: Server + Clone> Rehearsal<S> {
         let desk = Desk {
             camera,
             outgoing: outgoing.clone(),
+            diary: Diary::default(),
             live: live.clone(),
             buttons: false,
             photos: config.events.has(Kind::Photo).then(|| Photos::new(&config, fresh)),

@@ -2,6 +2,7 @@
 //! little longer for its end; a check has a thread of its own, since it may take minutes.
 
 use super::commands::{self, Checks};
+use super::diary::Diary;
 use super::inspector::{Errand, Inspector};
 use super::live::Live;
 use super::notify::Note;
@@ -29,6 +30,8 @@ const CARE: Duration = Duration::from_secs(60);
 pub(super) struct Desk<S = FileStore> {
     pub(super) camera: Camera,
     pub(super) outgoing: Outgoing<S>,
+    /// What the next run must know.
+    pub(super) diary: Diary,
     /// Knows what is not told.
     pub(super) live: Live,
     /// Whether people may use the buttons of an alert.
@@ -82,7 +85,12 @@ impl<S: Store> Desk<S> {
                     !matches!(wish, Wish::Fresh(_))
                         || self.live.lock().mute.lets(&note.key, note.kind, now.monotonic)
                 };
-                if let Some(note) = photos.on_frame(wish, frame, now).filter(told) {
+                let note = photos.on_frame(wish, frame, now);
+                if matches!(wish, Wish::Fresh(_)) {
+                    let due = photos.due(now);
+                    self.diary.change(now, |page| page.photo = due);
+                }
+                if let Some(note) = note.filter(told) {
                     self.outgoing.post_picture(note, frame, now);
                 }
             }
