@@ -87,6 +87,12 @@ fn stamp(left: Duration, now: Moment) -> u64 {
     if calendar::is_set(now.unix) { now.unix.saturating_add(left).as_secs() } else { 0 }
 }
 
+/// The end of the hour, so that a day has few lines. A moment after it is still that hour: clocks wander, and what is read
+/// and written again must stay as it is.
+fn hour(stamp: u64) -> u64 {
+    stamp.saturating_add(3540) / 3600 * 3600
+}
+
 /// How long it is until then. What no clock tells is far away: rather a photo too few than a bill too many. Whoever
 /// asks knows how far it can be at most.
 fn left(stamp: u64, now: Moment) -> Duration {
@@ -107,9 +113,15 @@ fn write(page: &Page, now: Moment) -> String {
         let word = if page.muted { "muted" } else { "check" };
         lines.push(format!("{word} {} {}\n", stamp(check.left, now), check.job));
     }
-    lines.extend(
-        page.requests.iter().map(|(left, count)| format!("requests {} {count}\n", stamp(*left, now))),
-    );
+    let mut requests: Vec<(u64, u32)> = Vec::new();
+    for (left, count) in &page.requests {
+        let until = hour(stamp(*left, now));
+        match requests.iter_mut().find(|(known, _)| *known == until) {
+            Some((_, sum)) => *sum = sum.saturating_add(*count),
+            None => requests.push((until, *count)),
+        }
+    }
+    lines.extend(requests.iter().map(|(until, count)| format!("requests {until} {count}\n")));
     lines.concat()
 }
 
@@ -160,7 +172,7 @@ mod tests {
             photo: due(3600),
             check: due(1800),
             muted: true,
-            requests: vec![(seconds(50), 2), (seconds(86_400), 3)],
+            requests: vec![(seconds(5000), 2), (seconds(5001), 3), (seconds(9000), 4)],
         };
         diary.change(at(100), |it| *it = page.clone());
         // The monotonic clock begins anew.
@@ -169,9 +181,11 @@ mod tests {
             photo: due(2600),
             check: due(800),
             muted: true,
-            requests: vec![(seconds(0), 2), (seconds(85_400), 3)],
+            // Until the end of the hour, each; 02:20 is the first moment of these.
+            requests: vec![(seconds(6000 - 1100), 5), (seconds(9600 - 1100), 4)],
         };
         assert_eq!(Diary::open(place.path(), "telegram", later).page(), &expected);
+        assert_eq!(read(&write(&expected, later), later), expected, "it does not wander");
         assert_eq!(Diary::open(place.path(), "telegram_two", later).page(), &Page::default());
         // Without a clock it is long until then, as it is for what was written without one.
         let unset = Moment { unix: seconds(9), ..later };

@@ -2,13 +2,14 @@
 //! due, what it is about, and the words of the alert.
 
 use super::config::{Config, Kind};
+use super::diary::{Due, Page};
 use super::live::Live;
 use super::notify::{Note, Summary};
 use super::text;
 use crate::calendar;
 use crate::camera::Frame;
 use crate::clock::Moment;
-use crate::defects::{self, Health, Outcome, Schedule, Subject, Ticket};
+use crate::defects::{self, Health, Kept, Outcome, Schedule, Subject, Ticket};
 use crate::outbox::Importance;
 use crate::printer::Sight;
 use std::sync::Arc;
@@ -84,6 +85,30 @@ impl Inspector {
             job: None,
             look: Duration::ZERO,
         }
+    }
+
+    /// What was known when the program ran before.
+    pub(super) fn recall(&mut self, page: &Page, now: Moment) {
+        let kept = Kept {
+            job: page.check.as_ref().map(|due| due.job.clone()),
+            due_in: page.check.as_ref().map(|due| due.left).unwrap_or_default(),
+            muted: page.muted,
+            requests: page.requests.clone(),
+        };
+        self.schedule.recall(kept, now.monotonic);
+    }
+
+    /// What the next run must know; with `begun` a check is under way.
+    pub(super) fn keep(&self, page: &mut Page, begun: bool, now: Moment) {
+        let kept = self.schedule.keep(begun, now.monotonic);
+        page.check = kept.job.map(|job| Due { job, left: kept.due_in });
+        (page.muted, page.requests) = (kept.muted, kept.requests);
+    }
+
+    /// Whether a job begins whose first check is not due yet, of which `page` knows nothing.
+    pub(super) fn is_delayed(&self, page: &Page, now: Moment) -> bool {
+        let known = page.check.as_ref().map(|due| due.job.as_str());
+        self.schedule.waiting(now.monotonic).is_some_and(|job| known != Some(job))
     }
 
     /// What is seen of the printer.

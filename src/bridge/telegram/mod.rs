@@ -252,7 +252,11 @@ fn studio(
     if let (Some(photos), Some(due)) = (&mut photos, &diary.page().photo) {
         photos.recall(due, now);
     }
-    let inspector = checks.as_ref().map(|checks| Inspector::new(config, checks, setup.fresh, live.clone()));
+    let mut inspector =
+        checks.as_ref().map(|checks| Inspector::new(config, checks, setup.fresh, live.clone()));
+    if let Some(inspector) = &mut inspector {
+        inspector.recall(diary.page(), now);
+    }
     let checker = checks.map(|checks| Checker::new(checks, Arc::clone(&setup.tls), Box::new(Nap::default())));
     let desk = Desk {
         camera: setup.camera.clone(),

@@ -161,7 +161,7 @@ impl<S: Server + Clone> Rehearsal<S> {
             match (want, frame) {
                 (Want::Photo(wish), frame) => self.desk.on_photo(wish, frame.as_ref(), now),
                 (Want::Check(_), Some(frame)) => {
-                    let errand = self.desk.inspector.as_mut().and_then(|desk| desk.begin(frame, now));
+                    let errand = self.desk.begin(frame, now);
                     if let (Some(errand), Some(checker)) = (errand, &self.checker) {
                         let (subject, most) = (errand.subject(), errand.most_requests());
                         let outcome = checker.check(&subject, &errand.frame.jpeg, most);

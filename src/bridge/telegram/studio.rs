@@ -62,7 +62,28 @@ impl<S: Store> Desk<S> {
                 return Some(Want::Photo(wish));
             }
         }
-        self.inspector.as_mut()?.wish(now).map(Want::Check)
+        let inspector = self.inspector.as_mut()?;
+        let wish = inspector.wish(now);
+        if inspector.is_delayed(self.diary.page(), now) {
+            self.diary.change(now, |page| inspector.keep(page, false, now));
+        }
+        wish.map(Want::Check)
+    }
+
+    /// Begins a check of this picture. It is written down before anything is asked: who dies of a check again and again
+    /// must not pay for each.
+    pub(super) fn begin(&mut self, frame: Arc<Frame>, now: Moment) -> Option<Errand> {
+        let inspector = self.inspector.as_mut()?;
+        let errand = inspector.begin(frame, now)?;
+        self.diary.change(now, |page| inspector.keep(page, true, now));
+        Some(errand)
+    }
+
+    /// Checks this job no more.
+    fn silence(&mut self, job: &str, now: Moment) {
+        let Some(inspector) = &mut self.inspector else { return };
+        inspector.mute(job);
+        self.diary.change(now, |page| inspector.keep(page, false, now));
     }
 
     /// What is seen of the printer.
@@ -103,7 +124,12 @@ impl<S: Store> Desk<S> {
         let Some(inspector) = &mut self.inspector else { return };
         let frame = Arc::clone(&errand.frame);
         let buttons = if self.buttons { commands::below_an_alert(errand.job()) } else { Vec::new() };
-        if let Some((alert, evidence)) = inspector.done(errand, outcome, now)
+        let found = inspector.done(errand, outcome, now);
+        if outcome.requests > 1 {
+            // One was written down before.
+            self.diary.change(now, |page| inspector.keep(page, false, now));
+        }
+        if let Some((alert, evidence)) = found
             && self.live.lock().mute.lets(&alert.key, alert.kind, now.monotonic)
             && self.outgoing.post(alert, buttons)
         {
@@ -198,9 +224,7 @@ impl Studio {
             told
         };
         let silence = move |job: &str| {
-            if let Some(inspector) = &mut quiet.lock().desk.inspector {
-                inspector.mute(job);
-            }
+            quiet.lock().desk.silence(job, quiet.clock.now());
         };
         Some(Checks { now: Box::new(ask), quiet: Box::new(silence) })
     }
@@ -245,7 +269,7 @@ fn work(shared: &Arc<Shared>, alive: &Sender<()>) {
 fn check(shared: &Arc<Shared>, state: &mut State, frame: Arc<Frame>, alive: Sender<()>) {
     let Some(checker) = shared.checker.clone() else { return };
     let now = shared.clock.now();
-    let Some(errand) = state.desk.inspector.as_mut().and_then(|inspector| inspector.begin(frame, now)) else {
+    let Some(errand) = state.desk.begin(frame, now) else {
         return;
     };
     // The errand must come back, also where no thread is to be had.
