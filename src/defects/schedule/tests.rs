@@ -168,6 +168,10 @@ fn the_usual_bound_lets_the_usual_interval_pass() {
     let mut plan = schedule(|_| {});
     let made = times(&mut plan, "a", &failed(Class::Transient, 3), 0, 3 * 86_400).len() * 3;
     assert!(made <= 3 * 51, "{made}");
+    // A network that is away costs nothing, and afterwards the day is whole.
+    let mut plan = schedule(|_| {});
+    assert_eq!(times(&mut plan, "a", &failed(Class::Transient, 0), 0, 86_400).len(), 288);
+    assert_eq!((plan.used_up_for(seconds(86_400)), plan.left(seconds(86_400))), (None, 50));
 }
 
 #[test]
