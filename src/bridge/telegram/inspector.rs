@@ -5,11 +5,13 @@ use super::config::{Config, Kind};
 use super::diary::{Due, Page};
 use super::live::Live;
 use super::notify::{Note, Summary};
+use super::report::Trouble;
 use super::text;
+use crate::bridge;
 use crate::calendar;
 use crate::camera::Frame;
 use crate::clock::Moment;
-use crate::defects::{self, Health, Kept, Outcome, Schedule, Subject, Ticket};
+use crate::defects::{self, Class, Health, Kept, Outcome, Schedule, Subject, Ticket};
 use crate::outbox::Importance;
 use crate::printer::Sight;
 use std::sync::Arc;
@@ -96,6 +98,7 @@ impl Inspector {
             requests: page.requests.clone(),
         };
         self.schedule.recall(kept, now.monotonic);
+        self.tell(now);
     }
 
     /// What the next run must know; with `begun` a check is under way.
@@ -154,7 +157,7 @@ impl Inspector {
         if let Some(trouble) = self.health.note(outcome, now) {
             log::warn!("defect check: {trouble}");
         }
-        self.live.lock().checked = Some(self.health.line(now));
+        self.tell(now);
         let verdict = outcome.result.as_ref().ok().filter(|verdict| verdict.alerts(self.threshold))?;
         let headline = format!("Possible print failure: {}", job.name);
         let named = match self.printer.as_str() {
@@ -184,6 +187,23 @@ impl Inspector {
         let key = format!("{}/alert/{}", job.key, now.unix.as_millis());
         let evidence = note(format!("{key}/photo"), lines([name, Some(confidence), taken, None, None, None]));
         Some((note(key, lines(all)), evidence))
+    }
+
+    /// Shows how the checks go to whoever asks.
+    fn tell(&self, now: Moment) {
+        let mut live = self.live.lock();
+        let last = self.health.last();
+        live.checked = last.map(|_| self.health.line(now));
+        let failure = last.and_then(|last| last.result.as_ref().err());
+        live.check_trouble = failure.map(|failure| {
+            // What passes by itself needs nobody.
+            let stays = matches!(failure.class, Class::BadKey | Class::Permanent);
+            let health = if stays { bridge::Health::Warn } else { bridge::Health::Ok };
+            let words = if self.health.is_misconfigured() { "set up wrong: " } else { "" };
+            Trouble { health, text: format!("{words}{}", failure.text) }
+        });
+        let wait = self.schedule.used_up_for(now.monotonic);
+        live.used_up_until = wait.map(|wait| now.monotonic.saturating_add(wait));
     }
 
     /// Somebody wants a check at once.
@@ -276,6 +296,35 @@ mod tests {
         assert_eq!(inspector.wish(at(10_001)), Some(Duration::from_secs(60)), "somebody wants to know");
         inspector.on_sight(&Sight { job: None, ..sight(10_002) });
         assert!(inspector.ask(at(10_003)).unwrap_err().contains("No job"));
+    }
+
+    #[test]
+    fn whoever_asks_is_told_how_the_checks_go() {
+        let failed =
+            |class| Outcome { requests: 1, result: Err(Failure { class, ..Failure::not_started(&"why") }) };
+        for (outcome, health, words) in [
+            (failed(Class::BadKey), Some(bridge::Health::Warn), "set up wrong: the check was not"),
+            (failed(Class::Permanent), Some(bridge::Health::Warn), "the check was not started: why"),
+            (failed(Class::Transient), Some(bridge::Health::Ok), "the check was not started: why"),
+            (found(0.2), None, ""),
+        ] {
+            let mut inspector = inspector();
+            inspector.on_sight(&sight(9));
+            let errand = inspector.begin(frame(9), at(10)).expect("it is due");
+            inspector.done(errand, &outcome, at(20));
+            let told = inspector.live.check_troubles(at(20).monotonic);
+            assert_eq!(told.first().map(|trouble| trouble.health), health, "{outcome:?}");
+            assert!(told.iter().all(|trouble| trouble.text.starts_with(words)), "{told:?}");
+        }
+        let mut inspector = inspector();
+        let page = Page { requests: vec![(Duration::from_secs(3600), 50)], ..Page::default() };
+        inspector.recall(&page, at(20));
+        let told = |now: u64| -> Vec<String> {
+            let told = inspector.live.check_troubles(at(now).monotonic);
+            told.into_iter().map(|trouble| trouble.text).collect()
+        };
+        assert_eq!(told(20), ["the day's requests are used up; more in 1h 0m"]);
+        assert!(told(3620).is_empty());
     }
 
     #[test]

@@ -169,7 +169,8 @@ impl Telegram {
             live: live.clone(),
             paces: sender.paces.clone(),
             report: Arc::clone(&report),
-            reporter: reporter(&queue, &report, clock),
+            // The chat is told of the checks in a line of their own.
+            reporter: reporter(&queue, &report, None, clock),
             checks: studio.as_ref().and_then(Studio::checks),
             keeper: keeper.clone(),
             alive: &alive,
@@ -327,7 +328,7 @@ impl Bridge for Telegram {
     }
 
     fn reporter(&self) -> Reporter {
-        reporter(&self.queue, &self.report, self.clock)
+        reporter(&self.queue, &self.report, Some(&self.live), self.clock)
     }
 
     fn stop(&mut self, grace: Duration) {
@@ -394,11 +395,13 @@ pub fn send_now(
     }
 }
 
-/// Tells how the bridge goes.
-fn reporter(queue: &Queue, report: &Arc<Mutex<Report>>, clock: SystemClock) -> Reporter {
-    let (queue, report) = (queue.clone(), Arc::clone(report));
+/// Tells how the bridge goes, and its checks where `live` is given.
+fn reporter(queue: &Queue, report: &Arc<Mutex<Report>>, live: Option<&Live>, clock: SystemClock) -> Reporter {
+    let (queue, report, live) = (queue.clone(), Arc::clone(report), live.cloned());
     Box::new(move || {
-        let around = Surroundings { queue: queue.glance()?, now: clock.now().monotonic };
+        let now = clock.now().monotonic;
+        let checks = live.as_ref().map(|live| live.check_troubles(now)).unwrap_or_default();
+        let around = Surroundings { queue: queue.glance()?, checks, now };
         // A sender that was halted while it held the report holds it for ever.
         let report = match report.try_lock() {
             Ok(report) => report,
