@@ -65,6 +65,8 @@ pub const NAME: &str = "telegram";
 
 /// Stack of the sender's thread, in bytes: a TLS handshake needs the most.
 const STACK: usize = 256 * 1024;
+/// How much later than it might a picture is thrown away, so that none is waited for in small steps.
+const SLACK: Duration = Duration::from_secs(1);
 /// How often the disk is tried again while messages are kept in memory.
 const DISK_AGAIN: Duration = Duration::from_secs(10);
 /// How long an interrupted request may take to notice.
@@ -424,7 +426,10 @@ fn deliver<A: Api, S: crate::outbox::Store>(mut sender: Sender<A, S>) {
         };
         let in_memory = queue.persistence() != Persistence::Disk;
         let disk = in_memory.then_some(DISK_AGAIN);
-        let longest = disk.into_iter().chain(sender.rests_in()).min();
+        // What is held back for hours holds no picture in memory for so long.
+        let old = sender.darkroom().next();
+        let old = old.map(|old| old.saturating_sub(sender.clock.now().monotonic) + SLACK);
+        let longest = [disk, sender.rests_in(), old].into_iter().flatten().min();
         let woken = match wait {
             Some(wait) => queue.sleep(longest.map_or(wait, |longest| wait.min(longest))),
             None => queue.wait(longest),

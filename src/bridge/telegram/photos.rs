@@ -201,12 +201,15 @@ impl Photos {
         };
         let caption: Vec<String> = caption.into_iter().flatten().collect();
         let text = caption.join("\n");
+        // One of the course of a job is soon replaced by the next, one of the end is worth waiting for.
+        let importance =
+            if matches!(wish, Wish::Fresh(_)) { Importance::Passing } else { Importance::Normal };
         let named = matches!(wish, Wish::Fresh(_)) && !self.printer.is_empty();
         let text = if named { format!("[{}] {text}", text::name(&self.printer)) } else { text };
         Some(Note {
             key,
             kind: Kind::Photo,
-            importance: Importance::Passing,
+            importance,
             at: now.unix,
             text: text::shorten(&text, text::MOST_CAPTION),
             slot: None,
@@ -337,7 +340,7 @@ mod tests {
             (note.key.as_str(), note.text.as_str()),
             ("j/finished/photo", "Completed: cube.gcode - 1h 0m\n2026-11-21 02:21 UTC")
         );
-        assert_eq!(photos.next(), None);
+        assert_eq!((photos.next(), note.importance), (None, Importance::Normal), "it outlasts an outage");
         end(&mut photos, 1000);
         assert_eq!(photos.wish(at(1003)), Some(Wish::Any));
         let note = photos.on_frame(Wish::Any, &frame(101), at(1003)).unwrap();
