@@ -1,7 +1,7 @@
 //! When a picture is due, and what is written below it. Pure: what is seen and the time in, wishes out.
 //!
 //! One at the start of a job and after each interval, if the camera gives a fresh one; and one at the end, newer than
-//! the end if possible, of whatever age if not.
+//! the end if possible. If not, the newest that is at hand must do, its age with it.
 
 use super::config::{Config, Kind};
 use super::diary::Due;
@@ -12,6 +12,7 @@ use crate::camera::Frame;
 use crate::clock::Moment;
 use crate::outbox::Importance;
 use crate::printer::{Event, EventKind, Sight};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,11 @@ const AGAIN: Duration = Duration::from_secs(5);
 const END: Duration = Duration::from_secs(3);
 /// How often it is looked for meanwhile.
 const SOON: Duration = Duration::from_millis(500);
+
+/// Most moments of which pictures are wanted at once.
+const MOST_ENDS: usize = 4;
+/// Largest picture of a job's course that is kept for its end, in bytes: it stays in memory all the time.
+const MOST_SPARE: usize = 512 * 1024;
 
 /// A picture that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +48,8 @@ pub(super) struct Photos {
     job: Option<Running>,
     /// A job of the run before, and when its next is due, on the monotonic clock.
     before: Option<(String, Duration)>,
-    end: Option<End>,
+    /// The moments of which pictures are wanted, one after the other.
+    ends: VecDeque<End>,
 }
 
 /// The job under way.
@@ -56,6 +63,8 @@ struct Running {
     due: Duration,
     /// Whether it is seen under way: one that is out of sight may come back.
     seen: bool,
+    /// Its last picture, for an end of which the camera gives none.
+    spare: Option<Arc<Frame>>,
 }
 
 /// The end of a job, or another moment of which a picture is wanted.
@@ -65,13 +74,23 @@ struct End {
     headline: String,
     since: Duration,
     look: Duration,
+    /// Whether it is the end of a job.
+    last: bool,
+    spare: Option<Arc<Frame>>,
 }
 
 impl Photos {
     /// Has seen nothing yet. A picture is fresh up to the age `fresh`.
     pub(super) fn new(config: &Config, fresh: Duration) -> Self {
         let printer = config.printer.clone();
-        Self { interval: config.photo_interval, fresh, printer, job: None, before: None, end: None }
+        Self {
+            interval: config.photo_interval,
+            fresh,
+            printer,
+            job: None,
+            before: None,
+            ends: VecDeque::new(),
+        }
     }
 
     /// What was due when the program ran before.
@@ -94,11 +113,12 @@ impl Photos {
             return;
         };
         let same = self.job.as_ref().filter(|job| job.key == *key).map(|job| job.due);
+        let spare = self.job.take_if(|job| job.key == *key).and_then(|job| job.spare);
         let before = self.before.as_ref().filter(|(job, _)| **job == **key).map(|(_, due)| *due);
         let due = same.or(before).unwrap_or(sight.at.monotonic);
         let name = text::name(print.name().unwrap_or_default());
         let summary = Summary::of(&sight.snapshot);
-        self.job = Some(Running { key: Arc::clone(key), name, summary, due, seen: true });
+        self.job = Some(Running { key: Arc::clone(key), name, summary, due, seen: true, spare });
     }
 
     fn lose_sight(&mut self) {
@@ -126,24 +146,48 @@ impl Photos {
             let key = format!("{}/photo", event.key);
             // One that is told late has no picture that shows it.
             let late = now.unix.saturating_sub(event.at) > self.fresh;
-            match late {
-                true => self.end = None,
-                false => self.show(key, headline, now),
+            if !late {
+                self.push(key, headline, true, now);
             }
+        }
+        if ended && let Some(job) = &mut self.job {
+            job.spare = None;
         }
     }
 
-    /// Somebody wants a picture of this moment, under that headline. One that was wanted before and is not there yet is
-    /// given up.
+    /// Somebody wants a picture of this moment, under that headline. It comes after those that were wanted before; of too
+    /// many the oldest is given up, but no job's end.
     pub(super) fn show(&mut self, key: String, headline: String, now: Moment) {
+        self.push(key, headline, false, now);
+    }
+
+    fn push(&mut self, key: String, headline: String, last: bool, now: Moment) {
+        if self.ends.len() >= MOST_ENDS {
+            let other = self.ends.iter().position(|end| !end.last).unwrap_or_default();
+            self.ends.remove(other);
+        }
+        let spare = self.job.as_ref().and_then(|job| job.spare.clone());
         let (since, look) = (now.monotonic, now.monotonic);
-        self.end = Some(End { key, headline, since, look });
+        self.ends.push_back(End { key, headline, since, look, last, spare });
+    }
+
+    /// A picture that was taken of the job under way, for whatever reason.
+    pub(super) fn on_other(&mut self, frame: &Arc<Frame>) {
+        if let Some(job) = self.job.as_mut().filter(|job| job.seen && frame.jpeg.len() <= MOST_SPARE) {
+            job.spare = Some(Arc::clone(frame));
+        }
+    }
+
+    /// The picture of before that must do where the camera gives none.
+    pub(super) fn spare(&self, wish: Wish) -> Option<Arc<Frame>> {
+        let end = self.ends.front().filter(|_| wish == Wish::Any)?;
+        end.spare.clone()
     }
 
     /// The picture that is due at `now`.
     pub(super) fn wish(&self, now: Moment) -> Option<Wish> {
         let now = now.monotonic;
-        if let Some(end) = &self.end {
+        if let Some(end) = self.ends.front() {
             let passed = now.saturating_sub(end.since);
             return match passed >= END {
                 true => Some(Wish::Any),
@@ -157,7 +201,7 @@ impl Photos {
 
     /// When [`Self::wish`] is worth asking, on the monotonic clock; none while nothing is under way.
     pub(super) fn next(&self) -> Option<Duration> {
-        if let Some(end) = &self.end {
+        if let Some(end) = self.ends.front() {
             return Some(end.look.min(end.since + END));
         }
         self.interval?;
@@ -173,11 +217,13 @@ impl Photos {
                 }
             }
             Wish::End(_) => {
-                if let Some(end) = &mut self.end {
+                if let Some(end) = self.ends.front_mut() {
                     end.look = now.monotonic + SOON;
                 }
             }
-            Wish::Any => self.end = None,
+            Wish::Any => {
+                self.ends.pop_front();
+            }
         }
     }
 
@@ -193,7 +239,7 @@ impl Photos {
                 (key, [Some(job.name.clone()), job.summary.line(), taken])
             }
             Wish::End(_) | Wish::Any => {
-                let end = self.end.take()?;
+                let end = self.ends.pop_front()?;
                 let age = now.monotonic.saturating_sub(frame.taken.monotonic);
                 let age = (age > self.fresh).then(|| format!("the picture is {} old", text::span(age)));
                 (end.key, [Some(end.headline), taken, age])
@@ -351,13 +397,59 @@ mod tests {
     }
 
     #[test]
+    fn each_moment_has_its_picture() {
+        let mut photos = photos("0");
+        photos.on_sight(&sight("j", 1));
+        let macros = |photos: &mut Photos, number: u64| {
+            photos.show(format!("macro/{number}"), format!("Look {number}"), at(100));
+        };
+        // The macro at the end of a print asks for one, and then the print is over.
+        macros(&mut photos, 1);
+        end(&mut photos, 100);
+        let mut keys = Vec::new();
+        while let Some(wish) = photos.wish(at(101)) {
+            keys.push(photos.on_frame(wish, &frame(101), at(101)).unwrap().key);
+        }
+        assert_eq!(keys, ["macro/1", "j/finished/photo"]);
+        assert_eq!(photos.next(), None);
+        // They are bounded, and the end is not what goes.
+        end(&mut photos, 100);
+        (1..=9).for_each(|number| macros(&mut photos, number));
+        let keys: Vec<&str> = photos.ends.iter().map(|end| end.key.as_str()).collect();
+        assert_eq!(keys, ["j/finished/photo", "macro/7", "macro/8", "macro/9"]);
+    }
+
+    #[test]
+    fn the_last_picture_of_the_job_must_do_where_the_camera_gives_none() {
+        let mut photos = photos("3600");
+        photos.on_sight(&sight("j", 0));
+        let small = Arc::new(frame(0));
+        let large = Arc::new(Frame { jpeg: vec![0; MOST_SPARE + 1], ..frame(5) });
+        photos.on_other(&small);
+        photos.on_other(&large);
+        photos.on_sight(&sight("j", 10));
+        end(&mut photos, 1000);
+        assert_eq!(photos.spare(Wish::End(Duration::ZERO)), None, "a newer one may come");
+        assert_eq!(photos.spare(Wish::Any), Some(Arc::clone(&small)));
+        let note = photos.on_frame(Wish::Any, &small, at(1003)).unwrap();
+        assert!(note.text.ends_with("\nthe picture is 16m old"), "{}", note.text);
+        // It is of that job alone, and not kept any longer.
+        end(&mut photos, 1010);
+        assert_eq!((photos.spare(Wish::Any), Arc::strong_count(&small)), (None, 1));
+        photos.on_sight(&sight("j", 1020));
+        photos.on_other(&small);
+        photos.on_sight(&sight("k", 1030));
+        assert_eq!(Arc::strong_count(&small), 1);
+    }
+
+    #[test]
     fn an_end_that_is_told_late_has_no_picture() {
         let mut photos = photos("3600");
         let event = Event { kind: EventKind::Finished, job: None, at: at(0).unix, key: "j/finished".into() };
         photos.on_event(&event, None, at(0));
         assert_eq!(photos.wish(at(9)), None, "it was not told");
         end(&mut photos, 0);
-        photos.end = None;
+        photos.ends.clear();
         let note = photos.on_frame(Wish::Any, &frame(1), at(2));
         assert_eq!(note, None);
     }

@@ -73,6 +73,9 @@ impl<S: Store> Desk<S> {
     /// Begins a check of this picture. It is written down before anything is asked: who dies of a check again and again
     /// must not pay for each.
     pub(super) fn begin(&mut self, frame: Arc<Frame>, now: Moment) -> Option<Errand> {
+        if let Some(photos) = &mut self.photos {
+            photos.on_other(&frame);
+        }
         let inspector = self.inspector.as_mut()?;
         let errand = inspector.begin(frame, now)?;
         self.diary.change(now, |page| inspector.keep(page, true, now));
@@ -99,8 +102,12 @@ impl<S: Store> Desk<S> {
     /// A photo that was wanted, if there is one.
     pub(super) fn on_photo(&mut self, wish: Wish, frame: Option<&Arc<Frame>>, now: Moment) {
         let Some(photos) = &mut self.photos else { return };
-        match frame {
+        let frame = frame.cloned().or_else(|| photos.spare(wish));
+        match &frame {
             Some(frame) => {
+                if matches!(wish, Wish::Fresh(_)) {
+                    photos.on_other(frame);
+                }
                 // A picture of the end goes where the end is told.
                 let told = |note: &Note| {
                     !matches!(wish, Wish::Fresh(_))
