@@ -167,13 +167,16 @@ impl Inspector {
         let confidence = format!("confidence {:.2}", verdict.confidence);
         let finding = text::paragraph(&verdict.summary, 600);
         let taken = calendar::is_set(frame.taken.unix).then(|| calendar::utc(frame.taken.unix));
-        let lines = |parts: [Option<String>; 6]| {
+        // It may have taken minutes.
+        let over = (!self.is_under_way(&job.key)).then(|| "The job is not under way any more.".to_owned());
+        let lines = |parts: [Option<String>; 7]| {
             let parts: Vec<String> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
             parts.join("\n")
         };
         let mention = text::paragraph(&self.mention, 200);
         let (line, name) = (job.summary.line(), Some(named));
-        let all = [name.clone(), Some(finding), Some(confidence.clone()), line, taken.clone(), Some(mention)];
+        let all =
+            [name.clone(), Some(finding), over, Some(confidence.clone()), line, taken.clone(), Some(mention)];
         let note = |key: String, text: String| Note {
             key,
             kind: Kind::Alert,
@@ -185,8 +188,14 @@ impl Inspector {
             takes_back: None,
         };
         let key = format!("{}/alert/{}", job.key, now.unix.as_millis());
-        let evidence = note(format!("{key}/photo"), lines([name, Some(confidence), taken, None, None, None]));
+        let evidence =
+            note(format!("{key}/photo"), lines([name, Some(confidence), taken, None, None, None, None]));
         Some((note(key, lines(all)), evidence))
+    }
+
+    /// Whether the job of these keys is seen under way.
+    pub(super) fn is_under_way(&self, job: &str) -> bool {
+        self.job.as_ref().is_some_and(|running| *running.key == *job)
     }
 
     /// Shows how the checks go to whoever asks.
@@ -296,6 +305,19 @@ mod tests {
         assert_eq!(inspector.wish(at(10_001)), Some(Duration::from_secs(60)), "somebody wants to know");
         inspector.on_sight(&Sight { job: None, ..sight(10_002) });
         assert!(inspector.ask(at(10_003)).unwrap_err().contains("No job"));
+    }
+
+    #[test]
+    fn a_defect_of_a_job_that_is_over_is_told_as_such() {
+        for (now, over) in [(Some("j"), false), (None, true), (Some("k"), true)] {
+            let mut inspector = inspector();
+            inspector.on_sight(&sight(9));
+            let errand = inspector.begin(frame(9), at(10)).expect("it is due");
+            inspector.on_sight(&Sight { job: now.map(Arc::from), ..sight(20) });
+            let (alert, _) = inspector.done(errand, &found(0.9), at(30)).expect("an alert");
+            let words = "Spaghetti on the right\nThe job is not under way any more.\nconfidence";
+            assert_eq!(alert.text.contains(words), over, "{}", alert.text);
+        }
     }
 
     #[test]

@@ -130,7 +130,11 @@ impl<S: Store> Desk<S> {
     pub(super) fn on_checked(&mut self, errand: Errand, outcome: &Outcome, now: Moment) {
         let Some(inspector) = &mut self.inspector else { return };
         let frame = Arc::clone(&errand.frame);
-        let buttons = if self.buttons { commands::below_an_alert(errand.job()) } else { Vec::new() };
+        // A job that is over cannot be paused.
+        let buttons = match self.buttons && inspector.is_under_way(errand.job()) {
+            true => commands::below_an_alert(errand.job()),
+            false => Vec::new(),
+        };
         let found = inspector.done(errand, outcome, now);
         if outcome.requests > 1 {
             // One was written down before.
