@@ -14,6 +14,8 @@ pub const BASE_URL: &str = "https://openrouter.ai/api/v1";
 const MODEL: &str = "google/gemini-2.5-flash";
 /// Longest key and longest name of a model, in bytes.
 const LONGEST: usize = 512;
+/// Shortest key that is kept out of texts, in bytes.
+const SHORTEST_SECRET: usize = 8;
 /// Most of a wrong value that is shown, in characters.
 const SHOWN: usize = 60;
 
@@ -96,9 +98,13 @@ impl Config {
         }))
     }
 
-    /// `text` without the key, should it be in it.
+    /// `text` without the key, should it be in it. One that is as short as a word, for a server of one's own, is no
+    /// secret, and would take letters out of every text.
     pub(super) fn without_key(&self, text: &str) -> String {
-        text.replace(self.key.expose(), "***")
+        match self.key.expose() {
+            key if key.len() < SHORTEST_SECRET => text.to_owned(),
+            key => text.replace(key, "***"),
+        }
     }
 }
 
@@ -316,6 +322,11 @@ mod tests {
         let config = with("AI_MODEL", "m").unwrap();
         assert!(!format!("{config:?}").contains(KEY));
         assert_eq!(config.without_key(&format!("{KEY}: bad key {KEY}")), "***: bad key ***");
+        // The key of a server in the local network that needs none.
+        for (key, expected) in [("x", "an x-ray"), ("local", "an x-ray"), ("an x-ray", "***")] {
+            let config = Config { key: Secret::new(key), ..config.clone() };
+            assert_eq!(config.without_key("an x-ray"), expected, "{key}");
+        }
     }
 
     proptest! {
