@@ -6,6 +6,7 @@
 use rustls::pki_types::ServerName;
 use rustls::{CertificateError, ClientConfig, ClientConnection, StreamOwned};
 use std::io::{Read, Write};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::config::Config;
@@ -20,6 +21,21 @@ use ureq::{Agent, Error};
 
 /// Size of the buffer on each side of a connection, in bytes; bounds the header of an answer, too.
 const BUFFER: usize = 8 * 1024;
+
+/// Whether a host is in a local network, by its address or the form of its name: plain HTTP, with its secrets, goes no
+/// further.
+pub(crate) fn is_local(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    match bare.parse::<IpAddr>() {
+        Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        Ok(IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+        Err(_) => {
+            let zones = [".local", ".lan", ".home", ".home.arpa", ".internal", ".localhost"];
+            let name = bare.to_ascii_lowercase();
+            !name.contains('.') || zones.iter().any(|zone| name.ends_with(zone))
+        }
+    }
+}
 
 /// A client for one conversation partner: statuses are answers, not errors, and nothing is redirected, since
 /// a redirection would carry secrets elsewhere.

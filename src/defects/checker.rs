@@ -19,7 +19,7 @@ const MOST_ANSWER: u64 = 1024 * 1024;
 /// What came of a check.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
-    /// How many requests were made.
+    /// How many requests the service had, and may charge for.
     pub requests: u32,
     /// The verdict, or why there is none.
     pub result: Result<Verdict, Failure>,
@@ -149,9 +149,10 @@ impl<E: Exchange> Checker<E> {
             if *requests >= most {
                 return Err(Failure::not_started(&"no request is left of the day's"));
             }
-            *requests += 1;
             let question = Question::new(&self.config, subject, jpeg, structured);
-            let failure = match self.ask(&question) {
+            let answer = self.ask(&question);
+            *requests += u32::from(answer.as_ref().err().is_none_or(|failure| failure.sent));
+            let failure = match answer {
                 Ok(verdict) => {
                     // It is not tried with a schema again, which would cost a request each time.
                     self.plain.store(self.config.structured && !structured, Ordering::Relaxed);
@@ -182,27 +183,28 @@ impl<E: Exchange> Checker<E> {
 
 impl Exchange for Http {
     fn ask(&self, config: &Config, question: &Question<'_>) -> Result<Reply, Failure> {
-        let network = |error: Error| match error {
+        let network = |error: Error, sent: bool| match error {
             Error::BodyExceedsLimit(_) => {
                 let text = "the answer is longer than any of a model; check OPENROUTER_BASE_URL".to_owned();
                 Failure::new(Class::Permanent, text)
             }
-            error => Failure::network(config, &http::reason(&error)),
+            error => Failure::network(config, &http::reason(&error), sent),
         };
         let mut body = question.body();
-        let mut response = self
+        let response = self
             .agent
             .post(format!("{}/chat/completions", config.base_url))
             .header("Authorization", format!("Bearer {}", config.key.expose()))
             .header("Content-Type", "application/json")
             .header("Content-Length", question.length())
             .header("Connection", "close")
-            .send(SendBody::from_reader(&mut body))
-            .map_err(network)?;
+            .send(SendBody::from_reader(&mut body));
+        let mut response = response.map_err(|error| network(error, body.is_read()))?;
         let status = response.status().as_u16();
         let retry_after = response.headers().get("Retry-After").and_then(|value| value.to_str().ok());
         let retry_after = retry_after.map(str::to_owned);
-        let body = response.body_mut().with_config().limit(MOST_ANSWER).read_to_vec().map_err(network)?;
+        let body = response.body_mut().with_config().limit(MOST_ANSWER).read_to_vec();
+        let body = body.map_err(|error| network(error, true))?;
         Ok(Reply { status, retry_after, body })
     }
 

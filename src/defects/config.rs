@@ -1,6 +1,7 @@
 //! The settings of the checks, checked.
 
 use super::text;
+use crate::http::is_local;
 use crate::settings::Secret;
 use std::fmt;
 use std::str::FromStr;
@@ -13,6 +14,8 @@ pub const BASE_URL: &str = "https://openrouter.ai/api/v1";
 const MODEL: &str = "google/gemini-2.5-flash";
 /// Longest key and longest name of a model, in bytes.
 const LONGEST: usize = 512;
+/// Shortest key that is kept out of texts, in bytes.
+const SHORTEST_SECRET: usize = 8;
 /// Most of a wrong value that is shown, in characters.
 const SHOWN: usize = 60;
 
@@ -95,9 +98,13 @@ impl Config {
         }))
     }
 
-    /// `text` without the key, should it be in it.
+    /// `text` without the key, should it be in it. One that is as short as a word, for a server of one's own, is no
+    /// secret, and would take letters out of every text.
     pub(super) fn without_key(&self, text: &str) -> String {
-        text.replace(self.key.expose(), "***")
+        match self.key.expose() {
+            key if key.len() < SHORTEST_SECRET => text.to_owned(),
+            key => text.replace(key, "***"),
+        }
     }
 }
 
@@ -136,12 +143,16 @@ impl Settings<'_> {
         }
         let trimmed = text.trim_end_matches('/');
         let uri: Option<Uri> = trimmed.parse().ok();
-        let is_base = uri.is_some_and(|uri| {
-            let host = uri.host().is_some_and(|host| !host.is_empty());
-            host && matches!(uri.scheme_str(), Some("http" | "https"))
-        });
-        if is_base && trimmed.len() <= LONGEST {
-            return Ok(trimmed.to_owned());
+        let host = uri.as_ref().and_then(Uri::host).filter(|host| !host.is_empty());
+        let is_short = trimmed.len() <= LONGEST;
+        match (uri.as_ref().and_then(Uri::scheme_str), host) {
+            (Some("https"), Some(_)) if is_short => return Ok(trimmed.to_owned()),
+            (Some("http"), Some(host)) if is_short && is_local(host) => return Ok(trimmed.to_owned()),
+            (Some("http"), Some(_)) => {
+                let rule = "it must be an address with https://, because the key and the pictures would go unencrypted to a public host";
+                return Err(wrong(NAME, &text, rule));
+            }
+            _ => {}
         }
         Err(wrong(NAME, &text, "it must be an address such as https://openrouter.ai/api/v1"))
     }
@@ -237,6 +248,7 @@ mod tests {
             ("https://openrouter.ai/api/v1/", "https://openrouter.ai/api/v1"),
             ("http://192.168.1.9:11434/v1", "http://192.168.1.9:11434/v1"),
             ("http://[::1]:8080", "http://[::1]:8080"),
+            ("http://nas.local/v1", "http://nas.local/v1"),
             ("https://host//", "https://host"),
         ] {
             assert_eq!(address(value), expected);
@@ -267,7 +279,18 @@ mod tests {
             ("AI_STRUCTURED", &["2", "maybe"]),
             ("AI_FIRST_DELAY_SECONDS", &["-1", "86401"]),
             ("AI_CHECKS_PER_DAY", &["-1", "10001", "many"]),
-            ("OPENROUTER_BASE_URL", &["openrouter.ai", "ftp://host", "https://", "/api", "https://a b"]),
+            (
+                "OPENROUTER_BASE_URL",
+                &[
+                    "http://openrouter.ai/api/v1",
+                    "http://8.8.8.8",
+                    "openrouter.ai",
+                    "ftp://host",
+                    "https://",
+                    "/api",
+                    "https://a b",
+                ],
+            ),
         ];
         for (name, values) in table {
             for value in values {
@@ -299,6 +322,11 @@ mod tests {
         let config = with("AI_MODEL", "m").unwrap();
         assert!(!format!("{config:?}").contains(KEY));
         assert_eq!(config.without_key(&format!("{KEY}: bad key {KEY}")), "***: bad key ***");
+        // The key of a server in the local network that needs none.
+        for (key, expected) in [("x", "an x-ray"), ("local", "an x-ray"), ("an x-ray", "***")] {
+            let config = Config { key: Secret::new(key), ..config.clone() };
+            assert_eq!(config.without_key("an x-ray"), expected, "{key}");
+        }
     }
 
     proptest! {

@@ -37,6 +37,8 @@ pub struct Failure {
     pub code: Option<u16>,
     /// How long the service asks to be left alone.
     pub retry_after: Option<Duration>,
+    /// Whether the service had the whole request, and may charge for it.
+    pub sent: bool,
     /// What happened and what to do about it, in one line without secrets.
     pub text: String,
 }
@@ -44,21 +46,23 @@ pub struct Failure {
 impl Failure {
     /// A check that could not even be started.
     pub fn not_started(reason: &dyn std::fmt::Display) -> Self {
-        Self::new(Class::Transient, format!("the check was not started: {reason}"))
+        let text = format!("the check was not started: {reason}");
+        Self { sent: false, ..Self::new(Class::Transient, text) }
     }
 
     pub(crate) fn new(class: Class, text: String) -> Self {
-        Self { class, code: None, retry_after: None, text }
+        Self { class, code: None, retry_after: None, sent: true, text }
     }
 
     pub(super) fn interrupted() -> Self {
         Self::new(Class::Interrupted, "the check was interrupted".to_owned())
     }
 
-    /// The service could not be reached, or its answer broke off. `reason` is in words for people.
-    pub(super) fn network(config: &Config, reason: &str) -> Self {
+    /// The service could not be reached, or its answer broke off; `sent` says whether it had the request by then.
+    /// `reason` is in words for people.
+    pub(super) fn network(config: &Config, reason: &str, sent: bool) -> Self {
         let text = format!("cannot reach {}: {reason}", config.base_url);
-        Self::new(Class::Transient, config.without_key(&text))
+        Self { sent, ..Self::new(Class::Transient, config.without_key(&text)) }
     }
 
     /// The service refused with `code`. `said` are its own words.
@@ -192,7 +196,7 @@ mod tests {
             assert_eq!(Failure::refused(&config(), code, None).repeat_after(0, SHORTEST), None, "{code}");
         }
         assert_eq!(Failure::interrupted().repeat_after(0, SHORTEST), None);
-        assert!(Failure::network(&config(), "no answer").repeat_after(0, SHORTEST).is_some());
+        assert!(Failure::network(&config(), "no answer", true).repeat_after(0, SHORTEST).is_some());
     }
 
     #[test]
@@ -203,7 +207,7 @@ mod tests {
             for failure in [
                 Failure::refused(&config(), 401, Some(said)),
                 Failure::unknown(&config(), Some(said)),
-                Failure::network(&config(), said),
+                Failure::network(&config(), said, true),
             ] {
                 assert!(!failure.text.contains(&key[..5]), "{}", failure.text);
             }

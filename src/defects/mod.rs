@@ -21,5 +21,5 @@ pub use config::{BASE_URL, Config, ConfigError};
 pub use failure::{Class, Failure};
 pub use health::{Health, Last};
 pub use question::{Body, Question, Subject};
-pub use schedule::{Schedule, Ticket};
+pub use schedule::{Kept, Schedule, Ticket};
 pub use verdict::{Answer, Verdict};

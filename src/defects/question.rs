@@ -103,6 +103,13 @@ pub struct Body<'a> {
     ready: std::ops::Range<usize>,
 }
 
+impl Body<'_> {
+    /// Whether all of it was read.
+    pub fn is_read(&self) -> bool {
+        self.jpeg.is_empty() && self.ready.is_empty() && self.parts.iter().all(|part| part.is_empty())
+    }
+}
+
 impl Read for Body<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let [before, after] = &mut self.parts;

@@ -22,8 +22,23 @@ pub struct Schedule {
     /// How many jobs there were.
     jobs: u64,
     in_flight: bool,
-    /// When requests were made, within the last day.
+    /// When requests of the last day count no more. Their own time may lie before the monotonic clock's beginning.
     requests: VecDeque<Duration>,
+    /// The job of the run before.
+    before: Option<Job>,
+}
+
+/// What the next run of the program must know, as seen at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Kept {
+    /// The job that ran last, by its key; none before the first.
+    pub job: Option<String>,
+    /// How long no check of it is due.
+    pub due_in: Duration,
+    /// Whether it is not checked any more.
+    pub muted: bool,
+    /// For how long so many requests count for the day.
+    pub requests: Vec<(Duration, u32)>,
 }
 
 /// The job that ran last. It is kept while nothing runs, so that a job which is there again is the same one.
@@ -56,7 +71,39 @@ impl Schedule {
             jobs: 0,
             in_flight: false,
             requests: VecDeque::new(),
+            before: None,
         }
+    }
+
+    /// What the next run must know. With `begun` a check is under way, of which one request is counted already: the
+    /// program may end before the check does.
+    pub fn keep(&self, begun: bool, now: Duration) -> Kept {
+        let under_way = (begun && self.per_day.is_some()).then(|| now.saturating_add(DAY));
+        let ends = self.requests.iter().copied().chain(under_way).filter(|ends| *ends > now);
+        let requests = ends.map(|ends| (ends.saturating_sub(now), 1)).collect();
+        let job = self.job.as_ref();
+        Kept {
+            job: job.map(|job| job.key.clone()),
+            due_in: job.map(|job| job.due.saturating_sub(now)).unwrap_or_default(),
+            muted: self.is_muted(),
+            requests,
+        }
+    }
+
+    /// What the run before knew.
+    pub fn recall(&mut self, kept: Kept, now: Duration) {
+        if let Some(most) = self.per_day {
+            let each = kept.requests.iter().flat_map(|(left, count)| {
+                let count = usize::try_from(*count).unwrap_or(usize::MAX).min(most);
+                std::iter::repeat_n(now.saturating_add((*left).min(DAY)), count)
+            });
+            // More than are counted need not be remembered.
+            let mut ends: Vec<Duration> = each.take(most.saturating_mul(2)).collect();
+            ends.sort_unstable();
+            self.requests = ends.split_off(ends.len().saturating_sub(most)).into();
+        }
+        let due = now.saturating_add(kept.due_in.min(self.interval.max(self.first_delay)));
+        self.before = kept.job.map(|key| Job { key, number: 0, due, muted: kept.muted });
     }
 
     /// Whether a check is due but for its picture. `job` is the key of the job that runs, none while none does; a key
@@ -65,8 +112,10 @@ impl Schedule {
         let Some(key) = job else { return false };
         if self.job.as_ref().is_none_or(|job| job.key != key) {
             self.jobs += 1;
+            let before = self.before.take().filter(|before| before.key == key);
             let due = now.saturating_add(self.first_delay);
-            self.job = Some(Job { key: key.to_owned(), number: self.jobs, due, muted: false });
+            let (due, muted) = before.map_or((due, false), |before| (before.due, before.muted));
+            self.job = Some(Job { key: key.to_owned(), number: self.jobs, due, muted });
         }
         let waits = self.job.as_ref().is_none_or(|job| job.muted || now < job.due);
         !self.in_flight && !waits && self.left(now) > 0
@@ -90,7 +139,7 @@ impl Schedule {
         if let Some(most) = self.per_day {
             // More than are counted need not be remembered.
             let made = usize::try_from(outcome.requests).unwrap_or(usize::MAX).min(most);
-            self.requests.extend(std::iter::repeat_n(now, made));
+            self.requests.extend(std::iter::repeat_n(now.saturating_add(DAY), made));
             while self.requests.len() > most {
                 self.requests.pop_front();
             }
@@ -117,6 +166,11 @@ impl Schedule {
         }
     }
 
+    /// The key of the job that ran last, while it is too early to check it.
+    pub fn waiting(&self, now: Duration) -> Option<&str> {
+        self.job.as_ref().filter(|job| now < job.due).map(|job| job.key.as_str())
+    }
+
     /// Whether the job that ran last is not checked any more.
     pub fn is_muted(&self) -> bool {
         self.job.as_ref().is_some_and(|job| job.muted)
@@ -127,14 +181,14 @@ impl Schedule {
         let most = self.per_day?;
         // The oldest of those that count frees the first place.
         let place = self.requests.len().checked_sub(most)?;
-        let free = self.requests.get(place)?.saturating_add(DAY);
+        let free = *self.requests.get(place)?;
         free.checked_sub(now).filter(|wait| !wait.is_zero())
     }
 
     /// How many requests are left of the day's.
     fn left(&mut self, now: Duration) -> u32 {
         let Some(most) = self.per_day else { return u32::MAX };
-        while self.requests.front().is_some_and(|at| now.saturating_sub(*at) >= DAY) {
+        while self.requests.front().is_some_and(|ends| *ends <= now) {
             self.requests.pop_front();
         }
         u32::try_from(most.saturating_sub(self.requests.len())).unwrap_or(u32::MAX)

@@ -357,10 +357,11 @@ fn nobody_there_is_explained() {
         (format!("http://{free}/v1"), "refused"),
         ("https://no-such-host.invalid/v1".to_owned(), "https://no-such-host.invalid/v1"),
     ] {
-        let (checker, _) = checker(config(&url, &[]));
+        let (checker, pauses) = checker(config(&url, &[]));
         let outcome = checker.check(&SUBJECT, JPEG, u32::MAX);
         let failure = failure(&outcome);
-        assert_eq!((failure.class, outcome.requests), (Class::Transient, 3));
+        assert_eq!((failure.class, outcome.requests), (Class::Transient, 0), "what nobody had costs nothing");
+        assert_eq!(pauses.seconds().len(), 2);
         assert!(
             failure.text.starts_with("cannot reach http") && failure.text.contains(words),
             "{}",

@@ -8,8 +8,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Most bytes of pictures that wait; the newest may always.
+/// Most bytes of pictures that wait.
 const MOST: usize = 2 * 1024 * 1024;
+/// How long a picture that has more is kept all the same, alone: it may be sent at once, but not wait.
+const LARGE: Duration = Duration::from_secs(60);
 
 /// The pictures that messages in the outbox speak of. Clones are the same darkroom.
 #[derive(Clone, Default)]
@@ -19,7 +21,17 @@ struct Kept {
     number: u64,
     /// On the monotonic clock.
     since: Duration,
+    importance: Importance,
     frame: Arc<Frame>,
+}
+
+impl Kept {
+    /// When it is worth nothing any more, on the monotonic clock.
+    fn until(&self) -> Duration {
+        let kept_for = self.importance.kept_for();
+        let large = self.frame.jpeg.len() > MOST;
+        self.since.saturating_add(if large { LARGE.min(kept_for) } else { kept_for })
+    }
 }
 
 #[derive(Default)]
@@ -29,18 +41,26 @@ struct Shelf {
     lost: bool,
 }
 
+impl Shelf {
+    fn bytes(&self) -> usize {
+        self.frames.iter().map(|kept| kept.frame.jpeg.len()).sum()
+    }
+}
+
 impl Darkroom {
     /// Keeps a picture, and gives the number by which a message speaks of it. Numbers of another run of the program
-    /// mean nothing. Without room the oldest goes.
-    pub(super) fn keep(&self, frame: Arc<Frame>, now: Moment) -> u64 {
+    /// mean nothing. Without room the oldest of the least important go.
+    pub(super) fn keep(&self, frame: Arc<Frame>, importance: Importance, now: Moment) -> u64 {
         // By chance, since the outbox outlives the program and its pictures do not.
         let number = u64::from(crate::backoff::random()) << 32 | u64::from(crate::backoff::random());
         let mut shelf = self.shelf();
-        shelf.frames.push_back(Kept { number, since: now.monotonic, frame });
-        while shelf.frames.len() > 1
-            && shelf.frames.iter().map(|kept| kept.frame.jpeg.len()).sum::<usize>() > MOST
-        {
-            shelf.frames.pop_front();
+        shelf.frames.push_back(Kept { number, since: now.monotonic, importance, frame });
+        while shelf.bytes() > MOST {
+            let others = shelf.frames.iter().filter(|kept| kept.number != number);
+            let Some(victim) = others.min_by_key(|kept| kept.importance).map(|kept| kept.number) else {
+                break;
+            };
+            shelf.frames.retain(|kept| kept.number != victim);
         }
         number
     }
@@ -54,10 +74,17 @@ impl Darkroom {
     pub(super) fn clear(&self, number: Option<u64>, now: Moment) {
         let mut shelf = self.shelf();
         shelf.frames.retain(|kept| Some(kept.number) != number);
-        let before = shelf.frames.len();
-        let age = |kept: &Kept| now.monotonic.saturating_sub(kept.since);
-        shelf.frames.retain(|kept| age(kept) < Importance::Passing.kept_for());
-        shelf.lost |= shelf.frames.len() < before;
+        let (old, young) =
+            std::mem::take(&mut shelf.frames).into_iter().partition(|kept| kept.until() <= now.monotonic);
+        shelf.frames = young;
+        let old: VecDeque<Kept> = old;
+        // In the place of one of the end there is no other.
+        shelf.lost |= old.iter().any(|kept| kept.importance == Importance::Passing);
+    }
+
+    /// When the next picture is to be thrown away, on the monotonic clock.
+    pub(super) fn next(&self) -> Option<Duration> {
+        self.shelf().frames.iter().map(Kept::until).min()
     }
 
     /// Throws the picture of that number away.
@@ -94,21 +121,44 @@ mod tests {
         Arc::new(Frame { jpeg: vec![0; size], taken: at(0), width: 1, height: 1 })
     }
 
+    use Importance::{Important, Normal, Passing};
+
+    fn there(room: &Darkroom, numbers: &[u64]) -> Vec<bool> {
+        numbers.iter().map(|number| room.get(*number).is_some()).collect()
+    }
+
     #[test]
-    fn the_oldest_goes_when_there_is_no_room_and_the_newest_never() {
+    fn the_oldest_of_the_least_important_goes_when_there_is_no_room() {
         let room = Darkroom::default();
-        let numbers: Vec<u64> = (0..3).map(|_| room.keep(frame(MOST / 2), at(0))).collect();
-        assert_eq!(numbers.iter().map(|n| room.get(*n).is_some()).collect::<Vec<_>>(), [false, true, true]);
-        let huge = room.keep(frame(3 * MOST), at(0));
-        assert!(room.get(huge).is_some() && room.get(numbers[2]).is_none());
+        let numbers: Vec<u64> = [Important, Passing, Normal]
+            .map(|importance| room.keep(frame(MOST / 2), importance, at(0)))
+            .into();
+        assert_eq!(there(&room, &numbers), [true, false, true]);
+        let newest = room.keep(frame(MOST / 2), Passing, at(0));
+        assert_eq!((there(&room, &numbers), there(&room, &[newest])), (vec![true, false, false], vec![true]));
+    }
+
+    #[test]
+    fn a_picture_of_the_course_of_a_job_grows_old_and_one_of_the_end_waits() {
+        let room = Darkroom::default();
+        let (course, end) = (room.keep(frame(1), Passing, at(0)), room.keep(frame(1), Normal, at(0)));
+        assert_eq!(room.next(), Some(Duration::from_secs(600)));
         room.clear(None, at(599));
-        assert!(room.get(huge).is_some());
-        room.clear(Some(huge), at(1));
-        assert!(room.get(huge).is_none());
-        let old = room.keep(frame(1), at(0));
-        assert!(!room.take_lost());
+        assert_eq!((there(&room, &[course, end]), room.take_lost()), (vec![true, true], false));
         room.clear(None, at(600));
-        assert!(room.get(old).is_none());
+        assert_eq!(there(&room, &[course, end]), [false, true]);
         assert_eq!([room.take_lost(), room.take_lost()], [true, false]);
+        room.clear(Some(end), at(601));
+        assert_eq!((there(&room, &[end]), room.next(), room.take_lost()), (vec![false], None, false));
+    }
+
+    #[test]
+    fn one_that_is_larger_than_all_may_have_does_not_wait() {
+        let room = Darkroom::default();
+        let small = room.keep(frame(1), Important, at(0));
+        let huge = room.keep(frame(MOST + 1), Normal, at(0));
+        assert_eq!((there(&room, &[small, huge]), room.next()), (vec![false, true], Some(LARGE)));
+        room.clear(None, at(60));
+        assert_eq!((there(&room, &[huge]), room.take_lost()), (vec![false], false));
     }
 }

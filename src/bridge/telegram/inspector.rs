@@ -2,13 +2,16 @@
 //! due, what it is about, and the words of the alert.
 
 use super::config::{Config, Kind};
+use super::diary::{Due, Page};
 use super::live::Live;
 use super::notify::{Note, Summary};
+use super::report::Trouble;
 use super::text;
+use crate::bridge;
 use crate::calendar;
 use crate::camera::Frame;
 use crate::clock::Moment;
-use crate::defects::{self, Health, Outcome, Schedule, Subject, Ticket};
+use crate::defects::{self, Class, Health, Kept, Outcome, Schedule, Subject, Ticket};
 use crate::outbox::Importance;
 use crate::printer::Sight;
 use std::sync::Arc;
@@ -86,6 +89,31 @@ impl Inspector {
         }
     }
 
+    /// What was known when the program ran before.
+    pub(super) fn recall(&mut self, page: &Page, now: Moment) {
+        let kept = Kept {
+            job: page.check.as_ref().map(|due| due.job.clone()),
+            due_in: page.check.as_ref().map(|due| due.left).unwrap_or_default(),
+            muted: page.muted,
+            requests: page.requests.clone(),
+        };
+        self.schedule.recall(kept, now.monotonic);
+        self.tell(now);
+    }
+
+    /// What the next run must know; with `begun` a check is under way.
+    pub(super) fn keep(&self, page: &mut Page, begun: bool, now: Moment) {
+        let kept = self.schedule.keep(begun, now.monotonic);
+        page.check = kept.job.map(|job| Due { job, left: kept.due_in });
+        (page.muted, page.requests) = (kept.muted, kept.requests);
+    }
+
+    /// Whether a job begins whose first check is not due yet, of which `page` knows nothing.
+    pub(super) fn is_delayed(&self, page: &Page, now: Moment) -> bool {
+        let known = page.check.as_ref().map(|due| due.job.as_str());
+        self.schedule.waiting(now.monotonic).is_some_and(|job| known != Some(job))
+    }
+
     /// What is seen of the printer.
     pub(super) fn on_sight(&mut self, sight: &Sight) {
         let print = sight.snapshot.print.as_ref().filter(|print| print.state.is_active());
@@ -129,7 +157,7 @@ impl Inspector {
         if let Some(trouble) = self.health.note(outcome, now) {
             log::warn!("defect check: {trouble}");
         }
-        self.live.lock().checked = Some(self.health.line(now));
+        self.tell(now);
         let verdict = outcome.result.as_ref().ok().filter(|verdict| verdict.alerts(self.threshold))?;
         let headline = format!("Possible print failure: {}", job.name);
         let named = match self.printer.as_str() {
@@ -139,13 +167,16 @@ impl Inspector {
         let confidence = format!("confidence {:.2}", verdict.confidence);
         let finding = text::paragraph(&verdict.summary, 600);
         let taken = calendar::is_set(frame.taken.unix).then(|| calendar::utc(frame.taken.unix));
-        let lines = |parts: [Option<String>; 6]| {
+        // It may have taken minutes.
+        let over = (!self.is_under_way(&job.key)).then(|| "The job is not under way any more.".to_owned());
+        let lines = |parts: [Option<String>; 7]| {
             let parts: Vec<String> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
             parts.join("\n")
         };
         let mention = text::paragraph(&self.mention, 200);
         let (line, name) = (job.summary.line(), Some(named));
-        let all = [name.clone(), Some(finding), Some(confidence.clone()), line, taken.clone(), Some(mention)];
+        let all =
+            [name.clone(), Some(finding), over, Some(confidence.clone()), line, taken.clone(), Some(mention)];
         let note = |key: String, text: String| Note {
             key,
             kind: Kind::Alert,
@@ -157,8 +188,31 @@ impl Inspector {
             takes_back: None,
         };
         let key = format!("{}/alert/{}", job.key, now.unix.as_millis());
-        let evidence = note(format!("{key}/photo"), lines([name, Some(confidence), taken, None, None, None]));
+        let evidence =
+            note(format!("{key}/photo"), lines([name, Some(confidence), taken, None, None, None, None]));
         Some((note(key, lines(all)), evidence))
+    }
+
+    /// Whether the job of these keys is seen under way.
+    pub(super) fn is_under_way(&self, job: &str) -> bool {
+        self.job.as_ref().is_some_and(|running| *running.key == *job)
+    }
+
+    /// Shows how the checks go to whoever asks.
+    fn tell(&self, now: Moment) {
+        let mut live = self.live.lock();
+        let last = self.health.last();
+        live.checked = last.map(|_| self.health.line(now));
+        let failure = last.and_then(|last| last.result.as_ref().err());
+        live.check_trouble = failure.map(|failure| {
+            // What passes by itself needs nobody.
+            let stays = matches!(failure.class, Class::BadKey | Class::Permanent);
+            let health = if stays { bridge::Health::Warn } else { bridge::Health::Ok };
+            let words = if self.health.is_misconfigured() { "set up wrong: " } else { "" };
+            Trouble { health, text: format!("{words}{}", failure.text) }
+        });
+        let wait = self.schedule.used_up_for(now.monotonic);
+        live.used_up_until = wait.map(|wait| now.monotonic.saturating_add(wait));
     }
 
     /// Somebody wants a check at once.
@@ -251,6 +305,48 @@ mod tests {
         assert_eq!(inspector.wish(at(10_001)), Some(Duration::from_secs(60)), "somebody wants to know");
         inspector.on_sight(&Sight { job: None, ..sight(10_002) });
         assert!(inspector.ask(at(10_003)).unwrap_err().contains("No job"));
+    }
+
+    #[test]
+    fn a_defect_of_a_job_that_is_over_is_told_as_such() {
+        for (now, over) in [(Some("j"), false), (None, true), (Some("k"), true)] {
+            let mut inspector = inspector();
+            inspector.on_sight(&sight(9));
+            let errand = inspector.begin(frame(9), at(10)).expect("it is due");
+            inspector.on_sight(&Sight { job: now.map(Arc::from), ..sight(20) });
+            let (alert, _) = inspector.done(errand, &found(0.9), at(30)).expect("an alert");
+            let words = "Spaghetti on the right\nThe job is not under way any more.\nconfidence";
+            assert_eq!(alert.text.contains(words), over, "{}", alert.text);
+        }
+    }
+
+    #[test]
+    fn whoever_asks_is_told_how_the_checks_go() {
+        let failed =
+            |class| Outcome { requests: 1, result: Err(Failure { class, ..Failure::not_started(&"why") }) };
+        for (outcome, health, words) in [
+            (failed(Class::BadKey), Some(bridge::Health::Warn), "set up wrong: the check was not"),
+            (failed(Class::Permanent), Some(bridge::Health::Warn), "the check was not started: why"),
+            (failed(Class::Transient), Some(bridge::Health::Ok), "the check was not started: why"),
+            (found(0.2), None, ""),
+        ] {
+            let mut inspector = inspector();
+            inspector.on_sight(&sight(9));
+            let errand = inspector.begin(frame(9), at(10)).expect("it is due");
+            inspector.done(errand, &outcome, at(20));
+            let told = inspector.live.check_troubles(at(20).monotonic);
+            assert_eq!(told.first().map(|trouble| trouble.health), health, "{outcome:?}");
+            assert!(told.iter().all(|trouble| trouble.text.starts_with(words)), "{told:?}");
+        }
+        let mut inspector = inspector();
+        let page = Page { requests: vec![(Duration::from_secs(3600), 50)], ..Page::default() };
+        inspector.recall(&page, at(20));
+        let told = |now: u64| -> Vec<String> {
+            let told = inspector.live.check_troubles(at(now).monotonic);
+            told.into_iter().map(|trouble| trouble.text).collect()
+        };
+        assert_eq!(told(20), ["the day's requests are used up; more in 1h 0m"]);
+        assert!(told(3620).is_empty());
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! What the bridge's threads know together of this moment. In memory only.
 
 use super::config::Kind;
+use super::report::Trouble;
+use super::text;
+use crate::bridge::Health;
 use crate::printer::Sight;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 /// Most lines of the console that are kept.
@@ -52,6 +55,10 @@ pub(super) struct State {
     pub(super) mute: Mute,
     /// How the last defect check went, for people; none before the first.
     pub(super) checked: Option<String>,
+    /// What is wrong with the checks; none after one that went well.
+    pub(super) check_trouble: Option<Trouble>,
+    /// Until when, on the monotonic clock, no check is made because the day's requests are used up.
+    pub(super) used_up_until: Option<Duration>,
     /// The newest lines of the printer's console, and when each came on the monotonic clock; kept where G-code may be
     /// sent.
     pub(super) console: VecDeque<(Duration, String)>,
@@ -65,12 +72,33 @@ impl State {
         }
         self.console.push_back((at, line.to_owned()));
     }
+
+    /// That the day's checks are used up at `now`, on the monotonic clock, and for how long.
+    pub(super) fn used_up(&self, now: Duration) -> Option<String> {
+        let wait = self.used_up_until?.checked_sub(now).filter(|wait| !wait.is_zero())?;
+        Some(format!("the day's requests are used up; more in {}", text::span(wait)))
+    }
+
+    /// What is to be told of the checks.
+    fn check_troubles(&self, now: Duration) -> Vec<Trouble> {
+        let used_up = self.used_up(now).map(|text| Trouble { health: Health::Warn, text });
+        self.check_trouble.iter().cloned().chain(used_up).collect()
+    }
 }
 
 impl Live {
     /// The state, for a short time. A panic cannot leave it half changed: each change is one assignment.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is to be told of the checks at `now`, on the monotonic clock; nothing while another thread is at it.
+    pub(super) fn check_troubles(&self, now: Duration) -> Vec<Trouble> {
+        match self.0.try_lock() {
+            Ok(state) => state.check_troubles(now),
+            Err(TryLockError::Poisoned(state)) => state.into_inner().check_troubles(now),
+            Err(TryLockError::WouldBlock) => Vec::new(),
+        }
     }
 
     /// The printer as it was seen last.

@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod darkroom;
 mod delivery;
+mod diary;
 mod examine;
 mod form;
 mod inspector;
@@ -43,6 +44,7 @@ use client::{Api, Client, Interrupt};
 use commands::{Keeper, Listener, Parts};
 use config::Kind;
 use delivery::Class;
+use diary::Diary;
 use inspector::Inspector;
 use live::Live;
 use moved::MovedChat;
@@ -63,6 +65,8 @@ pub const NAME: &str = "telegram";
 
 /// Stack of the sender's thread, in bytes: a TLS handshake needs the most.
 const STACK: usize = 256 * 1024;
+/// How much later than it might a picture is thrown away, so that none is waited for in small steps.
+const SLACK: Duration = Duration::from_secs(1);
 /// How often the disk is tried again while messages are kept in memory.
 const DISK_AGAIN: Duration = Duration::from_secs(10);
 /// How long an interrupted request may take to notice.
@@ -170,7 +174,8 @@ impl Telegram {
             live: live.clone(),
             paces: sender.paces.clone(),
             report: Arc::clone(&report),
-            reporter: reporter(&queue, &report, clock),
+            // The chat is told of the checks in a line of their own.
+            reporter: reporter(&queue, &report, None, clock),
             checks: studio.as_ref().and_then(Studio::checks),
             keeper: keeper.clone(),
             alive: &alive,
@@ -244,20 +249,24 @@ fn studio(
     let checks = read_checks(setup.setting)?;
     // A finding that nobody is told of costs money for nothing.
     let checks = checks.filter(|_| config.events.has(Kind::Alert));
-    let photos = config.events.has(Kind::Photo).then(|| Photos::new(config, setup.fresh));
-    if checks.is_none() && photos.is_none() {
+    if checks.is_none() && !config.events.has(Kind::Photo) {
         return Ok(None);
     }
+    let now = setup.clock.now();
+    let diary = Diary::open(setup.data_dir, setup.id, now);
+    let photos = config.events.has(Kind::Photo).then(|| Photos::new(config, setup.fresh));
     let inspector = checks.as_ref().map(|checks| Inspector::new(config, checks, setup.fresh, live.clone()));
     let checker = checks.map(|checks| Checker::new(checks, Arc::clone(&setup.tls), Box::new(Nap::default())));
-    let desk = Desk {
+    let mut desk = Desk {
         camera: setup.camera.clone(),
         outgoing: outgoing.clone(),
+        diary,
         live: live.clone(),
         buttons: config.access.is_open(),
         photos,
         inspector,
     };
+    desk.recall(now);
     Ok(Some(Studio::new(desk, checker, setup.clock, setup.id)))
 }
 
@@ -318,7 +327,7 @@ impl Bridge for Telegram {
     }
 
     fn reporter(&self) -> Reporter {
-        reporter(&self.queue, &self.report, self.clock)
+        reporter(&self.queue, &self.report, Some(&self.live), self.clock)
     }
 
     fn stop(&mut self, grace: Duration) {
@@ -388,11 +397,13 @@ pub fn send_now(
     }
 }
 
-/// Tells how the bridge goes.
-fn reporter(queue: &Queue, report: &Arc<Mutex<Report>>, clock: SystemClock) -> Reporter {
-    let (queue, report) = (queue.clone(), Arc::clone(report));
+/// Tells how the bridge goes, and its checks where `live` is given.
+fn reporter(queue: &Queue, report: &Arc<Mutex<Report>>, live: Option<&Live>, clock: SystemClock) -> Reporter {
+    let (queue, report, live) = (queue.clone(), Arc::clone(report), live.cloned());
     Box::new(move || {
-        let around = Surroundings { queue: queue.glance()?, now: clock.now().monotonic };
+        let now = clock.now().monotonic;
+        let checks = live.as_ref().map(|live| live.check_troubles(now)).unwrap_or_default();
+        let around = Surroundings { queue: queue.glance()?, checks, now };
         // A sender that was halted while it held the report holds it for ever.
         let report = match report.try_lock() {
             Ok(report) => report,
@@ -415,7 +426,10 @@ fn deliver<A: Api, S: crate::outbox::Store>(mut sender: Sender<A, S>) {
         };
         let in_memory = queue.persistence() != Persistence::Disk;
         let disk = in_memory.then_some(DISK_AGAIN);
-        let longest = disk.into_iter().chain(sender.rests_in()).min();
+        // What is held back for hours holds no picture in memory for so long.
+        let old = sender.darkroom().next();
+        let old = old.map(|old| old.saturating_sub(sender.clock.now().monotonic) + SLACK);
+        let longest = [disk, sender.rests_in(), old].into_iter().flatten().min();
         let woken = match wait {
             Some(wait) => queue.sleep(longest.map_or(wait, |longest| wait.min(longest))),
             None => queue.wait(longest),

@@ -42,7 +42,7 @@ impl<S: Store> Outgoing<S> {
 
     /// Hands in a picture with its caption. Says whether it is new.
     pub(super) fn post_picture(&self, note: Note, frame: &Arc<Frame>, now: Moment) -> bool {
-        let number = self.darkroom.keep(Arc::clone(frame), now);
+        let number = self.darkroom.keep(Arc::clone(frame), note.importance, now);
         let is_new = self.push(note, Some(number), Vec::new());
         if !is_new {
             self.darkroom.forget(number);

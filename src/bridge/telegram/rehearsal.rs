@@ -5,6 +5,7 @@ use super::client::Api;
 use super::commands::{Incoming, Right, read};
 use super::config::{Access, Config};
 use super::delivery::{self, Class, Fault, FaultKind, Outcome};
+use super::diary::Diary;
 use super::inspector::Inspector;
 use super::live::Live;
 use super::markup::Format;
@@ -116,14 +117,17 @@ impl<S: Server + Clone> Rehearsal<S> {
         let live = Live::default();
         let checks = defects::Config::read(setting).map_err(|error| error.to_string())?;
         let checks = checks.filter(|_| config.events.has(Kind::Alert));
-        let desk = Desk {
+        let now = clock().now();
+        let mut desk = Desk {
             camera,
             outgoing: outgoing.clone(),
+            diary: Diary::open(data_dir, "telegram", now),
             live: live.clone(),
             buttons: false,
             photos: config.events.has(Kind::Photo).then(|| Photos::new(&config, fresh)),
             inspector: checks.as_ref().map(|checks| Inspector::new(&config, checks, fresh, live.clone())),
         };
+        desk.recall(now);
         let model = Model(sender.api.0.clone());
         let checker = checks.map(|checks| Checker::with(checks, model, Box::new(NoNap)));
         let notifier = Notifier::new(&config);
@@ -159,7 +163,7 @@ impl<S: Server + Clone> Rehearsal<S> {
             match (want, frame) {
                 (Want::Photo(wish), frame) => self.desk.on_photo(wish, frame.as_ref(), now),
                 (Want::Check(_), Some(frame)) => {
-                    let errand = self.desk.inspector.as_mut().and_then(|desk| desk.begin(frame, now));
+                    let errand = self.desk.begin(frame, now);
                     if let (Some(errand), Some(checker)) = (errand, &self.checker) {
                         let (subject, most) = (errand.subject(), errand.most_requests());
                         let outcome = checker.check(&subject, &errand.frame.jpeg, most);

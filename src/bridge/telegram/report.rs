@@ -38,6 +38,8 @@ pub(super) struct Trouble {
 pub(super) struct Surroundings {
     /// The outbox.
     pub(super) queue: Glance,
+    /// What is wrong with the defect checks.
+    pub(super) checks: Vec<Trouble>,
     /// The monotonic clock.
     pub(super) now: Duration,
 }
@@ -58,6 +60,9 @@ pub(super) fn status(report: &Report, around: &Surroundings) -> BridgeStatus {
     if let Some((trouble, at)) = &report.hearing {
         let seconds = at.saturating_sub(around.now).as_secs();
         note(trouble.health, format!("commands: {}; next try in {seconds} s", trouble.text));
+    }
+    for trouble in &around.checks {
+        note(trouble.health, format!("defect checks: {}", trouble.text));
     }
     if let Persistence::Memory(reason) = &around.queue.persistence {
         note(Health::Warn, format!("messages are kept in memory only: {reason}"));
@@ -108,7 +113,7 @@ mod tests {
     fn around() -> Surroundings {
         let now = Duration::from_secs(100);
         let queue = Glance { waiting: 0, counts: Counts::default(), persistence: Persistence::Disk };
-        Surroundings { queue, now }
+        Surroundings { queue, checks: Vec::new(), now }
     }
 
     #[test]
@@ -138,6 +143,16 @@ mod tests {
         let line = status(&report, &around());
         let expected =
             "commands: another program reads them; next try in 10 s; no message sent yet; 0 waiting";
+        assert_eq!((line.health, line.text.as_str()), (Health::Warn, expected));
+    }
+
+    #[test]
+    fn checks_that_fail_are_shown() {
+        let trouble = |health, text: &str| Trouble { health, text: text.to_owned() };
+        let checks = vec![trouble(Health::Warn, "the key is refused"), trouble(Health::Ok, "no answer")];
+        let line = status(&Report::default(), &Surroundings { checks, ..around() });
+        let expected =
+            "defect checks: the key is refused; defect checks: no answer; no message sent yet; 0 waiting";
         assert_eq!((line.health, line.text.as_str()), (Health::Warn, expected));
     }
 

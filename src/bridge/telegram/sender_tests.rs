@@ -168,7 +168,7 @@ impl World {
     fn push_picture(&mut self, caption: &str, width: u16, height: u16, bytes: usize) {
         let taken = self.clock.now();
         let frame = Frame { jpeg: vec![0xff; bytes], taken, width, height };
-        let picture = Some(self.sender().darkroom().keep(Arc::new(frame), taken));
+        let picture = Some(self.sender().darkroom().keep(Arc::new(frame), Importance::Passing, taken));
         let stored = Stored { text: caption.to_owned(), picture, ..Stored::default() };
         let key = format!("{picture:?}");
         self.store(&key, Passing, taken.unix, &stored);

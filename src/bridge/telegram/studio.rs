@@ -2,6 +2,7 @@
 //! little longer for its end; a check has a thread of its own, since it may take minutes.
 
 use super::commands::{self, Checks};
+use super::diary::Diary;
 use super::inspector::{Errand, Inspector};
 use super::live::Live;
 use super::notify::Note;
@@ -29,6 +30,8 @@ const CARE: Duration = Duration::from_secs(60);
 pub(super) struct Desk<S = FileStore> {
     pub(super) camera: Camera,
     pub(super) outgoing: Outgoing<S>,
+    /// What the next run must know.
+    pub(super) diary: Diary,
     /// Knows what is not told.
     pub(super) live: Live,
     /// Whether people may use the buttons of an alert.
@@ -49,6 +52,17 @@ pub(super) enum Want {
 }
 
 impl<S: Store> Desk<S> {
+    /// Goes on where the run before ended, by the diary.
+    pub(super) fn recall(&mut self, now: Moment) {
+        let page = self.diary.page();
+        if let (Some(photos), Some(due)) = (&mut self.photos, &page.photo) {
+            photos.recall(due, now);
+        }
+        if let Some(inspector) = &mut self.inspector {
+            inspector.recall(page, now);
+        }
+    }
+
     /// The picture that is due.
     pub(super) fn want(&mut self, now: Moment) -> Option<Want> {
         if let Some(photos) = &mut self.photos {
@@ -59,7 +73,31 @@ impl<S: Store> Desk<S> {
                 return Some(Want::Photo(wish));
             }
         }
-        self.inspector.as_mut()?.wish(now).map(Want::Check)
+        let inspector = self.inspector.as_mut()?;
+        let wish = inspector.wish(now);
+        if inspector.is_delayed(self.diary.page(), now) {
+            self.diary.change(now, |page| inspector.keep(page, false, now));
+        }
+        wish.map(Want::Check)
+    }
+
+    /// Begins a check of this picture. It is written down before anything is asked: who dies of a check again and again
+    /// must not pay for each.
+    pub(super) fn begin(&mut self, frame: Arc<Frame>, now: Moment) -> Option<Errand> {
+        if let Some(photos) = &mut self.photos {
+            photos.on_other(&frame);
+        }
+        let inspector = self.inspector.as_mut()?;
+        let errand = inspector.begin(frame, now)?;
+        self.diary.change(now, |page| inspector.keep(page, true, now));
+        Some(errand)
+    }
+
+    /// Checks this job no more.
+    fn silence(&mut self, job: &str, now: Moment) {
+        let Some(inspector) = &mut self.inspector else { return };
+        inspector.mute(job);
+        self.diary.change(now, |page| inspector.keep(page, false, now));
     }
 
     /// What is seen of the printer.
@@ -75,14 +113,23 @@ impl<S: Store> Desk<S> {
     /// A photo that was wanted, if there is one.
     pub(super) fn on_photo(&mut self, wish: Wish, frame: Option<&Arc<Frame>>, now: Moment) {
         let Some(photos) = &mut self.photos else { return };
-        match frame {
+        let frame = frame.cloned().or_else(|| photos.spare(wish));
+        match &frame {
             Some(frame) => {
+                if matches!(wish, Wish::Fresh(_)) {
+                    photos.on_other(frame);
+                }
                 // A picture of the end goes where the end is told.
                 let told = |note: &Note| {
                     !matches!(wish, Wish::Fresh(_))
                         || self.live.lock().mute.lets(&note.key, note.kind, now.monotonic)
                 };
-                if let Some(note) = photos.on_frame(wish, frame, now).filter(told) {
+                let note = photos.on_frame(wish, frame, now);
+                if matches!(wish, Wish::Fresh(_)) {
+                    let due = photos.due(now);
+                    self.diary.change(now, |page| page.photo = due);
+                }
+                if let Some(note) = note.filter(told) {
                     self.outgoing.post_picture(note, frame, now);
                 }
             }
@@ -94,8 +141,17 @@ impl<S: Store> Desk<S> {
     pub(super) fn on_checked(&mut self, errand: Errand, outcome: &Outcome, now: Moment) {
         let Some(inspector) = &mut self.inspector else { return };
         let frame = Arc::clone(&errand.frame);
-        let buttons = if self.buttons { commands::below_an_alert(errand.job()) } else { Vec::new() };
-        if let Some((alert, evidence)) = inspector.done(errand, outcome, now)
+        // A job that is over cannot be paused.
+        let buttons = match self.buttons && inspector.is_under_way(errand.job()) {
+            true => commands::below_an_alert(errand.job()),
+            false => Vec::new(),
+        };
+        let found = inspector.done(errand, outcome, now);
+        if outcome.requests > 1 {
+            // One was written down before.
+            self.diary.change(now, |page| inspector.keep(page, false, now));
+        }
+        if let Some((alert, evidence)) = found
             && self.live.lock().mute.lets(&alert.key, alert.kind, now.monotonic)
             && self.outgoing.post(alert, buttons)
         {
@@ -190,9 +246,7 @@ impl Studio {
             told
         };
         let silence = move |job: &str| {
-            if let Some(inspector) = &mut quiet.lock().desk.inspector {
-                inspector.mute(job);
-            }
+            quiet.lock().desk.silence(job, quiet.clock.now());
         };
         Some(Checks { now: Box::new(ask), quiet: Box::new(silence) })
     }
@@ -237,7 +291,7 @@ fn work(shared: &Arc<Shared>, alive: &Sender<()>) {
 fn check(shared: &Arc<Shared>, state: &mut State, frame: Arc<Frame>, alive: Sender<()>) {
     let Some(checker) = shared.checker.clone() else { return };
     let now = shared.clock.now();
-    let Some(errand) = state.desk.inspector.as_mut().and_then(|inspector| inspector.begin(frame, now)) else {
+    let Some(errand) = state.desk.begin(frame, now) else {
         return;
     };
     // The errand must come back, also where no thread is to be had.

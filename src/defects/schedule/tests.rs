@@ -168,6 +168,49 @@ fn the_usual_bound_lets_the_usual_interval_pass() {
     let mut plan = schedule(|_| {});
     let made = times(&mut plan, "a", &failed(Class::Transient, 3), 0, 3 * 86_400).len() * 3;
     assert!(made <= 3 * 51, "{made}");
+    // A network that is away costs nothing, and afterwards the day is whole.
+    let mut plan = schedule(|_| {});
+    assert_eq!(times(&mut plan, "a", &failed(Class::Transient, 0), 0, 86_400).len(), 288);
+    assert_eq!((plan.used_up_for(seconds(86_400)), plan.left(seconds(86_400))), (None, 50));
+}
+
+#[test]
+fn a_restart_gives_neither_a_check_nor_a_request_back() {
+    let bound = |config: &mut Config| (config.per_day, config.first_delay) = (Some(5), seconds(300));
+    let mut plan = schedule(bound);
+    assert!(!plan.is_due(Some("a"), seconds(1000)) && !plan.is_due(Some("a"), seconds(1100)));
+    // The first delay goes on, also where the monotonic clock begins anew.
+    let mut next = schedule(bound);
+    next.recall(plan.keep(false, seconds(1100)), seconds(0));
+    assert!(!next.is_due(Some("a"), seconds(199)) && next.is_due(Some("a"), seconds(200)));
+    // The program ends in the middle of a check, again and again.
+    let mut checks = 0;
+    let mut kept = next.keep(false, seconds(200));
+    for _ in 0..3 * 1440 {
+        let mut run = schedule(bound);
+        run.recall(kept, seconds(0));
+        let ticket = run.begin(Some("a"), FRESH, seconds(5));
+        checks += u32::from(ticket.is_some());
+        kept = run.keep(ticket.is_some(), seconds(60));
+    }
+    assert_eq!(checks, 3 * 5, "three days of a worker that dies once a minute");
+    // Muted stays muted; another job begins anew, but not its day.
+    let mut plan = schedule(|config| config.per_day = Some(2));
+    assert!(check(&mut plan, "a", &clean(2), 0));
+    plan.mute("a");
+    let mut next = schedule(|config| config.per_day = Some(2));
+    next.recall(plan.keep(false, seconds(10)), seconds(0));
+    assert!(!next.is_due(Some("a"), seconds(90_000)) && next.is_muted());
+    let mut next = schedule(|config| config.per_day = Some(2));
+    next.recall(plan.keep(false, seconds(10)), seconds(0));
+    assert!(!next.is_due(Some("b"), seconds(86_389)) && next.is_due(Some("b"), seconds(86_390)));
+}
+
+#[test]
+fn no_more_is_recalled_than_counts() {
+    let mut next = schedule(|config| config.per_day = Some(5));
+    next.recall(Kept { requests: vec![(Duration::MAX, u32::MAX); 200], ..Kept::default() }, seconds(7));
+    assert_eq!(next.used_up_for(seconds(7)), Some(DAY));
 }
 
 proptest! {

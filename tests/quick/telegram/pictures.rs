@@ -26,13 +26,17 @@ struct Rig {
     camera: Camera,
     clock: SystemClock,
     bridge: Telegram,
-    _place: tempfile::TempDir,
+    place: tempfile::TempDir,
 }
 
 impl Rig {
     fn new(more: &[(&str, String)]) -> Self {
+        Self::at(tempfile::tempdir().unwrap(), more)
+    }
+
+    /// One whose files are there already.
+    fn at(place: tempfile::TempDir, more: &[(&str, String)]) -> Self {
         let server = BotApi::plain(TOKEN, CHAT);
-        let place = tempfile::tempdir().unwrap();
         let clock = SystemClock::new();
         let camera = Camera::new(CameraSetup {
             wanted: None,
@@ -50,7 +54,7 @@ impl Rig {
         };
         let around = Setup { camera: camera.clone(), clock, ..setup(no_extra_roots(), place.path(), &find) };
         let bridge = Telegram::start(&Config::parse(&find).unwrap(), &around).unwrap();
-        Self { server, camera, clock, bridge, _place: place }
+        Self { server, camera, clock, bridge, place }
     }
 
     fn offer(&self) {
@@ -151,4 +155,28 @@ fn a_model_that_says_nothing_does_not_hold_up_the_end() {
     let begun = std::time::Instant::now();
     rig.bridge.stop(SOON);
     assert!(begun.elapsed() < SOON / 2, "the check was not interrupted");
+}
+
+#[test]
+fn a_restart_repeats_neither_the_photo_nor_the_check() {
+    let picture = jpeg();
+    let model = OpenRouter::start("sk-or-test", &[("a", &picture)]);
+    let settings = [("OPENROUTER_API_KEY", "sk-or-test".to_owned()), ("OPENROUTER_BASE_URL", model.url())];
+    let mut rig = Rig::new(&settings);
+    rig.offer();
+    rig.see();
+    rig.calls("sendPhoto", 1);
+    model.wait_for(1, SOON);
+    rig.bridge.stop(SOON);
+    let mut rig = Rig::at(rig.place, &settings);
+    rig.offer();
+    rig.see();
+    // What comes after where a photo and a check would have been.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    rig.bridge.on_event(&event(EventKind::Finished, "1/finished"));
+    rig.offer();
+    let photos = rig.calls("sendPhoto", 1);
+    assert!(photos[0].text().starts_with("Completed: cube.gcode"), "{}", photos[0].text());
+    rig.bridge.stop(SOON);
+    assert_eq!(model.asked().len(), 1);
 }

@@ -1,7 +1,7 @@
 //! The address of the Bot API: the public one, or a server in the local network.
 
 use super::{API_URL, ConfigError};
-use std::net::IpAddr;
+use crate::http::is_local;
 use ureq::http::Uri;
 
 /// The base of the Bot API, without a slash at the end.
@@ -26,20 +26,6 @@ pub(super) fn parse_api_url(text: &str) -> Result<String, ConfigError> {
             Err(error("must begin with https://, because the token would go unencrypted to a public host"))
         }
         _ => Err(error("must begin with https://, or http:// for a server in the local network")),
-    }
-}
-
-/// Whether a host is in a local network, by its address or the form of its name.
-fn is_local(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    match bare.parse::<IpAddr>() {
-        Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
-        Ok(IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
-        Err(_) => {
-            let zones = [".local", ".lan", ".home", ".home.arpa", ".internal", ".localhost"];
-            let name = bare.to_ascii_lowercase();
-            !name.contains('.') || zones.iter().any(|zone| name.ends_with(zone))
-        }
     }
 }
 

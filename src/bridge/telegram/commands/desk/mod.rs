@@ -16,9 +16,12 @@ use super::update::Place;
 use super::voice::{Nap, Picture, Voice};
 use super::wording;
 use crate::bridge::Reporter;
-use crate::camera::Camera;
+use crate::camera::{Camera, CameraError, Frame};
 use crate::source::control::{Control, ControlError, Pending, TransferError};
 use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// How long the printer may take to carry out an order.
@@ -88,14 +91,17 @@ impl Desk {
         let reply = |text: String| Reply::new(errand.place, text).over(errand.over);
         match &errand.task {
             Task::Status => self.status(errand.place, voice),
-            Task::Photo => match self.camera.frame_blocking(Duration::ZERO) {
-                Ok(frame) => {
+            Task::Photo => match self.picture(Duration::ZERO, &voice.nap) {
+                Some(Ok(frame)) => {
                     let headline = self.headline();
                     let picture = Picture { bytes: &frame.jpeg, png: false };
                     voice.show(&reply(headline), picture);
                 }
-                Err(error) => {
+                Some(Err(error)) => {
                     voice.say(&reply(wording::no_picture(&error)));
+                }
+                None => {
+                    voice.say(&reply(wording::STOPPING.to_owned()));
                 }
             },
             Task::Obey(order) => {
@@ -138,7 +144,7 @@ impl Desk {
     }
 
     fn status<A: Api>(&self, place: Place, voice: &mut Voice<A>) {
-        let frame = self.camera.frame_blocking(self.fresh).ok();
+        let frame = self.picture(self.fresh, &voice.nap).and_then(Result::ok);
         let queue = self.reporter.as_ref().and_then(|report| report()).map(|status| status.text);
         let text = wording::status(&self.live.lock(), &self.printer, queue.as_deref(), voice.now());
         let reply = Reply::new(place, text);
@@ -148,6 +154,19 @@ impl Desk {
         };
         if let Some(shown) = shown {
             self.keeper.keep(shown, voice.now());
+        }
+    }
+
+    /// A picture that is at most so old; none as soon as the service is being stopped, which must not wait for a camera.
+    fn picture(&self, max_age: Duration, nap: &Nap) -> Option<Result<Arc<Frame>, CameraError>> {
+        let mut frame = pin!(self.camera.frame(max_age));
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            match frame.as_mut().poll(&mut context) {
+                Poll::Ready(outcome) => return Some(outcome),
+                Poll::Pending if !nap(LOOK) => return None,
+                Poll::Pending => {}
+            }
         }
     }
 

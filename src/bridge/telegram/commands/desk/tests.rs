@@ -6,7 +6,7 @@ use crate::bridge::Setup;
 use crate::bridge::telegram::pace::Paces;
 use crate::camera;
 use crate::clock::SystemClock;
-use crate::printer::PrintState;
+use crate::printer::{PrintState, Webcam};
 use crate::source::control::{self, Refusal, RefusalKind, Request};
 use serde_json::{Value, json};
 use std::future::Future;
@@ -295,4 +295,20 @@ fn the_end_of_the_log_is_told_without_secrets() {
     assert!(said.contains("line 1999 &lt;&amp;&gt;") && !said.contains("line 5 "), "{said}");
     assert!(!said.contains("AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"));
     assert_eq!(made[1].field("parse_mode"), json!("HTML"));
+}
+
+#[test]
+fn a_camera_that_hangs_does_not_hold_up_the_end() {
+    let mut rig = Rig::new(&[], |_, _| None);
+    // It takes connections, and says nothing.
+    let device = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/snapshot", device.local_addr().unwrap());
+    let webcam = Webcam { name: "case".into(), enabled: true, snapshot_url: url.into(), ..Webcam::default() };
+    rig.desk.camera.set_webcams(&[webcam].into());
+    rig.voice.nap = Arc::new(|_| false);
+    let begun = std::time::Instant::now();
+    let made = rig.run(Task::Photo, None);
+    assert_eq!(made[0].text(), wording::STOPPING);
+    // A fetch is given up after five seconds.
+    assert!(begun.elapsed() < seconds(3), "{:?}", begun.elapsed());
 }

@@ -286,3 +286,29 @@ fn a_group_that_moves_keeps_its_rights_and_too_much_at_once_is_refused() {
     rig.settle();
     assert_eq!(rig.server.calls().last().unwrap().text(), wording::BUSY);
 }
+
+#[test]
+fn only_a_question_with_nothing_left_to_do_may_be_interrupted() {
+    let mut rig = Rig::new(&[]);
+    rig.write(70, "/status", 0);
+    let mut held = Vec::new();
+    for _ in 0..50 {
+        let polls = rig.server.polls().len();
+        let waits = rig.poller.is_waiting_for_people();
+        rig.poller.step();
+        let asked = rig.server.polls();
+        // By what the server is asked to do: hold the answer back, or tell at once.
+        if let (true, Some(poll)) = (asked.len() > polls, asked.last()) {
+            assert_eq!(waits, poll.field("timeout") == json!(50), "{poll:?}");
+            held.push(waits);
+        } else {
+            assert!(!waits, "the menu is not held");
+        }
+        if rig.done() == ["status"] {
+            break;
+        }
+    }
+    // What was read is done only when the server knows that: to interrupt that question would do it twice.
+    assert_eq!((held.last(), rig.done()), (Some(&false), vec!["status"]));
+    assert!(rig.poller.is_waiting_for_people());
+}

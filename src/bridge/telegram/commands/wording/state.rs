@@ -25,6 +25,7 @@ pub(in super::super) fn status(state: &State, printer: &str, queue: Option<&str>
     }
     name_printer(&mut lines, printer);
     lines.extend(state.checked.as_ref().map(|checked| format!("Check: {checked}")));
+    lines.extend(state.used_up(now.monotonic).map(|used_up| format!("Checks: {used_up}")));
     lines.extend(mute(&state.mute, now.monotonic));
     lines.extend(queue.map(|queue| format!("Messages: {queue}")));
     text::paragraph(&lines.join("\n"), MOST)
