@@ -13,6 +13,7 @@ pub mod cli;
 pub mod clock;
 pub mod defects;
 pub mod doctor;
+mod footprint;
 pub mod http;
 mod json_fields;
 pub mod log_file;

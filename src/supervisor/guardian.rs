@@ -1,10 +1,10 @@
 //! The supervising process: starts the worker, waits for its end or for a signal, and does nothing else, so
 //! that there is next to nothing in it that can fail.
 
-use super::footprint::give_back_code;
 use super::handover::{PROCESS_NAME, own_program};
 use super::pid_file::{Lock, LockError, clear, write_own};
 use super::restart::RestartPolicy;
+use crate::footprint::give_back_code;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, kill};

@@ -6,7 +6,6 @@
 //! pipe closes, the supervising process is gone, and the worker becomes the supervising process by `exec`,
 //! which starts a fresh worker. So whichever of the two is killed, both are back at once.
 
-mod footprint;
 mod guardian;
 mod handover;
 mod pid_file;

@@ -12,6 +12,7 @@ use super::signals::{Asked, Signals};
 use super::source::Source;
 use crate::camera::{self, Camera};
 use crate::clock::{Clock, SystemClock};
+use crate::footprint::give_back_code;
 use crate::log_file::Destination;
 use crate::settings::{Problem, Settings};
 use crate::source::{SourceStatus, control};
@@ -32,6 +33,8 @@ const GRACE_BEFORE_TAKEOVER: Duration = Duration::from_secs(1);
 /// How often it is looked whether a picture is still wanted.
 const FORGET_STEP: Duration = Duration::from_secs(10);
 
+/// How often it is looked whether nothing is printed, so that memory is given back.
+const SMALLER: Duration = Duration::from_secs(5 * 60);
 /// A bridge is held back for a minute at most, and is in order after another.
 const IN_ORDER: Duration = Duration::from_secs(125);
 
@@ -137,6 +140,7 @@ impl<'a> Service<'a> {
         rest.follow();
         tokio::task::spawn_local(forget_pictures(camera.clone(), clock));
         tokio::task::spawn_local(forget_failures(Rc::clone(&told)));
+        tokio::task::spawn_local(stay_small(Rc::clone(&told)));
         let ended = loop {
             let asked = tokio::select! {
                 asked = signals.next() => asked,
@@ -221,6 +225,19 @@ async fn forget_pictures(camera: Camera, clock: SystemClock) {
     loop {
         tokio::time::sleep(FORGET_STEP).await;
         camera.on_tick(clock.now());
+    }
+}
+
+/// Between jobs, gives back what only the start or the last job needed.
+async fn stay_small(told: Rc<RefCell<Told>>) {
+    loop {
+        tokio::time::sleep(SMALLER).await;
+        let told = told.borrow();
+        let shared = told.shared.borrow();
+        let print = shared.newest.as_ref().and_then(|(snapshot, _)| snapshot.print.as_ref());
+        if !print.is_some_and(|print| print.state.is_active()) {
+            give_back_code();
+        }
     }
 }
 

@@ -72,7 +72,10 @@ impl Diary {
         }
         let outcome = whole_file::replace(&self.path, text.as_bytes());
         if let (Err(error), false) = (&outcome, self.failing) {
-            log::warn!("cannot write {}: {error}; a restart may repeat a photo or a check", self.path.display());
+            log::warn!(
+                "cannot write {}: {error}; a restart may repeat a photo or a check",
+                self.path.display()
+            );
         }
         self.failing = outcome.is_err();
         if !self.failing {

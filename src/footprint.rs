@@ -1,13 +1,14 @@
-//! Keeps the supervising process small: what it needed to start is not needed to wait.
+//! Keeps the service small while nothing happens: what a process needed to start, or for the job before, is not needed to
+//! wait.
 
 use nix::sys::mman::{MmapAdvise, madvise};
 use std::ffi::c_void;
 use std::ptr::NonNull;
 
-/// Gives back the pages of the program's own code and constants that were mapped while it started. Those that are
-/// needed again come back from the page cache, which the worker fills anyway. Counts for little more than the figure
-/// that `top` shows, but that is what people judge by on a printer with one gigabyte.
-pub(super) fn give_back_code() {
+/// Gives back the pages of the program's own code and constants that are mapped. Those that are needed again come back
+/// from the page cache, or from the root's file system where the kernel took them for something else meanwhile. Counts
+/// for little more than the figure that `top` shows, but that is what people judge by on a printer with one gigabyte.
+pub(crate) fn give_back_code() {
     let Ok(maps) = std::fs::read_to_string("/proc/self/smaps") else { return };
     for (start, length) in untouched(&maps) {
         let Some(address) = NonNull::new(start as *mut c_void) else { continue };
