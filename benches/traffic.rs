@@ -26,8 +26,8 @@ const ROUNDS: usize = 3;
 /// A chat takes a message a second.
 const PACE: Duration = Duration::from_millis(1200);
 
-/// Pauses as short as those here are not told otherwise.
-const SHORT_PAUSES: &str = "short_pause_seconds: 0\n";
+/// Each pause is told at once, however short, and nothing between two: the peer tells no progress and takes no photos.
+const EACH_TURN: &str = "short_pause_seconds: 0\nevents: start,pause,end\n";
 
 /// Moonraker sends four updates a second; with fewer the processor's time would say little.
 const LEAST_UPDATES: usize = 35 * COUNTED.as_secs() as usize / 10;
@@ -164,7 +164,7 @@ fn start_us(socket: &Path, folder: &Path, chats: &[Telegram; 3]) -> Result<Child
     for (chat, name) in chats.iter().zip(["", "two", "three"]) {
         let section = format!("telegram {name}");
         settings += &format!(
-            "[{}]\nenabled: true\nchat_id: {CHAT}\napi_url: {}\n{SHORT_PAUSES}",
+            "[{}]\nenabled: true\nchat_id: {CHAT}\napi_url: {}\n{EACH_TURN}",
             section.trim(),
             chat.url()
         );
