@@ -46,7 +46,7 @@ fn assert_found(findings: &Findings, level: &str, what: &str, remedy: &str) {
     let is_it = |(found, text, to_do): &&(String, String, String)| {
         found == level && text.contains(what) && to_do.contains(remedy) && (level == "ok") == to_do.is_empty()
     };
-    assert!(findings.iter().any(|finding| is_it(&finding)), "{level} {what} -> {remedy}\nin {findings:#?}");
+    assert!(findings.iter().any(|finding| is_it(&finding)), "{level} {what} -> {remedy}\n{findings:#?}");
 }
 
 fn with_telegram(api_url: &str, more: &str) -> Printer {
