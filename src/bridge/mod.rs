@@ -3,6 +3,7 @@
 //!
 //! A new bridge is a folder here and a line in [`BRIDGES`].
 
+pub mod octoapp;
 pub mod telegram;
 
 use crate::camera::Camera;
