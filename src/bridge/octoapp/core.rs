@@ -37,6 +37,10 @@ const MOST_ERRANDS: usize = 64;
 /// Most events that wait for the sight that shows them.
 const MOST_PENDING: usize = 64;
 
+/// What is wrong where the plugin runs, and what to do.
+const PLUGIN_RUNS: &str = "OctoApp's own plugin runs for this printer, and nothing is told by this bridge; \
+                           remove the plugin, or switch the bridge off";
+
 /// Where the bridge's world is.
 #[derive(Debug, Clone)]
 pub(super) struct Addresses {
@@ -74,6 +78,8 @@ pub(super) struct Core<O, S> {
     presence: Option<Duration>,
     minute: Duration,
     remote_at: Duration,
+    /// OctoApp's own plugin runs: nothing is told by this bridge.
+    rival: bool,
 }
 
 impl<O: Outside, S: Store> Core<O, S> {
@@ -113,6 +119,7 @@ impl<O: Outside, S: Store> Core<O, S> {
             presence: None,
             minute: at + MINUTE,
             remote_at: at + REMOTE,
+            rival: false,
         }
     }
 
@@ -139,6 +146,7 @@ impl<O: Outside, S: Store> Core<O, S> {
     pub(super) fn on_sight(&mut self, sight: Sight, now: Moment) {
         if self.presence.is_none() {
             self.presence = Some(now.monotonic);
+            self.look_for_plugin();
             self.pass(now);
         }
         self.follow(sight, now);
@@ -165,13 +173,19 @@ impl<O: Outside, S: Store> Core<O, S> {
     fn pass(&mut self, now: Moment) {
         let at = now.monotonic;
         if self.presence.is_some_and(|due| due <= at) {
-            let told = self.registry.announce(&mut self.outside, now.unix);
+            let told = match self.rival {
+                true => Ok(()),
+                false => self.registry.announce(&mut self.outside, now.unix),
+            };
             self.presence = Some(at + if told.is_ok() { PRESENCE } else { PRESENCE_AGAIN });
             self.report().present(told);
         }
         if self.minute <= at {
             self.minute = at + MINUTE;
-            self.look_through(now);
+            if self.presence.is_some() {
+                self.look_for_plugin();
+                self.look_through(now);
+            }
         }
         if self.remote_at <= at {
             self.configure(at);
@@ -181,6 +195,15 @@ impl<O: Outside, S: Store> Core<O, S> {
             let errand = self.errands.remove(index);
             self.run(errand, now);
         }
+    }
+
+    /// Two that tell the same would tell everything twice, and take each other's key for their own.
+    fn look_for_plugin(&mut self) {
+        let before = std::mem::replace(&mut self.rival, self.outside.plugin_runs());
+        if self.rival && !before {
+            log::error!("octoapp: {PLUGIN_RUNS}");
+        }
+        self.report().rival = self.rival.then_some(PLUGIN_RUNS);
     }
 
     fn configure(&mut self, at: Duration) {
@@ -265,6 +288,9 @@ impl<O: Outside, S: Store> Core<O, S> {
     }
 
     fn run(&mut self, mut errand: Errand, now: Moment) {
+        if self.rival {
+            return self.settle(errand.key.as_deref());
+        }
         match &mut errand.step {
             Step::Address { push, urgent } => {
                 let apps = match self.registry.apps(&mut self.outside) {
@@ -381,6 +407,9 @@ impl<O: Outside, S: Store> Core<O, S> {
 
     /// Renews Live Activities and deletes what is expired.
     fn look_through(&mut self, now: Moment) {
+        if self.rival {
+            return;
+        }
         let apps = match self.registry.apps(&mut self.outside) {
             Ok(apps) => apps,
             Err(why) => return log::warn!("octoapp: cannot read who is to be told: {why}"),

@@ -35,6 +35,11 @@ pub trait Peer {
 
     /// A file of the gcodes root, if it is there.
     fn file(&mut self, path: &str) -> Option<Vec<u8>>;
+
+    /// Whether OctoApp's own plugin is connected to Moonraker.
+    fn plugin_runs(&mut self) -> bool {
+        false
+    }
 }
 
 struct World<P>(P, u8);
@@ -75,6 +80,10 @@ impl<P: Peer> Outside for World<P> {
         let mut scan = Scan::default();
         scan.push(&self.0.file(path)?);
         Some(scan.finish())
+    }
+
+    fn plugin_runs(&mut self) -> bool {
+        self.0.plugin_runs()
     }
 
     fn chance(&mut self, bytes: &mut [u8]) -> bool {
