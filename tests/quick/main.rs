@@ -22,6 +22,7 @@ mod feed;
 mod idle_moonraker;
 mod init;
 mod moonraker_connection;
+mod octoapp;
 mod outbox;
 #[allow(dead_code, reason = "the vectors use the rest")]
 #[path = "../replay/player.rs"]
