@@ -33,6 +33,11 @@ impl Program {
     /// Starts it with these lines of `[octobridge]`, which name its source, and a bridge to each chat; waits until its
     /// REST server answers.
     pub(crate) fn start(source: &str, chats: &[Telegram]) -> Self {
+        Self::start_with(source, chats, "")
+    }
+
+    /// The same with further sections.
+    pub(crate) fn start_with(source: &str, chats: &[Telegram], further: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("printer_data");
         for place in ["config/extended", "logs", "octoapp"] {
@@ -42,11 +47,13 @@ impl Program {
         std::fs::write(data.join("ca.pem"), authorities).unwrap();
         let address = free_address();
         let mut settings = format!(
-            "[octobridge]\n{source}\nprinter_id: {PRINTER}\nbind: {}\nport: {}\nextra_ca_file: {}\n",
+            "[octobridge]\n{source}\nprinter_id: {PRINTER}\nbind: {}\nport: {}\n",
             address.ip(),
             address.port(),
-            data.join("ca.pem").display()
         );
+        if !chats.is_empty() {
+            settings += &format!("extra_ca_file: {}\n", data.join("ca.pem").display());
+        }
         for (number, chat) in chats.iter().enumerate() {
             let name = if number == 0 { "telegram".to_owned() } else { format!("telegram n{number}") };
             settings += &format!("[{name}]\nenabled: true\nchat_id: {CHAT}\napi_url: {}\n", chat.url());
@@ -54,6 +61,7 @@ impl Program {
             std::fs::write(&secret, TOKEN).unwrap();
             private(&secret);
         }
+        settings += further;
         std::fs::write(data.join("config/extended/extended2.cfg"), settings).unwrap();
         let child = Command::new("/bin/sh")
             .args(["-c", &format!("ulimit -n {FILES}; exec \"$0\" run"), env!("CARGO_BIN_EXE_octobridge")])
@@ -71,6 +79,11 @@ impl Program {
             std::net::TcpStream::connect(address).is_ok().then_some(())
         });
         program
+    }
+
+    /// The worker of this moment, where one runs.
+    pub(crate) fn worker_now(&self) -> Option<i32> {
+        i32::try_from(self.report()["worker_pid"].as_i64()?).ok()
     }
 
     /// What `status --json` tells.
