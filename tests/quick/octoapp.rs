@@ -180,6 +180,22 @@ impl Printer {
     }
 
     fn begin(&mut self, file: &str) {
+        self.begin_record(file);
+        let file = Some(file.to_owned());
+        let (progress, position) = (Some(0.0), Some(0));
+        self.snapshot.print = Some(Print {
+            state: PrintState::Printing,
+            file,
+            progress,
+            file_progress: progress,
+            file_position: position,
+            total_duration: Some(Duration::ZERO),
+            ..Print::default()
+        });
+        self.look();
+    }
+
+    fn begin_record(&mut self, file: &str) {
         self.jobs += 1;
         let id = RecordId { id: format!("{:06X}", self.jobs), started_ms: (EPOCH + self.jobs as u64) * 1000 };
         let record = JobRecord {
@@ -193,18 +209,6 @@ impl Printer {
             estimated_time: None,
         };
         Arc::make_mut(&mut self.snapshot.history).jobs.insert(0, record);
-        let file = Some(file.to_owned());
-        let (progress, position) = (Some(0.0), Some(0));
-        self.snapshot.print = Some(Print {
-            state: PrintState::Printing,
-            file,
-            progress,
-            file_progress: progress,
-            file_position: position,
-            total_duration: Some(Duration::ZERO),
-            ..Print::default()
-        });
-        self.look();
     }
 
     fn print_to(&mut self, percent: u64) {
@@ -266,6 +270,26 @@ fn two_prints_and_a_restart_in_the_second() {
     assert_eq!(shelf.told().len(), 1);
     printer.pass(7300.0);
     assert!(shelf.told().is_empty());
+}
+
+#[test]
+fn a_record_that_was_there_before_the_history_was_known_is_no_start() {
+    let shelf = Shelf::with_phone();
+    let mut printer = Printer::new(shelf.clone());
+    let known = Arc::clone(&printer.snapshot.history);
+    printer.snapshot.history = Arc::new(History::default());
+    printer.look();
+    printer.snapshot.history = known;
+    printer.jobs = 6;
+    let print = printer.snapshot.print.clone();
+    Arc::make_mut(&mut printer.snapshot.history).jobs.clear();
+    // Left behind by a Moonraker that died.
+    printer.begin_record("old.gcode");
+    printer.snapshot.print = print;
+    printer.look();
+    assert!(shelf.told().is_empty());
+    printer.begin("new.gcode");
+    assert_eq!(shelf.told(), ["start_title"]);
 }
 
 #[test]

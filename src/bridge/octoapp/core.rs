@@ -4,6 +4,7 @@
 //! read off the sights of the printer, one after the other, since the apps are told by other rules than the domain has:
 //! see [`super::follow`].
 
+use super::app::{App, Device};
 use super::frontend::Frontend;
 use super::letter::{Answer, Errand, Letter, Step, answer, letters};
 use super::outside::{Outside, Reply, Unread};
@@ -301,7 +302,7 @@ impl<O: Outside, S: Store> Core<O, S> {
                 };
                 let entitled = self.registry.entitled(&apps, now.unix);
                 let letters = letters(push, &entitled, *urgent, &self.frontend.name, now.unix);
-                self.report().receivers = Some(entitled.len());
+                self.report().receivers = Some(devices(entitled.iter().copied()));
                 if letters.is_empty() {
                     self.settle(errand.key.as_deref());
                 }
@@ -414,14 +415,14 @@ impl<O: Outside, S: Store> Core<O, S> {
             Ok(apps) => apps,
             Err(why) => return log::warn!("octoapp: cannot read who is to be told: {why}"),
         };
-        self.report().receivers = Some(apps.len());
+        self.report().receivers = Some(devices(apps.iter()));
         let request = |targets, apple| {
             let letter = Letter { targets, high: true, push: None, apple: Some(apple) };
             Errand::new(Step::Send(letter), now.monotonic)
         };
         let mut renewed = Vec::new();
         if let Some(last) = self.last.clone().filter(|_| self.print.is_some()) {
-            for app in apps.iter().filter(|app| app.device() == super::app::Device::Activity) {
+            for app in apps.iter().filter(|app| app.device() == Device::Activity) {
                 let left = app.expires.map(|expires| expires - now.unix.as_secs_f64());
                 if !left.is_some_and(|left| (0.0..=RENEWAL).contains(&left)) {
                     continue;
@@ -440,7 +441,7 @@ impl<O: Outside, S: Store> Core<O, S> {
         let expired = self.registry.condemn(&apps, now.unix);
         let tokens: Vec<String> = expired.iter().map(|app| app.token.clone()).collect();
         self.forget(&tokens);
-        let activities = expired.iter().filter(|app| app.device() == super::app::Device::Activity);
+        let activities = expired.iter().filter(|app| app.device() == Device::Activity);
         let targets: Vec<_> = activities.map(|app| audience::Target::of(app)).collect();
         if let Some(last) = self.last.clone().filter(|_| !targets.is_empty()) {
             self.run(request(targets, apple::expired(&last, now.unix)), now);
@@ -451,6 +452,11 @@ impl<O: Outside, S: Store> Core<O, S> {
     pub(super) fn report(&self) -> MutexGuard<'_, Report> {
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How many of them are phones or watches.
+fn devices<'a>(apps: impl Iterator<Item = &'a App>) -> usize {
+    apps.filter(|app| app.device() != Device::Activity).count()
 }
 
 /// Brings the end of a print into the outbox, before anything is done about it. False if it was there before.

@@ -50,6 +50,8 @@ pub(super) struct Link {
     synced: bool,
     state: Option<PrintState>,
     running: Option<RecordId>,
+    /// The history was known.
+    recorded: bool,
     message: Option<Arc<str>>,
     progress: Option<f64>,
     position: Option<u64>,
@@ -63,6 +65,7 @@ impl Link {
             synced: false,
             state: None,
             running: None,
+            recorded: false,
             message: None,
             progress: None,
             position: None,
@@ -78,6 +81,7 @@ impl Link {
     fn remember(&mut self, snapshot: &Snapshot, print: &Print) {
         self.state = Some(print.state);
         self.running = running(&snapshot.history).map(|record| record.0.clone());
+        self.recorded = snapshot.history.available;
         self.message.clone_from(&snapshot.app_message);
     }
 
@@ -127,7 +131,7 @@ impl<O: Outside, S: Store> Core<O, S> {
         self.read_frontend();
         if self.gone.take().is_some() {
             // Klipper was away for a moment only; its print is gone all the same.
-            self.end_print();
+            self.drop_print();
         }
         let Some(path) = print.file.as_deref().filter(|_| print.state.is_active()) else { return };
         if is_automated(path) {
@@ -170,7 +174,7 @@ impl<O: Outside, S: Store> Core<O, S> {
     /// A job begins.
     fn start(&mut self, path: &str, is_name: bool, record: Option<String>, now: Moment) {
         if path.is_empty() || is_automated(path) {
-            self.end_print();
+            self.drop_print();
             return;
         }
         let known = Known {
@@ -241,7 +245,7 @@ impl<O: Outside, S: Store> Core<O, S> {
         }
     }
 
-    /// The history has a new record of a job that runs.
+    /// The history has a new record of a job that runs. Where there was no history before, it may have begun long ago.
     fn record_begins(&mut self, file: &str, id: String, now: Moment) {
         match &mut self.print {
             // The one that is followed gets its record late.
@@ -250,6 +254,7 @@ impl<O: Outside, S: Store> Core<O, S> {
                 self.file.keep(&print.known);
             }
             Some(print) if print.is(file, Some(&id)) => {}
+            _ if !self.link.recorded => {}
             _ => self.start(file, false, Some(id), now),
         }
     }
@@ -346,7 +351,7 @@ impl<O: Outside, S: Store> Core<O, S> {
         let push = match event.kind {
             EventKind::Ended | EventKind::Replaced => {
                 if mine {
-                    self.end_print();
+                    self.drop_print();
                 }
                 return;
             }
@@ -377,7 +382,8 @@ impl<O: Outside, S: Store> Core<O, S> {
             }
             _ => return,
         };
-        self.end_print();
+        // It is kept on disk until its end is told.
+        self.print = None;
         self.send(push, Some(event.key), now);
     }
 
@@ -393,8 +399,11 @@ impl<O: Outside, S: Store> Core<O, S> {
         }
     }
 
-    fn end_print(&mut self) {
-        self.print = None;
+    /// The print is over, and nothing more is to be told of it.
+    fn drop_print(&mut self) {
+        if let Some(print) = self.print.take() {
+            self.file.forget(&print.known.id);
+        }
     }
 
     /// When something is due because of the print.
@@ -447,7 +456,7 @@ impl<O: Outside, S: Store> Core<O, S> {
             let text = KLIPPER_GONE.to_owned();
             self.send(Push { text, ..Push::new(Kind::Error, state) }, None, now);
         }
-        self.end_print();
+        self.drop_print();
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// How it goes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Report {
-    /// Phones, watches and Live Activities that are to be told, once that is known.
+    /// Phones and watches that are to be told, once that is known.
     pub(super) receivers: Option<usize>,
     /// Whether this printer could be announced, or why not.
     present: Option<Result<(), String>>,
