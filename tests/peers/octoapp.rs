@@ -100,7 +100,7 @@ fn a_print_is_told_from_start_to_end_over_a_restart() {
     );
     let program = Program::start_with(&source, &[], &further);
     let public = wait::until("the announcement", Duration::from_secs(30), || {
-        Some(stored(&bed, "public")).filter(|public| public["encryptionKey"].is_string())
+        Some(stored(&bed, "public")).filter(|public| public["printerId"].is_string())
     });
     assert_eq!(public["printerId"].as_str().unwrap().len(), 60);
     let key = public["encryptionKey"].clone();
