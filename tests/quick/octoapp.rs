@@ -240,9 +240,13 @@ impl Printer {
 fn two_prints_and_a_restart_in_the_second() {
     let shelf = Shelf::with_phone();
     let mut printer = Printer::new(shelf.clone());
-    let id = |shelf: &Shelf| shelf.last()["apnsData"]["content-state"]["filePath"].clone();
+    let kept = |printer: &Printer| {
+        let text = std::fs::read_to_string(printer.place.path().join("octoapp-print.json")).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()["id"].as_str().unwrap().to_owned()
+    };
     printer.begin("a/one.gcode");
-    assert_eq!(id(&shelf), "a/one.gcode");
+    assert_eq!(shelf.last()["apnsData"]["content-state"]["filePath"], "a/one.gcode");
+    let first = kept(&printer);
     assert_eq!(shelf.told(), ["start_title"]);
     printer.print_to(50);
     assert_eq!(shelf.told(), ["printing 50"]);
@@ -256,7 +260,10 @@ fn two_prints_and_a_restart_in_the_second() {
     assert_eq!(shelf.told(), ["start_title"]);
     printer.print_to(50);
     assert_eq!(shelf.told(), ["printing 50"]);
+    let identity = kept(&printer);
+    assert!(identity.len() == 32 && identity != first, "{identity}");
     printer.restart();
+    assert_eq!(kept(&printer), identity);
     printer.pass(30.0);
     assert!(shelf.told().is_empty(), "a print that is found is no start");
     printer.print_to(55);

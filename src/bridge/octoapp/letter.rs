@@ -175,6 +175,14 @@ mod tests {
     use super::super::app;
     use super::super::push::State;
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_answer_is_understood(status in any::<u16>(), body in prop::collection::vec(any::<u8>(), 0..60)) {
+            let _ = answer(status, &body);
+        }
+    }
 
     #[test]
     fn a_running_activity_is_never_told_to_start() {

@@ -10,12 +10,24 @@ use crate::printer::{EstimateBy, Print, ProgressBy};
 /// The progress from 0 to 1 that the front end shows. `whole_file` says that the bounds of the part that prints do not
 /// count.
 pub(super) fn progress(print: &Print, frontend: &Frontend, whole_file: bool) -> Option<f64> {
-    let way = |way: &ProgressBy| match (way, whole_file) {
-        (ProgressBy::FileRelative, true) => ProgressBy::FileAbsolute,
-        (way, _) => *way,
+    let part = |way: &ProgressBy| match (way, whole_file) {
+        (ProgressBy::FileRelative, true) => ProgressBy::FileAbsolute.of(print),
+        (ProgressBy::Filament, _) => used_part(print).or(print.file_progress),
+        (way, _) => way.of(print),
     };
-    let ways: Vec<ProgressBy> = frontend.progress.iter().map(way).collect();
-    ProgressBy::mean(&ways, print)
+    let known: Vec<f64> = frontend.progress.iter().filter_map(part).collect();
+    (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
+}
+
+/// The filament used of what the file takes, from 0 to 1.
+fn used_part(print: &Print) -> Option<f64> {
+    let total = filament_total(print)?;
+    Some((print.filament_used? / total).clamp(0.0, 1.0))
+}
+
+/// The filament that the file takes, in whole millimetres.
+fn filament_total(print: &Print) -> Option<f64> {
+    print.metadata.as_deref()?.filament_total.map(f64::trunc).filter(|total| *total > 0.0)
 }
 
 /// A progress in whole per cent, rounded down.
@@ -46,8 +58,7 @@ fn known(print: &Print, frontend: &Frontend, factor: Option<f64>) -> Option<i64>
             EstimateBy::File => part.filter(|part| *part > 0.0).map(rest),
             EstimateBy::Filament => {
                 let used = print.filament_used.unwrap_or(0.0);
-                let total = metadata.and_then(|metadata| metadata.filament_total).map(f64::trunc);
-                match total.filter(|total| *total > 0.0 && used < *total) {
+                match filament_total(print).filter(|total| used < *total) {
                     // The plugin divides by zero here, and knows nothing then.
                     Some(_) if used <= 0.0 => return None,
                     Some(total) => Some(rest(used / total)),
@@ -116,6 +127,9 @@ mod tests {
             );
         }
         assert_eq!(left(&print(400.0, 0.0, 380.0), &usual, Some(2.0)), 1906);
+        let filament = Frontend::read(Some(&json!({"calcPrintProgress": "filament"})), None);
+        assert_eq!(progress(&print(1.0, 0.9, 1950.0), &filament, true), Some(0.5));
+        assert_eq!(progress(&print(1.0, 0.9, 9950.0), &filament, false), Some(1.0));
         let slicer = Frontend::read(Some(&json!({"calcEtaTime": ["slicer"]})), None);
         assert_eq!(left(&print(320.0, 0.5, 0.0), &slicer, None), 4000);
     }

@@ -56,6 +56,17 @@ impl Remote {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_senseful_numbers(json in r#"\{("(updatePercentModulus|minIntervalSecs|sendNotificationUrl)":([0-9]{1,20}|-1|1e999|null|"http://x"|\[\]),?){0,4}\}"#) {
+            if let Some(read) = Remote::read(json.as_bytes()) {
+                prop_assert!((0.0..=1e6).contains(&read.modulus) && (0.0..=1e6).contains(&read.interval));
+                prop_assert!(read.send_url.starts_with("https://"));
+            }
+        }
+    }
 
     #[test]
     fn it_is_merged_over_the_defaults() {

@@ -187,6 +187,8 @@ pub(crate) struct Moonraker {
     names: BTreeSet<String>,
     klippy: String,
     metadata: Map<String, Value>,
+    /// Whether there is a history to ask.
+    recorded: bool,
     /// The newest first.
     jobs: Vec<Value>,
 }
@@ -204,7 +206,10 @@ impl Moonraker {
                 );
             }
         }
+        let mut messages = vector["moonraker_messages"].as_array().into_iter().flatten();
+        let recorded = messages.any(|message| message["notify"]["method"] == "notify_history_changed");
         Self {
+            recorded,
             objects,
             names,
             klippy: vector["klippy_state"].as_str().unwrap_or("ready").to_owned(),
@@ -256,7 +261,7 @@ impl Moonraker {
             "printer.objects.subscribe" | "printer.objects.query" if ready => {
                 json!({"eventtime": 0.0, "status": self.objects})
             }
-            "server.history.list" => json!({"count": self.jobs.len(), "jobs": self.jobs}),
+            "server.history.list" if self.recorded => json!({"count": self.jobs.len(), "jobs": self.jobs}),
             "server.webcams.list" => json!({"webcams": []}),
             "server.files.metadata" => {
                 let file = request["params"]["filename"].as_str().unwrap();
