@@ -4,22 +4,20 @@
 //! read off the sights of the printer, one after the other, since the apps are told by other rules than the domain has:
 //! see [`super::follow`].
 
-use super::app::{App, Device};
 use super::frontend::Frontend;
-use super::letter::{Answer, Errand, Letter, Step, answer, letters};
-use super::outside::{Outside, Reply, Unread};
+use super::letter::{Answer, Errand, Step, answer, letters};
+use super::outside::{Outside, Reply};
 use super::print::{Followed, PrintFile};
 use super::push::{Kind, Push, State};
+use super::reckon;
 use super::registry::Registry;
 use super::remote::Remote;
 use super::report::Report;
 use super::spacing::{Spacing, Urgency};
-use super::{apple, audience, reckon};
 use crate::bridge::Health;
 use crate::clock::Moment;
 use crate::outbox::{Entry, Importance, Pushed, Queue, Store};
 use crate::printer::{Event, EventKind, KlippyState, Sight};
-use serde_json::Value;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,19 +26,10 @@ const PRESENCE: Duration = Duration::from_secs(300);
 const PRESENCE_AGAIN: Duration = Duration::from_secs(60);
 /// How often records are looked through.
 const MINUTE: Duration = Duration::from_secs(60);
-/// How often the remote configuration is asked for, and how often after it was got.
-const REMOTE: Duration = Duration::from_secs(3600);
-const REMOTE_GOT: Duration = Duration::from_secs(24 * 3600);
-/// How long before its end a Live Activity is renewed, in seconds.
-const RENEWAL: f64 = 1800.0;
 /// Most errands under way. More than a print has within the time that one is tried.
 const MOST_ERRANDS: usize = 64;
 /// Most events that wait for the sight that shows them.
 const MOST_PENDING: usize = 64;
-
-/// What is wrong where the plugin runs, and what to do.
-const PLUGIN_RUNS: &str = "OctoApp's own plugin runs for this printer, and nothing is told by this bridge; \
-                           remove the plugin, or switch the bridge off";
 
 /// Where the bridge's world is.
 #[derive(Debug, Clone)]
@@ -59,8 +48,8 @@ pub(super) struct Core<O, S> {
     pub(super) registry: Registry,
     pub(super) file: PrintFile,
     pub(super) frontend: Frontend,
-    addresses: Addresses,
-    remote: Remote,
+    pub(super) addresses: Addresses,
+    pub(super) remote: Remote,
     spacing: Spacing,
     errands: Vec<Errand>,
     /// Events that wait for the sight that shows them, and since when.
@@ -69,18 +58,18 @@ pub(super) struct Core<O, S> {
     pub(super) link: super::follow::Link,
     pub(super) print: Option<Followed>,
     /// The print as it was told last.
-    last: Option<State>,
+    pub(super) last: Option<State>,
     /// When a print that Klipper took with it is given up.
     pub(super) gone: Option<Duration>,
     /// The error that was told last, and when.
     pub(super) error_told: Option<(String, Duration)>,
     /// Messages of the user's own in this print.
     pub(super) customs: u32,
-    presence: Option<Duration>,
+    pub(super) presence: Option<Duration>,
     minute: Duration,
-    remote_at: Duration,
+    pub(super) remote_at: Duration,
     /// OctoApp's own plugin runs: nothing is told by this bridge.
-    rival: bool,
+    pub(super) rival: bool,
 }
 
 impl<O: Outside, S: Store> Core<O, S> {
@@ -119,7 +108,7 @@ impl<O: Outside, S: Store> Core<O, S> {
             customs: 0,
             presence: None,
             minute: at + MINUTE,
-            remote_at: at + REMOTE,
+            remote_at: at + super::upkeep::REMOTE,
             rival: false,
         }
     }
@@ -198,44 +187,6 @@ impl<O: Outside, S: Store> Core<O, S> {
         }
     }
 
-    /// Two that tell the same would tell everything twice, and take each other's key for their own.
-    fn look_for_plugin(&mut self) {
-        let before = std::mem::replace(&mut self.rival, self.outside.plugin_runs());
-        if self.rival && !before {
-            log::error!("octoapp: {PLUGIN_RUNS}");
-        }
-        self.report().rival = self.rival.then_some(PLUGIN_RUNS);
-    }
-
-    fn configure(&mut self, at: Duration) {
-        let read = match self.outside.get(&self.addresses.config) {
-            Reply::Answered { status: 200, body } => Remote::read(&body),
-            _ => None,
-        };
-        self.remote_at = at + if read.is_some() { REMOTE_GOT } else { REMOTE };
-        if let Some(read) = read {
-            self.remote = read;
-        }
-    }
-
-    /// Reads what the web front end is set to. What cannot be read stays as it is.
-    pub(super) fn read_frontend(&mut self) {
-        let mut general = |namespace: &str, key: &[&str]| match self.outside.read(namespace, key) {
-            Ok(json) => Ok(serde_json::from_str::<Value>(&json).ok().filter(Value::is_object)),
-            Err(Unread::Missing) => Ok(None),
-            Err(Unread::Failed(why)) => Err(why),
-        };
-        let found = general("mainsail", &["general"]).and_then(|mainsail| {
-            let named = mainsail.as_ref().is_some_and(|mainsail| mainsail.get("printername").is_some());
-            let fluidd = if named { None } else { general("fluidd", &["uiSettings", "general"])? };
-            Ok(Frontend::read(mainsail.as_ref(), fluidd.as_ref()))
-        });
-        match found {
-            Ok(found) => self.frontend = found,
-            Err(why) => log::warn!("octoapp: cannot read the web front end's settings: {why}"),
-        }
-    }
-
     /// The print under way as it is now.
     pub(super) fn state(&self, now: Moment) -> State {
         let Some(print) = &self.print else { return State::default() };
@@ -288,7 +239,7 @@ impl<O: Outside, S: Store> Core<O, S> {
         }
     }
 
-    fn run(&mut self, mut errand: Errand, now: Moment) {
+    pub(super) fn run(&mut self, mut errand: Errand, now: Moment) {
         if self.rival {
             return self.settle(errand.key.as_deref());
         }
@@ -302,7 +253,7 @@ impl<O: Outside, S: Store> Core<O, S> {
                 };
                 let entitled = self.registry.entitled(&apps, now.unix);
                 let letters = letters(push, &entitled, *urgent, &self.frontend.name, now.unix);
-                self.report().receivers = Some(devices(entitled.iter().copied()));
+                self.report().receivers = Some(super::upkeep::devices(entitled.iter().copied()));
                 if letters.is_empty() {
                     self.settle(errand.key.as_deref());
                 }
@@ -398,7 +349,7 @@ impl<O: Outside, S: Store> Core<O, S> {
     }
 
     /// Nothing is sent any more to these tokens.
-    fn forget(&mut self, tokens: &[String]) {
+    pub(super) fn forget(&mut self, tokens: &[String]) {
         for errand in &mut self.errands {
             if let Step::Send(letter) = &mut errand.step {
                 letter.targets.retain(|target| !tokens.iter().any(|token| token == target.token()));
@@ -406,57 +357,9 @@ impl<O: Outside, S: Store> Core<O, S> {
         }
     }
 
-    /// Renews Live Activities and deletes what is expired.
-    fn look_through(&mut self, now: Moment) {
-        if self.rival {
-            return;
-        }
-        let apps = match self.registry.apps(&mut self.outside) {
-            Ok(apps) => apps,
-            Err(why) => return log::warn!("octoapp: cannot read who is to be told: {why}"),
-        };
-        self.report().receivers = Some(devices(apps.iter()));
-        let request = |targets, apple| {
-            let letter = Letter { targets, high: true, push: None, apple: Some(apple) };
-            Errand::new(Step::Send(letter), now.monotonic)
-        };
-        let mut renewed = Vec::new();
-        if let Some(last) = self.last.clone().filter(|_| self.print.is_some()) {
-            for app in apps.iter().filter(|app| app.device() == Device::Activity) {
-                let left = app.expires.map(|expires| expires - now.unix.as_secs_f64());
-                if !left.is_some_and(|left| (0.0..=RENEWAL).contains(&left)) {
-                    continue;
-                }
-                let same = apps.iter().filter(|other| other.instance == app.instance);
-                let newest = same
-                    .filter(|other| other.auto_start.is_some())
-                    .max_by(|one, other| one.last_seen.total_cmp(&other.last_seen));
-                let Some(token) = newest.and_then(|newest| newest.auto_start.as_deref()) else { continue };
-                let target = audience::Target::starting(app, token);
-                self.run(request(vec![target], apple::renewal(&last, now.unix)), now);
-                renewed.push(app);
-            }
-        }
-        Registry::delete(&mut self.outside, renewed.into_iter());
-        let expired = self.registry.condemn(&apps, now.unix);
-        let tokens: Vec<String> = expired.iter().map(|app| app.token.clone()).collect();
-        self.forget(&tokens);
-        let activities = expired.iter().filter(|app| app.device() == Device::Activity);
-        let targets: Vec<_> = activities.map(|app| audience::Target::of(app)).collect();
-        if let Some(last) = self.last.clone().filter(|_| !targets.is_empty()) {
-            self.run(request(targets, apple::expired(&last, now.unix)), now);
-        }
-        Registry::delete(&mut self.outside, expired.into_iter());
-    }
-
     pub(super) fn report(&self) -> MutexGuard<'_, Report> {
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// How many of them are phones or watches.
-fn devices<'a>(apps: impl Iterator<Item = &'a App>) -> usize {
-    apps.filter(|app| app.device() != Device::Activity).count()
 }
 
 /// Brings the end of a print into the outbox, before anything is done about it. False if it was there before.

@@ -5,6 +5,7 @@
 //! that is passed for the first time; Klipper that goes away for some seconds is no error.
 
 use super::core::Core;
+use super::ends;
 use super::outside::Outside;
 use super::print::{Followed, HOUR, Known, fresh_print};
 use super::push::{Kind, Push, State};
@@ -12,9 +13,7 @@ use super::reckon;
 use super::scan::{Mark, Marks};
 use crate::clock::Moment;
 use crate::outbox::Store;
-use crate::printer::{
-    Event, EventKind, History, Job, JobStatus, KlippyState, Print, PrintState, RecordId, Sight, Snapshot,
-};
+use crate::printer::{History, JobStatus, KlippyState, Print, PrintState, RecordId, Sight, Snapshot};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,18 +23,10 @@ const SAMPLE: Duration = Duration::from_secs(5);
 const SHORT_PAUSE: Duration = Duration::from_secs(3);
 /// What looks like the end of a pause so soon after the start is none.
 const BEGINNING: Duration = Duration::from_secs(5);
-/// How long Klipper may be away.
-const GRACE: Duration = Duration::from_secs(5);
-/// How long an event waits for the sight that shows it, and a cancellation for its record.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// The same error is not told again within this time.
-const SAME_ERROR: Duration = Duration::from_secs(1800);
 /// Most messages of the user's own in one print.
 const MOST_CUSTOMS: u32 = 25;
 /// What is said instead of the next one.
 const NO_MORE: &str = "This print sent too many messages; the rest is left out";
-/// What apps know an end by that Klipper took the print into.
-const KLIPPER_GONE: &str = "Klipper Disconnected";
 /// Files of an automation that prints by itself begin so; nobody wants to be told of them.
 const AUTOMATED: &str = "continuousprint_";
 /// What follows this in a macro's message only makes it another one.
@@ -47,7 +38,7 @@ const MACRO_PART: &str = "|||";
 #[derive(Debug)]
 pub(super) struct Link {
     /// The printer was seen ready on it.
-    synced: bool,
+    pub(super) synced: bool,
     state: Option<PrintState>,
     running: Option<RecordId>,
     /// The history was known.
@@ -172,7 +163,7 @@ impl<O: Outside, S: Store> Core<O, S> {
     }
 
     /// A job begins.
-    fn start(&mut self, path: &str, is_name: bool, record: Option<String>, now: Moment) {
+    pub(super) fn start(&mut self, path: &str, is_name: bool, record: Option<String>, now: Moment) {
         if path.is_empty() || is_automated(path) {
             self.drop_print();
             return;
@@ -314,93 +305,8 @@ impl<O: Outside, S: Store> Core<O, S> {
         }
     }
 
-    /// Deals with the events that can be dealt with.
-    fn settle_events(&mut self, now: Moment) {
-        let mut index = 0;
-        while let Some((event, since)) = self.pending.get(index) {
-            let waits = event.kind == EventKind::Cancelled
-                && now.monotonic.saturating_sub(*since) < PATIENCE
-                && self.recorded_end(event.job.as_ref()).is_none();
-            if waits {
-                index += 1;
-                continue;
-            }
-            let (event, _) = self.pending.remove(index);
-            self.settle_event(event, now);
-        }
-    }
-
-    /// How long the history says that the job took.
-    fn recorded_end(&self, job: Option<&Job>) -> Option<Duration> {
-        let history = &self.sight.as_ref()?.snapshot.history;
-        let id = self.print.as_ref().and_then(|print| print.known.record.as_ref()).or(job?.id.as_ref())?;
-        let record = history.jobs.iter().find(|record| record.id.id == *id)?;
-        record.total_duration.filter(|_| record.status.is_final())
-    }
-
-    fn settle_event(&mut self, event: Event, now: Moment) {
-        let Some(job) = event.job else { return };
-        if event.kind == EventKind::JobStarted {
-            // One that is found at a new connection is adopted with the sight.
-            if self.link.synced && !job.file.is_empty() {
-                self.job_started(&job, now);
-            }
-            return;
-        }
-        let mine = self.print.as_ref().is_some_and(|print| print.is(&job.file, job.id.as_deref()));
-        let push = match event.kind {
-            EventKind::Ended | EventKind::Replaced => {
-                if mine {
-                    self.drop_print();
-                }
-                return;
-            }
-            // Nobody was told of its start.
-            _ if !mine => return self.settle(Some(&event.key)),
-            EventKind::Finished => Push::new(Kind::Done, self.state(now)),
-            EventKind::Cancelled => {
-                let took = self.recorded_end(Some(&job)).or(job.total_duration);
-                let state = self.state(now);
-                let duration = took.map_or(state.duration, |took| took.as_secs_f64());
-                Push::new(Kind::Cancelled, State { duration, ..state })
-            }
-            EventKind::Failed { reason } => {
-                let ready = self
-                    .sight
-                    .as_ref()
-                    .is_some_and(|sight| sight.snapshot.klippy.state == KlippyState::Ready);
-                if !ready {
-                    self.gone = Some(now.monotonic + GRACE);
-                    if let Some(print) = &mut self.print {
-                        (print.hour, print.pause) = (None, None);
-                    }
-                    // From here on only this process knows of it, as the plugin would.
-                    return self.settle(Some(&event.key));
-                }
-                let text = reason.unwrap_or_default();
-                Push { text, ..Push::new(Kind::Error, self.state(now)) }
-            }
-            _ => return,
-        };
-        // It is kept on disk until its end is told.
-        self.print = None;
-        self.send(push, Some(event.key), now);
-    }
-
-    fn job_started(&mut self, job: &Job, now: Moment) {
-        match &mut self.print {
-            Some(print) if print.is(&job.file, job.id.as_deref()) => {
-                if print.known.record.is_none() && job.id.is_some() {
-                    print.known.record.clone_from(&job.id);
-                    self.file.keep(&print.known);
-                }
-            }
-            _ => self.start(&job.file, job.file_is_name, job.id.clone(), now),
-        }
-    }
-
     /// The print is over, and nothing more is to be told of it.
-    fn drop_print(&mut self) {
+    pub(super) fn drop_print(&mut self) {
         if let Some(print) = self.print.take() {
             self.file.forget(&print.known.id);
         }
@@ -414,7 +320,7 @@ impl<O: Outside, S: Store> Core<O, S> {
             self.gone,
             print.and_then(|print| print.hour),
             print.and_then(|print| print.pause),
-            waiting.map(|(_, since)| *since + PATIENCE),
+            waiting.map(|(_, since)| *since + ends::PATIENCE),
         ];
         own.into_iter().flatten().min()
     }
@@ -423,7 +329,9 @@ impl<O: Outside, S: Store> Core<O, S> {
     pub(super) fn pass_of_print(&mut self, now: Moment) {
         let at = now.monotonic;
         let is_due = |due: &mut Option<Duration>| due.take_if(|due| *due <= at).is_some();
-        if self.pending.first().is_some_and(|(_, since)| *since + PATIENCE <= at) && self.sight.is_some() {
+        if self.pending.first().is_some_and(|(_, since)| *since + ends::PATIENCE <= at)
+            && self.sight.is_some()
+        {
             self.settle_events(now);
         }
         if is_due(&mut self.gone) {
@@ -440,23 +348,6 @@ impl<O: Outside, S: Store> Core<O, S> {
             }
             self.tell(Kind::TimerProgress, now);
         }
-    }
-
-    /// Klipper did not come back in time.
-    fn klipper_is_gone(&mut self, now: Moment) {
-        let ready =
-            self.sight.as_ref().is_some_and(|sight| sight.snapshot.klippy.state == KlippyState::Ready);
-        let told = self
-            .error_told
-            .as_ref()
-            .is_some_and(|(text, at)| text == KLIPPER_GONE && now.monotonic.saturating_sub(*at) < SAME_ERROR);
-        if !ready && !told {
-            self.error_told = Some((KLIPPER_GONE.to_owned(), now.monotonic));
-            let state = self.state(now);
-            let text = KLIPPER_GONE.to_owned();
-            self.send(Push { text, ..Push::new(Kind::Error, state) }, None, now);
-        }
-        self.drop_print();
     }
 }
 

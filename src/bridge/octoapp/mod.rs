@@ -7,7 +7,8 @@
 //! |---|---|
 //! | [`app`] | the records of the apps, read leniently |
 //! | [`registry`] | the database: presence, the key of the cipher, expired and dead records |
-//! | [`follow`] | from sights and events to pushes: start, pause, progress, ends |
+//! | [`follow`], [`ends`] | from sights and events to pushes: start, pause, progress; ends |
+//! | [`upkeep`] | expired records, renewed Live Activities, the plugin looked for |
 //! | [`print`](self::print) | the print that is followed, also over a restart |
 //! | [`scan`] | layers and messages in the G-code, by position |
 //! | [`reckon`], [`frontend`] | progress, time left and name as the web front end shows them |
@@ -30,6 +31,7 @@ mod audience;
 mod cipher;
 mod config;
 mod core;
+mod ends;
 mod examine;
 mod follow;
 mod frontend;
@@ -46,6 +48,7 @@ mod report;
 mod scan;
 mod secrets;
 mod spacing;
+mod upkeep;
 mod world;
 
 #[cfg(test)]
