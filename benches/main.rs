@@ -17,23 +17,29 @@ mod support;
 mod hot_path;
 mod memory;
 mod overlay;
+mod processes;
 mod program_size;
 mod report;
 mod scripted;
+mod seed_stack;
 mod startup;
 mod three_days;
 mod traffic;
+#[allow(dead_code, reason = "the replay uses the rest")]
+#[path = "../tests/replay/telegram/vector.rs"]
+mod vector;
 
 use report::{Row, print_table, write_json};
 
 type Benchmark = fn() -> Result<Vec<Row>, String>;
 
-const BENCHMARKS: [(&str, Benchmark); 7] = [
+const BENCHMARKS: [(&str, Benchmark); 8] = [
     ("program_size", program_size::measure),
     ("startup", startup::measure),
     ("hot_path", hot_path::measure),
     ("three_days", three_days::measure),
     ("traffic", traffic::measure),
+    ("seed_stack", seed_stack::measure),
     ("memory", memory::measure),
     ("overlay", overlay::measure),
 ];

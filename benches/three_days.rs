@@ -120,6 +120,7 @@ pub(crate) fn live(arguments: &[String]) -> Result<(), String> {
             fresh: Duration::from_secs(60),
             clock: SystemClock::new(),
             control: control::channel().0,
+            log: None,
             setting: &setting,
         };
         telegram::start(&setup).map_err(|e| e.to_string())

@@ -2,6 +2,7 @@
 //! bridges: the processor's time that it takes, and how soon an event is on the wire. The peer is a Python client that
 //! does the same with a package from PyPI, on the same print at the same time.
 
+use crate::processes::Family;
 use crate::report::Row;
 use crate::support::bed::{Bed, Job};
 use crate::support::telegram::Telegram;
@@ -24,6 +25,9 @@ const TURNS: usize = 20;
 const ROUNDS: usize = 3;
 /// A chat takes a message a second.
 const PACE: Duration = Duration::from_millis(1200);
+
+/// Pauses as short as those here are not told otherwise.
+const SHORT_PAUSES: &str = "short_pause_seconds: 0\n";
 
 /// Moonraker sends four updates a second; with fewer the processor's time would say little.
 const LEAST_UPDATES: usize = 35 * COUNTED.as_secs() as usize / 10;
@@ -159,8 +163,11 @@ fn start_us(socket: &Path, folder: &Path, chats: &[Telegram; 3]) -> Result<Child
     );
     for (chat, name) in chats.iter().zip(["", "two", "three"]) {
         let section = format!("telegram {name}");
-        settings +=
-            &format!("[{}]\nenabled: true\nchat_id: {CHAT}\napi_url: {}\n", section.trim(), chat.url());
+        settings += &format!(
+            "[{}]\nenabled: true\nchat_id: {CHAT}\napi_url: {}\n{SHORT_PAUSES}",
+            section.trim(),
+            chat.url()
+        );
         let secret = format!("telegram_{name}_bot_token").replace("__", "_");
         write(folder.join("octoapp").join(secret), TOKEN)?;
     }
@@ -193,20 +200,7 @@ fn start_python(socket: &Path, folder: &Path, chats: &[Telegram; 3]) -> Result<C
 impl Client {
     /// Processor time of the client's processes so far, in seconds.
     fn seconds(&self) -> Result<f64, String> {
-        let root = self.child.id();
-        let mut ticks = 0;
-        for entry in std::fs::read_dir("/proc").map_err(|e| e.to_string())?.flatten() {
-            let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
-            // Behind the name, which may hold blanks: state, parent, …, and as 12th and 13th the times.
-            let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-            let own = entry.file_name().to_str() == Some(root.to_string().as_str());
-            if own || fields.get(1) == Some(&root.to_string().as_str()) {
-                let number =
-                    |index: usize| fields.get(index).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-                ticks += number(11) + number(12);
-            }
-        }
-        Ok(ticks as f64 / 100.0)
+        Family::of(self.child.id())?.seconds()
     }
 
     fn updates(&self) -> usize {

@@ -78,13 +78,25 @@ pub enum Destination {
     Stderr,
 }
 
+impl Destination {
+    /// The file, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Stderr => None,
+        }
+    }
+}
+
 /// Starts logging: into the first of `folders` that can be written, and to standard error where a person
 /// watches or no folder can be written. Call once.
 pub fn start(folders: &[&Path], level: LevelFilter) -> Destination {
     // simplelog writes a line in many pieces: gather them, so that rotation never cuts one. It takes all lines, since
     // the level may change while the program runs: `log::set_max_level` holds the others back.
     let all = LevelFilter::Trace;
-    let config = ConfigBuilder::new().set_time_format_rfc3339().build();
+    // Nothing of the libraries: the HTTP client's lines have whole addresses, and one of Telegram's holds the token.
+    let config =
+        ConfigBuilder::new().set_time_format_rfc3339().add_filter_allow_str(env!("CARGO_CRATE_NAME")).build();
     let file = folders.iter().find_map(|folder| {
         let path = folder.join(NAME);
         RotatingFile::open(&path, LIMIT).ok().map(|file| (path, file))

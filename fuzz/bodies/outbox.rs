@@ -25,6 +25,8 @@ impl Memory {
 }
 
 impl Store for Memory {
+    fn release(&mut self) {}
+
     fn prepare(&mut self) -> Result<(), OutboxError> {
         Ok(())
     }

@@ -45,13 +45,13 @@ pub struct Kind {
     /// Starts it.
     pub start: fn(&Setup<'_>) -> Result<Box<dyn Bridge>, StartError>,
     /// Sends one message now, past the queue; the error says why it was not taken, and what to do.
-    pub test: fn(&Lookup<'_>, Arc<ClientConfig>, &str) -> Result<(), String>,
+    pub test: fn(&Examination<'_>, &str) -> Result<(), String>,
     /// Looks at its service for `octobridge doctor`, within some 15 s, and changes nothing there. What [`Kind::check`]
     /// refuses is told already, so that nothing is found then. No finding names the bridge; none holds a secret.
     pub examine: fn(&Examination<'_>) -> Vec<Finding>,
 }
 
-/// What a bridge gets to examine its service with.
+/// What a bridge gets to examine or to test its service with.
 pub struct Examination<'a> {
     /// Directory for secrets and state, which may be missing.
     pub data_dir: &'a Path,
@@ -84,6 +84,8 @@ pub struct Setup<'a> {
     pub clock: SystemClock,
     /// What the printer is asked and commanded by.
     pub control: Control,
+    /// The file that the log goes to, if it goes to one.
+    pub log: Option<&'a Path>,
     /// Looks a setting up by the name of its environment variable; none where it is unset.
     pub setting: &'a Lookup<'a>,
 }
@@ -121,6 +123,11 @@ pub trait Bridge: Send {
     /// What tells how it goes, also while this bridge is busy, and from any thread.
     fn reporter(&self) -> Reporter;
 
+    /// What takes its outbox from it, should it hang when it is to end.
+    fn fence(&self) -> Fence {
+        Box::new(|| {})
+    }
+
     /// Sends what can be sent within `grace`, then ends. Blocks for `grace` and half a second at most.
     fn stop(&mut self, grace: Duration);
 }
@@ -136,6 +143,10 @@ pub struct Wants {
 
 /// Tells how a bridge goes; none when that cannot be told at this moment without waiting.
 pub type Reporter = Box<dyn Fn() -> Option<BridgeStatus> + Send + Sync>;
+
+/// Takes its outbox from a bridge, whatever that one is doing, so that another can open it: it sends nothing more, and what
+/// it does later counts for nothing. Blocks for a second at most.
+pub type Fence = Box<dyn Fn() + Send + Sync>;
 
 /// The states of a bridge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -1,8 +1,8 @@
-//! Files that are made from the code: the completion scripts, the manual and the table of settings in
-//! docs/container.md. A stale copy fails the test; `UPDATE_GENERATED=1 cargo test --lib generated` writes them anew.
+//! Files that are made from the code: the completion scripts, the manual, and the tables of
+//! settings in docs/container.md and docs/telegram.md. A stale copy fails the test; `UPDATE_GENERATED=1 cargo test --lib generated` writes them anew.
 
 use super::CommandLine;
-use crate::settings::ALL_KEYS;
+use crate::settings::{ALL_KEYS, BridgeName};
 use argh::ArgsInfo;
 use argh_complete::{Generator, bash::Bash, fish::Fish, nushell::Nushell, zsh::Zsh};
 use argh_shared::{CommandInfoWithArgs, FlagInfoKind, Optionality};
@@ -75,26 +75,44 @@ fn the_manual_is_that_of_the_code() {
 
 #[test]
 fn the_table_for_the_container_is_that_of_the_code() {
-    const END: &str = "<!-- end -->";
-    let read =
-        |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
-    let (recipe, page) = (read("Dockerfile"), read("docs/container.md"));
+    let recipe = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Dockerfile")).unwrap();
     // `ENV A=x \` and lines like it that follow.
     let in_image = |name: &str| {
         let mut words =
             recipe.lines().map(|line| line.trim().trim_start_matches("ENV ").trim_end_matches(" \\"));
         words.find_map(|word| word.split_once('=').filter(|pair| pair.0 == name).map(|pair| pair.1))
     };
-    let (head, rest) = page.split_once("<!-- Made from").unwrap();
-    let (note, rest) = rest.split_once('\n').unwrap();
-    let (_, tail) = rest.split_once(END).unwrap();
-    let mut text = format!("{head}<!-- Made from{note}\n\n| variable | default | what |\n|---|---|---|\n");
+    let mut table = String::from("| variable | default | what |\n|---|---|---|\n");
     for key in ALL_KEYS {
         let default = in_image(key.name).or(key.default);
         let default = default.map(|text| format!("`{text}`")).unwrap_or_default();
-        let _ = writeln!(text, "| `{}` | {default} | {} |", key.name, key.about);
+        let _ = writeln!(table, "| `{}` | {default} | {} |", key.name, key.about);
     }
-    check("docs/container.md", &format!("{text}\n{END}{tail}"));
+    check_table("docs/container.md", &table);
+}
+
+#[test]
+fn the_table_for_telegram_is_that_of_the_code() {
+    let mut table = String::from("| in `[telegram]` | variable | default | what |\n|---|---|---|---|\n");
+    for key in ALL_KEYS.iter().filter(|key| key.bridge() == Some(BridgeName::Telegram)) {
+        let place = match key.cfg {
+            Some((_, name)) => format!("`{name}`"),
+            None => format!("secret `{}`", key.file_name()),
+        };
+        let default = key.default.map(|text| format!("`{text}`")).unwrap_or_default();
+        let _ = writeln!(table, "| {place} | `{}` | {default} | {} |", key.name, key.about);
+    }
+    check_table("docs/telegram.md", &table);
+}
+
+/// Checks the table that stands in a page behind the comment that says where it is from.
+fn check_table(path: &str, table: &str) {
+    const END: &str = "<!-- end -->";
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let (head, rest) = page.split_once("<!-- Made from").unwrap();
+    let (note, rest) = rest.split_once('\n').unwrap();
+    let (_, tail) = rest.split_once(END).unwrap();
+    check(path, &format!("{head}<!-- Made from{note}\n\n{table}\n{END}{tail}"));
 }
 
 fn describe(text: &mut String, above: &str, command: &CommandInfoWithArgs<'_>, name: &str) {

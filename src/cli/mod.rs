@@ -5,10 +5,12 @@ mod config;
 mod doctor;
 #[cfg(test)]
 mod generated;
+mod pair;
 mod run;
 mod secret;
 mod snapshot;
 mod status;
+mod terminal;
 mod test;
 mod version;
 
@@ -45,7 +47,7 @@ impl From<Exit> for ExitCode {
 #[cfg_attr(test, derive(argh::ArgsInfo))]
 #[argh(
     help_triggers("-h", "--help"),
-    example = "octobridge status\noctobridge config check\noctobridge secret set telegram_bot_token < token.txt",
+    example = "octobridge pair telegram\noctobridge status\noctobridge config check",
     note = "Settings come from the environment, from secrets files in printer_data/octoapp, from extended2.cfg \
             or extended.cfg, and from the bootstrap JSON, in this order. Options take a space, not an equals sign.",
     error_code(0, "Done."),
@@ -67,6 +69,7 @@ enum Command {
     Status(status::Status),
     Doctor(doctor::Doctor),
     Config(config::Config),
+    Pair(pair::Pair),
     Test(test::Test),
     Completions(completions::Completions),
     Secret(secret::SecretCommand),
@@ -95,7 +98,9 @@ pub fn main(args: &[String]) -> Exit {
             Exit::Done
         }
         Err(early) => {
-            complain(&format!("{}\nTry `octobridge --help`.", early.output.trim_end()));
+            // A secret that was given as an argument need not stand in a log besides.
+            let said = crate::settings::redact(early.output.trim_end());
+            complain(&format!("{said}\nTry `octobridge --help`."));
             Exit::Usage
         }
     }
@@ -111,6 +116,7 @@ fn dispatch(command: Command) -> Exit {
         Command::Worker(worker) => worker.execute(&environment),
         Command::Status(status) => status.execute(&environment),
         Command::Doctor(doctor) => doctor.execute(&environment),
+        Command::Pair(pair) => pair.execute(&environment),
         Command::Test(test) => test.execute(&environment),
         Command::Config(config) => config.execute(&environment),
         Command::Secret(secret) => secret.execute(&environment),

@@ -1,11 +1,11 @@
 //! `octobridge secret set NAME`: stores a secret in a file of its own, readable by its owner alone.
 
-use super::{Exit, complain, say};
+use super::{Exit, complain, say, terminal};
 use crate::settings::{ALL_KEYS, Environment, Key, Settings};
 use crate::whole_file;
 use argh::FromArgs;
 use std::fs::DirBuilder;
-use std::io::{self, IsTerminal, Read};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
@@ -49,9 +49,11 @@ impl SecretCommand {
             return Exit::Usage;
         };
         let folder = Settings::load(None, environment).paths.data;
-        match read_line().and_then(|text| store(&folder, &file, text.trim())) {
+        match terminal::secret("The secret (it is not shown): ")
+            .and_then(|text| store(&folder, &file, text.trim()))
+        {
             Ok(message) => {
-                say(&message);
+                say(&format!("{message} Run `/etc/init.d/S66octoapp reload`."));
                 Exit::Done
             }
             Err(error) => {
@@ -62,26 +64,17 @@ impl SecretCommand {
     }
 }
 
-fn read_line() -> io::Result<String> {
-    if io::stdin().is_terminal() {
-        complain("type or paste the secret, then Enter (it is shown on the screen; `< FILE` avoids that)");
-    }
-    let mut line = Vec::new();
-    for byte in io::stdin().lock().take(16 * 1024).bytes() {
-        match byte? {
-            b'\n' => break,
-            byte => line.push(byte),
-        }
-    }
-    String::from_utf8(line).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
-}
-
-fn store(folder: &Path, file: &str, text: &str) -> io::Result<String> {
+/// Stores a secret in its file, or deletes that for an empty one. Says what was done.
+///
+/// # Errors
+///
+/// If the folder or the file cannot be made, given to the service's user, or deleted.
+pub(super) fn store(folder: &Path, file: &str, text: &str) -> io::Result<String> {
     let path = folder.join(file);
     if text.is_empty() {
         return match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(format!("{file} is deleted. Run `/etc/init.d/S66octoapp reload`.")),
+            _ => Ok(format!("{file} is deleted.")),
         };
     }
     if !folder.is_dir() {
@@ -90,7 +83,7 @@ fn store(folder: &Path, file: &str, text: &str) -> io::Result<String> {
     }
     // Root stores it over SSH; the service, which runs as lava, must be able to read it.
     whole_file::replace_with(&path, text.as_bytes(), |new| give_to_owner_of(folder, new))?;
-    Ok(format!("Stored in {}. Run `/etc/init.d/S66octoapp reload`.", path.display()))
+    Ok(format!("Stored in {}.", path.display()))
 }
 
 fn give_to_owner_of(model: &Path, path: &Path) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! `octobridge test BRIDGE`: sends one message now, past the queue, and says what came of it.
 
 use super::{Exit, complain, say};
-use crate::bridge::BRIDGES;
+use crate::bridge::{BRIDGES, Examination};
 use crate::settings::{Environment, Instance, Settings};
 use crate::tls;
 use argh::FromArgs;
@@ -50,7 +50,10 @@ impl Test {
         }
         let sent = tls::client_config(settings.text("EXTRA_CA_FILE").map(Path::new))
             .map_err(|error| error.to_string())
-            .and_then(|tls| (kind.test)(&setting, tls, TEXT));
+            .and_then(|tls| {
+                let (data_dir, id) = (&settings.paths.data, &instance.id());
+                (kind.test)(&Examination { data_dir, id, tls, setting: &setting }, TEXT)
+            });
         match sent {
             Ok(()) => {
                 say(&format!("{name} has taken a test message."));

@@ -110,6 +110,13 @@ impl Schedule {
         }
     }
 
+    /// A check of the job of this key is due at once, whatever was said of its alarms.
+    pub fn hurry(&mut self, key: &str, now: Duration) {
+        if let Some(job) = self.job.as_mut().filter(|job| job.key == key) {
+            (job.due, job.muted) = (now, false);
+        }
+    }
+
     /// Whether the job that ran last is not checked any more.
     pub fn is_muted(&self) -> bool {
         self.job.as_ref().is_some_and(|job| job.muted)

@@ -1,8 +1,8 @@
 //! How long a message has waited, by clocks that may be wrong.
 //!
-//! Pure. The wall clock is believed once for each message: at the first look at it while the clock is set. From
-//! then on the monotonic clock counts, so that no jump makes a message old. What was queued while the clock was
-//! not set is new at that first look.
+//! Pure. The wall clock is believed once for each message: at the first look at it while the clock is set. Before and
+//! after that the monotonic clock counts, so that no jump makes a message old, and none that waited for the clock to
+//! be set is new then.
 
 use crate::calendar;
 use crate::clock::Moment;
@@ -14,6 +14,8 @@ pub(super) struct Aged {
     age: Duration,
     /// The look, on the monotonic clock.
     looked: Duration,
+    /// Whether the wall clock was asked.
+    dated: bool,
 }
 
 impl Aged {
@@ -30,31 +32,37 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Looks at the clock; none while it is not set.
-    pub(super) fn look(&mut self, now: Moment) -> Option<Look> {
+    /// Looks at the clock.
+    pub(super) fn look(&mut self, now: Moment) -> Look {
         if !calendar::is_set(now.unix) {
-            return None;
+            return Look { earliest: None, monotonic: now.monotonic };
         }
         let last = self.last.replace(now).unwrap_or(now);
         let unset_since = last.unix.saturating_add(now.monotonic.saturating_sub(last.monotonic));
-        Some(Look { earliest: now.unix.min(unset_since), monotonic: now.monotonic })
+        Look { earliest: Some(now.unix.min(unset_since)), monotonic: now.monotonic }
     }
 }
 
-/// One look at a clock that is set.
+/// One look at the clock.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Look {
     /// What the wall clock shows now, or would show had nobody set it since the last look: a message of that
-    /// time may carry either clock's, and the younger age is the safe one.
-    earliest: Duration,
+    /// time may carry either clock's, and the younger age is the safe one. None while it is not set.
+    earliest: Option<Duration>,
     monotonic: Duration,
 }
 
 impl Look {
-    /// The age of a message that happened `at` (wall clock, time since the Unix epoch).
-    pub(super) fn age(self, at: Duration) -> Aged {
-        let age = if calendar::is_set(at) { self.earliest.saturating_sub(at) } else { Duration::ZERO };
-        Aged { age, looked: self.monotonic }
+    /// The age of a message that happened `at` (wall clock, time since the Unix epoch); `before` is what an earlier
+    /// look made of it.
+    pub(super) fn age(self, at: Duration, before: Option<Aged>) -> Aged {
+        if let Some(aged) = before.filter(|aged| aged.dated || self.earliest.is_none()) {
+            return aged;
+        }
+        let seen = before.map(|aged| aged.at(self.monotonic)).unwrap_or_default();
+        let told = self.earliest.filter(|_| calendar::is_set(at)).map(|now| now.saturating_sub(at));
+        let age = seen.max(told.unwrap_or_default());
+        Aged { age, looked: self.monotonic, dated: self.earliest.is_some() }
     }
 }
 
@@ -74,32 +82,32 @@ mod tests {
     #[test]
     fn ages() {
         // Looks as (monotonic, wall clock); the message's time; its age after the last look.
-        type Case<'a> = (&'a [(u64, u64)], u64, Option<u64>);
+        type Case<'a> = (&'a [(u64, u64)], u64, u64);
         let cases: &[Case<'_>] = &[
             // A message from before the start.
-            (&[(5, TODAY)], TODAY - 30, Some(30)),
-            (&[(5, TODAY), (905, TODAY + 900)], TODAY - 30, Some(930)),
-            // The clock is not set yet, then it is: ages count from there.
-            (&[(5, 70)], TODAY - 30, None),
-            (&[(5, 70)], 60, None),
-            (&[(5, 70), (95, TODAY)], 60, Some(0)),
-            (&[(5, 70), (95, TODAY), (105, TODAY + 10)], 60, Some(10)),
-            (&[(5, 70), (95, TODAY)], TODAY - 300, Some(300)),
+            (&[(5, TODAY)], TODAY - 30, 30),
+            (&[(5, TODAY), (905, TODAY + 900)], TODAY - 30, 930),
+            // The clock is not set yet, then it is: the time in between counts.
+            (&[(5, 70)], TODAY - 30, 0),
+            (&[(5, 70), (25, 90)], 60, 20),
+            (&[(5, 70), (95, TODAY)], 60, 90),
+            (&[(5, 70), (95, TODAY), (105, TODAY + 10)], 60, 100),
+            (&[(5, 70), (95, TODAY)], TODAY - 300, 300),
+            (&[(5, 70), (95, TODAY)], TODAY - 30, 90),
             // A clock that is set once more, forwards and back.
-            (&[(5, TODAY), (15, TODAY + 400 * DAY)], TODAY - 30, Some(40)),
-            (&[(5, TODAY), (15, TODAY - 100 * DAY)], TODAY - 30, Some(40)),
-            (&[(5, TODAY), (15, 0), (25, TODAY + 20)], TODAY - 30, Some(50)),
+            (&[(5, TODAY), (15, TODAY + 400 * DAY)], TODAY - 30, 40),
+            (&[(5, TODAY), (15, TODAY - 100 * DAY)], TODAY - 30, 40),
+            (&[(5, TODAY), (15, 0), (25, TODAY + 20)], TODAY - 30, 50),
             // A message from the future.
-            (&[(5, TODAY)], TODAY + 50, Some(0)),
+            (&[(5, TODAY)], TODAY + 50, 0),
         ];
         for (looks, at, expected) in cases {
             let (mut watch, mut aged, mut now) = (Watch::default(), None, Duration::ZERO);
             for (monotonic, unix) in *looks {
-                let look = watch.look(moment(*monotonic, *unix));
-                aged = aged.or_else(|| look.map(|look| look.age(Duration::from_secs(*at))));
+                aged = Some(watch.look(moment(*monotonic, *unix)).age(Duration::from_secs(*at), aged));
                 now = Duration::from_secs(*monotonic);
             }
-            assert_eq!(aged.map(|aged| aged.at(now).as_secs()), *expected, "{looks:?} {at}");
+            assert_eq!(aged.unwrap().at(now).as_secs(), *expected, "{looks:?} {at}");
         }
     }
 
@@ -129,8 +137,8 @@ mod tests {
                 (offset, monotonic) = (new_offset, start + until);
                 let look = watch.look(moment(monotonic, wall(monotonic, offset)));
                 if let Some((push, shown, aged)) = &mut message {
-                    *aged = aged.or_else(|| look.map(|look| look.age(Duration::from_secs(*shown))));
-                    let age = aged.map_or(0, |aged| aged.at(Duration::from_secs(monotonic)).as_secs());
+                    *aged = Some(look.age(Duration::from_secs(*shown), *aged));
+                    let age = aged.unwrap().at(Duration::from_secs(monotonic)).as_secs();
                     prop_assert!(age <= monotonic - *push, "{age} > {}", monotonic - *push);
                 }
             }

@@ -137,6 +137,11 @@ impl<S: Store> Outbox<S> {
         self.list.held()
     }
 
+    /// Whether a message of that key waits, or was settled not long ago: a further one would be a duplicate.
+    pub fn knows(&self, key: &str) -> bool {
+        self.list.is_taken(key)
+    }
+
     /// Takes a message in. One that matters ([`super::Importance`]) is on the medium when this returns, if
     /// there is a disk at all.
     pub fn push(&mut self, entry: Entry) -> Pushed {
@@ -196,8 +201,8 @@ impl<S: Store> Outbox<S> {
     /// Gives up what has waited longer than its importance allows ([`Importance::kept_for`]), and returns how many
     /// those were. To be called before messages are sent.
     ///
-    /// Ages count only while the wall clock is set ([`crate::calendar::is_set`]), from when it was set on where a
-    /// message is from before that; setting it forward makes nothing older.
+    /// While the wall clock is not set ([`crate::calendar::is_set`]), ages count from the first call on that finds the
+    /// message; setting it forward makes nothing older.
     pub fn expire(&mut self, now: Moment) -> usize {
         let look = self.watch.look(now);
         let gone = self.list.expire(look, now.monotonic);
@@ -236,6 +241,13 @@ impl<S: Store> Outbox<S> {
             self.rewrite();
         }
         self.unsaved.is_none()
+    }
+
+    /// Gives the store up, and forgets what waits: it is for somebody else to send.
+    pub(super) fn release(&mut self) {
+        self.store.release();
+        self.attached = false;
+        self.list = List::new(self.list.limits());
     }
 
     /// Claims and reads the store, and puts what memory holds behind it.

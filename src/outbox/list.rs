@@ -14,7 +14,7 @@ pub struct Held {
     pub id: u64,
     /// The message.
     pub entry: Entry,
-    /// How old it is, once the clock was seen set.
+    /// How old it is, once somebody looked.
     aged: Option<Aged>,
 }
 
@@ -99,10 +99,10 @@ impl List {
         self.take_where(|held| held.id == id).pop()
     }
 
-    /// Takes out what is too old at `monotonic`. The messages without an age get theirs by `look`.
-    pub(super) fn expire(&mut self, look: Option<Look>, monotonic: Duration) -> Vec<Held> {
+    /// Takes out what is too old at `monotonic`, the moment of `look`, by which messages get their ages.
+    pub(super) fn expire(&mut self, look: Look, monotonic: Duration) -> Vec<Held> {
         for held in &mut self.held {
-            held.aged = held.aged.or_else(|| look.map(|look| look.age(held.entry.at)));
+            held.aged = Some(look.age(held.entry.at, held.aged));
         }
         self.take_where(|held| {
             held.aged.is_some_and(|aged| aged.at(monotonic) > held.entry.importance.kept_for())
@@ -156,7 +156,8 @@ impl List {
         }
     }
 
-    fn is_taken(&self, key: &str) -> bool {
+    /// Whether a message of that key waits, or is remembered as settled.
+    pub(super) fn is_taken(&self, key: &str) -> bool {
         self.settled.iter().any(|settled| settled == key)
             || self.held.iter().any(|held| held.entry.key == key)
     }

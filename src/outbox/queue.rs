@@ -44,6 +44,10 @@ struct State<S> {
     outbox: Outbox<S>,
     pushed: bool,
     closed: bool,
+    /// The outbox is somebody else's now.
+    fenced: bool,
+    /// What may have arrived already, by its handles.
+    begun: Vec<u64>,
 }
 
 impl<S> Clone for Queue<S> {
@@ -55,18 +59,26 @@ impl<S> Clone for Queue<S> {
 impl<S: Store> Queue<S> {
     /// Shares `outbox`.
     pub fn new(outbox: Outbox<S>) -> Self {
-        let state = State { outbox, pushed: false, closed: false };
+        let state = State { outbox, pushed: false, closed: false, fenced: false, begun: Vec::new() };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() }) }
     }
 
     /// Takes a message in, and wakes the consumer; see [`Outbox::push`].
     pub fn push(&self, entry: Entry) -> Pushed {
         let mut state = self.lock();
+        if state.fenced {
+            return Pushed::Refused;
+        }
         let pushed = state.outbox.push(entry);
         state.pushed = true;
         drop(state);
         self.shared.changed.notify_all();
         pushed
+    }
+
+    /// Whether a message of that key would be a duplicate; see [`Outbox::knows`].
+    pub fn knows(&self, key: &str) -> bool {
+        self.lock().outbox.knows(key)
     }
 
     /// A copy of the oldest waiting message.
@@ -92,6 +104,24 @@ impl<S: Store> Queue<S> {
     /// Gives up every waiting message that `unwanted` names; see [`Outbox::discard_where`].
     pub fn discard_where(&self, reason: &str, unwanted: impl Fn(&Held) -> bool) -> usize {
         self.lock().outbox.discard_where(reason, unwanted)
+    }
+
+    /// The messages of these handles are about to be sent together: [`Queue::take_back`] comes too late for them. False
+    /// if one of them does not wait any more.
+    pub fn begin(&self, ids: Vec<u64>) -> bool {
+        let mut state = self.lock();
+        let waits = |id: &u64| state.outbox.waiting().any(|held| held.id == *id);
+        if !ids.iter().all(waits) {
+            return false;
+        }
+        state.begun = ids;
+        true
+    }
+
+    /// Takes the waiting message of `key` back, unless it may have arrived already. Says whether it did.
+    pub fn take_back(&self, key: &str, reason: &str) -> bool {
+        let State { outbox, begun, .. } = &mut *self.lock();
+        outbox.discard_where(reason, |held| held.entry.key == key && !begun.contains(&held.id)) > 0
     }
 
     /// Gives up what is too old; see [`Outbox::expire`].
@@ -142,7 +172,8 @@ impl<S: Store> Queue<S> {
 
     /// Tries again to bring to disk what is kept in memory; see [`Outbox::retry_disk`].
     pub fn retry_disk(&self) -> bool {
-        self.lock().outbox.retry_disk()
+        let mut state = self.lock();
+        !state.fenced && state.outbox.retry_disk()
     }
 
     /// Blocks until something was pushed (also before the call, since the last wait), `timeout` has passed,
@@ -181,6 +212,31 @@ impl<S: Store> Queue<S> {
         self.shared.changed.notify_all();
     }
 
+    /// Closes the queue and lets go of the outbox, so that it can be opened anew: nothing waits here any more, nothing
+    /// is taken in, and nothing that is settled is brought to disk. For when threads that hang have handles. Gives up
+    /// after `patience` if one of them is busy with the outbox itself; returns whether it let go.
+    pub fn fence(&self, patience: Duration) -> bool {
+        const STEP: Duration = Duration::from_millis(10);
+        let mut left = patience;
+        loop {
+            let mut state = match self.shared.state.try_lock() {
+                Ok(state) => state,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) if left.is_zero() => return false,
+                Err(TryLockError::WouldBlock) => {
+                    std::thread::sleep(STEP);
+                    left = left.saturating_sub(STEP);
+                    continue;
+                }
+            };
+            (state.closed, state.fenced) = (true, true);
+            state.outbox.release();
+            drop(state);
+            self.shared.changed.notify_all();
+            return true;
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<S>> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -213,6 +269,54 @@ mod tests {
         assert_eq!(queue.sleep(Duration::from_secs(3600)), Woken::Closed);
         assert_eq!(queue.push(entry("b")), Pushed::Queued { replaced: 0, dropped: 0 });
         assert_eq!(queue.len(), 2);
+        queue.done(queue.peek().unwrap().id);
+        assert_eq!(["a", "b", "c"].map(|key| queue.knows(key)), [true, true, false]);
+    }
+
+    #[test]
+    fn one_that_is_fenced_off_lets_go_and_changes_nothing_any_more() {
+        let (place, old) = queue();
+        let open = || Outbox::open(&place.path().join("journal"), Limits::default()).0;
+        old.push(entry("a"));
+        let handle = old.clone();
+        assert!(matches!(open().persistence(), Persistence::Memory(_)), "it is the old one's");
+        let taken = handle.peek().unwrap();
+        assert!(old.fence(Duration::ZERO));
+
+        let new = Queue::new(open());
+        assert_eq!((new.persistence(), new.len()), (Persistence::Disk, 1));
+        // Whatever the thread that hung does when it goes on.
+        assert!(!handle.done(taken.id));
+        assert_eq!(handle.push(entry("b")), Pushed::Refused);
+        assert!(!handle.retry_disk());
+        assert_eq!((handle.peek(), handle.wait(None)), (None, Woken::Closed));
+        new.push(entry("c"));
+        drop(new);
+        let keys: Vec<String> = open().waiting().map(|held| held.entry.key.clone()).collect();
+        assert_eq!(keys, ["a", "c"]);
+    }
+
+    #[test]
+    fn what_was_begun_is_not_taken_back() {
+        let (_place, queue) = queue();
+        for key in ["a", "b", "c"] {
+            queue.push(entry(key));
+        }
+        let ids: Vec<u64> = queue.peek_row(2, |_| true).iter().map(|held| held.id).collect();
+        assert!(queue.begin(ids.clone()));
+        let taken = ["a", "b", "c", "d"].map(|key| queue.take_back(key, "it is not worth it"));
+        assert_eq!(taken, [false, false, true, false]);
+        // Whoever sends looks again.
+        assert!(queue.done(ids[0]) && !queue.begin(ids));
+    }
+
+    #[test]
+    fn one_that_is_busy_with_the_disk_cannot_be_fenced_off() {
+        let (_place, queue) = queue();
+        let busy = queue.lock();
+        assert!(!queue.fence(Duration::from_millis(20)));
+        drop(busy);
+        assert!(queue.fence(Duration::ZERO));
     }
 
     #[test]

@@ -25,6 +25,9 @@ pub trait Store: Send {
     /// [`OutboxError::InUse`] if another process has it; otherwise what keeps it from being written.
     fn prepare(&mut self) -> Result<(), OutboxError>;
 
+    /// Gives the journal up, so that it can be claimed anew. Nothing is written through this store before it is.
+    fn release(&mut self);
+
     /// Reads at most `most` bytes from the beginning; none if there is no journal yet.
     ///
     /// # Errors
@@ -107,6 +110,10 @@ impl Store for FileStore {
         }
         self.end = Some(self.open_end().map_err(|source| self.write_error(source))?);
         Ok(())
+    }
+
+    fn release(&mut self) {
+        (self.lock, self.end) = (None, None);
     }
 
     fn read(&mut self, most: usize) -> Result<Option<Read>, OutboxError> {

@@ -103,7 +103,6 @@ impl ExtendedCfg {
         Ok(Some(CfgValue { text, line: raw.line }))
     }
 
-    /// Replaces `%%` and `%(key)s`; `None` for any other `%`, for unknown keys and for loops.
     /// Names of the sections, in no order.
     pub fn sections(&self) -> impl Iterator<Item = &str> {
         self.sections.keys().map(String::as_str)
@@ -114,6 +113,24 @@ impl ExtendedCfg {
         self.sections.get(section).into_iter().flatten().map(|(key, value)| (key.as_str(), value.line))
     }
 
+    /// Whether `other` says the same, but for these keys of this section.
+    pub(super) fn is_like(&self, other: &Self, section: &str, keys: &[&str]) -> bool {
+        let says = |cfg: &Self, name: &str, key: &String, text: &str| {
+            let values = if name == "DEFAULT" { Some(&cfg.defaults) } else { cfg.sections.get(name) };
+            values.and_then(|values| values.get(key)).is_some_and(|value| value.text == text)
+        };
+        let says_all = |one: &Self, two: &Self| {
+            let all = one.sections.iter().map(|(name, values)| (name.as_str(), values));
+            all.chain([("DEFAULT", &one.defaults)]).all(|(name, values)| {
+                let apart =
+                    |key: &String| name == section && keys.iter().any(|set| set.to_lowercase() == *key);
+                values.iter().all(|(key, value)| apart(key) || says(two, name, key, &value.text))
+            })
+        };
+        says_all(self, other) && says_all(other, self)
+    }
+
+    /// Replaces `%%` and `%(key)s`; `None` for any other `%`, for unknown keys and for loops.
     fn interpolate(&self, section: &Section, text: &str, depth: usize) -> Option<String> {
         if depth > MAX_DEPTH {
             return None;
@@ -158,7 +175,7 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// What Python strips: white space, and four control characters that Unicode does not count as such.
-fn is_blank(c: char) -> bool {
+pub(super) fn is_blank(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
 
@@ -254,7 +271,7 @@ impl Reader {
 }
 
 /// The name in `[name]`; what follows the last bracket is ignored, as in Python 3.11.
-fn section_name(trimmed: &str) -> Option<&str> {
+pub(super) fn section_name(trimmed: &str) -> Option<&str> {
     let inner = trimmed.strip_prefix('[')?;
     let end = inner.rfind(']')?;
     (end > 0).then(|| &inner[..end])

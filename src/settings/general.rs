@@ -2,6 +2,7 @@
 
 use super::keys::{self, Key};
 use super::lookup::Sources;
+use super::origin::DEFAULT_COUNTS;
 use super::{Problem, Sourced};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -55,6 +56,27 @@ impl General {
     /// Up to which age a picture shows the present.
     pub fn fresh(&self) -> Duration {
         self.feed.image_timeout.unwrap_or(USUAL_FRESH)
+    }
+
+    /// Takes the setting of this name as it was `before`.
+    pub(super) fn keep(&mut self, name: &str, before: &Self) {
+        let (feed, old) = (&mut self.feed, &before.feed);
+        if name == keys::SOURCE.name {
+            self.source = before.source;
+        } else if name == keys::PRINTER_ID.name {
+            self.printer_id.clone_from(&before.printer_id);
+        } else if name == keys::RECONNECT_MIN_SECONDS.name {
+            feed.reconnect_min = old.reconnect_min;
+        } else if name == keys::RECONNECT_MAX_SECONDS.name {
+            feed.reconnect_max = old.reconnect_max;
+        } else if name == keys::IMAGE_TIMEOUT_SECONDS.name {
+            feed.image_timeout = old.image_timeout;
+        } else if name == keys::WATCHDOG_TICK_SECONDS.name {
+            feed.watchdog_tick = old.watchdog_tick;
+        } else if name == keys::BIND.name || name == keys::PORT.name {
+            self.api = before.api;
+        }
+        self.feed.reconnect_max = self.feed.reconnect_max.max(self.feed.reconnect_min);
     }
 }
 
@@ -146,10 +168,11 @@ impl Sources<'_> {
     }
 
     fn refuse(&mut self, key: Key, found: &Sourced<String>, rule: &str) {
-        let shown: String = super::lookup::hide_user_info(&found.value).chars().take(60).collect();
+        let shown: String = super::hide::hide(&found.value).chars().take(60).collect();
         self.problems.push(Problem::new(
             format!("{} is `{shown}` ({})", key.name, found.origin),
-            format!("{rule}; until then the default counts"),
+            format!("{rule}; {DEFAULT_COUNTS}"),
         ));
+        self.refused.push(key.name);
     }
 }

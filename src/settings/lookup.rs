@@ -2,8 +2,10 @@
 
 use super::bootstrap::Bootstrap;
 use super::extended_cfg::ExtendedCfg;
+use super::hide::hide;
 use super::instance::{self, Instance, MOST_LABELLED};
 use super::keys::{self, ALL, Key};
+use super::origin::DEFAULT_COUNTS;
 use super::paths::Paths;
 use super::{BridgeName, Environment, Origin, Problem, Secret, Settings, Shown, Sourced};
 use crate::whole_file::read_text;
@@ -11,11 +13,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// extended.cfg is some kilobytes; nobody edits more by hand.
-const CFG_LIMIT: u64 = 256 * 1024;
+pub(super) const CFG_LIMIT: u64 = 256 * 1024;
 /// A token, a key or a password.
 const SECRET_LIMIT: u64 = 16 * 1024;
-/// In rising age: the newer file wins where both are there.
-const CFG_NAMES: [&str; 2] = ["extended2.cfg", "extended.cfg"];
 
 /// Where people put secrets that have no place there.
 pub(super) const OPEN_SECRETS: [(&str, &str, Key); 3] = [
@@ -32,6 +32,8 @@ pub(super) struct Sources<'a> {
     pub(super) problems: Vec<Problem>,
     /// Those of the problems for which a whole source counts as not there.
     unreadable: Vec<Problem>,
+    /// Names of settings whose values are wrong.
+    pub(super) refused: Vec<&'static str>,
     /// A value that was looked for stands somewhere, and cannot be read.
     hidden_value: bool,
 }
@@ -55,9 +57,9 @@ impl<'a> Sources<'a> {
             }
         }
         let paths = Paths::resolve(&bootstrap, variable);
-        let (unreadable, hidden_value) = (Vec::new(), false);
+        let (unreadable, refused, hidden_value) = (Vec::new(), Vec::new(), false);
         let mut sources =
-            Self { environment, paths, bootstrap, cfg: None, problems, unreadable, hidden_value };
+            Self { environment, paths, bootstrap, cfg: None, problems, unreadable, refused, hidden_value };
         sources.check_printer_data();
         sources.read_cfg();
         sources.warn_of_open_secrets();
@@ -95,8 +97,7 @@ impl<'a> Sources<'a> {
     }
 
     fn read_cfg(&mut self) {
-        for name in CFG_NAMES {
-            let path = self.paths.config.join("extended").join(name);
+        for path in self.paths.cfg_files() {
             let text = match read_text(&path, CFG_LIMIT) {
                 Ok(text) => text,
                 Err(error) if error.is_missing() => continue,
@@ -347,6 +348,7 @@ impl<'a> Sources<'a> {
             values,
             problems,
             unreadable: self.unreadable,
+            refused: self.refused,
             paths: self.paths,
         }
     }
@@ -358,9 +360,10 @@ impl<'a> Sources<'a> {
             return Sourced { value, origin: found.origin };
         }
         self.problems.push(Problem::new(
-            format!("the log level `{}` ({}) is unknown", found.value, found.origin),
-            "use error, warn, info or debug; info is used now",
+            format!("{} is `{}` ({})", keys::LOG_LEVEL_NAME, hide(&found.value), found.origin),
+            format!("it must be error, warn, info or debug; {DEFAULT_COUNTS}"),
         ));
+        self.refused.push(keys::LOG_LEVEL_NAME);
         default
     }
 
@@ -397,7 +400,7 @@ impl<'a> Sources<'a> {
         });
         let mut shown: Vec<Shown> = on.into_iter().chain(folders).collect();
         let masked = |key: Key, value: String| {
-            if key.secret { "(set, hidden)".to_owned() } else { hide_user_info(&value) }
+            if key.secret { "(set, hidden)".to_owned() } else { hide(&value) }
         };
         for key in ALL {
             let found = self.find(key);
@@ -419,18 +422,4 @@ impl<'a> Sources<'a> {
 /// Missing, empty and blank all count as not set.
 fn set(text: Option<&String>) -> Option<String> {
     text.map(|t| t.trim()).filter(|t| !t.is_empty()).map(str::to_owned)
-}
-
-/// A URL may carry a name and password: they are not shown.
-pub(super) fn hide_user_info(value: &str) -> String {
-    match value.split_once("://") {
-        Some((scheme, rest)) => {
-            let end = rest.find('/').unwrap_or(rest.len());
-            match rest[..end].rfind('@') {
-                Some(at) => format!("{scheme}://(hidden){}", &rest[at..]),
-                None => value.to_owned(),
-            }
-        }
-        None => value.to_owned(),
-    }
 }

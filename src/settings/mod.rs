@@ -4,8 +4,10 @@
 //! over defaults. What is wrong with a source is collected as a [`Problem`] and never stops the rest.
 
 mod bootstrap;
+mod edit;
 mod extended_cfg;
 mod general;
+mod hide;
 mod instance;
 mod keys;
 mod lookup;
@@ -15,8 +17,10 @@ mod secret;
 mod unknown;
 
 pub use bootstrap::{Bootstrap, BootstrapError};
+pub use edit::{EditError, set as set_in_text, set_in_file};
 pub use extended_cfg::{CfgError, CfgValue, ExtendedCfg};
 pub use general::{FeedSettings, General, SourceName};
+pub use hide::redact;
 pub use instance::Instance;
 pub use keys::{ALL as ALL_KEYS, Key};
 pub use origin::{Origin, Problem, Sourced};
@@ -91,6 +95,8 @@ pub struct Settings {
     /// Those of the problems for which a whole file or folder of settings counts as empty. A running service goes on
     /// with what it read before.
     pub unreadable: Vec<Problem>,
+    /// Settings of the whole program whose values are wrong, by name; their defaults count.
+    pub refused: Vec<&'static str>,
 }
 
 /// One line of `config show`.
@@ -110,6 +116,21 @@ impl Settings {
     pub fn load(bootstrap: Option<&str>, environment: &Environment) -> Self {
         let sources = Sources::open(bootstrap, environment);
         sources.settle()
+    }
+
+    /// For a service that runs: what is wrong now stays as it was `before`, and the problems say so.
+    pub fn keep(&mut self, before: &Self) {
+        for name in &self.refused {
+            match *name {
+                keys::LOG_LEVEL_NAME => self.log_level = before.log_level.clone(),
+                name => self.general.keep(name, &before.general),
+            }
+        }
+        for problem in &mut self.problems {
+            if let Some(rule) = problem.remedy.strip_suffix(origin::DEFAULT_COUNTS) {
+                problem.remedy = format!("{rule}{}", origin::BEFORE_COUNTS);
+            }
+        }
     }
 
     /// The text of a setting of the whole program or of a usual bridge, by the name of its environment variable; none

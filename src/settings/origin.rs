@@ -1,5 +1,6 @@
 //! Where a value came from, and what is wrong with the places values come from.
 
+use super::redact;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -58,6 +59,11 @@ pub struct Sourced<T> {
     pub origin: Origin,
 }
 
+/// Ends the remedy of a problem whose setting counts as not set.
+pub(super) const DEFAULT_COUNTS: &str = "until then the default counts";
+/// The same in a service that had another value before.
+pub(super) const BEFORE_COUNTS: &str = "until then what was set before counts";
+
 /// Something wrong with the settings, in words for the person who can mend it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -68,9 +74,9 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem and its remedy.
+    /// A problem and its remedy. A token that was written where a name belongs is left out.
     pub fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { what: what.into(), remedy: remedy.into() }
+        Self { what: redact(&what.into()), remedy: redact(&remedy.into()) }
     }
 }
 

@@ -16,6 +16,9 @@ const SHIPPED_BOOTSTRAP: &str = "/usr/local/share/octobridge/octoapp-service-con
 const BOOTSTRAP_PLACES: [&str; 2] =
     ["extended/octoapp/octoapp-service-config.json", "octoapp-service-config.json"];
 
+/// The printer's own settings, in rising age: the newer file wins where both are there.
+const CFG_NAMES: [&str; 2] = ["extended2.cfg", "extended.cfg"];
+
 /// The folders of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paths {
@@ -67,6 +70,11 @@ impl Paths {
             run,
             pid_file,
         }
+    }
+
+    /// Where the printer's own settings may be: the first that is there counts.
+    pub fn cfg_files(&self) -> [PathBuf; 2] {
+        CFG_NAMES.map(|name| self.config.join("extended").join(name))
     }
 
     /// Moonraker's Unix socket.

@@ -53,6 +53,8 @@ pub(super) struct Surroundings {
     pub(super) fresh: Duration,
     /// The clock of the whole worker.
     pub(super) clock: SystemClock,
+    /// The file that the log goes to, if it goes to one.
+    pub(super) log: Option<PathBuf>,
 }
 
 /// The file of further authorities, and when it was written: another content is another trust.
@@ -262,6 +264,7 @@ fn factory(kind: &'static Kind, instance: Instance, tls: Arc<ClientConfig>, arou
             camera: around.camera.clone(),
             fresh: around.fresh,
             clock: around.clock,
+            log: around.log.as_deref(),
             setting: &setting,
         };
         (kind.start)(&setup).map_err(|error| match error {

@@ -54,6 +54,11 @@ impl Inbox {
         }
     }
 
+    /// Takes an event in again that was taken out first.
+    pub(super) fn put_back(&mut self, event: Numbered) {
+        self.events.push_front(event);
+    }
+
     /// Takes the newest state in, instead of an older one.
     pub(super) fn push_sight(&mut self, sight: Sight) {
         self.sight = Some(sight);

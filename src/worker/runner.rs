@@ -1,11 +1,12 @@
 //! One bridge on a thread of its own: what it does there, or fails to do, holds up nobody else.
 //!
 //! Whoever has something for the bridge puts it into its inbox and goes on. One that hangs is shown as hanging; its
-//! events wait. What becomes of one that panics is told in [`super::panics`].
+//! events wait. One that hangs when it is to end is fenced off and left behind: what it has not done is its successor's,
+//! and whatever it does later counts for nothing. What becomes of one that panics is told in [`super::panics`].
 
-use super::inbox::{Inbox, Item};
+use super::inbox::{Inbox, Item, Numbered};
 use super::panics::Hold;
-use crate::bridge::{Bridge, BridgeState, BridgeStatus, Health, Reporter, StartError, Wants};
+use crate::bridge::{Bridge, BridgeState, BridgeStatus, Fence, Health, Reporter, StartError, Wants};
 use crate::clock::{Clock, Moment, SystemClock};
 use crate::printer::{Event, Sight};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -45,6 +46,10 @@ struct State {
     taken: u64,
     /// Since when the bridge works at one thing.
     busy_since: Option<Duration>,
+    /// The event that it works at.
+    current: Option<Numbered>,
+    /// It was left behind, and may not take or settle anything.
+    fenced: bool,
     /// With how much grace the bridge is to end.
     stop: Option<Duration>,
     /// The one whose place it takes has not ended yet, and may still have events.
@@ -64,7 +69,7 @@ enum Life {
     /// It is being started.
     #[default]
     Starting,
-    Running(Reporter),
+    Running(Reporter, Fence),
     /// It failed before, and is started later.
     Held(Hold),
     /// It cannot start until somebody acts.
@@ -178,7 +183,8 @@ impl Runner {
             let left = deadline.saturating_duration_since(std::time::Instant::now());
             if left.is_zero() {
                 log::warn!("{} does not end and is left behind", self.shared.name);
-                return;
+                drop(state);
+                return self.shared.fence_off();
             }
             let waited = self.shared.changed.wait_timeout(state, left.min(Duration::from_millis(50)));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -199,6 +205,21 @@ impl Drop for Runner {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes from a bridge that does not end what it has not done, and its outbox.
+    fn fence_off(&self) {
+        let mut state = self.lock();
+        state.fenced = true;
+        if let Some(current) = state.current.take() {
+            // Perhaps it was on disk already: the outbox takes a key once.
+            state.inbox.put_back(current);
+        }
+        let life = std::mem::take(&mut state.life);
+        drop(state);
+        if let Life::Running(_, fence) = life {
+            fence();
+        }
     }
 
     /// Waits as long as a bridge that failed is held back. Returns whether it is to be started then.
@@ -227,10 +248,16 @@ impl Shared {
             Ok(bridge) => {
                 log::info!("{}: started", self.name);
                 // Asked before the lock is taken: a bridge that panics would keep it for ever.
-                let (wants, reporter) = (bridge.wants(), bridge.reporter());
+                let (wants, reporter, fence) = (bridge.wants(), bridge.reporter(), bridge.fence());
                 let mut state = self.lock();
-                (state.wants, state.life) = (wants, Life::Running(reporter));
-                drop(state);
+                if state.fenced {
+                    // It was given up while it started.
+                    drop(state);
+                    fence();
+                } else {
+                    (state.wants, state.life) = (wants, Life::Running(reporter, fence));
+                    drop(state);
+                }
                 self.work(bridge);
             }
             Err(error) => {
@@ -253,6 +280,10 @@ impl Shared {
     fn work(&self, mut bridge: Box<dyn Bridge>) {
         loop {
             let mut state = self.lock();
+            if state.fenced {
+                drop(state);
+                return bridge.stop(Duration::ZERO);
+            }
             let Some(item) = state.inbox.pop() else {
                 if let Some(grace) = state.stop {
                     drop(state);
@@ -263,6 +294,9 @@ impl Shared {
                 continue;
             };
             state.busy_since = Some(self.clock.now().monotonic);
+            if let Item::Event(numbered) = &item {
+                state.current = Some(numbered.clone());
+            }
             drop(state);
             let number = match item {
                 Item::Event(numbered) => {
@@ -280,8 +314,8 @@ impl Shared {
             };
             let mut state = self.lock();
             state.busy_since = None;
-            if let Some(number) = number {
-                state.taken = number;
+            if let Some(number) = number.filter(|_| !state.fenced) {
+                (state.taken, state.current) = (number, None);
                 drop(state);
                 self.taken.notify_one();
             }
@@ -293,7 +327,7 @@ impl Shared {
         let mut state = self.lock();
         let State { life, told, .. } = &mut *state;
         let mut status = match life {
-            Life::Running(reporter) => {
+            Life::Running(reporter, _) => {
                 if let Some(now_told) = reporter() {
                     *told = Some(now_told);
                 }

@@ -115,6 +115,7 @@ impl<'a> Service<'a> {
             camera: camera.clone(),
             fresh: self.settings.general.fresh(),
             clock,
+            log: self.log.file().map(std::path::Path::to_owned),
         };
         let held_back = HeldBack::read(&self.settings.paths.run);
         match held_back.hold(camera::THREAD) {
@@ -146,7 +147,7 @@ impl<'a> Service<'a> {
                 Asked::SupervisorDied => break Ended::SupervisorDied,
                 Asked::Reload => {
                     log::info!("reads the settings again");
-                    let settings = (self.reread)();
+                    let mut settings = (self.reread)();
                     if !settings.unreadable.is_empty() {
                         // A slip of the pen must not switch everything off.
                         let mut told = told.borrow_mut();
@@ -154,11 +155,13 @@ impl<'a> Service<'a> {
                         told.settings.problems.iter().for_each(|problem| log::warn!("{problem}"));
                         continue;
                     }
+                    settings.keep(&told.borrow().settings);
                     settings.problems.iter().for_each(|problem| log::warn!("{problem}"));
                     if !settings.anything_to_run() {
                         break Ended::NothingToRun;
                     }
                     log::set_max_level(settings.log_level.value);
+                    log::debug!("the log tells all from {} on", settings.log_level.value);
                     camera.want(settings.general.camera.clone());
                     told.borrow().shared.borrow_mut().bridges.reload(&settings);
                     let problem = source.follow(&settings).await;

@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "tests"
 )]
 
@@ -12,6 +13,7 @@
 mod support;
 
 mod boot;
+mod chat_commands;
 mod container;
 mod cross;
 #[allow(dead_code, reason = "the vectors use the rest")]
@@ -26,6 +28,7 @@ mod reproducible;
 mod schemathesis;
 mod siege;
 mod stand_ins;
+mod telegram_prints;
 #[allow(dead_code, reason = "the vectors use the rest")]
 #[path = "../replay/telegram/mod.rs"]
 mod telegram_vectors;

@@ -98,7 +98,11 @@ fn a_print_is_told_from_start_to_end_over_a_restart() {
         "[octoapp]\nenabled: true\napi_url: {url}/send\nconfig_url: {url}/config\n",
         url = service.url
     );
-    let program = Program::start_with(&source, &[], &further);
+    let program = Program::prepared(&source, &[], |data| {
+        let file = data.join("config/extended/extended2.cfg");
+        let settings = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, settings + &further).unwrap();
+    });
     let public = wait::until("the announcement", Duration::from_secs(30), || {
         Some(stored(&bed, "public")).filter(|public| public["printerId"].is_string())
     });

@@ -1,6 +1,6 @@
 //! Generated files are read as Python's configparser reads them, which the printer's own tools use.
 
-use octobridge::settings::ExtendedCfg;
+use octobridge::settings::{ExtendedCfg, set_in_text};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
@@ -240,4 +240,50 @@ fn is_read_as_configparser_reads_it() {
     }
     let counts = (accepted.get(), refused.get(), values.get());
     assert!(counts.0 > 1000 && counts.1 > 1000 && counts.2 > 2000, "accepted, refused, values: {counts:?}");
+}
+
+#[test]
+fn a_changed_file_is_read_by_configparser_as_before_but_for_the_change() {
+    let python = RefCell::new(Python::start());
+    let (changed, refused) = (Cell::new(0), Cell::new(0));
+    let config = Config { cases: 2000, failure_persistence: None, ..Config::default() };
+    let result = TestRunner::new(config).run(&(file(), "[a-z0-9%;#:=-]{1,9}"), |(text, new)| {
+        let before = python.borrow_mut().read(&text);
+        let values = [("enabled", "true".to_owned()), ("chat_id", new.clone())];
+        let Some(made) = set_in_text(&text, "telegram", &values) else {
+            refused.set(refused.get() + 1);
+            return Ok(());
+        };
+        changed.set(changed.get() + 1);
+        let (mut expected, mut after) = (before, python.borrow_mut().read(&made));
+        prop_assert_eq!(&after["telegram"]["chat_id"], &json!(new), "{}", made);
+        prop_assert_eq!(&after["telegram"]["enabled"], &json!("true"), "{}", made);
+        let is_new = expected.get("telegram").is_none();
+        for read in [&mut expected, &mut after] {
+            let sections = read.as_object_mut().unwrap();
+            if is_new {
+                // It has the defaults of all sections in it.
+                sections.remove("telegram");
+            } else {
+                let keys = sections["telegram"].as_object_mut().unwrap();
+                keys.retain(|key, _| !["enabled", "chat_id"].contains(&key.as_str()));
+            }
+        }
+        let plain = |read: &Value| -> Vec<(String, Vec<String>)> {
+            let sections = read.as_object().unwrap().iter();
+            sections
+                .map(|(name, keys)| (name.clone(), keys.as_object().unwrap().keys().cloned().collect()))
+                .collect()
+        };
+        prop_assert_eq!(plain(&expected), plain(&after), "{}\n{}", text, made);
+        // What refers to the new values, by a `%`, changes with them.
+        if !text.contains('%') {
+            prop_assert_eq!(expected, after, "{}\n{}", text, made);
+        }
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+    assert!(changed.get() > 400 && refused.get() > 200, "{changed:?} {refused:?}");
 }

@@ -12,6 +12,7 @@
 mod api;
 mod bot_api;
 mod camera;
+mod chat_picture;
 mod cli;
 mod corpora;
 mod defects;
@@ -24,14 +25,18 @@ mod init;
 mod moonraker_connection;
 mod octoapp;
 mod outbox;
+mod pairing;
 #[allow(dead_code, reason = "the vectors use the rest")]
 #[path = "../replay/player.rs"]
 mod player;
+mod reload;
+mod secrets;
 mod sights;
 mod snapshot;
 #[allow(dead_code, reason = "the vectors use the rest")]
 #[path = "../replay/stand_in.rs"]
 mod stand_in;
+mod stop;
 mod supervision;
 #[path = "../support/mod.rs"]
 mod support;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::telegram::{Behaviour, Outcome, Telegram};
+use crate::support::telegram::{Behaviour, Outcome, Telegram, Which};
 use crate::support::wait;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -109,6 +109,11 @@ fn command(dir: &tempfile::TempDir, action: &str) -> Command {
         .env("PORT", "0")
         .stdin(Stdio::null());
     command
+}
+
+/// Whether a bridge runs that reaches nobody.
+fn runs(bridge: &serde_json::Value) -> bool {
+    bridge["state"] == "starting" || bridge["state"] == "retrying"
 }
 
 fn is_gone(pid: i32) -> bool {
@@ -226,14 +231,14 @@ fn a_hangup_exchanges_what_has_new_settings_and_nothing_else() {
     });
     reload(&two("chat_id: 6\n"));
     service.wait("a second bridge that runs", |report| {
-        report.and_then(|r| line(&r, "telegram two")).is_some_and(|two| two["state"] == "starting")
+        report.and_then(|r| line(&r, "telegram two")).is_some_and(|two| runs(&two))
     });
     reload(&two("chat_id: six\n"));
     service.wait("a wrong chat that is named", |report| {
         report.is_some_and(|r| r["problems"].to_string().contains("the settings from before count"))
     });
     let shown = line(&service.report().unwrap(), "telegram two").unwrap();
-    assert_eq!((&shown["state"], &shown["health"]), (&"starting".into(), &"warn".into()));
+    assert!(runs(&shown), "{shown}");
     reload(&two("chat_id: 7\n"));
     let started = || service.log().lines().filter(|line| line.ends_with("telegram two: started")).count();
     service.wait("another chat", |report| {
@@ -262,7 +267,7 @@ fn a_slip_in_the_file_changes_nothing_until_it_is_mended() {
                 problem.contains("extended2.cfg line") && problem.contains("the settings from before count")
             })
         });
-        assert_eq!(service.bridge("telegram").unwrap()["state"], "starting");
+        assert!(runs(&service.bridge("telegram").unwrap()));
         service.reload(&good);
         service
             .wait("nothing wrong", |report| report.is_some_and(|r| r["problems"] == serde_json::json!([])));
@@ -282,14 +287,15 @@ fn a_secret_that_was_taken_away_ends_its_bridge_and_one_that_cannot_be_read_does
     let both = format!("{usual}[telegram two]\nenabled: true\nchat_id: 6\napi_url: https://127.0.0.1:9\n");
     let is = |state: &str| service.bridge("telegram two").is_some_and(|two| two["state"] == state);
     service.reload(&both);
-    service.wait("a second bridge", |_| is("starting"));
+    let is_on = || service.bridge("telegram two").is_some_and(|two| runs(&two));
+    service.wait("a second bridge", |_| is_on());
     std::fs::remove_file(&secret).unwrap();
     std::fs::create_dir(&secret).unwrap();
     service.reload(&both);
     service.wait("the unreadable secret named", |report| {
         report.is_some_and(|r| r["problems"].to_string().contains("telegram two: a setting cannot be read"))
     });
-    assert!(is("starting"));
+    assert!(is_on());
     std::fs::remove_dir(&secret).unwrap();
     service.reload(&both);
     service.wait("the secret missed", |_| is("needs_pairing"));
@@ -447,4 +453,65 @@ fn both_processes_carry_the_name_that_the_documented_check_looks_for() {
         let line = std::fs::read_to_string(format!("/proc/{}/cmdline", service.pid(which))).unwrap();
         assert!(line.contains("moonraker_octoapp"), "{line}");
     }
+}
+
+#[test]
+fn an_idle_bridge_finds_out_whether_its_token_and_chat_are_good() {
+    let is = |service: &Service, state: &str| {
+        service.wait(state, |_| service.bridge("telegram").is_some_and(|bridge| bridge["state"] == state));
+        service.bridge("telegram").unwrap()
+    };
+    // What it is looked at with, what becomes of it, and what it says.
+    let table = [
+        (Which::Method("getMe"), Behaviour::Serve, "connected", "no message sent yet"),
+        (Which::Method("getMe"), Behaviour::Refuse(401, "Unauthorized"), "failed", "TELEGRAM_BOT_TOKEN"),
+        (
+            Which::Method("getChat"),
+            Behaviour::Refuse(400, "Bad Request: chat not found"),
+            "failed",
+            "TELEGRAM_CHAT_ID",
+        ),
+        (Which::Method("getMe"), Behaviour::Close, "retrying", "cannot reach"),
+    ];
+    for (which, behaviour, state, text) in table {
+        let telegram = Telegram::plain("1:nobody", 5);
+        telegram.misbehave(which, 99, behaviour);
+        let service = Service::start_in(tempfile::tempdir().unwrap(), &telegram.url());
+        let line = is(&service, state);
+        assert!(line["text"].as_str().unwrap().contains(text), "{line}");
+        if state == "retrying" {
+            telegram.behave();
+            is(&service, "connected");
+        }
+        assert_eq!(telegram.calls().len(), 0, "nothing is sent");
+    }
+    // A message tells as much: then there is nothing to look at.
+    let telegram = Telegram::plain("1:nobody", 5);
+    let dir = tempfile::tempdir().unwrap();
+    leave_message(&dir, "telegram", "Completed: cube.gcode");
+    let service = Service::start_in(dir, &telegram.url());
+    is(&service, "connected");
+    std::thread::park_timeout(Duration::from_secs(3));
+    assert_eq!((telegram.calls().len(), telegram.looks().len()), (1, 0));
+}
+
+#[test]
+fn a_message_does_not_wait_for_a_look_that_hangs_and_neither_does_the_end() {
+    let telegram = Telegram::plain("1:nobody", 5);
+    telegram.misbehave(Which::Method("getMe"), 99, Behaviour::Stall);
+    let mut service = Service::start_in(tempfile::tempdir().unwrap(), &telegram.url());
+    wait::until("a look", BACK, || (!telegram.looks().is_empty()).then_some(()));
+    let settings = std::fs::read_to_string(service.settings()).unwrap();
+    let asked = Instant::now();
+    // The greeting of the bridge that takes its place, which opens the same outbox.
+    service.reload(&format!("{settings}greeting: on\n"));
+    telegram.wait_for("the greeting", BACK, |calls| calls.first().cloned());
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    service.wait("a delivery", |_| service.bridge("telegram").is_some_and(|b| b["state"] == "connected"));
+    let text = service.bridge("telegram").unwrap()["text"].to_string();
+    assert!(!text.contains("in memory"), "{text}");
+    let asked = Instant::now();
+    kill(Pid::from_raw(service.pid("pid")), Signal::SIGTERM).unwrap();
+    assert!(service.supervisor.wait().unwrap().success());
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
 }

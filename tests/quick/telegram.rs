@@ -1,11 +1,16 @@
 //! The Telegram bridge as a whole against a stand-in for the Bot API: sockets, TLS, threads, disk.
 
+mod commands;
+mod files;
 mod pictures;
+mod soak;
 
 use crate::support::telegram::{Behaviour, Call, Telegram as BotApi};
 use crate::support::wait;
 use octobridge::bridge::telegram::{Config, Telegram, send_now};
-use octobridge::bridge::{BRIDGES, Bridge, BridgeState, BridgeStatus, Health, Lookup, Setup, StartError};
+use octobridge::bridge::{
+    BRIDGES, Bridge, BridgeState, BridgeStatus, Examination, Health, Lookup, Setup, StartError,
+};
 use octobridge::camera::{Camera, Limits as CameraLimits};
 use octobridge::clock::{Clock, Moment, SystemClock};
 use octobridge::outbox::{Entry, Importance, Limits, Outbox};
@@ -88,6 +93,7 @@ fn setup<'a>(tls: Arc<ClientConfig>, data_dir: &'a Path, setting: &'a Lookup<'a>
         camera: camera(),
         fresh: Duration::from_secs(60),
         clock: SystemClock::new(),
+        log: None,
         control: control::channel().0,
         setting,
     }
@@ -232,6 +238,27 @@ fn refusals_and_rubbish_are_explained_without_the_token() {
         assert!(!error.contains(SECRET) && error.len() < 400, "{error}");
         assert_eq!(server.calls().len(), 1, "nothing is repeated or followed");
     }
+}
+
+#[test]
+fn a_test_goes_to_where_the_chat_moved() {
+    let server = BotApi::plain(TOKEN, -100_777);
+    let place = tempfile::tempdir().unwrap();
+    let url = server.url();
+    let find = |name: &str| setting(&url, name);
+    let examination =
+        || Examination { data_dir: place.path(), id: "telegram", tls: no_extra_roots(), setting: &find };
+    // The service has not heard of the move: the remedy is in the words.
+    server.once("one", Behaviour::Migrated(-100_777));
+    let error = (BRIDGES[0].test)(&examination(), "one").unwrap_err();
+    assert_eq!(error, "the group -1001 became a supergroup; set TELEGRAM_CHAT_ID to -100777");
+    std::fs::write(
+        place.path().join("telegram-chat.json"),
+        r#"{"version":1,"configured":"-1001","chat_id":-100777}"#,
+    )
+    .unwrap();
+    (BRIDGES[0].test)(&examination(), "two").unwrap();
+    assert_eq!(server.done("two").len(), 1);
 }
 
 #[test]

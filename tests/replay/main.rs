@@ -18,7 +18,6 @@ mod octoapp;
 #[allow(dead_code, reason = "the quick tests use the rest")]
 mod player;
 mod stand_in;
-#[allow(dead_code, reason = "the other tests use the rest")]
 #[path = "../support/mod.rs"]
 mod support;
 mod table;

@@ -30,14 +30,14 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts it with these lines of `[octobridge]`, which name its source, and a bridge to each chat; waits until its
-    /// REST server answers.
+    /// Starts it with these lines of `[octobridge]`, which name its source, and a bridge to each chat that tells each
+    /// turn of a job at once and nothing else; waits until its REST server answers.
     pub(crate) fn start(source: &str, chats: &[Telegram]) -> Self {
-        Self::start_with(source, chats, "")
+        Self::prepared(source, chats, |_| ())
     }
 
-    /// The same with further sections.
-    pub(crate) fn start_with(source: &str, chats: &[Telegram], further: &str) -> Self {
+    /// The same, with something done to the printer's data folder before.
+    pub(crate) fn prepared(source: &str, chats: &[Telegram], prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("printer_data");
         for place in ["config/extended", "logs", "octoapp"] {
@@ -56,13 +56,17 @@ impl Program {
         }
         for (number, chat) in chats.iter().enumerate() {
             let name = if number == 0 { "telegram".to_owned() } else { format!("telegram n{number}") };
-            settings += &format!("[{name}]\nenabled: true\nchat_id: {CHAT}\napi_url: {}\n", chat.url());
+            settings += &format!(
+                "[{name}]\nenabled: true\nchat_id: {CHAT}\napi_url: {}\nevents: start,state,pause,end\n\
+                 short_pause_seconds: 0\n",
+                chat.url()
+            );
             let secret = data.join("octoapp").join(format!("{}_bot_token", name.replace(' ', "_")));
             std::fs::write(&secret, TOKEN).unwrap();
             private(&secret);
         }
-        settings += further;
         std::fs::write(data.join("config/extended/extended2.cfg"), settings).unwrap();
+        prepare(&data);
         let child = Command::new("/bin/sh")
             .args(["-c", &format!("ulimit -n {FILES}; exec \"$0\" run"), env!("CARGO_BIN_EXE_octobridge")])
             .env_clear()
@@ -95,6 +99,34 @@ impl Program {
             .output()
             .unwrap();
         serde_json::from_slice(&output.stdout).unwrap_or_default()
+    }
+
+    /// The printer's data folder.
+    pub(crate) fn data(&self) -> std::path::PathBuf {
+        self.folder.path().join("printer_data")
+    }
+
+    /// Tells it to stop. Gives how long that took, and by how many kB the worker's memory grew meanwhile.
+    pub(crate) fn stop(&mut self) -> (Duration, u64) {
+        let resident = |name: &str| -> Option<u64> {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", self.worker)).ok()?;
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim().trim_end_matches(" kB").parse().ok()
+        };
+        self.forget_most_memory();
+        let before = resident("VmRSS:").unwrap();
+        let asked = std::time::Instant::now();
+        kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM).unwrap();
+        let (mut most, mut ended) = (before, None);
+        while ended.is_none() {
+            most = most.max(resident("VmHWM:").unwrap_or_default());
+            ended = self.child.try_wait().unwrap();
+            assert!(asked.elapsed() < Duration::from_secs(20), "it does not end");
+            std::thread::park_timeout(Duration::from_millis(2));
+        }
+        let took = asked.elapsed();
+        assert!(ended.unwrap().success() && resident("VmRSS:").is_none(), "{ended:?}");
+        (took, most - before)
     }
 
     /// Its log so far.
@@ -142,8 +174,10 @@ impl Drop for Program {
         if std::thread::panicking() {
             eprintln!("{}\n{}", self.report(), self.log());
         }
-        let _ = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM);
-        let _ = self.child.wait();
+        if let Ok(None) = self.child.try_wait() {
+            let _ = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM);
+            let _ = self.child.wait();
+        }
     }
 }
 

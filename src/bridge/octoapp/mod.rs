@@ -57,14 +57,13 @@ mod any_database;
 pub use examine::examine;
 
 use self::core::{Core, keep};
-use super::{Bridge, Lookup, Reporter, Setup, StartError, Wants};
+use super::{Bridge, Examination, Lookup, Reporter, Setup, StartError, Wants};
 use crate::clock::{Clock, SystemClock};
 use crate::outbox::{FileStore, Limits, Outbox, Persistence, Queue};
 use crate::printer::{Event, Sight};
 use mailbox::{Mailbox, News};
 use print::PrintFile;
 use report::Report;
-use rustls::ClientConfig;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Duration;
@@ -113,7 +112,7 @@ pub fn check(setting: &Lookup<'_>) -> Result<(), StartError> {
 /// # Errors
 ///
 /// Always: what to do instead.
-pub fn test(_setting: &Lookup<'_>, _tls: Arc<ClientConfig>, _text: &str) -> Result<(), String> {
+pub fn test(_examination: &Examination<'_>, _text: &str) -> Result<(), String> {
     Err("a test push needs the running service, which this version does not ask; set the variable notify_message of a \
          macro _OCTOAPP_STATUS instead, or pause a print for some seconds"
         .to_owned())

@@ -6,6 +6,7 @@ use super::form::Form;
 use super::wire::{Answer, Call};
 use crate::calendar;
 use crate::http;
+use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use ureq::{Agent, Error, SendBody};
@@ -14,8 +15,12 @@ use ureq::{Agent, Error, SendBody};
 const CONNECT: Duration = Duration::from_secs(10);
 /// Longest request as a whole, without what a file or a held answer takes.
 const WHOLE: Duration = Duration::from_secs(30);
+/// How much longer one with a file may take, besides what the file takes on its way.
+const WITH_FILE: Duration = Duration::from_secs(30);
 /// The slowest line on which a picture still gets through, in bytes a second.
 const SLOWEST_UPLOAD: usize = 20_000;
+/// How much longer than it may hold the answer back a server has for it.
+const AFTER_HOLD: Duration = Duration::from_secs(15);
 /// Largest answer that is read, in bytes.
 const MOST_ANSWER: u64 = 1024 * 1024;
 
@@ -24,9 +29,18 @@ pub(super) trait Api {
     /// Makes one call at `now`, by the wall clock as time since the Unix epoch, and waits for what comes of it.
     fn call(&mut self, call: &Call<'_>, now: Duration) -> Outcome;
 
+    /// Begins to fetch a file by the path that `getFile` gave: its length in bytes where it is told, and its content.
+    /// `most` bounds the time, by the bytes that may come.
+    fn fetch(&mut self, _path: &str, _most: u64, _now: Duration) -> Result<Fetched, Fault> {
+        Err(Fault { kind: FaultKind::Network, text: "no files here".to_owned() })
+    }
+
     /// Closes the connection that was kept for what follows.
     fn rest(&mut self) {}
 }
+
+/// A file on its way to us: its length in bytes where it is told, and its content.
+pub(super) type Fetched = (Option<u64>, Box<dyn Read>);
 
 /// The Bot API over HTTP.
 pub(super) struct Client {
@@ -66,9 +80,8 @@ impl Client {
 
     fn post(&self, call: &Call<'_>) -> Result<Answer, Error> {
         let address = format!("{}/bot{}/{}", self.api_url, self.token.reveal(), call.method);
-        let carried = call.file.map_or(0, |file| file.bytes.len() / SLOWEST_UPLOAD);
-        let whole = self.whole + call.held + Duration::from_secs(carried as u64);
-        let request = self.agent().post(address).config().timeout_global(Some(whole)).build();
+        let whole = Some(longest(call, self.whole));
+        let request = self.agent().post(address).config().timeout_global(whole).build();
         let mut response = match &call.file {
             None => {
                 let body = serde_json::to_vec(&call.fields).map_err(|error| Error::Other(Box::new(error)))?;
@@ -115,12 +128,22 @@ impl Client {
     }
 }
 
+/// Longest request of this call as a whole, where one without a file may take `whole`.
+fn longest(call: &Call<'_>, whole: Duration) -> Duration {
+    match &call.file {
+        Some(file) => whole + WITH_FILE + Duration::from_secs((file.bytes.len() / SLOWEST_UPLOAD) as u64),
+        None if !call.held.is_zero() => call.held + AFTER_HOLD,
+        None => whole,
+    }
+}
+
 /// Interrupts what a client does.
+#[derive(Clone)]
 pub(super) struct Interrupt(Arc<Mutex<Agent>>);
 
 impl Interrupt {
     /// Lets the request under way fail, and every further one.
-    pub(super) fn now(self) {
+    pub(super) fn now(&self) {
         let agent = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         agent.shutdown();
     }
@@ -131,6 +154,26 @@ impl Api for Client {
         match self.post(call) {
             Ok(answer) => Outcome::Answered(answer),
             Err(error) => Outcome::Failed(self.fault(&error, now)),
+        }
+    }
+
+    fn fetch(&mut self, path: &str, most: u64, now: Duration) -> Result<Fetched, Fault> {
+        let refused = |text: String| Fault { kind: FaultKind::Network, text };
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte);
+        if path.starts_with('/') || path.contains("..") || !path.bytes().all(plain) {
+            return Err(refused("Telegram names a file in a way that is not known here".to_owned()));
+        }
+        let address = format!("{}/file/bot{}/{path}", self.api_url, self.token.reveal());
+        let whole = WHOLE + Duration::from_secs(most / SLOWEST_UPLOAD as u64);
+        let request = self.agent().get(address).config().timeout_global(Some(whole)).build();
+        let response =
+            request.header("Connection", "close").call().map_err(|error| self.fault(&error, now))?;
+        match response.status().as_u16() {
+            200 => {
+                let body = response.into_body();
+                Ok((body.content_length(), Box::new(body.into_reader())))
+            }
+            status => Err(refused(format!("Telegram does not hand the file out: it answered {status}"))),
         }
     }
 
@@ -147,6 +190,22 @@ mod tests {
     use crate::tls;
     use std::io::{Read, Write};
     use std::net::TcpListener;
+
+    #[test]
+    fn a_call_may_take_as_long_as_it_needs() {
+        let chat = super::super::config::Chat::Id(5);
+        let jpeg = vec![0; 2_000_000];
+        let held = Call { held: Duration::from_secs(50), ..Call::new("getUpdates") };
+        for (call, expected) in [
+            (Call::message(&chat, None, "a"), 30),
+            (held, 65),
+            (Call::photo(&chat, None, "a", &jpeg[..100]), 60),
+            (Call::photo(&chat, None, "a", &jpeg), 160),
+            (Call::document(&chat, None, "a", &jpeg), 160),
+        ] {
+            assert_eq!(longest(&call, WHOLE).as_secs(), expected, "{}", call.method);
+        }
+    }
 
     #[test]
     fn a_rest_closes_the_connection_that_was_kept() {

@@ -76,6 +76,10 @@ pub(super) enum Class {
     TooLong,
     /// The picture or the whole request is refused.
     PhotoRefused,
+    /// Something on the way to the API does not let so much through.
+    TooLarge,
+    /// The bot may write there, and send no pictures.
+    WordsOnly,
     /// The bot may not write there.
     ChatGone,
     /// The token is wrong, or nothing of the kind is at this address.
@@ -105,6 +109,8 @@ pub(super) struct Attempt {
     pub(super) alone: bool,
     /// What became of its picture.
     pub(super) shape: Shape,
+    /// Whether it may be its size that keeps it from getting through.
+    pub(super) doubted: bool,
     /// How often the chat moved under this message.
     pub(super) moves: u32,
 }
@@ -161,6 +167,7 @@ fn classify_answer(answer: &Answer) -> Class {
         return match answer.status {
             429 => Class::Flood(flood(answer, None, "")),
             401 | 404 | 421 => Class::TokenRefused,
+            413 => Class::TooLarge,
             _ => Class::Transient,
         };
     };
@@ -198,6 +205,11 @@ fn classify_bad_request(description: &str) -> Class {
         ("too_long", Class::TooLong),
         ("photo_invalid_dimensions", Class::PhotoRefused),
         ("image_process_failed", Class::PhotoRefused),
+        ("rights to send photos", Class::WordsOnly),
+        ("rights to send documents", Class::WordsOnly),
+        ("chat_send_photos_forbidden", Class::WordsOnly),
+        ("chat_send_docs_forbidden", Class::WordsOnly),
+        ("chat_send_media_forbidden", Class::WordsOnly),
         ("chat not found", Class::ChatGone),
         ("user not found", Class::ChatGone),
         ("peer_id_invalid", Class::ChatGone),
@@ -228,15 +240,23 @@ pub(super) fn decide(class: Class, attempt: Attempt, spread: f64) -> Decision {
         Class::Done => Decision::Delivered,
         Class::Flood(wait) => Decision::Retry(wait),
         Class::Migrated(id) if attempt.moves < MOST_MOVES => Decision::MoveTo(id),
-        Class::Migrated(_) | Class::Transient => Decision::Retry(backoff(attempt.failures, SLOWEST, spread)),
+        Class::PhotoRefused | Class::TooLarge if attempt.shape == Shape::Photo => {
+            Decision::Reshape(Shape::Document)
+        }
+        Class::PhotoRefused | Class::TooLarge if attempt.shape == Shape::Document => {
+            Decision::Reshape(Shape::Text)
+        }
+        // A text is small: something else is wrong with it.
+        Class::Migrated(_) | Class::Transient | Class::TooLarge => {
+            Decision::Retry(backoff(attempt.failures, SLOWEST, spread))
+        }
         Class::ClockNotSet => Decision::Retry(backoff(attempt.failures, SLOWEST_WITHOUT_CLOCK, spread)),
         Class::Conflict => Decision::Retry(Duration::from_secs(10)),
         Class::ThreadGone if attempt.with_thread => Decision::WithoutThread,
+        Class::WordsOnly if attempt.shape != Shape::Text => Decision::Reshape(Shape::Text),
         // The General topic is closed: nowhere is left in this chat.
-        Class::ThreadGone | Class::ChatGone => Decision::ProbeChat(PROBE),
+        Class::ThreadGone | Class::ChatGone | Class::WordsOnly => Decision::ProbeChat(PROBE),
         Class::TokenRefused => Decision::ProbeToken(PROBE),
-        Class::PhotoRefused if attempt.shape == Shape::Photo => Decision::Reshape(Shape::Document),
-        Class::PhotoRefused if attempt.shape == Shape::Document => Decision::Reshape(Shape::Text),
         Class::TooLong | Class::PhotoRefused if !attempt.shortened => Decision::Shorten,
         Class::Markup if !attempt.undressed => Decision::Undress,
         Class::TooLong | Class::PhotoRefused | Class::EditGone | Class::Markup | Class::Refused => {
@@ -328,7 +348,7 @@ mod tests {
             (page(302), Class::Transient),
             (page(400), Class::Transient),
             (page(403), Class::Transient),
-            (page(413), Class::Transient),
+            (page(413), Class::TooLarge),
             (page(502), Class::Transient),
             (page(401), Class::TokenRefused),
             (page(404), Class::TokenRefused),
@@ -369,6 +389,12 @@ mod tests {
                 Attempt { shape: Shape::Document, ..first },
                 Decision::Reshape(Shape::Text),
             ),
+            (Class::TooLarge, first, Decision::Retry(seconds(1))),
+            (Class::TooLarge, photo, Decision::Reshape(Shape::Document)),
+            (Class::TooLarge, Attempt { shape: Shape::Document, ..first }, Decision::Reshape(Shape::Text)),
+            (Class::WordsOnly, photo, Decision::Reshape(Shape::Text)),
+            (Class::WordsOnly, Attempt { shape: Shape::Document, ..first }, Decision::Reshape(Shape::Text)),
+            (Class::WordsOnly, first, Decision::ProbeChat(seconds(600))),
             (Class::TooLong, photo, Decision::Shorten),
             (Class::EditGone, first, Decision::GiveUp),
             (Class::Markup, first, Decision::Undress),
@@ -419,6 +445,7 @@ mod tests {
                 undressed: true,
                 alone: true,
                 shape: Shape::Text,
+                doubted: false,
                 moves: MOST_MOVES,
             };
             match decide(class, attempt, spread) {

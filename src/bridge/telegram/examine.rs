@@ -49,7 +49,8 @@ pub fn examine(examination: &Examination<'_>) -> Vec<Finding> {
     findings
 }
 
-fn no_bot(config: &Config, class: Class, outcome: &Outcome) -> Finding {
+/// Why there is no bot of this token, and what to do.
+pub(super) fn no_bot(config: &Config, class: Class, outcome: &Outcome) -> Finding {
     let said = said(outcome);
     match class {
         // What comes from somewhere else is no judgement on the token.
@@ -151,7 +152,7 @@ fn shown(result: &Value, fields: &[&str]) -> String {
 fn said(outcome: &Outcome) -> String {
     let Outcome::Answered(answer) = outcome else { return String::new() };
     match answer.envelope.as_ref().and_then(|envelope| envelope.description.as_deref()) {
-        Some(said) => redact(&format!("it says \"{}\"", text::shorten(&text::name(said), 100))),
+        Some(said) => format!("it says \"{}\"", text::shorten(&redact(&text::name(said)), 100)),
         None => format!("HTTP {}", answer.status),
     }
 }

@@ -59,6 +59,11 @@ impl Errand {
         }
     }
 
+    /// The beginning of the job's keys.
+    pub(super) fn job(&self) -> &str {
+        &self.job.key
+    }
+
     /// Most requests that it may make.
     pub(super) fn most_requests(&self) -> u32 {
         self.ticket.most_requests
@@ -156,6 +161,21 @@ impl Inspector {
         Some((note(key, lines(all)), evidence))
     }
 
+    /// Somebody wants a check at once.
+    ///
+    /// # Errors
+    ///
+    /// If there will be none: why, in words.
+    pub(super) fn ask(&mut self, now: Moment) -> Result<(), String> {
+        let Some(job) = &self.job else { return Err("No job is under way.".to_owned()) };
+        if let Some(wait) = self.schedule.used_up_for(now.monotonic) {
+            return Err(format!("The checks of this day are used up; more in {}.", text::span(wait)));
+        }
+        self.schedule.hurry(&job.key, now.monotonic);
+        self.look = now.monotonic;
+        Ok(())
+    }
+
     /// Checks this job no more: its alarm was a false one.
     pub(super) fn mute(&mut self, job: &str) {
         self.schedule.mute(job);
@@ -227,6 +247,10 @@ mod tests {
         assert_eq!(inspector.wish(at(3000)), None);
         inspector.mute("j");
         assert_eq!(inspector.wish(at(10_000)), None, "a false alarm");
+        assert_eq!(inspector.ask(at(10_001)), Ok(()));
+        assert_eq!(inspector.wish(at(10_001)), Some(Duration::from_secs(60)), "somebody wants to know");
+        inspector.on_sight(&Sight { job: None, ..sight(10_002) });
+        assert!(inspector.ask(at(10_003)).unwrap_err().contains("No job"));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Telegram: tells a chat, or a topic in it, how jobs go.
 //!
-//! Only sends; commands from the chat are another matter and need another thread. [`rules`] and [`delivery`]
-//! decide and are pure, [`client`] talks, [`sender`] joins them with the outbox.
+//! [`notify`] and [`delivery`] decide and are pure, [`client`] talks, [`sender`] joins them with the outbox. Commands from
+//! the chat are in [`commands`], on threads of their own.
 
+mod check;
 mod client;
+mod commands;
 mod config;
 mod darkroom;
 mod delivery;
@@ -16,6 +18,7 @@ mod moved;
 mod notify;
 mod outgoing;
 mod pace;
+pub mod pairing;
 mod photos;
 pub mod rehearsal;
 mod report;
@@ -30,12 +33,14 @@ mod sender_tests;
 pub use config::{API_URL, Chat, Config, ConfigError, Token, redact};
 pub use examine::examine;
 
-use super::{Bridge, Lookup, Reporter, Setup, StartError, Wants};
+use super::{Bridge, Examination, Fence, Lookup, Reporter, Setup, StartError, Wants};
 use crate::clock::{Clock, Moment, SystemClock};
 use crate::defects::{self, Checker, Nap};
 use crate::outbox::{Limits, Outbox, Persistence, Queue, Woken};
 use crate::printer::{Event, Sight};
+use check::Check;
 use client::{Api, Client, Interrupt};
+use commands::{Keeper, Listener, Parts};
 use config::Kind;
 use delivery::Class;
 use inspector::Inspector;
@@ -71,10 +76,18 @@ pub struct Telegram {
     live: Live,
     outgoing: Outgoing,
     studio: Option<Studio>,
+    listener: Option<Listener>,
+    keeper: Keeper,
+    /// Whether people may command the printer.
+    obeys: bool,
+    /// Whether what the console says may be an answer to somebody.
+    gcode: bool,
     queue: Queue,
     report: Arc<Mutex<Report>>,
     clock: SystemClock,
-    interrupt: Option<Interrupt>,
+    interrupt: Interrupt,
+    /// The look at token and chat, which ends with it.
+    check: Option<(Interrupt, mpsc::Sender<()>)>,
     /// Every thread of the bridge has one until it ends; the bridge itself until it is stopped.
     alive: Option<mpsc::Sender<()>>,
     /// Tells that all have ended, by being disconnected.
@@ -90,14 +103,17 @@ pub fn start(setup: &Setup<'_>) -> Result<Box<dyn Bridge>, StartError> {
     Ok(Box::new(Telegram::start(&read_config(setup.setting)?, setup)?))
 }
 
-/// Sends one message now, past the outbox.
+/// Sends one message now, past the outbox, to where the chat of the settings is now.
 ///
 /// # Errors
 ///
 /// If it was not delivered: why, and what to do about it.
-pub fn test(setting: &Lookup<'_>, tls: Arc<ClientConfig>, text: &str) -> Result<(), String> {
-    let config = read_config(setting).map_err(|error| error.to_string())?;
-    send_now(&config, tls, &SystemClock::new(), text)
+pub fn test(examination: &Examination<'_>, text: &str) -> Result<(), String> {
+    let mut config = read_config(examination.setting).map_err(|error| error.to_string())?;
+    if let Some(moved) = MovedChat::new(examination.data_dir, examination.id, &config.chat).load() {
+        config.chat = Chat::Id(moved);
+    }
+    send_now(&config, Arc::clone(&examination.tls), &SystemClock::new(), text)
 }
 
 /// Checks the settings alone.
@@ -149,6 +165,17 @@ impl Telegram {
             outgoing.post(notifier.greeting(setup.printer_id, clock.now()), Vec::new());
         }
         let (alive, ended) = mpsc::channel();
+        let keeper = Keeper::new(config, setup, live.clone(), sender.paces.clone(), &alive);
+        let parts = Parts {
+            live: live.clone(),
+            paces: sender.paces.clone(),
+            report: Arc::clone(&report),
+            reporter: reporter(&queue, &report, clock),
+            checks: studio.as_ref().and_then(Studio::checks),
+            keeper: keeper.clone(),
+            alive: &alive,
+        };
+        let listener = Listener::start(config, setup, parts)?;
         let thread = std::thread::Builder::new().name(id.to_owned()).stack_size(STACK);
         let sending = alive.clone();
         let spawned = thread.spawn(move || {
@@ -156,19 +183,54 @@ impl Telegram {
             drop(sending);
         });
         spawned.map_err(StartError::Thread)?;
+        let check = start_check(config, setup, &report);
         Ok(Self {
             notifier,
             macros: config.events.has(Kind::Macro),
             live,
             outgoing,
             studio,
+            obeys: config.access.is_open(),
+            gcode: config.access.is_open() && config.takes_scripts(),
+            listener,
+            keeper,
             queue,
             report,
             clock,
-            interrupt: Some(interrupt),
+            interrupt,
+            check,
             alive: Some(alive),
             ended,
         })
+    }
+}
+
+/// Looks at token and chat on a thread that ends when all is well. Without one to be had the first message tells.
+fn start_check(
+    config: &Config,
+    setup: &Setup<'_>,
+    report: &Arc<Mutex<Report>>,
+) -> Option<(Interrupt, mpsc::Sender<()>)> {
+    let client = Client::new(config, Arc::clone(&setup.tls));
+    let interrupt = client.interrupt();
+    let (bridge, end) = mpsc::channel();
+    let check = Check {
+        api: client,
+        chat: config.chat.clone(),
+        report: Arc::clone(report),
+        clock: Box::new(setup.clock),
+        spread: chance,
+        failures: 0,
+        told: None,
+        end,
+    };
+    let thread = std::thread::Builder::new().name(setup.id.to_owned()).stack_size(STACK);
+    match thread.spawn(move || check.run()) {
+        Ok(_) => Some((interrupt, bridge)),
+        Err(error) => {
+            log::warn!("{}: the token is not looked at: {error}", setup.id);
+            None
+        }
     }
 }
 
@@ -188,7 +250,14 @@ fn studio(
     }
     let inspector = checks.as_ref().map(|checks| Inspector::new(config, checks, setup.fresh, live.clone()));
     let checker = checks.map(|checks| Checker::new(checks, Arc::clone(&setup.tls), Box::new(Nap::default())));
-    let desk = Desk { camera: setup.camera.clone(), outgoing: outgoing.clone(), photos, inspector };
+    let desk = Desk {
+        camera: setup.camera.clone(),
+        outgoing: outgoing.clone(),
+        live: live.clone(),
+        buttons: config.access.is_open(),
+        photos,
+        inspector,
+    };
     Ok(Some(Studio::new(desk, checker, setup.clock, setup.id)))
 }
 
@@ -198,7 +267,12 @@ impl Bridge for Telegram {
         let mute = self.live.lock().mute.clone();
         let note = self.notifier.on_event(event, &mute, now);
         if let Some(note) = &note {
-            self.outgoing.post(note.clone(), Vec::new());
+            let file = event.job.as_ref().map(|job| job.file.as_str()).filter(|file| !file.is_empty());
+            let buttons = match file {
+                Some(file) if self.obeys && note.kind == Kind::End => commands::below_an_end(file),
+                _ => Vec::new(),
+            };
+            self.outgoing.post(note.clone(), buttons);
         }
         self.tell_studio(|desk| {
             if let Some(photos) = &mut desk.photos {
@@ -213,13 +287,17 @@ impl Bridge for Telegram {
             live.sight = Some(sight.clone());
             live.mute.clone()
         };
-        for note in self.notifier.on_sight(sight, &mute) {
+        for note in self.notifier.on_sight(sight, &mute, &|key| self.outgoing.knows(key)) {
             self.outgoing.post(note, Vec::new());
         }
+        self.keeper.on_sight(sight);
         self.tell_studio(|desk| desk.on_sight(sight));
     }
 
     fn on_console(&mut self, line: &str, at: Moment) {
+        if self.gcode {
+            self.live.lock().heard(line, at.monotonic);
+        }
         let mute = self.live.lock().mute.clone();
         let Some((note, said)) = self.notifier.on_console(line, &mute, at) else { return };
         let (key, headline) = (format!("{}/photo", note.key), note.text.clone());
@@ -236,37 +314,44 @@ impl Bridge for Telegram {
     }
 
     fn wants(&self) -> Wants {
-        Wants { snapshots: true, console: self.macros }
+        Wants { snapshots: true, console: self.macros || self.gcode }
     }
 
     fn reporter(&self) -> Reporter {
-        let (queue, report, clock) = (self.queue.clone(), Arc::clone(&self.report), self.clock);
-        Box::new(move || {
-            let around = Surroundings { queue: queue.glance()?, now: clock.now().monotonic };
-            // A sender that was halted while it held the report holds it for ever.
-            let report = match report.try_lock() {
-                Ok(report) => report,
-                Err(TryLockError::Poisoned(report)) => report.into_inner(),
-                Err(TryLockError::WouldBlock) => return None,
-            };
-            Some(report::status(&report, &around))
-        })
+        reporter(&self.queue, &self.report, self.clock)
     }
 
     fn stop(&mut self, grace: Duration) {
         self.queue.close();
+        if let Some((interrupt, bridge)) = self.check.take() {
+            drop(bridge);
+            interrupt.now();
+        }
         if let Some(studio) = &self.studio {
             studio.close();
+        }
+        self.keeper.close();
+        if let Some(listener) = &self.listener {
+            listener.close();
         }
         self.alive = None;
         if self.ended.recv_timeout(grace) == Err(RecvTimeoutError::Disconnected) {
             return;
         }
-        if let Some(interrupt) = self.interrupt.take() {
-            interrupt.now();
+        self.interrupt.now();
+        if self.ended.recv_timeout(NOTICE) == Err(RecvTimeoutError::Timeout) {
+            // Name resolution cannot be interrupted; whatever waits is on disk, for the next to send.
+            self.queue.fence(Duration::ZERO);
         }
-        // Name resolution cannot be interrupted; whatever waits is on disk.
-        let _ = self.ended.recv_timeout(NOTICE);
+    }
+
+    fn fence(&self) -> Fence {
+        let (queue, interrupt) = (self.queue.clone(), self.interrupt.clone());
+        Box::new(move || {
+            // A request under way would be made a second time; none goes out from here on.
+            interrupt.now();
+            queue.fence(NOTICE);
+        })
     }
 }
 
@@ -296,8 +381,26 @@ pub fn send_now(
     let outcome = client.call(&call, now);
     match delivery::classify(&outcome) {
         Class::Done => Ok(()),
+        Class::Migrated(id) => {
+            Err(format!("the group {chat} became a supergroup; set TELEGRAM_CHAT_ID to {id}"))
+        }
         class => Err(sender::explain(class, &outcome)),
     }
+}
+
+/// Tells how the bridge goes.
+fn reporter(queue: &Queue, report: &Arc<Mutex<Report>>, clock: SystemClock) -> Reporter {
+    let (queue, report) = (queue.clone(), Arc::clone(report));
+    Box::new(move || {
+        let around = Surroundings { queue: queue.glance()?, now: clock.now().monotonic };
+        // A sender that was halted while it held the report holds it for ever.
+        let report = match report.try_lock() {
+            Ok(report) => report,
+            Err(TryLockError::Poisoned(report)) => report.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(report::status(&report, &around))
+    })
 }
 
 /// Delivers until the queue is closed and nothing more can be sent without waiting.

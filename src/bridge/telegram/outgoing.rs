@@ -32,9 +32,8 @@ impl<S: Store> Outgoing<S> {
     /// Hands in a text. When this returns, one that must not be lost is on disk. Says whether it is new.
     pub(super) fn post(&self, note: Note, buttons: Vec<(String, String)>) -> bool {
         if let Some((key, both)) = &note.takes_back {
-            let waited =
-                self.queue.discard_where("it was over before it was told", |held| held.entry.key == *key);
-            if waited > 0 && *both {
+            let taken = self.queue.take_back(key, "it was over before it was told");
+            if taken && *both {
                 return false;
             }
         }
@@ -49,6 +48,11 @@ impl<S: Store> Outgoing<S> {
             self.darkroom.forget(number);
         }
         is_new
+    }
+
+    /// Whether a message of that key was handed in before, not long ago.
+    pub(super) fn knows(&self, key: &str) -> bool {
+        self.queue.knows(key)
     }
 
     fn push(&self, note: Note, picture: Option<u64>, buttons: Vec<(String, String)>) -> bool {
@@ -76,5 +80,49 @@ impl<S: Store> Outgoing<S> {
     /// Whether a picture grew too old to be sent, since this was asked last: a fresh one is due.
     pub(super) fn take_lost_picture(&self) -> bool {
         self.darkroom.take_lost()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbox::{Importance, Limits, Outbox};
+    use std::time::Duration;
+
+    fn note(key: &str, takes_back: Option<(&str, bool)>) -> Note {
+        Note {
+            key: key.to_owned(),
+            kind: Kind::Pause,
+            importance: Importance::Normal,
+            at: Duration::from_secs(1_795_227_600),
+            text: key.to_owned(),
+            slot: None,
+            held: Duration::ZERO,
+            takes_back: takes_back.map(|(key, both)| (key.to_owned(), both)),
+        }
+    }
+
+    #[test]
+    fn a_pause_is_told_with_its_end_or_not_at_all() {
+        for (begun, both, expected) in [
+            (false, true, &[][..]),
+            (false, false, &["end"]),
+            // It may be in the chat already, which must not say for ever that the job is paused.
+            (true, true, &["pause", "end"]),
+            (true, false, &["pause", "end"]),
+        ] {
+            let place = tempfile::tempdir().unwrap();
+            let (outbox, _) = Outbox::open(&place.path().join("journal"), Limits::default());
+            let queue = Queue::new(outbox);
+            let outgoing = Outgoing::new(queue.clone(), Darkroom::default(), Kinds::NONE);
+            outgoing.post(note("pause", None), Vec::new());
+            if begun {
+                assert!(queue.begin(vec![queue.peek().unwrap().id]));
+            }
+            outgoing.post(note("end", Some(("pause", both))), Vec::new());
+            let waiting: Vec<String> =
+                queue.peek_row(9, |_| true).into_iter().map(|held| held.entry.key).collect();
+            assert_eq!(waiting, expected, "{begun} {both}");
+        }
     }
 }

@@ -3,11 +3,37 @@
 //! Telegram's published limits: about one message a second in a chat, where short bursts pass, and 20 a minute
 //! in a group. They are no promise; a 429 is obeyed all the same.
 
+use super::config::Chat;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+/// Most chats whose pace is kept; the one that was added first goes.
+const MOST_CHATS: usize = 16;
+
+/// The paces of all chats. Clones are the same ones, so that all who send keep them together.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Paces(Arc<Mutex<Vec<(Chat, Pace)>>>);
+
+impl Paces {
+    /// Takes one message to `chat`, if it may go at `now`; else says from when on it may.
+    pub(super) fn take(&self, chat: &Chat, now: Duration) -> Result<(), Duration> {
+        let mut paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, pace)) = paces.iter_mut().find(|(known, _)| known == chat) {
+            return pace.take(now);
+        }
+        if paces.len() >= MOST_CHATS {
+            paces.remove(0);
+        }
+        let mut pace = Pace::new(chat.is_group());
+        let taken = pace.take(now);
+        paces.push((chat.clone(), pace));
+        taken
+    }
+}
 
 /// A token bucket on the monotonic clock.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pace {
+struct Pace {
     /// Most messages at once.
     burst: f64,
     /// Time after which one more is allowed.
@@ -18,7 +44,7 @@ pub(super) struct Pace {
 
 impl Pace {
     /// The pace for a group, or for a single person.
-    pub(super) fn new(group: bool) -> Self {
+    fn new(group: bool) -> Self {
         // In a group 3 at once and 17 more in the rest of a minute make 20.
         let (burst, interval) = match group {
             true => (3.0, Duration::from_millis(3530)),
@@ -28,7 +54,7 @@ impl Pace {
     }
 
     /// Takes one message if it may go at `now`; else says from when on it may.
-    pub(super) fn take(&mut self, now: Duration) -> Result<(), Duration> {
+    fn take(&mut self, now: Duration) -> Result<(), Duration> {
         let passed = now.saturating_sub(self.filled);
         self.tokens = (self.tokens + passed.div_duration_f64(self.interval)).min(self.burst);
         self.filled = now;
@@ -77,5 +103,18 @@ mod tests {
             assert!(within <= 20, "{within} from {start}");
         }
         assert!(sent[99] < 99.0 * 3.6);
+    }
+    #[test]
+    fn all_who_send_keep_the_pace_of_a_chat_together() {
+        let (one, group) = (Paces::default(), Chat::Id(-100));
+        let other = one.clone();
+        let at = Duration::from_secs(1000);
+        let took = [&one, &other, &one, &other].map(|paces| paces.take(&group, at).is_ok());
+        assert_eq!(took, [true, true, true, false]);
+        assert!(other.take(&Chat::Id(7), at).is_ok());
+        for id in 0..100 {
+            let _ = one.take(&Chat::Id(1000 + id), at);
+        }
+        assert_eq!(one.0.lock().unwrap().len(), MOST_CHATS);
     }
 }

@@ -49,8 +49,8 @@ struct Running {
     key: Arc<str>,
     name: String,
     summary: Summary,
-    /// How many pictures of it were due.
-    number: u32,
+    /// How many pictures of it grew too old before they were sent: each is replaced by one with a key of its own.
+    lost: u32,
     /// When the next is due, on the monotonic clock.
     due: Duration,
 }
@@ -79,10 +79,10 @@ impl Photos {
             return;
         };
         let same = self.job.take().filter(|job| job.key == *key);
-        let (number, due) = same.map_or((0, sight.at.monotonic), |job| (job.number, job.due));
+        let (lost, due) = same.map_or((0, sight.at.monotonic), |job| (job.lost, job.due));
         let name = text::name(print.name().unwrap_or_default());
         self.job =
-            Some(Running { key: Arc::clone(key), name, summary: Summary::of(&sight.snapshot), number, due });
+            Some(Running { key: Arc::clone(key), name, summary: Summary::of(&sight.snapshot), lost, due });
     }
 
     /// What happened, and how that was told.
@@ -159,8 +159,10 @@ impl Photos {
             Wish::Fresh(_) => {
                 let (interval, job) = (self.interval?, self.job.as_mut()?);
                 job.due = now.monotonic + interval;
-                let key = format!("{}/photo/{}", job.key, job.number);
-                job.number += 1;
+                // A new run of the program knows nothing of the pictures before it. By the wall clock it gives a key
+                // of theirs again only for as long as no other picture is due.
+                let interval = now.unix.as_secs() / interval.as_secs().max(1);
+                let key = format!("{}/photo/{interval}/{}", job.key, job.lost);
                 (key, [Some(job.name.clone()), job.summary.line(), taken])
             }
             Wish::End(_) | Wish::Any => {
@@ -190,6 +192,7 @@ impl Photos {
     pub(super) fn on_lost(&mut self, now: Moment) {
         if let Some(job) = &mut self.job {
             job.due = now.monotonic;
+            job.lost += 1;
         }
     }
 }
@@ -255,7 +258,7 @@ mod tests {
         photos.on_none(FRESH, at(10));
         assert_eq!((photos.wish(at(14)), photos.wish(at(15))), (None, Some(FRESH)));
         let note = photos.on_frame(FRESH, &frame(14), at(15)).unwrap();
-        assert_eq!(note.key, "j/photo/0");
+        assert_eq!(note.key, "j/photo/498674/0");
         assert_eq!(note.text, "cube.gcode\n10%\n2026-11-21 02:20 UTC");
         photos.on_sight(&sight("j", 3000));
         assert_eq!(photos.next(), Some(Duration::from_secs(3615)));
@@ -263,9 +266,23 @@ mod tests {
         // Another job has its own.
         photos.on_sight(&sight("k", 3000));
         assert_eq!(photos.wish(at(3000)), Some(FRESH));
-        assert_eq!(photos.on_frame(FRESH, &frame(2999), at(3000)).unwrap().key, "k/photo/0");
+        assert_eq!(photos.on_frame(FRESH, &frame(2999), at(3000)).unwrap().key, "k/photo/498675/0");
         photos.on_lost(at(3100));
         assert_eq!(photos.wish(at(3100)), Some(FRESH));
+        assert_eq!(photos.on_frame(FRESH, &frame(3100), at(3100)).unwrap().key, "k/photo/498675/1");
+    }
+
+    #[test]
+    fn a_new_run_of_the_program_goes_on_with_the_pictures() {
+        let mut keys = Vec::new();
+        // Each run sees the job anew, and takes a picture at once.
+        for start in [100, 200, 3 * 3600 + 100, 3 * 3600 + 200] {
+            let mut photos = photos("3600");
+            photos.on_sight(&sight("j", start));
+            keys.push(photos.on_frame(FRESH, &frame(start), at(start)).unwrap().key);
+        }
+        assert_eq!((&keys[0], &keys[2]), (&keys[1], &keys[3]), "it was told already");
+        assert_ne!(keys[0], keys[2], "it was not");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //! of the Bot API come out. Everything between is what runs on a printer; only threads and connections are missing.
 
 use super::client::Api;
-use super::config::Config;
+use super::commands::{Incoming, Right, read};
+use super::config::{Access, Config};
 use super::delivery::{self, Class, Fault, FaultKind, Outcome};
 use super::inspector::Inspector;
 use super::live::Live;
@@ -21,7 +22,7 @@ use crate::clock::Clock;
 use crate::defects::{self, Checker, Exchange, Failure, Question, Reply, Sleep};
 use crate::outbox::{Limits, Outbox, Queue};
 use crate::printer::{Event, Sight};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::path::Path;
 use std::time::Duration;
 
@@ -118,6 +119,8 @@ impl<S: Server + Clone> Rehearsal<S> {
         let desk = Desk {
             camera,
             outgoing: outgoing.clone(),
+            live: live.clone(),
+            buttons: false,
             photos: config.events.has(Kind::Photo).then(|| Photos::new(&config, fresh)),
             inspector: checks.as_ref().map(|checks| Inspector::new(&config, checks, fresh, live.clone())),
         };
@@ -141,7 +144,7 @@ impl<S: Server + Clone> Rehearsal<S> {
 
     /// The printer is seen.
     pub fn on_sight(&mut self, sight: &Sight) {
-        for note in self.notifier.on_sight(sight, &self.live.lock().mute) {
+        for note in self.notifier.on_sight(sight, &self.live.lock().mute, &|key| self.outgoing.knows(key)) {
             self.outgoing.post(note, Vec::new());
         }
         self.desk.on_sight(sight);
@@ -198,8 +201,9 @@ pub fn class_of(status: u16, retry_after: Option<&str>, body: &[u8]) -> &'static
         Class::EditGone => "edit_gone",
         Class::Markup => "markup",
         Class::TooLong => "too_long",
-        Class::PhotoRefused => "photo_refused",
-        Class::ChatGone => "chat_gone",
+        Class::PhotoRefused | Class::TooLarge => "photo_refused",
+        // To a text, which is what the words are about, the rights are those of the chat.
+        Class::ChatGone | Class::WordsOnly => "chat_gone",
         Class::TokenRefused => "token",
         Class::Conflict => "conflict",
         Class::Transient | Class::ClockNotSet => "transient",
@@ -215,4 +219,44 @@ pub fn escapes(text: &str) -> [String; 3] {
 /// `text` as it is cut for a message or a caption.
 pub fn cut(text: &str, caption: bool) -> String {
     text::shorten(text, if caption { text::MOST_CAPTION } else { text::MOST_MESSAGE })
+}
+
+/// What an update is taken for by the bot with the user name `bot`, where these chats and people may use commands. An
+/// object: `kind` is `command`, `callback`, `document`, `migrate`, `membership` or `ignore`, and what else is known has
+/// its name from the Bot API.
+pub fn taken_for(update: &Value, bot: &str, chats: &[i64], users: &[i64]) -> Value {
+    let access = Access { chats: chats.to_vec(), users: users.to_vec() };
+    match read(update, bot) {
+        Incoming::Command(command) => {
+            let place = command.origin.place;
+            let right = access.right(place.chat, command.origin.user);
+            json!({
+                "kind": "command", "command": command.name, "args": command.args, "chat_id": place.chat,
+                "thread_id": place.thread, "allowed": right >= super::commands::needed(&command.name),
+            })
+        }
+        Incoming::Document(document) => {
+            let place = document.origin.place;
+            let allowed = access.right(place.chat, document.origin.user) == Right::Control;
+            json!({
+                "kind": "document", "file_name": document.name, "file_size": document.size, "chat_id": place.chat,
+                "thread_id": place.thread, "downloadable": document.is_downloadable(), "allowed": allowed,
+            })
+        }
+        Incoming::Press(press) => {
+            let right =
+                press.shown.map_or(Right::Stranger, |shown| access.right(shown.place.chat, press.user));
+            let chat = press.shown.map(|shown| shown.place.chat);
+            let allowed = right == Right::Control && press.data.is_some();
+            json!({
+                "kind": "callback", "data": press.data, "chat_id": chat, "user_id": press.user, "allowed": allowed,
+                "must_answer": true,
+            })
+        }
+        Incoming::Migrated { from, to } => json!({"kind": "migrate", "old_chat_id": from, "new_chat_id": to}),
+        Incoming::Standing { chat, member } => {
+            json!({"kind": "membership", "chat_id": chat, "member": member})
+        }
+        Incoming::Nothing(why) => json!({"kind": "ignore", "why": why}),
+    }
 }

@@ -10,12 +10,16 @@ use std::time::Duration;
 pub(super) struct Report {
     /// When the last message was delivered, as time since the Unix epoch.
     pub(super) last_ok: Option<Duration>,
+    /// Whether the API knew the bot, and the bot its chat, before there was a message.
+    pub(super) checked: bool,
     /// What keeps messages from being delivered; none after a success.
     pub(super) trouble: Option<Trouble>,
     /// When the next try is due, on the monotonic clock.
     pub(super) retry_at: Option<Duration>,
     /// Whether messages go without their topic, because it is gone.
     pub(super) thread_lost: bool,
+    /// What keeps commands from being heard, and when the next try is due.
+    pub(super) hearing: Option<(Trouble, Duration)>,
     /// Where the configured chat went.
     pub(super) moved_to: Option<i64>,
 }
@@ -51,6 +55,10 @@ pub(super) fn status(report: &Report, around: &Surroundings) -> BridgeStatus {
         let retry = retry.map(|seconds| format!("; next try in {seconds} s")).unwrap_or_default();
         note(trouble.health, format!("{}{retry}", trouble.text));
     }
+    if let Some((trouble, at)) = &report.hearing {
+        let seconds = at.saturating_sub(around.now).as_secs();
+        note(trouble.health, format!("commands: {}; next try in {seconds} s", trouble.text));
+    }
     if let Persistence::Memory(reason) = &around.queue.persistence {
         note(Health::Warn, format!("messages are kept in memory only: {reason}"));
     }
@@ -78,7 +86,7 @@ pub(super) fn status(report: &Report, around: &Surroundings) -> BridgeStatus {
     let state = match &report.trouble {
         Some(Trouble { health: Health::Waiting, .. }) => BridgeState::Retrying,
         Some(Trouble { health: Health::Fail, .. }) => BridgeState::Failed,
-        _ if report.last_ok.is_none() => BridgeState::Starting,
+        _ if report.last_ok.is_none() && !report.checked => BridgeState::Starting,
         _ => BridgeState::Connected,
     };
     BridgeStatus {
@@ -124,6 +132,16 @@ mod tests {
     }
 
     #[test]
+    fn commands_that_are_not_heard_are_shown() {
+        let trouble = Trouble { health: Health::Warn, text: "another program reads them".to_owned() };
+        let report = Report { hearing: Some((trouble, Duration::from_secs(110))), ..Report::default() };
+        let line = status(&report, &around());
+        let expected =
+            "commands: another program reads them; next try in 10 s; no message sent yet; 0 waiting";
+        assert_eq!((line.health, line.text.as_str()), (Health::Warn, expected));
+    }
+
+    #[test]
     fn the_worst_counts() {
         let memory = Persistence::Memory("disk full".to_owned());
         let around = Surroundings { queue: Glance { persistence: memory, ..around().queue }, ..around() };
@@ -151,5 +169,7 @@ mod tests {
             let report = Report { trouble, last_ok, ..Report::default() };
             assert_eq!(status(&report, &around()).state, state, "{report:?}");
         }
+        let idle = Report { checked: true, ..Report::default() };
+        assert_eq!(status(&idle, &around()).state, BridgeState::Connected);
     }
 }

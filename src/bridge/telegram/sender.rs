@@ -8,7 +8,7 @@ use super::darkroom::Darkroom;
 use super::delivery::{self, Attempt, Class, Decision, Outcome, Shape};
 use super::markup::Format;
 use super::moved::MovedChat;
-use super::pace::Pace;
+use super::pace::Paces;
 use super::report::{Report, Trouble};
 use super::wire::{self, Call, Stored};
 use super::{notify, text};
@@ -16,6 +16,7 @@ use crate::bridge::Health;
 use crate::camera::Frame;
 use crate::clock::Clock;
 use crate::outbox::{Held, Importance, Queue, Store};
+use std::mem::{Discriminant, discriminant};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ const MOST_JOINED: usize = 20;
 const MOST_PHOTO: usize = 10_000_000;
 /// How long a connection is kept for what follows: an idle one costs memory, and dies unnoticed behind a firewall.
 const KEPT: Duration = Duration::from_secs(10);
+/// After so many failures in a row of a picture, and again after as many, a small request tells whether it is the line.
+const DOUBTED_EACH: u32 = 3;
 /// Longest time for which a message is held back.
 const LONGEST_HOLD: Duration = Duration::from_secs(60);
 
@@ -56,7 +59,8 @@ pub(super) struct Sender<A, S> {
     chat: Chat,
     thread: Option<i64>,
     moved: MovedChat,
-    pace: Pace,
+    /// Of all who send.
+    pub(super) paces: Paces,
     not_before: Duration,
     thread_again: Option<Duration>,
     failures: u32,
@@ -65,6 +69,8 @@ pub(super) struct Sender<A, S> {
     /// The message that the attempt belongs to.
     current: Option<u64>,
     attempt: Attempt,
+    /// The trouble that the log tells of, by its class and the status of the answer.
+    told: Option<(Discriminant<Class>, Option<u16>)>,
 }
 
 impl<A: Api, S: Store> Sender<A, S> {
@@ -87,7 +93,7 @@ impl<A: Api, S: Store> Sender<A, S> {
             report: Arc::new(Mutex::new(report)),
             darkroom: Darkroom::default(),
             format: config.format,
-            pace: Pace::new(chat.is_group()),
+            paces: Paces::default(),
             chat,
             thread: config.thread,
             moved,
@@ -97,6 +103,7 @@ impl<A: Api, S: Store> Sender<A, S> {
             spoke: None,
             current: None,
             attempt: Attempt::default(),
+            told: None,
         }
     }
 
@@ -133,7 +140,10 @@ impl<A: Api, S: Store> Sender<A, S> {
             self.queue.discard(held.id, "its picture is gone");
             return Next::Again;
         }
-        if let Err(later) = self.pace.take(now.monotonic) {
+        if self.current == Some(held.id) && std::mem::take(&mut self.attempt.doubted) {
+            return self.try_the_line(held.id, now.unix);
+        }
+        if let Err(later) = self.paces.take(&self.chat, now.monotonic) {
             return Next::At(later);
         }
         if self.current != Some(held.id) {
@@ -141,7 +151,11 @@ impl<A: Api, S: Store> Sender<A, S> {
             (self.current, self.attempt) = (Some(held.id), Attempt { shape, ..Attempt::default() });
         }
         let thread = self.thread.filter(|_| self.thread_again.is_none_or(|again| now.monotonic >= again));
-        let (words, joined) = self.words(&held, &stored, now.unix);
+        let (words, joined, silent) = self.words(&held, &stored, now.unix);
+        if !self.queue.begin(std::iter::once(held.id).chain(joined.iter().copied()).collect()) {
+            return Next::Again;
+        }
+        let stored = Stored { silent, ..stored };
         let call = self.compose(&words, &stored, frame.as_deref(), thread);
         let outcome = self.api.call(&call, now.unix);
         self.spoke = Some(self.clock.now().monotonic);
@@ -153,6 +167,11 @@ impl<A: Api, S: Store> Sender<A, S> {
             (Decision::Retry(_), _) => self.failures.saturating_add(1),
             _ => 0,
         };
+        let failed = class == Class::Transient && attempt.shape != Shape::Text;
+        if failed && self.failures.is_multiple_of(DOUBTED_EACH) {
+            self.attempt.doubted = true;
+            return Next::Again;
+        }
         if matches!(decision, Decision::Delivered | Decision::GiveUp) {
             self.darkroom.clear(stored.picture, now);
         }
@@ -172,18 +191,34 @@ impl<A: Api, S: Store> Sender<A, S> {
         self.carry_out(decision, held.id, class, &outcome, thread.is_some())
     }
 
+    /// Asks something small after the picture of the message `id` failed: where that gets through, the picture never
+    /// will, and must not hold up the words behind it.
+    fn try_the_line(&mut self, id: u64, now: Duration) -> Next {
+        let outcome = self.api.call(&Call::new("getMe"), now);
+        self.spoke = Some(self.clock.now().monotonic);
+        let class = delivery::classify(&outcome);
+        if class == Class::Done {
+            log::warn!("telegram: a picture does not get through, and all else does: its caption goes alone");
+            (self.attempt.shape, self.failures) = (Shape::Text, 0);
+            return Next::Again;
+        }
+        let attempt = Attempt { failures: self.failures, ..self.attempt };
+        let decision = delivery::decide(Class::Transient, attempt, (self.spread)());
+        self.carry_out(decision, id, class, &outcome, false)
+    }
+
     /// How long the connection is still kept while nothing is said; none where there is none.
     pub(super) fn rests_in(&self) -> Option<Duration> {
         Some((self.spoke? + KEPT).saturating_sub(self.clock.now().monotonic))
     }
 
-    /// What to say of `held`, and which messages behind it are said with it: after a long silence one message tells
-    /// what happened, instead of a row of them.
-    fn words(&self, held: &Held, stored: &Stored, now: Duration) -> (String, Vec<u64>) {
+    /// What to say of `held`, which messages behind it are said with it, and whether that makes no sound: after a long
+    /// silence one message tells what happened, instead of a row of them.
+    fn words(&self, held: &Held, stored: &Stored, now: Duration) -> (String, Vec<u64>, bool) {
         let mut words = notify::dated(&stored.text, held.entry.at, now);
-        let mut joined = Vec::new();
+        let (mut joined, mut silent) = (Vec::new(), stored.silent);
         if self.attempt.alone || !is_plain(stored) || !notify::is_late(held.entry.at, now) {
-            return (words, joined);
+            return (words, joined, silent);
         }
         let row = self.queue.peek_row(MOST_JOINED, |_| true);
         for other in row.iter().skip(1) {
@@ -195,8 +230,10 @@ impl<A: Api, S: Store> Sender<A, S> {
             }
             words = more;
             joined.push(other.id);
+            // Whatever is to wake people does so in company as well.
+            silent &= next.silent;
         }
-        (words, joined)
+        (words, joined, silent)
     }
 
     fn compose<'f>(
@@ -246,6 +283,7 @@ impl<A: Api, S: Store> Sender<A, S> {
                 if threaded {
                     self.thread_again = None;
                 }
+                self.told = None;
                 let thread_lost = self.thread_again.is_some();
                 self.report(|report| {
                     (report.last_ok, report.trouble, report.retry_at) = (Some(after.unix), None, None);
@@ -253,19 +291,15 @@ impl<A: Api, S: Store> Sender<A, S> {
                 });
                 Next::Again
             }
-            Decision::Retry(wait) => {
-                self.wait(after.monotonic + wait, Health::Waiting, explain(class, outcome))
-            }
-            Decision::ProbeToken(wait) => {
-                self.wait(after.monotonic + wait, Health::Fail, explain(class, outcome))
-            }
+            Decision::Retry(wait) => self.wait(after.monotonic + wait, Health::Waiting, class, outcome),
+            Decision::ProbeToken(wait) => self.wait(after.monotonic + wait, Health::Fail, class, outcome),
             Decision::ProbeChat(wait) => {
                 // What must arrive stays, in its order, for the day the chat is back; of the rest the newest.
                 let newest = self.queue.newest();
                 self.queue.discard_where("the chat cannot be reached", |held| {
                     held.entry.importance < Importance::Terminal && Some(held.id) != newest
                 });
-                self.wait(after.monotonic + wait, Health::Fail, explain(class, outcome))
+                self.wait(after.monotonic + wait, Health::Fail, class, outcome)
             }
             Decision::WithoutThread => {
                 log::warn!(
@@ -284,6 +318,9 @@ impl<A: Api, S: Store> Sender<A, S> {
                 Next::Again
             }
             Decision::Reshape(shape) => {
+                if class == Class::WordsOnly {
+                    log::warn!("telegram: {}", explain(class, outcome));
+                }
                 self.attempt.shape = shape;
                 Next::Again
             }
@@ -305,10 +342,9 @@ impl<A: Api, S: Store> Sender<A, S> {
         }
     }
 
-    fn wait(&mut self, until: Duration, health: Health, text: String) -> Next {
-        // Once for each trouble, not for each try.
-        let is_new = self.lock_report().trouble.as_ref().is_none_or(|trouble| trouble.text != text);
-        if is_new {
+    fn wait(&mut self, until: Duration, health: Health, class: Class, outcome: &Outcome) -> Next {
+        let text = explain(class, outcome);
+        if self.is_news(class, outcome) {
             log::warn!("telegram: {text}");
         }
         self.not_before = until;
@@ -317,6 +353,16 @@ impl<A: Api, S: Store> Sender<A, S> {
             report.retry_at = Some(until);
         });
         Next::At(until)
+    }
+
+    /// Whether the log is to tell of a trouble: once for each, not for each try, whatever times are in its words.
+    pub(super) fn is_news(&mut self, class: Class, outcome: &Outcome) -> bool {
+        let status = match outcome {
+            Outcome::Answered(answer) => Some(answer.status),
+            Outcome::Failed(_) => None,
+        };
+        let trouble = Some((discriminant(&class), status));
+        std::mem::replace(&mut self.told, trouble) != trouble
     }
 
     fn report(&self, change: impl FnOnce(&mut Report)) {
@@ -359,12 +405,15 @@ pub(super) fn explain(class: Class, outcome: &Outcome) -> String {
     };
     let said = answer.envelope.as_ref().and_then(|envelope| envelope.description.as_deref());
     let said = match said {
-        Some(said) => format!("\"{}\"", text::shorten(&text::name(said), 100)),
+        Some(said) => format!("\"{}\"", text::shorten(&redact(&text::name(said)), 100)),
         None => format!("HTTP {}", answer.status),
     };
     let remedy = match class {
         Class::TokenRefused => {
             "the token is refused; check TELEGRAM_BOT_TOKEN with @BotFather, and TELEGRAM_API_URL if it is set"
+        }
+        Class::WordsOnly => {
+            "no pictures may be sent to the chat, so their captions come alone; let the bot send photos there"
         }
         Class::ChatGone | Class::ThreadGone => {
             "the bot may not write to the chat; check TELEGRAM_CHAT_ID, and that the bot is a member, unblocked and allowed to send"
@@ -372,10 +421,12 @@ pub(super) fn explain(class: Class, outcome: &Outcome) -> String {
         Class::Flood(_) => "too many messages; waiting as told",
         Class::Conflict => "another program uses the same token",
         Class::Migrated(_) => "the chat moved more than once; set TELEGRAM_CHAT_ID to its present number",
-        Class::Transient | Class::ClockNotSet | Class::Done => "the server has trouble; trying again",
+        Class::Transient | Class::TooLarge | Class::ClockNotSet | Class::Done => {
+            "the server has trouble; trying again"
+        }
         Class::EditGone | Class::Markup | Class::TooLong | Class::PhotoRefused | Class::Refused => {
             "the message was refused and dropped; please report this"
         }
     };
-    redact(&format!("{remedy} (the server says {said})"))
+    format!("{remedy} (the server says {said})")
 }

@@ -2,7 +2,7 @@
 
 use super::client::Api;
 use super::config::Config;
-use super::delivery::{Fault, FaultKind, Outcome};
+use super::delivery::{Fault, FaultKind, Outcome, classify};
 use super::moved::MovedChat;
 use super::notify;
 use super::sender::{Next, Sender};
@@ -60,6 +60,8 @@ struct Request {
     method: &'static str,
     /// Whether the message came into the chat.
     shown: bool,
+    /// Whether it made no sound.
+    silent: bool,
 }
 
 #[derive(Clone)]
@@ -91,9 +93,12 @@ impl Api for Server {
         let at = self.clock.now().monotonic.as_secs();
         let field = |name: &str| call.fields.get(name).cloned().unwrap_or_default();
         let text = [field("text"), field("caption")].iter().find_map(|text| text.as_str().map(str::to_owned));
-        let (chat, text, thread) =
-            (field("chat_id").to_string(), text.unwrap(), field("message_thread_id").as_i64());
-        self.requests.lock().unwrap().push(Request { at, chat, thread, text, method: call.method, shown });
+        let (chat, text) = (field("chat_id").to_string(), text.unwrap_or_default());
+        let thread = field("message_thread_id").as_i64();
+        let silent = field("disable_notification") == true;
+        let shown = shown && call.method != "getMe";
+        let request = Request { at, chat, thread, text, method: call.method, shown, silent };
+        self.requests.lock().unwrap().push(request);
         outcome
     }
 }
@@ -229,6 +234,34 @@ impl World {
 use Importance::{Important, Normal, Passing, Terminal};
 
 #[test]
+fn the_log_tells_a_trouble_once_whatever_times_it_names() {
+    let mut world = World::new(&[]);
+    let answered = |code, said: &str| {
+        let body = format!(r#"{{"ok":false,"error_code":{code},"description":"{said}"}}"#);
+        Outcome::Answered(Answer::read(code, None, body.as_bytes()))
+    };
+    let failed = |text: &str| Outcome::Failed(Fault { kind: FaultKind::ClockNotSet, text: text.to_owned() });
+    let told: Vec<bool> = [
+        answered(429, "Too Many Requests: retry after 30"),
+        answered(429, "Too Many Requests: retry after 31"),
+        failed("it shows 00:01"),
+        failed("it shows 00:02"),
+        answered(502, "Bad Gateway"),
+        answered(500, "Internal Server Error"),
+        answered(500, "Internal Server Error"),
+    ]
+    .iter()
+    .map(|outcome| world.sender().is_news(classify(outcome), outcome))
+    .collect();
+    assert_eq!(told, [true, false, true, false, true, true, false]);
+    // After a success the same is news again.
+    world.push("a", Normal);
+    world.run(10);
+    let outcome = answered(500, "Internal Server Error");
+    assert!(world.sender().is_news(classify(&outcome), &outcome));
+}
+
+#[test]
 fn a_message_goes_to_chat_and_topic_once() {
     let mut world = World::new(&[]);
     world.push("Started: cube", Important);
@@ -240,6 +273,7 @@ fn a_message_goes_to_chat_and_topic_once() {
         text: "Started: cube".into(),
         method: "sendMessage",
         shown: true,
+        silent: false,
     };
     assert_eq!(world.requests(), [expected]);
     assert_eq!(world.waiting(), 0);
@@ -628,15 +662,22 @@ fn what_is_held_back_goes_at_its_time_and_can_be_taken_back() {
     world.store("paused 1", Normal, at, &stored("Paused"));
     world.run(3);
     assert_eq!(world.chat(), [""; 0]);
-    assert_eq!(world.sender().queue.discard_where("it was short", |held| held.entry.key == "paused 1"), 1);
+    assert!(world.sender().queue.take_back("paused 1", "it was short"));
     world.store("paused 2", Normal, at, &stored("Paused again"));
     world.run(20);
     assert_eq!(world.times(), [5]);
+    // What was on its way may have arrived.
+    world.server.script.lock().unwrap().push_back(Reply::Lost);
+    world.push("Paused", Normal);
+    assert!(matches!(world.sender().step(), Next::At(_)));
+    assert!(!world.sender().queue.take_back("Paused", "it was short"));
+    world.run(25);
+    assert_eq!(world.chat(), ["Paused again", "Paused", "Paused"]);
     // A clock that was set back by years must not hold a message for years.
     let later = Some((START + 86_400) * 1000);
     world.store("c", Normal, at, &Stored { not_before_ms: later, ..stored("c") });
     world.run(40);
-    assert_eq!(world.chat(), ["Paused again", "c"]);
+    assert_eq!(world.chat().last().map(String::as_str), Some("c"));
 }
 
 #[test]
@@ -661,10 +702,85 @@ fn what_waited_long_is_told_in_one_message() {
     world.push("Completed: b", Terminal);
     world.run(3600);
     let dated = |text: &str| notify::dated(text, seconds(START), seconds(START + 3600));
-    let row: Vec<String> = ["Started: a", "Paused: a", "Completed: a", "Started: b"].map(|t| dated(t)).into();
+    let row: Vec<String> = ["Started: a", "Paused: a", "Completed: a", "Started: b"].map(dated).into();
     // The picture between them grew too old.
     assert_eq!(world.messages(), [format!("{}\n\n{}", row.join("\n\n"), dated("Completed: b"))]);
     assert_eq!(world.waiting(), 0);
+}
+
+#[test]
+fn what_is_told_in_one_message_rings_if_one_of_them_does() {
+    for (silences, expected) in
+        [([true, false, true], false), ([false, true, true], false), ([true; 3], true)]
+    {
+        let mut world = World::new(&vec![Reply::Unreached; 30]);
+        let at = world.clock.now().unix;
+        for (key, silent) in ["a", "b", "c"].into_iter().zip(silences) {
+            world.store(key, Important, at, &Stored { text: key.to_owned(), silent, ..Stored::default() });
+        }
+        world.run(3600);
+        let shown: Vec<bool> =
+            world.requests().iter().filter(|told| told.shown).map(|told| told.silent).collect();
+        assert_eq!(shown, [expected], "{silences:?}");
+    }
+}
+
+#[test]
+fn where_no_pictures_may_be_sent_the_words_come() {
+    for refused in [
+        "Bad Request: not enough rights to send photos to the chat",
+        "Bad Request: CHAT_SEND_PHOTOS_FORBIDDEN",
+        "Bad Request: CHAT_SEND_MEDIA_FORBIDDEN",
+    ] {
+        let mut world = World::new(&[refusal(400, refused)]);
+        world.push("Completed: cube", Important);
+        world.push_picture("Completed: cube, 1m ago", 100, 100, 1000);
+        world.server.script.lock().unwrap().push_front(Reply::Answer(200, r#"{"ok":true}"#.to_owned()));
+        world.push("Started: b", Normal);
+        world.run(60);
+        assert_eq!(world.methods(), ["sendMessage", "sendPhoto", "sendMessage", "sendMessage"], "{refused}");
+        assert_eq!(world.chat(), ["Completed: cube", "Completed: cube, 1m ago", "Started: b"], "{refused}");
+    }
+}
+
+#[test]
+fn a_proxy_that_lets_no_picture_through_costs_the_picture_alone() {
+    let page = || Reply::Answer(413, "<html>Request Entity Too Large</html>".to_owned());
+    let mut world = World::new(&[page(), page()]);
+    world.push_picture("10%", 100, 100, 1000);
+    world.push("Completed: cube", Terminal);
+    world.run(10);
+    assert_eq!(world.methods()[..3], ["sendPhoto", "sendDocument", "sendMessage"]);
+    assert_eq!(world.chat(), ["10%", "Completed: cube"]);
+    // A text is small enough for any: it is no judgement on that.
+    let mut world = World::new(&[page(), page(), page()]);
+    world.push("Completed: cube", Terminal);
+    world.run(60);
+    assert_eq!(world.chat(), ["Completed: cube"]);
+}
+
+#[test]
+fn a_line_on_which_only_words_get_through_costs_the_picture_alone() {
+    // Three uploads fail, and a small request does not.
+    let mut world = World::new(&vec![Reply::Unreached; 3]);
+    world.push_picture("10%", 100, 100, 1000);
+    world.push("Completed: cube", Terminal);
+    world.run(60);
+    assert_eq!(
+        world.methods(),
+        ["sendPhoto", "sendPhoto", "sendPhoto", "getMe", "sendMessage", "sendMessage"]
+    );
+    assert_eq!(world.chat(), ["10%", "Completed: cube"]);
+}
+
+#[test]
+fn a_picture_outlives_a_short_outage() {
+    let mut world = World::new(&vec![Reply::Unreached; 6]);
+    world.push_picture("10%", 100, 100, 1000);
+    world.run(300);
+    let methods = world.methods();
+    assert_eq!(methods.last(), Some(&"sendPhoto"), "{methods:?}");
+    assert_eq!(world.chat(), ["10%"]);
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! The thread that waits for pictures, and for what a model says of them. It lives only while a job is under way, and a
 //! little longer for its end; a check has a thread of its own, since it may take minutes.
 
+use super::commands::{self, Checks};
 use super::inspector::{Errand, Inspector};
+use super::live::Live;
+use super::notify::Note;
 use super::outgoing::Outgoing;
 use super::photos::{Photos, Wish};
 use crate::camera::{Camera, Frame};
@@ -26,6 +29,10 @@ const CARE: Duration = Duration::from_secs(60);
 pub(super) struct Desk<S = FileStore> {
     pub(super) camera: Camera,
     pub(super) outgoing: Outgoing<S>,
+    /// Knows what is not told.
+    pub(super) live: Live,
+    /// Whether people may use the buttons of an alert.
+    pub(super) buttons: bool,
     /// Takes photos for the chat; none where none are wanted.
     pub(super) photos: Option<Photos>,
     /// Has them checked; none where that is not wanted.
@@ -70,7 +77,12 @@ impl<S: Store> Desk<S> {
         let Some(photos) = &mut self.photos else { return };
         match frame {
             Some(frame) => {
-                if let Some(note) = photos.on_frame(wish, frame, now) {
+                // A picture of the end goes where the end is told.
+                let told = |note: &Note| {
+                    !matches!(wish, Wish::Fresh(_))
+                        || self.live.lock().mute.lets(&note.key, note.kind, now.monotonic)
+                };
+                if let Some(note) = photos.on_frame(wish, frame, now).filter(told) {
                     self.outgoing.post_picture(note, frame, now);
                 }
             }
@@ -82,8 +94,10 @@ impl<S: Store> Desk<S> {
     pub(super) fn on_checked(&mut self, errand: Errand, outcome: &Outcome, now: Moment) {
         let Some(inspector) = &mut self.inspector else { return };
         let frame = Arc::clone(&errand.frame);
+        let buttons = if self.buttons { commands::below_an_alert(errand.job()) } else { Vec::new() };
         if let Some((alert, evidence)) = inspector.done(errand, outcome, now)
-            && self.outgoing.post(alert, Vec::new())
+            && self.live.lock().mute.lets(&alert.key, alert.kind, now.monotonic)
+            && self.outgoing.post(alert, buttons)
         {
             self.outgoing.post_picture(evidence, &frame, now);
         }
@@ -161,6 +175,26 @@ impl Studio {
                 Err(error) => log::warn!("{}: no photos for lack of a thread: {error}", self.shared.name),
             }
         }
+    }
+
+    /// The way to the checks for those who may ask for them; none where there are no checks.
+    pub(super) fn checks(&self) -> Option<Checks> {
+        self.shared.checker.as_ref()?;
+        let (now, quiet) = (Arc::clone(&self.shared), Arc::clone(&self.shared));
+        let ask = move || {
+            let told = match &mut now.lock().desk.inspector {
+                Some(inspector) => inspector.ask(now.clock.now()),
+                None => Ok(()),
+            };
+            now.changed.notify_all();
+            told
+        };
+        let silence = move |job: &str| {
+            if let Some(inspector) = &mut quiet.lock().desk.inspector {
+                inspector.mute(job);
+            }
+        };
+        Some(Checks { now: Box::new(ask), quiet: Box::new(silence) })
     }
 
     /// Ends the threads soon.

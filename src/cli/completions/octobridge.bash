@@ -33,6 +33,12 @@ _octobridge() {
             check)
                 cmd="octobridge_config_check"
                 ;;
+            pair)
+                cmd="octobridge_pair"
+                ;;
+            telegram)
+                cmd="octobridge_pair_telegram"
+                ;;
             test)
                 cmd="octobridge_test"
                 ;;
@@ -57,7 +63,7 @@ _octobridge() {
     case "${cmd}" in
         octobridge)
             opts="--help"
-            cmds="run status doctor config test completions secret snapshot version"
+            cmds="run status doctor config pair test completions secret snapshot version"
             case "${prev}" in
                 *)
                     COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
@@ -126,6 +132,29 @@ _octobridge() {
         octobridge_config_check)
             opts="--help --json"
             case "${prev}" in
+                *)
+                    COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
+                    return 0
+                    ;;
+            esac
+            ;;
+        octobridge_pair)
+            opts="--help"
+            cmds="telegram"
+            case "${prev}" in
+                *)
+                    COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
+                    return 0
+                    ;;
+            esac
+            ;;
+        octobridge_pair_telegram)
+            opts="--help --yes --control --forget --wait"
+            case "${prev}" in
+                --wait)
+                    COMPREPLY=()
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
                     return 0

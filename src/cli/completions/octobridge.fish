@@ -3,7 +3,7 @@ function __fish_octobridge_using_command
     set -e cmd[1]
     set -l target_cmd $argv
 
-    set -l known_value_flags 'camera' 'delay' 'restarts' 'takeovers' 
+    set -l known_value_flags 'camera' 'delay' 'restarts' 'takeovers' 'wait' 
 
     set -l i 1
     set -l cleaned_cmd
@@ -46,6 +46,7 @@ complete -c octobridge -n '__fish_octobridge_using_command' -f -a 'run' -d 'Run 
 complete -c octobridge -n '__fish_octobridge_using_command' -f -a 'status' -d 'Ask the running service how it is: a line for the service, one per bridge, one per problem'
 complete -c octobridge -n '__fish_octobridge_using_command' -f -a 'doctor' -d 'Check everything, from the files to the clouds, and say what to do about what is wrong'
 complete -c octobridge -n '__fish_octobridge_using_command' -f -a 'config' -d 'Show the effective settings and where each came from, or check them'
+complete -c octobridge -n '__fish_octobridge_using_command' -f -a 'pair' -d 'Pair the printer with a service, step by step'
 complete -c octobridge -n '__fish_octobridge_using_command' -f -a 'test' -d 'Send a test message now, whether the bridge is switched on or not, and say what came of it'
 complete -c octobridge -n '__fish_octobridge_using_command' -f -a 'completions' -d 'Print the completion script for a shell: bash, zsh, fish or nushell'
 complete -c octobridge -n '__fish_octobridge_using_command' -f -a 'secret' -d 'Store a secret, read from standard input'
@@ -66,6 +67,13 @@ complete -c octobridge -n '__fish_octobridge_using_command config show' -l help 
 complete -c octobridge -n '__fish_octobridge_using_command config show' -l json -d 'print JSON (schema 1)'
 complete -c octobridge -n '__fish_octobridge_using_command config check' -l help -d 'display usage information'
 complete -c octobridge -n '__fish_octobridge_using_command config check' -l json -d 'print JSON (schema 1)'
+complete -c octobridge -n '__fish_octobridge_using_command pair' -f -l help -d 'display usage information'
+complete -c octobridge -n '__fish_octobridge_using_command pair' -f -a 'telegram' -d 'Find the chat to send to, store the bot\'s token, and switch the bridge on'
+complete -c octobridge -n '__fish_octobridge_using_command pair telegram' -l help -d 'display usage information'
+complete -c octobridge -n '__fish_octobridge_using_command pair telegram' -l yes -d 'take the chat that sends the code without asking back'
+complete -c octobridge -n '__fish_octobridge_using_command pair telegram' -l control -d 'let the person who sends the code control the printer from the chat; asked for without --yes'
+complete -c octobridge -n '__fish_octobridge_using_command pair telegram' -l forget -d 'delete the token and switch the bridge off'
+complete -c octobridge -n '__fish_octobridge_using_command pair telegram' -l wait -r -d 'seconds to wait for the message, up to 3600; default: 300'
 complete -c octobridge -n '__fish_octobridge_using_command test' -l help -d 'display usage information'
 complete -c octobridge -n '__fish_octobridge_using_command completions' -l help -d 'display usage information'
 complete -c octobridge -n '__fish_octobridge_using_command secret' -f -l help -d 'display usage information'

@@ -36,6 +36,19 @@ export extern "octobridge config check" [
     bootstrap?: string # bootstrap JSON to use: a path, or base64
 ]
 
+export extern "octobridge pair" [
+    --help # display usage information
+]
+
+export extern "octobridge pair telegram" [
+    --help # display usage information
+    --yes # take the chat that sends the code without asking back
+    --control # let the person who sends the code control the printer from the chat; asked for without --yes
+    --forget # delete the token and switch the bridge off
+    --wait: string # seconds to wait for the message, up to 3600; default: 300
+    name?: string # the NAME of a section [telegram NAME], for a further bot or chat
+]
+
 export extern "octobridge test" [
     --help # display usage information
     ...bridge: string # the bridge, and behind it the NAME of a section [telegram NAME]

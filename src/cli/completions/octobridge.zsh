@@ -16,6 +16,7 @@ _octobridge() {
                 'status:Ask the running service how it is\: a line for the service, one per bridge, one per problem'
                 'doctor:Check everything, from the files to the clouds, and say what to do about what is wrong'
                 'config:Show the effective settings and where each came from, or check them'
+                'pair:Pair the printer with a service, step by step'
                 'test:Send a test message now, whether the bridge is switched on or not, and say what came of it'
                 'completions:Print the completion script for a shell\: bash, zsh, fish or nushell'
                 'secret:Store a secret, read from standard input'
@@ -40,6 +41,9 @@ _octobridge() {
                     ;;
                 (config)
                     _octobridge_config
+                    ;;
+                (pair)
+                    _octobridge_pair
                     ;;
                 (test)
                     _octobridge_test
@@ -143,6 +147,48 @@ _octobridge_config_check() {
     _arguments -s -S \
         '--help[display usage information]' \
         '--json[print JSON (schema 1)]' \
+        && return 0
+}
+
+_octobridge_pair() {
+    local context state state_descr line
+    typeset -A opt_args
+
+    _arguments -s -S \
+        '--help[display usage information]' \
+        '*::command:->subcmd' && return 0
+
+    case $state in
+        (subcmd)
+            local -a subcommands
+            subcommands=(
+                'telegram:Find the chat to send to, store the bot'\''s token, and switch the bridge on'
+            )
+            if (( CURRENT == 1 )); then
+              _describe -t commands 'pair commands' subcommands
+                return
+            fi
+            local cmd=$words[1]
+            curcontext="${curcontext%:*:*}:octobridge_pair-$cmd"
+            case $cmd in
+                (telegram)
+                    _octobridge_pair_telegram
+                    ;;
+            esac
+            ;;
+    esac
+}
+
+_octobridge_pair_telegram() {
+    local context state state_descr line
+    typeset -A opt_args
+
+    _arguments -s -S \
+        '--help[display usage information]' \
+        '--yes[take the chat that sends the code without asking back]' \
+        '--control[let the person who sends the code control the printer from the chat; asked for without --yes]' \
+        '--forget[delete the token and switch the bridge off]' \
+        '--wait[seconds to wait for the message, up to 3600; default\: 300]'': :' \
         && return 0
 }
 

@@ -85,6 +85,8 @@ fn dead() -> OutboxError {
 }
 
 impl Store for FakeStore {
+    fn release(&mut self) {}
+
     fn prepare(&mut self) -> Result<(), OutboxError> {
         Ok(())
     }

@@ -64,9 +64,11 @@ pub(super) const EXTRA_CA_FILE: Key = plain(
     None,
     "PEM file with certificate authorities to trust too",
 );
+/// Name of the level of the log.
+pub(super) const LOG_LEVEL_NAME: &str = "OCTOBRIDGE_LOG";
 /// Level of the log.
 pub(super) const LOG_LEVEL: Key =
-    plain("OCTOBRIDGE_LOG", "octobridge", "log", Some("info"), "log level: error, warn, info, debug");
+    plain(LOG_LEVEL_NAME, "octobridge", "log", Some("info"), "log level: error, warn, info, debug");
 /// Where the printer is seen from.
 pub(super) const SOURCE: Key = plain(
     "SOURCE",

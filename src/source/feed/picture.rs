@@ -72,7 +72,19 @@ fn decode_in_place(bytes: &mut [u8], coded: Range<usize>) -> Option<usize> {
     let mut letters = Letters(coded);
     let mut decoded = 0;
     let mut padded = false;
+    let mut room = [0; PIECE / 4 * 3];
     loop {
+        // Nearly every piece is nothing but letters. One that is not must be read letter by letter.
+        let plain = letters.0.start..letters.0.start + PIECE;
+        if !padded
+            && plain.end <= letters.0.end
+            && engine.decode_slice(bytes.get(plain.clone())?, &mut room) == Ok(room.len())
+        {
+            bytes.get_mut(decoded..decoded + room.len())?.copy_from_slice(&room);
+            decoded += room.len();
+            letters.0.start = plain.end;
+            continue;
+        }
         let mut piece = [0; PIECE];
         let mut length = 0;
         for place in &mut piece {
@@ -88,7 +100,6 @@ fn decode_in_place(bytes: &mut [u8], coded: Range<usize>) -> Option<usize> {
         if length == 0 {
             return Some(decoded);
         }
-        let mut room = [0; PIECE / 4 * 3];
         let count = engine.decode_slice(piece.get(..length)?, &mut room).ok()?;
         // Never beyond the letters that were read.
         bytes.get_mut(decoded..decoded + count)?.copy_from_slice(room.get(..count)?);

@@ -73,7 +73,7 @@ impl Rig {
         let factory: Factory = Box::new(move || Ok(Box::new(Odd { told, life: 1, hold: held, wants })));
         let runner = Runner::start("odd", factory, Arc::default(), None, None).unwrap();
         let rig = Self { runner, told: heard, hold, number: 0 };
-        rig.waits_until("begun", |runner| matches!(runner.shared.lock().life, Life::Running(_)));
+        rig.waits_until("begun", |runner| matches!(runner.shared.lock().life, Life::Running(..)));
         rig
     }
 
@@ -145,9 +145,83 @@ fn what_waited_for_a_bridge_waits_for_the_one_that_takes_its_place() {
     assert!(!next.has_taken(2), "they are not on disk while the first has them");
     let event = Event { kind: EventKind::Finished, job: None, at: Duration::ZERO, key: "new".into() };
     next.push_event(3, &Arc::new(event));
-    for expected in ["9:left over", "9:new"] {
+    for expected in ["9:hang", "9:left over", "9:new"] {
         assert_eq!(heard.recv_timeout(SOON).as_deref(), Ok(expected));
     }
+    // The first goes on at last, and takes nothing more.
+    let (held, changed) = &*rig.hold;
+    *held.lock().unwrap() = false;
+    changed.notify_all();
+    for expected in ["1:hang", "stopped"] {
+        assert_eq!(rig.told.recv_timeout(SOON).as_deref(), Ok(expected));
+    }
+}
+
+/// A bridge with an outbox that hangs at an event before it has put it there.
+struct Stuck {
+    queue: crate::outbox::Queue,
+    hold: Receiver<()>,
+    went_on: Sender<crate::outbox::Pushed>,
+}
+
+impl Bridge for Stuck {
+    fn on_event(&mut self, event: &Event) {
+        let _ = self.hold.recv();
+        let _ = self.went_on.send(self.queue.push(entry(&event.key)));
+    }
+
+    fn reporter(&self) -> Reporter {
+        let queue = self.queue.clone();
+        Box::new(move || {
+            let persistence = format!("{:?}", queue.glance()?.persistence);
+            Some(plain(BridgeState::Connected, Health::Ok, &persistence))
+        })
+    }
+
+    fn fence(&self) -> Fence {
+        let queue = self.queue.clone();
+        Box::new(move || assert!(queue.fence(Duration::ZERO)))
+    }
+
+    fn stop(&mut self, _grace: Duration) {}
+}
+
+fn entry(key: &str) -> crate::outbox::Entry {
+    let (importance, at) = (crate::outbox::Importance::Terminal, Duration::from_secs(9));
+    crate::outbox::Entry { key: key.to_owned(), importance, at, slot: None, body: Vec::new() }
+}
+
+#[test]
+fn one_that_hangs_lets_its_successor_have_the_outbox() {
+    let place = tempfile::tempdir().unwrap();
+    let journal = place.path().join("odd.journal");
+    let stuck = |journal: std::path::PathBuf| {
+        let ((let_go, hold), (went_on, goes_on)) = (channel(), channel());
+        let factory: Factory = Box::new(move || {
+            let (outbox, _) = crate::outbox::Outbox::open(&journal, crate::outbox::Limits::default());
+            Ok(Box::new(Stuck { queue: crate::outbox::Queue::new(outbox), hold, went_on }))
+        });
+        (factory, let_go, goes_on)
+    };
+    let (factory, let_go, old) = stuck(journal.clone());
+    let first = Runner::start("odd", factory, Arc::default(), None, None).unwrap();
+    let event = Event { kind: EventKind::Finished, job: None, at: Duration::ZERO, key: "end".to_owned() };
+    first.push_event(1, &Arc::new(event));
+    let deadline = Instant::now() + SOON;
+    while first.shared.lock().busy_since.is_none() {
+        assert!(Instant::now() < deadline);
+    }
+    let (factory, go_on, new) = stuck(journal.clone());
+    let grace = Duration::from_millis(20);
+    let next = Runner::start("odd", factory, Arc::default(), Some((first, grace)), None).unwrap();
+    go_on.send(()).unwrap();
+    let queued = crate::outbox::Pushed::Queued { replaced: 0, dropped: 0 };
+    assert_eq!(new.recv_timeout(SOON), Ok(queued), "what the first had not done");
+    assert_eq!(next.show().status.text, "Disk");
+    let_go.send(()).unwrap();
+    assert_eq!(old.recv_timeout(SOON), Ok(crate::outbox::Pushed::Refused), "what the first does later");
+    drop(next);
+    assert!(std::fs::read(&journal).unwrap().windows(3).filter(|three| three == b"end").count() == 1);
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn switching_on_adds_only_what_it_needs_restarts_and_says_what_is_next() {
     for (bridge, section, hint) in [
         ("octoapp", "octoapp", "add this printer in OctoApp"),
         ("prusa-connect", "prusa_connect", "has no such bridge yet"),
-        ("telegram", "telegram", "octobridge secret set telegram_bot_token"),
+        ("telegram", "telegram", "octobridge pair telegram"),
     ] {
         with_settings(SHIPPED, |rig| {
             let file = rig.path(FOLDER).join("extended2.cfg");

@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::sync::Arc;
 
 /// A picture of the vectors, of 48 x 32 pixels.
-fn jpeg() -> Vec<u8> {
+pub(super) fn jpeg() -> Vec<u8> {
     use base64::Engine;
     let vector = include_str!("../../vectors/telegram/n02-first-status-running.json");
     let vector: Value = serde_json::from_str(vector).unwrap();

@@ -33,6 +33,9 @@ impl Request {
     }
 }
 
+/// When the model was asked, and with which picture.
+type Asked = Rc<RefCell<Vec<(f64, Vec<u8>)>>>;
+
 /// The stand-in. Clones are the same one.
 #[derive(Clone, Default)]
 pub(crate) struct Chat {
@@ -40,7 +43,7 @@ pub(crate) struct Chat {
     plan: Rc<RefCell<VecDeque<Value>>>,
     requests: Rc<RefCell<Vec<Request>>>,
     model: Rc<RefCell<VecDeque<Value>>>,
-    asked: Rc<RefCell<Vec<(f64, Vec<u8>)>>>,
+    asked: Asked,
 }
 
 impl Chat {

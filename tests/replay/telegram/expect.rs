@@ -7,6 +7,10 @@ use serde_json::Value;
 
 /// The first difference.
 pub(crate) fn compare(vector: &Vector, log: &Log) -> Result<(), String> {
+    let topic = vector.env.get("TELEGRAM_THREAD_ID").is_some_and(|topic| !topic.trim().is_empty());
+    if let Some(request) = log.requests.iter().find(|request| request.thread.is_some() && !topic) {
+        return Err(format!("it goes to a topic: {request:?}"));
+    }
     let delivery = Delivery::of(vector);
     delivery.check(log)?;
     let seen: Vec<&Request> = log.requests.iter().filter(|request| delivery.counts(request)).collect();

@@ -37,6 +37,7 @@ pub(crate) fn verdict(path: &Path) -> Verdict {
 }
 
 /// The same through the whole program over sockets, in real time.
+#[allow(dead_code, reason = "only the tests with peers have the time for it")]
 pub(crate) fn over_sockets(path: &Path) -> Result<(), String> {
     let vector = Vector::read(path);
     let log = whole::play(&vector, Duration::from_secs(6))?;

@@ -1,7 +1,7 @@
-//! Vectors of single objects of the Bot API: answers, escapes, lengths.
+//! Vectors of single objects of the Bot API: answers, escapes, lengths, updates.
 
 use crate::folder::Verdict;
-use octobridge::bridge::telegram::rehearsal::{class_of, cut, escapes};
+use octobridge::bridge::telegram::rehearsal::{class_of, cut, escapes, taken_for};
 use serde_json::Value;
 use std::path::Path;
 
@@ -9,10 +9,12 @@ pub(crate) fn verdict(path: &Path) -> Verdict {
     let text = std::fs::read_to_string(path).unwrap();
     let whole: Value = serde_json::from_str(&text).expect("a vector is JSON");
     let id = whole["id"].as_str().unwrap_or_default();
-    let check: fn(&Value) -> Result<(), String> = match id {
-        "b-errors" => error,
-        "b-escape" => escape,
-        "b-limits" => limit,
+    let config = &whole["config"];
+    let check: &dyn Fn(&Value) -> Result<(), String> = match id {
+        "b-errors" => &error,
+        "b-escape" => &escape,
+        "b-limits" => &limit,
+        "b-updates" => &|case| update(case, config),
         _ => return Verdict::Skipped(format!("nobody knows what {id} is")),
     };
     let cases = whole["cases"].as_array().cloned().unwrap_or_default();
@@ -82,4 +84,27 @@ fn limit(case: &Value) -> Result<(), String> {
 fn repeated(part: &str) -> String {
     let (text, times) = part.rsplit_once('*').unwrap();
     text.repeat(times.trim().parse().unwrap())
+}
+
+/// An update, and what it is taken for.
+fn update(case: &Value, config: &Value) -> Result<(), String> {
+    let ids = |name: &str| -> Vec<i64> {
+        config[name].as_array().into_iter().flatten().map(|id| id.as_i64().unwrap()).collect()
+    };
+    let bot = config["bot_username"].as_str().unwrap();
+    let taken = taken_for(&case["update"], bot, &ids("allowed_chat_ids"), &ids("allowed_user_ids"));
+    // The reason is in the vector's words.
+    let expected = case["expect"].as_object().unwrap().iter().filter(|(name, _)| *name != "why");
+    // The Bot API's name of the update that tells of the bot's own standing, or ours.
+    let same = |name: &str, expected: &Value| match name {
+        "kind" if taken["kind"] == "membership" => {
+            let words = expected.as_str().unwrap_or_default();
+            ["member", "kicked", "blocked", "left", "chat_gone"].iter().any(|word| words.contains(word))
+        }
+        _ => taken.get(name) == Some(expected),
+    };
+    match expected.into_iter().find(|(name, expected)| !same(name, expected)) {
+        Some((name, _)) => Err(format!("{name}: taken for {taken}")),
+        None => Ok(()),
+    }
 }

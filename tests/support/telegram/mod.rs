@@ -86,6 +86,11 @@ impl Call {
     fn polls(&self) -> bool {
         self.method.eq_ignore_ascii_case("getUpdates")
     }
+
+    /// Whether it only looks whether bot and chat are there, as bridges do when nothing is to be sent.
+    fn looks(&self) -> bool {
+        ["getMe", "getChat"].iter().any(|method| self.method.eq_ignore_ascii_case(method))
+    }
 }
 
 #[derive(Debug)]
@@ -264,14 +269,26 @@ impl Telegram {
         self.listening = None;
     }
 
+    /// Is cut off: connections are refused from now on, and those that are open break.
+    pub(crate) fn cut(&mut self) {
+        if let Some(listening) = self.listening.take() {
+            listening.break_connections();
+        }
+    }
+
     /// Listens again, on the same port.
     pub(crate) fn open_port(&mut self) {
         self.listening = Some(server::listen(self.port, self.tls.clone(), Arc::clone(&self.shared)));
     }
 
-    /// All calls so far but those of `getUpdates`.
+    /// All calls so far but those of `getUpdates`, and those that only look whether bot and chat are there.
     pub(crate) fn calls(&self) -> Vec<Call> {
-        but_polls(&self.shared.state().calls)
+        that_do(&self.shared.state().calls)
+    }
+
+    /// The calls so far that only look whether bot and chat are there.
+    pub(crate) fn looks(&self) -> Vec<Call> {
+        self.shared.state().calls.iter().filter(|call| call.looks()).cloned().collect()
     }
 
     /// The calls of `getUpdates` so far; one that still waits counts as done.
@@ -296,7 +313,7 @@ impl Telegram {
         calls
     }
 
-    /// Waits until `found` gives something for the calls so far, polls left out.
+    /// Waits until `found` gives something for the calls so far, as [`Telegram::calls`] has them.
     pub(crate) fn wait_for<T>(
         &self,
         awaited: &str,
@@ -306,7 +323,7 @@ impl Telegram {
         let deadline = Instant::now() + within;
         let mut state = self.shared.state();
         loop {
-            let calls = but_polls(&state.calls);
+            let calls = that_do(&state.calls);
             if let Some(value) = found(&calls) {
                 return value;
             }
@@ -341,8 +358,8 @@ impl Telegram {
     }
 }
 
-fn but_polls(calls: &[Call]) -> Vec<Call> {
-    calls.iter().filter(|call| !call.polls()).cloned().collect()
+fn that_do(calls: &[Call]) -> Vec<Call> {
+    calls.iter().filter(|call| !call.polls() && !call.looks()).cloned().collect()
 }
 
 impl Drop for Telegram {

@@ -1,10 +1,11 @@
 //! The stand-in's listener, its certificate, and one thread for each connection.
 
+use std::collections::HashMap;
 use std::io::{BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Shared;
@@ -50,17 +51,28 @@ pub(crate) fn certificates(names: &[&str], years: (i32, i32)) -> (String, Arc<Se
     (authority_certificate.pem(), Arc::new(config))
 }
 
+/// The open connections, by their other ends.
+type Connections = Mutex<HashMap<SocketAddr, TcpStream>>;
+
 /// An open port; dropping it closes the port, and connections that are there go on.
 #[derive(Debug)]
 pub(super) struct Listening {
     address: SocketAddr,
     closed: Arc<AtomicBool>,
+    connections: Arc<Connections>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Listening {
     pub(super) fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// Breaks all connections.
+    pub(super) fn break_connections(&self) {
+        for stream in self.connections.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
     }
 }
 
@@ -80,6 +92,8 @@ pub(super) fn listen(port: u16, tls: Option<Arc<ServerConfig>>, shared: Arc<Shar
     let address = listener.local_addr().unwrap();
     let closed = Arc::new(AtomicBool::new(false));
     let ours = Arc::clone(&closed);
+    let connections = Arc::new(Connections::default());
+    let opened = Arc::clone(&connections);
     let thread = std::thread::spawn(move || {
         for stream in listener.incoming() {
             if ours.load(Ordering::SeqCst) {
@@ -87,17 +101,25 @@ pub(super) fn listen(port: u16, tls: Option<Arc<ServerConfig>>, shared: Arc<Shar
             }
             let (tls, shared) = (tls.clone(), Arc::clone(&shared));
             if let Ok(stream) = stream {
+                let (opened, key) = (Arc::clone(&opened), stream.peer_addr());
+                if let (Ok(key), Ok(stream)) = (&key, stream.try_clone()) {
+                    opened.lock().unwrap_or_else(PoisonError::into_inner).insert(*key, stream);
+                }
                 std::thread::spawn(move || {
                     // A mistake of the stand-in's own must fail the test, and not only end a thread that nobody
                     // watches.
                     if catch_unwind(AssertUnwindSafe(|| converse(stream, tls, &shared))).is_err() {
                         shared.state().violate("the stand-in panicked".to_owned());
                     }
+                    // Only then is the connection closed.
+                    if let Ok(key) = key {
+                        opened.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+                    }
                 });
             }
         }
     });
-    Listening { address, closed, thread: Some(thread) }
+    Listening { address, closed, connections, thread: Some(thread) }
 }
 
 fn converse(mut stream: TcpStream, tls: Option<Arc<ServerConfig>>, shared: &Shared) {

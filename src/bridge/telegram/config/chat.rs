@@ -19,7 +19,7 @@ impl Chat {
     pub(super) fn parse(text: &str) -> Result<Self, ConfigError> {
         let error = |problem| ConfigError { setting: "TELEGRAM_CHAT_ID", problem, missing: false };
         if text.is_empty() {
-            let problem = "is not set; give the number of the chat, or @name of a public group or channel";
+            let problem = "is not set; run `octobridge pair telegram`, or give the number of the chat, or @name of a public group or channel";
             return Err(ConfigError { missing: true, ..error(problem) });
         }
         if let Some(name) = text.strip_prefix('@') {

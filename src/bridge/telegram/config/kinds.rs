@@ -56,7 +56,7 @@ pub(in crate::bridge::telegram) struct Kinds(u16);
 
 impl Kinds {
     /// None.
-    pub(super) const NONE: Self = Self(0);
+    pub(in crate::bridge::telegram) const NONE: Self = Self(0);
 
     /// Those that are told unless set otherwise.
     pub(super) fn usual() -> Self {

@@ -7,7 +7,9 @@ mod token;
 
 pub use chat::Chat;
 pub(super) use kinds::{Kind, Kinds};
-pub use token::{Token, redact};
+pub use token::Token;
+
+pub use crate::settings::redact;
 
 use super::markup::Format;
 use crate::bridge::Lookup;
@@ -175,6 +177,13 @@ impl Config {
             macros: macros(&text("TELEGRAM_MACROS")),
             gcode: switch("TELEGRAM_GCODE", &text("TELEGRAM_GCODE"))?,
         })
+    }
+}
+
+impl Config {
+    /// Whether people may have G-code run, their own or macros.
+    pub(super) fn takes_scripts(&self) -> bool {
+        self.gcode || !matches!(&self.macros, Macros::These(names) if names.is_empty())
     }
 }
 

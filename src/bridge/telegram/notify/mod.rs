@@ -19,7 +19,7 @@ use super::text;
 use crate::clock::Moment;
 use crate::outbox::Importance;
 use crate::printer::{Event, EventKind, Job, Sight};
-use progress::Steps;
+use progress::{Step, Steps};
 use std::time::Duration;
 
 /// Words for the state in which a printer rests after a job.
@@ -43,7 +43,7 @@ pub(super) struct Note {
     pub(super) slot: Option<&'static str>,
     /// It is not sent before so much time has passed, by which it may have been taken back.
     pub(super) held: Duration,
-    /// A message that this one makes worthless, if it was not sent yet; and whether this one is worthless with it.
+    /// A message that this one makes worthless, if it is not on its way yet; and whether this one is worthless with it.
     pub(super) takes_back: Option<(String, bool)>,
 }
 
@@ -59,8 +59,10 @@ pub(super) struct Notifier {
     /// A job was under way, and its start was told, when the printer was seen last.
     in_job: bool,
     steps: Steps,
-    /// Key of the pause that was told last.
-    pause: Option<String>,
+    /// How often macros asked for something: two may do so within a millisecond.
+    asked: u64,
+    /// Key of the pause that is not over, and when it began, as time since the Unix epoch.
+    pause: Option<(String, Duration)>,
 }
 
 impl Notifier {
@@ -74,6 +76,7 @@ impl Notifier {
             stage: None,
             in_job: false,
             steps: Steps::default(),
+            asked: 0,
             pause: None,
         }
     }
@@ -102,31 +105,44 @@ impl Notifier {
             // A source that has words for its states tells only pauses that people see.
             EventKind::Paused { .. } if job.is_some_and(|job| job.stage.is_none()) => {
                 note.held = self.short_pause;
-                self.pause = Some(event.key.clone());
+                self.pause = Some((event.key.clone(), event.at));
             }
-            EventKind::Resumed => note.takes_back = self.pause.take().map(|pause| (pause, true)),
+            EventKind::Resumed => note.takes_back = self.short_pause(event.at).map(|pause| (pause, true)),
             EventKind::Finished | EventKind::Cancelled | EventKind::Ended | EventKind::Failed { .. } => {
-                note.takes_back = self.pause.take().map(|pause| (pause, false));
+                note.takes_back = self.short_pause(event.at).map(|pause| (pause, false));
             }
             _ => {}
         }
         self.is_told(&note, mute, now).then_some(note)
     }
 
-    /// What to tell of the printer's state, besides the events.
-    pub(super) fn on_sight(&mut self, sight: &Sight, mute: &Mute) -> Vec<Note> {
+    /// The key of the pause that is over at `end`, if it was too short to be told. One that was not is told even if it
+    /// could not be sent before it was over.
+    fn short_pause(&mut self, end: Duration) -> Option<String> {
+        let (key, begin) = self.pause.take()?;
+        end.checked_sub(begin).is_some_and(|lasted| lasted < self.short_pause).then_some(key)
+    }
+
+    /// What to tell of the printer's state, besides the events. `is_known` says of a key whether a message has had it.
+    pub(super) fn on_sight(
+        &mut self,
+        sight: &Sight,
+        mute: &Mute,
+        is_known: &dyn Fn(&str) -> bool,
+    ) -> Vec<Note> {
         let mut notes = Vec::new();
         notes.extend(self.stage_changed(sight));
-        notes.extend(self.progressed(sight));
+        notes.extend(self.progressed(sight, is_known));
         self.in_job = sight.job.is_some();
         notes.retain(|note| self.is_told(note, mute, sight.at));
         notes
     }
 
     /// What a macro asks to be told, and how.
-    pub(super) fn on_console(&self, line: &str, mute: &Mute, now: Moment) -> Option<(Note, Said)> {
+    pub(super) fn on_console(&mut self, line: &str, mute: &Mute, now: Moment) -> Option<(Note, Said)> {
         let said = console::read(line)?;
-        let key = format!("macro/{}", now.unix.as_millis());
+        self.asked += 1;
+        let key = format!("macro/{}/{}", now.unix.as_millis(), self.asked);
         let kind = if said.alarm { Kind::Alert } else { Kind::Macro };
         let note = self.note(key, kind, Importance::Normal, now.unix, said.text.clone());
         let wanted = self.events.has(Kind::Macro) && self.is_told(&note, mute, now);
@@ -157,28 +173,21 @@ impl Notifier {
         Some(self.note(key, Kind::State, Importance::Normal, sight.at.unix, text))
     }
 
-    fn progressed(&mut self, sight: &Sight) -> Option<Note> {
+    fn progressed(&mut self, sight: &Sight, is_known: &dyn Fn(&str) -> bool) -> Option<Note> {
         let (job, step) = (sight.job.as_ref()?, self.step?);
         let print = sight.snapshot.print.as_ref().filter(|print| print.state.is_active())?;
         // Nobody was told of a job without a name.
         print.file.as_ref()?;
-        let step = self.steps.reach(job, percent(&sight.snapshot)?, step)?;
+        let key = |step: Step| format!("{job}/step/{}/{}", step.falls, step.percent);
+        let told = |step| is_known(&key(step));
+        let step = self.steps.reach(job, percent(&sight.snapshot)?, step, &told)?;
         let text = wording::progress(step.percent, Summary::of(&sight.snapshot));
-        let key = format!("{job}/step/{}/{}", step.falls, step.percent);
-        let note = self.note(key, Kind::Progress, Importance::Passing, sight.at.unix, text);
+        let note = self.note(key(step), Kind::Progress, Importance::Passing, sight.at.unix, text);
         Some(Note { slot: Some("progress"), ..note })
     }
 
     fn is_told(&self, note: &Note, mute: &Mute, now: Moment) -> bool {
-        let heard = match mute {
-            Mute::Off => true,
-            Mute::Until(until) => now.monotonic >= *until || is_urgent(note.kind),
-            Mute::Job(job) => {
-                let of_job = note.key.strip_prefix(&**job).is_some_and(|rest| rest.starts_with('/'));
-                !(of_job || note.kind == Kind::State) || is_urgent(note.kind)
-            }
-            Mute::Everything => false,
-        };
+        let heard = mute.lets(&note.key, note.kind, now.monotonic);
         self.events.has(note.kind) && heard
     }
 
@@ -190,11 +199,6 @@ impl Notifier {
         let text = text::shorten(&text, text::MOST_MESSAGE);
         Note { key, kind, importance, at, text, slot: None, held: Duration::ZERO, takes_back: None }
     }
-}
-
-/// What is told also while other messages are muted.
-fn is_urgent(kind: Kind) -> bool {
-    matches!(kind, Kind::Attention | Kind::End | Kind::Alert)
 }
 
 /// What an event is about, and how much it matters; none for what is told in another way, or not at all.

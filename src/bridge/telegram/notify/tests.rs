@@ -23,11 +23,19 @@ struct Course {
     mute: Mute,
     now: u64,
     stage: Option<&'static str>,
+    /// Keys of what was told before.
+    known: Vec<String>,
 }
 
 impl Course {
     fn new(settings: &[(&str, &str)]) -> Self {
-        Self { notifier: Notifier::new(&config(settings)), mute: Mute::Off, now: 0, stage: None }
+        Self {
+            notifier: Notifier::new(&config(settings)),
+            mute: Mute::Off,
+            now: 0,
+            stage: None,
+            known: Vec::new(),
+        }
     }
 
     /// A source with words for its states, which is at this one now.
@@ -64,7 +72,7 @@ impl Course {
         let stage = self.stage.map(Arc::from);
         let snapshot = Arc::new(Snapshot { print: Some(print), stage, ..Snapshot::default() });
         let sight = Sight { snapshot, job: job.map(Arc::from), at: at(self.now) };
-        self.notifier.on_sight(&sight, &self.mute)
+        self.notifier.on_sight(&sight, &self.mute, &|key| self.known.iter().any(|known| known == key))
     }
 
     fn seen(&mut self, stage: &'static str, job: Option<&str>, percent: Option<u8>) -> Vec<String> {
@@ -174,13 +182,15 @@ fn a_job_without_a_name_is_told_by_its_states() {
 fn steps_go_on_after_a_restart_under_the_same_keys() {
     let mut course = Course::new(&[]);
     let keys = |notes: Vec<Note>| notes.into_iter().map(|note| note.key).collect::<Vec<_>>();
-    // The outbox knows the first from before.
-    assert_eq!(keys(course.sight(Some("j"), Some(47))), ["j/step/0/45"]);
+    course.known = vec!["j/step/0/45".to_owned()];
+    assert_eq!(keys(course.sight(Some("j"), Some(47))), NOTHING);
     assert_eq!(keys(course.sight(Some("j"), Some(50))), ["j/step/0/50"]);
     let notes = course.sight(Some("j"), Some(55));
     assert_eq!((notes[0].slot, notes[0].importance), (Some("progress"), Importance::Passing));
     assert_eq!(keys(course.sight(None, Some(100))), NOTHING);
-    assert!(Course::new(&[("PROGRESS_STEP", "0")]).sight(Some("j"), Some(50)).is_empty());
+    let mut course = Course::new(&[("PROGRESS_STEP", "0")]);
+    course.event(EventKind::JobStarted, "j/job_started", None);
+    assert!(course.sight(Some("j"), Some(50)).is_empty());
 }
 
 #[test]
@@ -192,6 +202,15 @@ fn a_short_pause_can_be_taken_back() {
     course.event(PAUSED, "j/paused/2", None);
     let end = course.event(EventKind::Cancelled, "j/cancelled", None).unwrap();
     assert_eq!(end.takes_back, Some(("j/paused/2".to_owned(), false)));
+    // A long one was worth telling, also where it could not be sent meanwhile.
+    for end in [EventKind::Resumed, EventKind::Cancelled] {
+        for (lasted, taken_back) in [(4, true), (5, false), (3600, false)] {
+            course.event(PAUSED, "j/paused/3", None);
+            course.now += lasted - 1;
+            let note = course.event(end.clone(), "j/end", None).unwrap();
+            assert_eq!(note.takes_back.is_some(), taken_back, "{end:?} after {lasted} s");
+        }
+    }
     // A feed's pauses are told at once, and so are all where the settings say so.
     let mut course = Course::new(&[]).at_stage("PAUSE");
     assert_eq!(course.event(PAUSED, "j/paused/1", None).unwrap().held, Duration::ZERO);
@@ -232,8 +251,8 @@ fn a_printer_is_named_where_that_is_wanted() {
 
 #[test]
 fn macros_are_told_as_they_ask() {
-    let course = Course::new(&[]);
-    let told = |line: &str, mute: Mute| {
+    let mut course = Course::new(&[]);
+    let mut told = |line: &str, mute: Mute| {
         course.notifier.on_console(line, &mute, at(5)).map(|(note, said)| (note.text, note.kind, said.photo))
     };
     let text = || "Change the plate".to_owned();
@@ -242,8 +261,15 @@ fn macros_are_told_as_they_ask() {
     let alarm = told("tgalarm_photo Change the plate", Mute::Until(Duration::from_secs(9)));
     assert_eq!(alarm, Some((text(), Kind::Alert, true)));
     assert_eq!(told("B:60.0 /60.0", Mute::Off), None);
-    let off = Course::new(&[("TELEGRAM_EVENTS", "-macro")]);
+    let mut off = Course::new(&[("TELEGRAM_EVENTS", "-macro")]);
     assert!(off.notifier.on_console("tgalarm a", &Mute::Off, at(5)).is_none());
+}
+
+#[test]
+fn what_a_macro_says_twice_at_once_is_told_twice() {
+    let mut course = Course::new(&[]);
+    let mut key = || course.notifier.on_console("tgnotify a", &Mute::Off, at(5)).unwrap().0.key;
+    assert_ne!(key(), key());
 }
 
 #[test]
