@@ -3,6 +3,7 @@
 //!
 //! A new bridge is a folder here and a line in [`BRIDGES`].
 
+pub mod octoapp;
 pub mod telegram;
 
 use crate::camera::Camera;
@@ -17,13 +18,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Every bridge there is.
-pub const BRIDGES: &[Kind] = &[Kind {
-    name: telegram::NAME,
-    check: telegram::check,
-    start: telegram::start,
-    test: telegram::test,
-    examine: telegram::examine,
-}];
+pub const BRIDGES: &[Kind] = &[
+    Kind {
+        name: octoapp::NAME,
+        check: octoapp::check,
+        start: octoapp::start,
+        test: octoapp::test,
+        examine: octoapp::examine,
+    },
+    Kind {
+        name: telegram::NAME,
+        check: telegram::check,
+        start: telegram::start,
+        test: telegram::test,
+        examine: telegram::examine,
+    },
+];
 
 /// One service that a printer can be joined to.
 #[derive(Debug, Clone, Copy)]

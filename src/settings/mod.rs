@@ -68,7 +68,7 @@ impl BridgeName {
 
     /// Whether this version of the program carries the bridge.
     pub fn is_built(self) -> bool {
-        matches!(self, Self::Telegram)
+        matches!(self, Self::OctoApp | Self::Telegram)
     }
 }
 

@@ -21,6 +21,7 @@ mod cross;
 mod folder;
 mod image;
 mod moonraker_calls;
+mod octoapp;
 mod outbox;
 mod phases;
 mod reproducible;

@@ -23,6 +23,7 @@ mod feed;
 mod idle_moonraker;
 mod init;
 mod moonraker_connection;
+mod octoapp;
 mod outbox;
 mod pairing;
 #[allow(dead_code, reason = "the vectors use the rest")]

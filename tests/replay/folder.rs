@@ -39,6 +39,17 @@ pub(crate) fn vectors(folder: &Path, suffix: &str, wanted: &[String]) -> Vec<Pat
     paths
 }
 
+/// The vectors in `folder` and in the folders in it, which may be generations.
+pub(crate) fn with_subfolders(folder: &Path, suffix: &str, wanted: &[String]) -> Vec<PathBuf> {
+    let mut paths = vectors(folder, suffix, wanted);
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    folders.retain(|path| path.is_dir());
+    folders.sort();
+    paths.extend(folders.iter().flat_map(|folder| vectors(folder, suffix, wanted)));
+    paths
+}
+
 /// Tries every vector, on all cores, and prints their lines in order.
 pub(crate) fn run(title: &str, paths: &[PathBuf], suffix: &str, verdict: fn(&Path) -> Verdict) -> Sum {
     let waiting: Mutex<VecDeque<usize>> = Mutex::new((0..paths.len()).collect());

@@ -14,6 +14,7 @@
 
 mod folder;
 mod moonraker;
+mod octoapp;
 #[allow(dead_code, reason = "the quick tests use the rest")]
 mod player;
 mod stand_in;
@@ -32,7 +33,7 @@ type Player = (&'static str, fn(&Path) -> Verdict);
 
 /// The folders of vectors that there may be. One without a player belongs to a bridge that this version lacks.
 const FOLDERS: [(&str, Option<Player>); 4] = [
-    ("octoapp", None),
+    ("octoapp", Some((octoapp::SUFFIX, octoapp::verdict))),
     ("prusa-connect", None),
     ("telegram", Some((telegram::SUFFIX, telegram::verdict))),
     ("moonraker", Some((moonraker::SUFFIX, moonraker::verdict))),
@@ -57,9 +58,9 @@ fn main() -> ExitCode {
             }
             continue;
         };
-        let all = folder::vectors(&path, suffix, &[]).len();
+        let all = folder::with_subfolders(&path, suffix, &[]).len();
         found |= all > 0;
-        let paths = folder::vectors(&path, suffix, &wanted);
+        let paths = folder::with_subfolders(&path, suffix, &wanted);
         if paths.is_empty() && all > 0 {
             continue;
         }

@@ -47,11 +47,13 @@ impl Program {
         std::fs::write(data.join("ca.pem"), authorities).unwrap();
         let address = free_address();
         let mut settings = format!(
-            "[octobridge]\n{source}\nprinter_id: {PRINTER}\nbind: {}\nport: {}\nextra_ca_file: {}\n",
+            "[octobridge]\n{source}\nprinter_id: {PRINTER}\nbind: {}\nport: {}\n",
             address.ip(),
             address.port(),
-            data.join("ca.pem").display()
         );
+        if !chats.is_empty() {
+            settings += &format!("extra_ca_file: {}\n", data.join("ca.pem").display());
+        }
         for (number, chat) in chats.iter().enumerate() {
             let name = if number == 0 { "telegram".to_owned() } else { format!("telegram n{number}") };
             settings += &format!(
@@ -81,6 +83,11 @@ impl Program {
             std::net::TcpStream::connect(address).is_ok().then_some(())
         });
         program
+    }
+
+    /// The worker of this moment, where one runs.
+    pub(crate) fn worker_now(&self) -> Option<i32> {
+        i32::try_from(self.report()["worker_pid"].as_i64()?).ok()
     }
 
     /// What `status --json` tells.

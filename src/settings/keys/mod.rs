@@ -1,5 +1,6 @@
 //! The table of settings: each has one name in the environment and one key in extended.cfg.
 
+mod octoapp;
 mod telegram;
 
 pub(super) use telegram::{TELEGRAM_BOT_TOKEN, TELEGRAM_CHAT_ID};
@@ -163,7 +164,7 @@ const GENERAL: [Key; 14] = [
 ];
 
 /// How many settings there are.
-const COUNT: usize = GENERAL.len() + telegram::KEYS.len();
+const COUNT: usize = GENERAL.len() + octoapp::KEYS.len() + telegram::KEYS.len();
 
 /// Every setting, in the order in which they are shown.
 pub const ALL: [Key; COUNT] = all();
@@ -175,9 +176,15 @@ pub const ALL: [Key; COUNT] = all();
 const fn all() -> [Key; COUNT] {
     let mut all = [SOURCE; COUNT];
     let mut index = 0;
+    let (octoapp, telegram) = (GENERAL.len(), GENERAL.len() + octoapp::KEYS.len());
     while index < COUNT {
-        all[index] =
-            if index < GENERAL.len() { GENERAL[index] } else { telegram::KEYS[index - GENERAL.len()] };
+        all[index] = if index < octoapp {
+            GENERAL[index]
+        } else if index < telegram {
+            octoapp::KEYS[index - octoapp]
+        } else {
+            telegram::KEYS[index - telegram]
+        };
         index += 1;
     }
     all

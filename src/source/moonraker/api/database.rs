@@ -1,6 +1,7 @@
 //! Moonraker's database: JSON values of any kind, which each client keeps in a namespace of its own.
 
 use super::any;
+use crate::json_fields;
 use crate::source::control::{Control, Pending};
 use crate::source::moonraker::any::Any;
 use serde_json::{Value, json};
@@ -15,16 +16,20 @@ impl Control {
         })
     }
 
+    /// A value as the text of its JSON, in which objects keep their order; else as [`Self::database_get`].
+    pub fn database_text(&self, namespace: &str, key: &[&str]) -> Pending<String> {
+        self.query("server.database.get_item", &place(namespace, key), |text| {
+            let mut found = [None];
+            json_fields::pick(text, &["value"], &mut found).ok()?;
+            let [value] = found;
+            value.map(|value| value.get().to_owned())
+        })
+    }
+
     /// A value. `key` names its levels, and without any it is the whole namespace. One that is not there is refused
     /// as not found.
     pub fn database_get(&self, namespace: &str, key: &[&str]) -> Pending<Value> {
-        let mut params = json!({ "namespace": namespace });
-        if !key.is_empty()
-            && let Some(params) = params.as_object_mut()
-        {
-            params.insert("key".to_owned(), written(key));
-        }
-        self.query("server.database.get_item", &params, |text| {
+        self.query("server.database.get_item", &place(namespace, key), |text| {
             let mut answer: Value = serde_json::from_str(text).ok()?;
             answer.get_mut("value").map(Value::take)
         })
@@ -41,6 +46,16 @@ impl Control {
         let params = json!({ "namespace": namespace, "key": written(key) });
         self.order("server.database.delete_item", &params, Some(super::ANSWER))
     }
+}
+
+fn place(namespace: &str, key: &[&str]) -> Value {
+    let mut params = json!({ "namespace": namespace });
+    if !key.is_empty()
+        && let Some(params) = params.as_object_mut()
+    {
+        params.insert("key".to_owned(), written(key));
+    }
+    params
 }
 
 /// A key as Moonraker takes it: a list, where a level has a dot of its own.

@@ -120,6 +120,9 @@ fn the_database_gives_json_as_it_is() {
     assert_eq!(get(r#"{"namespace":"octo","key":"a","value":null}"#), Ok(Value::Null));
     assert!(matches!(get("{}"), Err(ControlError::Unreadable { .. })));
     assert!(matches!(get("7"), Err(ControlError::Unreadable { .. })));
+    let text = |answer: &str| read(|c| c.database_text("octo", &["a"]), answer);
+    assert_eq!(text(r#"{"namespace":"octo","value":{"z":1,"a":[ ]}}"#).as_deref(), Ok(r#"{"z":1,"a":[ ]}"#));
+    assert!(matches!(text("{}"), Err(ControlError::Unreadable { .. })));
     let deep = format!(r#"{{"value":{}1{}}}"#, "[".repeat(5000), "]".repeat(5000));
     assert!(matches!(get(&deep), Err(ControlError::Unreadable { .. })));
     let names = read(Control::namespaces, r#"{"namespaces":["moonraker",7,"octo"],"backups":[]}"#);

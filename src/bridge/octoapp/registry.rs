@@ -1,0 +1,141 @@
+//! The bridge's part of Moonraker's database, in the namespace `octoapp`: who wants to be told, that this printer has
+//! somebody to tell them, and the key of the cipher.
+//!
+//! The key is the one thing that must not be lost: phones keep what they read. A fresh one is made only where Moonraker
+//! says that there is none.
+
+use super::app::{self, App, Device};
+use super::cipher::Key;
+use super::outside::{Outside, Unread};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const NAMESPACE: &str = "octoapp";
+/// The version of the plugin whose behaviour this is; apps tell by it what they may expect.
+const PLUGIN_VERSION: &str = "3.2.0";
+
+/// What is known of the database.
+#[derive(Debug)]
+pub(super) struct Registry {
+    printer_id: String,
+    key: Option<Key>,
+    /// Records that were found expired, and could perhaps not be deleted.
+    condemned: Vec<String>,
+}
+
+impl Registry {
+    pub(super) fn new(printer_id: String) -> Self {
+        Self { printer_id, key: None, condemned: Vec::new() }
+    }
+
+    /// The records.
+    pub(super) fn apps<O: Outside>(&self, outside: &mut O) -> Result<Vec<App>, String> {
+        match outside.read(NAMESPACE, &["apps"]) {
+            Ok(json) => Ok(app::read(&json)),
+            Err(Unread::Missing) => Ok(Vec::new()),
+            Err(Unread::Failed(why)) => Err(why),
+        }
+    }
+
+    /// Those of `apps` that may be told: not those whose time was found to be over, and is.
+    pub(super) fn entitled<'a>(&self, apps: &'a [App], now: Duration) -> Vec<&'a App> {
+        let over = |app: &App| app.is_expired(now) && self.condemned.contains(&app.token);
+        apps.iter().filter(|app| !over(app)).collect()
+    }
+
+    /// The records whose time is over, which are told nothing from now on.
+    pub(super) fn condemn<'a>(&mut self, apps: &'a [App], now: Duration) -> Vec<&'a App> {
+        let expired: Vec<&App> = apps.iter().filter(|app| app.is_expired(now)).collect();
+        self.condemned = expired.iter().map(|app| app.token.clone()).collect();
+        expired
+    }
+
+    /// The key, made if there is none yet. None while the database cannot be asked.
+    pub(super) fn key<O: Outside>(&mut self, outside: &mut O) -> Option<&Key> {
+        if self.key.is_none() {
+            self.key = match outside.read(NAMESPACE, &["public", "encryptionKey"]) {
+                Ok(json) => match serde_json::from_str::<Value>(&json) {
+                    Ok(Value::String(key)) => Some(Key(key)),
+                    Ok(Value::Null) => fresh_key(outside),
+                    _ => {
+                        log::error!(
+                            "octoapp: the encryption key in Moonraker's database is no text; \
+                                     delete public.encryptionKey in its namespace octoapp for a new one"
+                        );
+                        None
+                    }
+                },
+                Err(Unread::Missing) => fresh_key(outside),
+                Err(Unread::Failed(why)) => {
+                    log::warn!("octoapp: cannot read the encryption key: {why}");
+                    None
+                }
+            };
+        }
+        self.key.as_ref()
+    }
+
+    /// Says that somebody is here. The error says why that could not be done.
+    pub(super) fn announce<O: Outside>(&mut self, outside: &mut O, now: Duration) -> Result<(), String> {
+        let Some(Key(key)) = self.key(outside).cloned() else {
+            return Err("there is no encryption key".to_owned());
+        };
+        let value = json!({
+            "pluginVersion": PLUGIN_VERSION,
+            "lastSeen": now.as_secs_f64(),
+            "printerId": self.printer_id,
+            "encryptionKey": key,
+        });
+        outside.write(NAMESPACE, &["public"], &value)
+    }
+
+    /// Deletes records. What cannot be deleted is found again.
+    pub(super) fn delete<'a, O: Outside>(outside: &mut O, apps: impl Iterator<Item = &'a App>) {
+        for app in apps {
+            if let Err(why) = outside.delete(NAMESPACE, &["apps", &app.name]) {
+                log::warn!("octoapp: cannot delete a record of an app: {why}");
+            }
+        }
+    }
+
+    /// Deletes the records of Live Activities: the print is over.
+    pub(super) fn end_activities<O: Outside>(&self, outside: &mut O) {
+        if let Ok(apps) = self.apps(outside) {
+            Self::delete(outside, apps.iter().filter(|app| app.device() == Device::Activity));
+        }
+    }
+
+    /// Deletes the records of tokens that the service knows to be dead.
+    pub(super) fn bury<O: Outside>(&self, outside: &mut O, dead: &[String]) {
+        if dead.is_empty() {
+            return;
+        }
+        let is_dead = |app: &&App| {
+            dead.contains(&app.token) || app.fallback.as_ref().is_some_and(|token| dead.contains(token))
+        };
+        if let Ok(apps) = self.apps(outside) {
+            Self::delete(outside, apps.iter().filter(is_dead));
+        }
+    }
+}
+
+/// A random UUID, written down. None if it could not be: phones would read another one later.
+fn fresh_key<O: Outside>(outside: &mut O) -> Option<Key> {
+    let mut bytes = [0_u8; 16];
+    if !outside.chance(&mut bytes) {
+        log::error!("octoapp: the system has no random numbers for an encryption key");
+        return None;
+    }
+    let number = u128::from_be_bytes(bytes) & !(0xf << 76) & !(0b11 << 62) | (0x4 << 76) | (0b10 << 62);
+    let mut text = format!("{number:032x}");
+    for place in [20, 16, 12, 8] {
+        text.insert(place, '-');
+    }
+    match outside.write(NAMESPACE, &["public", "encryptionKey"], &json!(text)) {
+        Ok(()) => Some(Key(text)),
+        Err(why) => {
+            log::warn!("octoapp: cannot write down an encryption key: {why}");
+            None
+        }
+    }
+}

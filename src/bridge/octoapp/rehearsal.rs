@@ -1,0 +1,154 @@
+//! The whole bridge on somebody else's clock and without threads, for tests and benchmarks: what is seen goes in,
+//! requests come out. Everything between is what runs on a printer.
+
+use super::cipher;
+use super::core::{Addresses, Core, keep};
+use super::outside::{Outside, Reply, Unread};
+use super::print::PrintFile;
+use super::push::{Kind, Push, State};
+use super::remote::CONFIG_URL;
+use super::scan::{Marks, Scan};
+use crate::clock::Moment;
+use crate::outbox::{FileStore, Limits, Outbox, Queue};
+use crate::printer::{Event, Sight};
+use serde_json::Value;
+use std::path::Path;
+use std::time::Duration;
+
+/// The other side: Moonraker's database and files, and the service.
+pub trait Peer {
+    /// A value of the database, as the text of its JSON; none where there is none, an error where it cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read; the text says why.
+    fn read(&mut self, namespace: &str, key: &[&str]) -> Result<Option<String>, String>;
+
+    /// Sets a value there.
+    fn write(&mut self, namespace: &str, key: &[&str], value: &Value);
+
+    /// Deletes a value there.
+    fn delete(&mut self, namespace: &str, key: &[&str]);
+
+    /// Takes a request; gives status and body, none where no answer comes.
+    fn request(&mut self, method: &str, url: &str, body: Option<&str>) -> Option<(u16, Vec<u8>)>;
+
+    /// A file of the gcodes root, if it is there.
+    fn file(&mut self, path: &str) -> Option<Vec<u8>>;
+
+    /// Whether OctoApp's own plugin is connected to Moonraker.
+    fn plugin_runs(&mut self) -> bool {
+        false
+    }
+}
+
+struct World<P>(P, u8);
+
+impl<P: Peer> World<P> {
+    fn request(&mut self, method: &str, url: &str, body: Option<&str>) -> Reply {
+        match self.0.request(method, url, body) {
+            Some((status, body)) => Reply::Answered { status, body },
+            None => Reply::Failed("no answer".to_owned()),
+        }
+    }
+}
+
+impl<P: Peer> Outside for World<P> {
+    fn read(&mut self, namespace: &str, key: &[&str]) -> Result<String, Unread> {
+        self.0.read(namespace, key).map_err(Unread::Failed)?.ok_or(Unread::Missing)
+    }
+
+    fn write(&mut self, namespace: &str, key: &[&str], value: &Value) -> Result<(), String> {
+        self.0.write(namespace, key, value);
+        Ok(())
+    }
+
+    fn delete(&mut self, namespace: &str, key: &[&str]) -> Result<(), String> {
+        self.0.delete(namespace, key);
+        Ok(())
+    }
+
+    fn post(&mut self, url: &str, body: &str) -> Reply {
+        self.request("POST", url, Some(body))
+    }
+
+    fn get(&mut self, url: &str) -> Reply {
+        self.request("GET", url, None)
+    }
+
+    fn scan(&mut self, _print: &str, path: &str) -> Option<Marks> {
+        let mut scan = Scan::default();
+        scan.push(&self.0.file(path)?);
+        Some(scan.finish())
+    }
+
+    fn plugin_runs(&mut self) -> bool {
+        self.0.plugin_runs()
+    }
+
+    fn chance(&mut self, bytes: &mut [u8]) -> bool {
+        for byte in bytes {
+            self.1 = self.1.wrapping_mul(109).wrapping_add(89);
+            *byte = self.1;
+        }
+        true
+    }
+}
+
+/// A bridge without threads.
+pub struct Rehearsal<P> {
+    core: Core<World<P>, FileStore>,
+}
+
+impl<P: Peer> Rehearsal<P> {
+    /// A bridge that begins at `now`, with its files in `data_dir`.
+    pub fn new(data_dir: &Path, peer: P, printer_id: &str, now: Moment) -> Self {
+        let (outbox, _) = Outbox::open(&data_dir.join("outbox/octoapp.journal"), Limits::default());
+        let addresses = Addresses { config: CONFIG_URL.to_owned(), send: None };
+        let file = PrintFile::new(data_dir, "octoapp");
+        let queue = Queue::new(outbox);
+        Self { core: Core::new(World(peer, 1), queue, file, printer_id.to_owned(), addresses, now) }
+    }
+
+    /// Something happened.
+    pub fn on_event(&mut self, event: &Event, now: Moment) {
+        if keep(&self.core.ends, event) {
+            self.core.on_event(event.clone(), now);
+        }
+    }
+
+    /// The printer is seen.
+    pub fn on_sight(&mut self, sight: &Sight, now: Moment) {
+        self.core.on_sight(sight.clone(), now);
+    }
+
+    /// Does what is due; tells when to come again, on the monotonic clock.
+    pub fn work(&mut self, now: Moment) -> Duration {
+        self.core.work(now)
+    }
+
+    /// Has a push sent for a printer of that name; none for one that the protocol does not know. `print` has the fields
+    /// `print_id`, `file_path`, `time_left`, `progress`, `duration`, and `message` and `detail` where there are any.
+    pub fn send(&mut self, event: &str, print: &Value, printer: &str, now: Moment) -> Option<()> {
+        let kind = Kind::from_name(event)?;
+        let text = |field: &str| print.get(field).and_then(Value::as_str).map(str::to_owned);
+        let state = State {
+            id: text("print_id").unwrap_or_default(),
+            path: text("file_path").unwrap_or_default(),
+            is_name: false,
+            left: text("time_left").and_then(|left| left.parse().ok()).unwrap_or(-1),
+            percent: text("progress").and_then(|percent| percent.parse().ok()).unwrap_or(0),
+            duration: text("duration").and_then(|duration| duration.parse().ok()).unwrap_or(0.0),
+        };
+        let error = (kind == Kind::Error).then(|| text("error")).flatten();
+        let text_of = error.or_else(|| text("message")).unwrap_or_default();
+        self.core.frontend.name = printer.to_owned();
+        self.core.send(Push { kind, state, text: text_of, detail: text("detail") }, None, now);
+        Some(())
+    }
+}
+
+/// The text for Android, encrypted with the key of that text and that vector in front.
+pub fn encrypt(text: &str, key: &str, vector: [u8; 16]) -> String {
+    cipher::encrypt(text, &cipher::Key(key.to_owned()), vector)
+}

@@ -1,0 +1,111 @@
+//! What is done now and then, whatever the printer does: records looked through, settings and configuration read.
+
+use super::app::{App, Device};
+use super::core::Core;
+use super::frontend::Frontend;
+use super::letter::{Errand, Letter, Step};
+use super::outside::{Outside, Reply, Unread};
+use super::registry::Registry;
+use super::remote::Remote;
+use super::{apple, audience};
+use crate::clock::Moment;
+use crate::outbox::Store;
+use serde_json::Value;
+use std::time::Duration;
+
+/// How often the remote configuration is asked for, and how often after it was got.
+pub(super) const REMOTE: Duration = Duration::from_secs(3600);
+const REMOTE_GOT: Duration = Duration::from_secs(24 * 3600);
+/// How long before its end a Live Activity is renewed, in seconds.
+const RENEWAL: f64 = 1800.0;
+/// What is wrong where the plugin runs, and what to do.
+const PLUGIN_RUNS: &str = "OctoApp's own plugin runs for this printer, and nothing is told by this bridge; \
+                           remove the plugin, or switch the bridge off";
+
+impl<O: Outside, S: Store> Core<O, S> {
+    /// Two that tell the same would tell everything twice, and take each other's key for their own.
+    pub(super) fn look_for_plugin(&mut self) {
+        let before = std::mem::replace(&mut self.rival, self.outside.plugin_runs());
+        if self.rival && !before {
+            log::error!("octoapp: {PLUGIN_RUNS}");
+        }
+        self.report().rival = self.rival.then_some(PLUGIN_RUNS);
+    }
+
+    pub(super) fn configure(&mut self, at: Duration) {
+        let read = match self.outside.get(&self.addresses.config) {
+            Reply::Answered { status: 200, body } => Remote::read(&body),
+            _ => None,
+        };
+        self.remote_at = at + if read.is_some() { REMOTE_GOT } else { REMOTE };
+        if let Some(read) = read {
+            self.remote = read;
+        }
+    }
+
+    /// Reads what the web front end is set to. What cannot be read stays as it is.
+    pub(super) fn read_frontend(&mut self) {
+        let mut general = |namespace: &str, key: &[&str]| match self.outside.read(namespace, key) {
+            Ok(json) => Ok(serde_json::from_str::<Value>(&json).ok().filter(Value::is_object)),
+            Err(Unread::Missing) => Ok(None),
+            Err(Unread::Failed(why)) => Err(why),
+        };
+        let found = general("mainsail", &["general"]).and_then(|mainsail| {
+            let named = mainsail.as_ref().is_some_and(|mainsail| mainsail.get("printername").is_some());
+            let fluidd = if named { None } else { general("fluidd", &["uiSettings", "general"])? };
+            Ok(Frontend::read(mainsail.as_ref(), fluidd.as_ref()))
+        });
+        match found {
+            Ok(found) => self.frontend = found,
+            Err(why) => log::warn!("octoapp: cannot read the web front end's settings: {why}"),
+        }
+    }
+
+    /// Renews Live Activities and deletes what is expired.
+    pub(super) fn look_through(&mut self, now: Moment) {
+        if self.rival {
+            return;
+        }
+        let apps = match self.registry.apps(&mut self.outside) {
+            Ok(apps) => apps,
+            Err(why) => return log::warn!("octoapp: cannot read who is to be told: {why}"),
+        };
+        self.report().receivers = Some(devices(apps.iter()));
+        let request = |targets, apple| {
+            let letter = Letter { targets, high: true, push: None, apple: Some(apple) };
+            Errand::new(Step::Send(letter), now.monotonic)
+        };
+        let mut renewed = Vec::new();
+        if let Some(last) = self.last.clone().filter(|_| self.print.is_some()) {
+            for app in apps.iter().filter(|app| app.device() == Device::Activity) {
+                let left = app.expires.map(|expires| expires - now.unix.as_secs_f64());
+                if !left.is_some_and(|left| (0.0..=RENEWAL).contains(&left)) {
+                    continue;
+                }
+                let same = apps.iter().filter(|other| other.instance == app.instance);
+                let newest = same
+                    .filter(|other| other.auto_start.is_some())
+                    .max_by(|one, other| one.last_seen.total_cmp(&other.last_seen));
+                let Some(token) = newest.and_then(|newest| newest.auto_start.as_deref()) else { continue };
+                let target = audience::Target::starting(app, token);
+                self.run(request(vec![target], apple::renewal(&last, now.unix)), now);
+                renewed.push(app);
+            }
+        }
+        Registry::delete(&mut self.outside, renewed.into_iter());
+        let expired = self.registry.condemn(&apps, now.unix);
+        let tokens: Vec<String> = expired.iter().map(|app| app.token.clone()).collect();
+        self.forget(&tokens);
+        let activities = expired.iter().filter(|app| app.device() == Device::Activity);
+        let targets: Vec<_> = activities.map(|app| audience::Target::of(app)).collect();
+        if let Some(last) = self.last.clone().filter(|_| !targets.is_empty()) {
+            self.run(request(targets, apple::expired(&last, now.unix)), now);
+        }
+        Registry::delete(&mut self.outside, expired.into_iter());
+    }
+}
+
+/// How many of them are phones or watches.
+pub(super) fn devices<'a>(apps: impl Iterator<Item = &'a App>) -> usize {
+    apps.filter(|app| app.device() != Device::Activity).count()
+}

@@ -1,0 +1,255 @@
+//! The real world: Moonraker over the printer's handle, the service over HTTP, files scanned on a thread.
+
+use super::mailbox::{Mailbox, News};
+use super::outside::{Outside, Reply, Unread};
+use super::scan::{Marks, Scan};
+use crate::http;
+use crate::source::control::Control;
+use rustls::ClientConfig;
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use ureq::{Agent, Error};
+
+/// Longest set-up of a connection, name resolution aside, and longest request.
+const CONNECT: Duration = Duration::from_secs(10);
+const WHOLE: Duration = Duration::from_secs(15);
+/// Largest answer that is read, in bytes.
+const MOST_ANSWER: u64 = 64 * 1024;
+/// Largest file that is scanned, in bytes.
+const MOST_FILE: u64 = 4 * 1024 * 1024 * 1024;
+/// Size of the pieces in which a file is read, in bytes.
+const PIECE: usize = 32 * 1024;
+/// Stack of a scan's thread, in bytes.
+const STACK: usize = 128 * 1024;
+/// After so much work a scan rests, for as long as it worked and longer: the printer is at work itself.
+const WORK: Duration = Duration::from_millis(10);
+const REST: u32 = 3;
+/// The agent as which OctoApp's own plugin connects to Moonraker.
+const PLUGIN: &str = "OctoApp";
+/// Longest wait for Moonraker's list of agents.
+const ANSWER: Duration = Duration::from_secs(20);
+
+/// The real world.
+pub(super) struct World {
+    control: Control,
+    tls: Arc<ClientConfig>,
+    agent: Arc<Mutex<Agent>>,
+    mailbox: Mailbox,
+    /// Number of the newest scan: older ones end.
+    scans: Arc<AtomicU64>,
+}
+
+impl World {
+    pub(super) fn new(control: Control, tls: Arc<ClientConfig>, mailbox: Mailbox) -> Self {
+        let agent = Arc::new(Mutex::new(http::agent(Arc::clone(&tls), CONNECT, WHOLE)));
+        Self { control, tls, agent, mailbox, scans: Arc::default() }
+    }
+
+    /// What lets the request under way fail.
+    pub(super) fn interrupt(&self) -> Interrupt {
+        Interrupt(Arc::clone(&self.agent))
+    }
+
+    fn request(&mut self, url: &str, body: Option<&str>) -> Reply {
+        let agent = self.agent.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let reply = exchange(&agent, url, body);
+        // Pushes are minutes apart: a connection that is kept costs memory for nothing.
+        let fresh = http::agent(Arc::clone(&self.tls), CONNECT, WHOLE);
+        *self.agent.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        reply.unwrap_or_else(|error| {
+            Reply::Failed(format!("cannot reach OctoApp's service: {}", http::reason(&error)))
+        })
+    }
+}
+
+/// One request.
+///
+/// # Errors
+///
+/// If no answer comes.
+pub(super) fn exchange(agent: &Agent, url: &str, body: Option<&str>) -> Result<Reply, Error> {
+    let mut response = match body {
+        Some(body) => agent.post(url).header("Content-Type", "application/json").send(body)?,
+        None => agent.get(url).call()?,
+    };
+    let status = response.status().as_u16();
+    match response.body_mut().with_config().limit(MOST_ANSWER).read_to_vec() {
+        Ok(body) => Ok(Reply::Answered { status, body }),
+        Err(Error::BodyExceedsLimit(_)) => Ok(Reply::Answered { status, body: Vec::new() }),
+        Err(error) => Err(error),
+    }
+}
+
+/// Lets the request under way fail, and every further one.
+pub(super) struct Interrupt(Arc<Mutex<Agent>>);
+
+impl Interrupt {
+    pub(super) fn now(self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone().shutdown();
+    }
+}
+
+impl Outside for World {
+    fn read(&mut self, namespace: &str, key: &[&str]) -> Result<String, Unread> {
+        self.control.database_text(namespace, key).wait().map_err(|error| match error.is_not_found() {
+            true => Unread::Missing,
+            false => Unread::Failed(error.to_string()),
+        })
+    }
+
+    fn write(&mut self, namespace: &str, key: &[&str], value: &Value) -> Result<(), String> {
+        self.control.database_put(namespace, key, value).wait().map_err(|error| error.to_string())
+    }
+
+    fn delete(&mut self, namespace: &str, key: &[&str]) -> Result<(), String> {
+        match self.control.database_delete(namespace, key).wait() {
+            Err(error) if !error.is_not_found() => Err(error.to_string()),
+            _ => Ok(()),
+        }
+    }
+
+    fn post(&mut self, url: &str, body: &str) -> Reply {
+        self.request(url, Some(body))
+    }
+
+    fn get(&mut self, url: &str) -> Reply {
+        self.request(url, None)
+    }
+
+    fn scan(&mut self, print: &str, path: &str) -> Option<Marks> {
+        let number = self.scans.fetch_add(1, Ordering::Relaxed) + 1;
+        let work = Work {
+            control: self.control.clone(),
+            mailbox: self.mailbox.clone(),
+            newest: Arc::clone(&self.scans),
+            number,
+        };
+        let (print, path) = (print.to_owned(), path.to_owned());
+        let thread = std::thread::Builder::new().name("octoapp-scan".to_owned()).stack_size(STACK);
+        if let Err(error) = thread.spawn(move || work.run(print, &path)) {
+            log::warn!("octoapp: layers and messages of the file are not told: no thread: {error}");
+        }
+        None
+    }
+
+    fn chance(&mut self, bytes: &mut [u8]) -> bool {
+        getrandom::fill(bytes).is_ok()
+    }
+
+    fn plugin_runs(&mut self) -> bool {
+        let answer = self.control.call("server.extensions.list", &Value::Null, Some(ANSWER)).wait();
+        // An old Moonraker, or none: nothing tells.
+        answer.is_ok_and(|answer| names_plugin(&answer))
+    }
+}
+
+fn names_plugin(answer: &Value) -> bool {
+    let agents = answer.get("agents").and_then(Value::as_array);
+    agents.into_iter().flatten().any(|agent| agent.get("name").and_then(Value::as_str) == Some(PLUGIN))
+}
+
+/// A scan on its thread.
+struct Work {
+    control: Control,
+    mailbox: Mailbox,
+    newest: Arc<AtomicU64>,
+    number: u64,
+}
+
+impl Work {
+    fn is_wanted(&self) -> bool {
+        self.newest.load(Ordering::Relaxed) == self.number && !self.mailbox.is_closed()
+    }
+
+    fn run(&self, print: String, path: &str) {
+        let mut paced = Paced { scan: Scan::default(), since: Instant::now() };
+        let read = match self.control.local_path("gcodes", path) {
+            Ok(Some(local)) => self.read(&local, &mut paced),
+            Ok(None) => self.fetch(path, &mut paced),
+            Err(error) => Err(error.to_string()),
+        };
+        match read {
+            Ok(true) => self.mailbox.put(News::Scanned(print, paced.scan.finish())),
+            Ok(false) => {}
+            Err(why) => log::warn!("octoapp: layers and messages of {path} are not told: {why}"),
+        }
+    }
+
+    /// Reads a file of this machine; false if it is not wanted any more.
+    fn read(&self, path: &std::path::Path, paced: &mut Paced) -> Result<bool, String> {
+        let mut file = std::fs::File::open(path).map_err(|error| error.to_string())?.take(MOST_FILE);
+        let mut piece = vec![0; PIECE];
+        loop {
+            match file.read(&mut piece).map_err(|error| error.to_string())? {
+                0 => return Ok(true),
+                _ if !self.is_wanted() => return Ok(false),
+                count => paced.push(piece.get(..count).unwrap_or_default()),
+            }
+        }
+    }
+
+    /// Fetches a file from Moonraker; false if it is not wanted any more.
+    fn fetch(&self, path: &str, paced: &mut Paced) -> Result<bool, String> {
+        let wanted = &mut |_, _| match self.is_wanted() {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        };
+        match self.control.download("gcodes", path, MOST_FILE, paced, wanted) {
+            Ok(_) => Ok(true),
+            Err(_) if !self.is_wanted() => Ok(false),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// Scans no faster than the printer can spare.
+struct Paced {
+    scan: Scan,
+    since: Instant,
+}
+
+impl Paced {
+    fn push(&mut self, piece: &[u8]) {
+        self.scan.push(piece);
+        let worked = self.since.elapsed();
+        if worked >= WORK {
+            // A machine that was busy with other things needs no longer rest for that.
+            std::thread::sleep((worked * REST).min(WORK * REST * 2));
+            self.since = Instant::now();
+        }
+    }
+}
+
+impl Write for Paced {
+    fn write(&mut self, piece: &[u8]) -> std::io::Result<usize> {
+        self.push(piece);
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_plugin_is_known_by_the_name_of_its_agent() {
+        for (answer, runs) in [
+            (json!({"agents": [{"name": "moonagent"}, {"name": "OctoApp", "version": "2.1.10"}]}), true),
+            (json!({"agents": [{"name": "octoapp2"}]}), false),
+            (json!({"agents": []}), false),
+            (json!({"agents": {"name": "OctoApp"}}), false),
+            (json!(null), false),
+        ] {
+            assert_eq!(names_plugin(&answer), runs, "{answer}");
+        }
+    }
+}
