@@ -1,0 +1,37 @@
+//! Bytes that no file needs: what a splice replaced or deleted stays where it was.
+
+use std::collections::BTreeSet;
+
+use super::Filesystem;
+use super::tables::stored_len;
+use super::tree::{Form, Tree};
+
+impl Filesystem {
+    /// Bytes between the superblock and the first table that belong to no file of the tree. A block that holds the ends
+    /// of several files counts as long as one of them is left.
+    #[must_use]
+    pub fn dead_bytes(&self, tree: &Tree) -> u64 {
+        let mut ranges = Vec::new();
+        let mut fragments = BTreeSet::new();
+        for node in tree.nodes() {
+            let Form::File(stored) = &node.form else { continue };
+            let length: u64 = stored.blocks.iter().map(|size| stored_len(*size)).sum();
+            if length > 0 {
+                ranges.push((stored.start, stored.start.saturating_add(length)));
+            }
+            fragments.extend(stored.fragment.map(|fragment| fragment.block));
+        }
+        for block in fragments {
+            if let Some(block) = usize::try_from(block).ok().and_then(|block| self.fragments.get(block)) {
+                ranges.push((block.start, block.start.saturating_add(stored_len(block.size))));
+            }
+        }
+        ranges.sort_unstable();
+        let (mut dead, mut at) = (0u64, self.first_data());
+        for (start, end) in ranges {
+            dead = dead.saturating_add(start.saturating_sub(at));
+            at = at.max(end);
+        }
+        dead.saturating_add(self.superblock().tables.inodes.saturating_sub(at))
+    }
+}
