@@ -37,6 +37,23 @@ fn search(overlay: &Overlay, below: &Path, found: &mut Vec<PathBuf>) -> Result<(
     Ok(())
 }
 
+/// Every path that the patches name, relative to the root of the printer.
+///
+/// # Errors
+/// When a patch cannot be read or is none.
+pub fn paths(overlay: &Overlay) -> Result<Vec<PathBuf>, OverlayError> {
+    let mut found = Vec::new();
+    for patch in find(overlay)? {
+        let name = Path::new(PATCHES).join(&patch);
+        let text = fs::read(overlay.folder.join(&name)).map_err(|e| overlay.system(&name, e))?;
+        let folder = patch.parent().unwrap_or(Path::new(""));
+        found.push(folder.to_owned());
+        let targets = targets(&text).map_err(|problem| overlay.unfit(&name, problem))?;
+        found.extend(targets.into_iter().map(|target| folder.join(target)));
+    }
+    Ok(found)
+}
+
 /// Applies all patches to the tree.
 ///
 /// Returns a note for each patch whose hunks were found at other lines than it says.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::metadata::Blocks;
 use super::tables::{FragmentBlock, Xattrs};
+use super::tree::Fragment;
 use super::{Codec, Flags, SUPERBLOCK_LEN, Superblock, Tree, metadata, tables, tree};
 use crate::container::{Fault, FormatError, Layer, SourceFile, Span};
 
@@ -51,6 +52,18 @@ pub struct Filesystem {
     pub(super) fragments: Vec<FragmentBlock>,
     pub(super) xattrs: Option<Xattrs>,
     ids: Vec<u32>,
+}
+
+impl ReadError {
+    /// The reason alone, without the file's path.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Io { source, .. } => source.to_string(),
+            Self::Format { source, .. } => source.to_string(),
+            Self::Compressor { compressor, .. } => format!("octofw does not read {compressor}"),
+        }
+    }
 }
 
 impl Filesystem {
@@ -113,6 +126,19 @@ impl Filesystem {
     /// If something in it is not as the format demands, or it is larger than any root of a printer.
     pub fn tree(&self) -> Result<Tree, ReadError> {
         tree::read::tree(self)
+    }
+
+    /// Whether the end of a file here and that of one in a file system that was spliced out of this one are the same
+    /// bytes at the same place, as far as both know: a fragment block that is new is not known here.
+    #[must_use]
+    pub fn same_fragment(&self, here: Option<Fragment>, other: &Self, there: Option<Fragment>) -> bool {
+        let (Some(here), Some(there)) = (here, there) else { return here.is_none() && there.is_none() };
+        let block = |filesystem: &Self, number| {
+            usize::try_from(number).ok().and_then(|number| filesystem.fragments.get(number)).copied()
+        };
+        let known = block(self, here.block);
+        let found = block(other, there.block);
+        here.offset == there.offset && found.is_some() && (known.is_none() || known == found)
     }
 
     /// How data is compressed.
