@@ -89,9 +89,11 @@ pub struct Root {
     pub compressor: String,
     /// Size of a data block in bytes.
     pub block_size: u32,
-    /// How it was packed.
+    /// How it was packed. A manifest that does not say is from before there was a choice.
+    #[serde(default)]
     pub packed: Packed,
     /// Bytes of data that no file needs any more, because the data of the base was kept where it is.
+    #[serde(default)]
     pub dead_bytes: u64,
     /// Figures of the base's root.
     pub base: Counts,
@@ -100,12 +102,13 @@ pub struct Root {
 }
 
 /// How a root file system came to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Packed {
     /// Out of the base's data, with what is new behind it.
     Spliced,
     /// As a whole, by mksquashfs.
+    #[default]
     Repacked,
 }
 

@@ -1,10 +1,22 @@
 //! Bytes that no file needs: what a splice replaced or deleted stays where it was.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use super::Filesystem;
 use super::tables::stored_len;
 use super::tree::{Form, Tree};
+use super::{Filesystem, ReadError};
+use crate::container::{SourceFile, Span};
+
+/// Opens the squashfs at `at` in a file, reads its tree, and counts its dead bytes.
+///
+/// # Errors
+/// If the file cannot be read, its tables are not sound, or its compressor is one that octofw does not read.
+pub fn dead_bytes_at(path: &Path, at: Span) -> Result<u64, ReadError> {
+    let file = SourceFile::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
+    let filesystem = Filesystem::open_at(file, at)?;
+    Ok(filesystem.dead_bytes(&filesystem.tree()?))
+}
 
 impl Filesystem {
     /// Bytes between the superblock and the first table that belong to no file of the tree. A block that holds the ends
