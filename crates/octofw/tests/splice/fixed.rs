@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Cursor;
+use std::path::Path;
 use std::process::Command;
 
 use octofw::squashfs::Filesystem;
@@ -74,33 +75,53 @@ fn equal_content_is_stored_once_and_replaced_content_is_dead() {
 #[test]
 fn extended_attributes_stay_with_their_inodes() {
     let place = Place::new();
-    let list = "/ d 755 0 0\n/a f 644 0 0 echo a\n/b f 644 0 0 echo b\n/d d 755 0 0\n/d/l s 777 0 0 a\n";
-    fs::create_dir(place.file("empty")).unwrap();
-    place.write("list", list.as_bytes());
-    // Attributes in a pseudo-file need squashfs-tools 4.6; real files carry them everywhere.
-    let source = place.file("empty");
-    for name in ["a", "b"] {
-        fs::write(source.join(name), name).unwrap();
+    let source = place.file("source");
+    fs::create_dir_all(source.join("folder")).unwrap();
+    let mut noted = Vec::new();
+    for number in 0..300 {
+        let name = format!("file-{number}");
+        fs::write(source.join(&name), &name).unwrap();
+        noted.push((name, format!("value {number}")));
     }
-    let set = Command::new("setfattr").args(["-n", "user.note", "-v", "kept"]).arg(source.join("a")).status();
-    if !set.is_ok_and(|status| status.success()) {
-        eprintln!("not tested: this file system or machine has no user attributes");
+    noted.push(("folder".to_owned(), "long ".repeat(500)));
+    fs::write(source.join("without"), "x").unwrap();
+    let python = |code: &str, folder: &Path| {
+        let list: String = noted.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        place.write("list", list.as_bytes());
+        let code = format!(
+            "import os\nfor line in open({:?}):\n  name, value = line[:-1].split('=')\n  {code}\n",
+            place.file("list")
+        );
+        Command::new("python3").args(["-c", &code]).current_dir(folder).output().unwrap()
+    };
+    let set = python("os.setxattr(name, 'user.note', value.encode())", &source);
+    if String::from_utf8_lossy(&set.stderr).contains("Operation not supported") {
+        eprintln!("not tested: this file system has no user attributes");
         return;
     }
-    run(Command::new("mksquashfs").arg(&source).arg(place.file("base")).args([
-        "-xattrs",
-        "-quiet",
-        "-no-progress",
-    ]));
-    let base = Filesystem::open(&place.file("base")).unwrap();
-    assert!(base.superblock().has_xattrs);
-    let mut tree = base.tree().unwrap();
-    let mut splice = Splice::begin(&base, &place.file("made")).unwrap();
-    let stored = splice.store_from(&mut Cursor::new(b"new")).unwrap();
-    tree.make(b"c", plain(Form::File(stored))).unwrap();
-    splice.finish(&tree, MADE).unwrap();
-    let out = place.file("out");
-    run(Command::new("unsquashfs").arg("-d").arg(&out).arg(place.file("made")));
-    let found = run(Command::new("getfattr").args(["--only-values", "-n", "user.note"]).arg(out.join("a")));
-    assert_eq!(found, b"kept");
+    assert!(set.status.success(), "{}", String::from_utf8_lossy(&set.stderr));
+    for options in ["-comp gzip", "-comp gzip -noX -noI"] {
+        let (base, made, out) = (place.file("base"), place.file("made"), place.file("out"));
+        let words = options.split(' ');
+        run(Command::new("mksquashfs").arg(&source).arg(&base).args(words).args([
+            "-xattrs",
+            "-quiet",
+            "-noappend",
+        ]));
+        let base = Filesystem::open(&base).unwrap();
+        assert!(base.superblock().has_xattrs);
+        let mut tree = base.tree().unwrap();
+        let mut splice = Splice::begin(&base, &made).unwrap();
+        let stored = splice.store_from(&mut Cursor::new(bytes(50_000, 2, 3))).unwrap();
+        tree.make(b"a-new-one", plain(Form::File(stored))).unwrap();
+        tree.node_mut(tree.find(b"file-7").unwrap()).unwrap().mode = 0o600;
+        splice.finish(&tree, MADE).unwrap();
+        run(Command::new("unsquashfs").args(["-quiet", "-xattrs", "-d"]).arg(&out).arg(&made));
+        let found = python("assert os.getxattr(name, 'user.note') == value.encode(), name", &out);
+        assert!(found.status.success(), "{options}: {}", String::from_utf8_lossy(&found.stderr));
+        let none = "assert not os.listxattr('without') and not os.listxattr('a-new-one')";
+        assert!(python(none, &out).status.success(), "{options}");
+        fs::remove_dir_all(out).unwrap();
+        fs::remove_file(made).unwrap();
+    }
 }
