@@ -146,7 +146,8 @@ fn targets(text: &[u8]) -> Result<Vec<PathBuf>, String> {
             );
         }
         changes |= GIT_CHANGES.iter().any(|mark| line.starts_with(mark));
-        let header = ["--- ", "+++ "].iter().find_map(|mark| line.strip_prefix(mark)).map(|rest| (rest, 1));
+        let header =
+            ["--- ", "+++ ", "Index: "].iter().find_map(|mark| line.strip_prefix(mark)).map(|rest| (rest, 1));
         let moved = ["rename from ", "rename to ", "copy from ", "copy to "];
         let header =
             header.or_else(|| moved.iter().find_map(|mark| line.strip_prefix(mark)).map(|rest| (rest, 0)));
@@ -229,6 +230,7 @@ mod tests {
         let text = b"diff --git a/etc/x b/etc/x\n--- a/etc/x\t2026-01-01 00:00:00\n+++ b/etc/x\n@@ -1 +1 @@\n-a\n+b\n--- /dev/null\n+++ b/new\n@@ -0,0 +1 @@\n+x\nrename to etc/y\n";
         let expected = ["etc/x", "etc/x", "new", "etc/y"].map(PathBuf::from);
         assert_eq!(targets(text).unwrap(), expected);
+        assert_eq!(targets(b"Index: a/etc/z\n@@ -1 +1 @@\n-a\n+b\n").unwrap(), [PathBuf::from("etc/z")]);
         let comment = b"--- a/x\n+++ b/x\n@@ -1,2 +1 @@\n--- /etc/old\n context\n--- a/y\n+++ b/y\n";
         assert_eq!(targets(comment).unwrap(), ["x", "x", "y", "y"].map(PathBuf::from));
     }

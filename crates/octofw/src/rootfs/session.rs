@@ -204,6 +204,12 @@ fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
                 .to_owned(),
         );
     }
+    let dead = splice.map_or(0, |base| base.filesystem.dead_bytes(&base.tree));
+    if dead > 0 {
+        notes.push(format!(
+            "{dead} bytes of the base's data belong to no file, as in an image that was built without --repack; build on the original base"
+        ));
+    }
     // Only scripts can touch what nobody named beforehand.
     let mut partial = match splice {
         Some(base) if !any_scripts(plan)? => Some(

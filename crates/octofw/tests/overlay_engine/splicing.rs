@@ -134,6 +134,13 @@ fn replaced_data_is_told_as_dead() {
     let built = bed.build().unwrap();
     assert!((100..10_000).contains(&built.report.dead_bytes), "{}", built.report.dead_bytes);
     let size = fs::metadata(built.squashfs.path()).unwrap().len();
+    let on_top = Bed::new();
+    fs::copy(built.squashfs.path(), on_top.path("base.squashfs")).unwrap();
+    let expected = format!(
+        "{} bytes of the base's data belong to no file, as in an image that was built without --repack; build on the original base",
+        built.report.dead_bytes
+    );
+    assert_eq!(on_top.build().unwrap().report.notes, [expected]);
     bed.repack = true;
     let full = fs::metadata(bed.build().unwrap().squashfs.path()).unwrap().len();
     assert!(full <= size, "{full} {size}");

@@ -38,6 +38,31 @@ fn large_directories_are_read_by_other_tools() {
     assert_eq!(run(Command::new("unsquashfs").arg("-cat").arg(place.file("made")).arg(one)), b"x");
 }
 
+/// Few bytes of tables can make paths that are longer than all memory.
+#[test]
+fn paths_that_nobody_could_reach_are_refused() {
+    let place = Place::new();
+    for (depth, sound) in [(60, true), (400, false)] {
+        let base = Filesystem::open(&place.write("empty", &empty("-comp gzip -b 4096"))).unwrap();
+        let mut tree = base.tree().unwrap();
+        let mut path = Vec::new();
+        for level in 0..depth {
+            if level > 0 {
+                path.push(b'/');
+            }
+            path.extend_from_slice(b"a-directory");
+            tree.make_directory(&path, plain(Form::Directory(Default::default()))).unwrap();
+        }
+        let out = place.file(&format!("deep-{depth}"));
+        Splice::begin(&base, &out).unwrap().finish(&tree, MADE).unwrap();
+        let read = Filesystem::open(&out).unwrap().tree();
+        assert_eq!(read.is_ok(), sound, "{depth}");
+        if let Err(error) = read {
+            assert!(error.reason().contains("at most 4096, and"), "{}", error.reason());
+        }
+    }
+}
+
 #[test]
 fn equal_content_is_stored_once_and_replaced_content_is_dead() {
     let place = Place::new();

@@ -4,6 +4,7 @@
 
 mod corruption;
 mod fixed;
+mod kernel;
 mod model;
 mod peers;
 mod random;

@@ -15,6 +15,8 @@ const RUN_LEN: u32 = 12;
 const ENTRY_LEN: u32 = 8;
 /// Entries of one run.
 const MOST_IN_RUN: u32 = 256;
+/// Longest path in Linux.
+const MOST_PATH: usize = 4096;
 
 /// Reads all inodes that have a name.
 pub(in crate::squashfs) fn tree(filesystem: &Filesystem) -> Result<Tree, ReadError> {
@@ -35,12 +37,35 @@ pub(in crate::squashfs) fn tree(filesystem: &Filesystem) -> Result<Tree, ReadErr
             node.form = Form::Directory(entries);
         }
     }
+    let tree = Tree { nodes: reading.nodes, root };
+    check_paths(filesystem, &tree)?;
     let stated = filesystem.superblock().inodes as usize;
-    if reading.nodes.len() != stated {
-        let (found, expected) = (format!("{} inodes in use", reading.nodes.len()), format!("{stated}"));
+    if tree.nodes.len() != stated {
+        let (found, expected) = (format!("{} inodes in use", tree.nodes.len()), format!("{stated}"));
         return Err(filesystem.fault(Fault::Count, "inode count", 4, found, expected));
     }
-    Ok(Tree { nodes: reading.nodes, root })
+    Ok(tree)
+}
+
+/// Refuses paths that Linux could not reach, and more of them than a list of all could hold: directories in directories
+/// make paths of any length out of few bytes.
+fn check_paths(filesystem: &Filesystem, tree: &Tree) -> Result<(), ReadError> {
+    let mut all = 0usize;
+    let mut todo = vec![(tree.root, 0usize)];
+    while let Some((id, above)) = todo.pop() {
+        for (name, child) in tree.children(id) {
+            let length = above.saturating_add(name.len()).saturating_add(1);
+            all = all.saturating_add(length);
+            if length > MOST_PATH || all > MOST {
+                let at = filesystem.superblock().tables.directories;
+                let found = format!("a path of {length} bytes, {all} in all so far");
+                let expected = format!("at most {MOST_PATH}, and {MOST} in all");
+                return Err(filesystem.fault(Fault::Limit, "directory table", at, found, expected));
+            }
+            todo.push((child, length));
+        }
+    }
+    Ok(())
 }
 
 struct Reading<'a> {
