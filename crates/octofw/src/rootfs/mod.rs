@@ -13,3 +13,4 @@ pub mod session;
 pub mod snapshot;
 pub mod splicing;
 pub mod startable;
+mod unpacking;

@@ -37,16 +37,37 @@ pub(super) struct Partial<'a> {
 impl<'a> Partial<'a> {
     /// Makes the root directory at `place`, with nothing in it.
     pub(super) fn begin(base: &'a Filesystem, tree: &'a Tree, place: &'a Path) -> io::Result<Self> {
+        fs::create_dir(place)?;
+        if let Some(root) = tree.node(tree.root()) {
+            dress(place, root)?;
+        }
+        Ok(Self::at(base, tree, place))
+    }
+
+    fn at(base: &'a Filesystem, tree: &'a Tree, place: &'a Path) -> Self {
         let mut names: BTreeMap<NodeId, Vec<Vec<u8>>> = BTreeMap::new();
         for (path, id) in tree.paths() {
             names.entry(id).or_default().push(path);
         }
         names.retain(|_, names| names.len() > 1);
-        fs::create_dir(place)?;
-        if let Some(root) = tree.node(tree.root()) {
-            dress(place, root)?;
+        Self { base, tree, place, brought: BTreeSet::from([Vec::new()]), names }
+    }
+
+    /// Makes the devices, pipes and sockets of a root of which all else is on the disk.
+    pub(super) fn complete(base: &'a Filesystem, tree: &'a Tree, place: &'a Path) -> io::Result<()> {
+        let mut partial = Self::at(base, tree, place);
+        let mut special = Vec::new();
+        for (path, id) in tree.paths() {
+            match tree.node(id).map(|node| &node.form) {
+                Some(Form::CharacterDevice(_) | Form::BlockDevice(_) | Form::Fifo | Form::Socket) => {
+                    special.push(path);
+                }
+                _ => {
+                    partial.brought.insert(path);
+                }
+            }
         }
-        Ok(Self { base, tree, place, brought: BTreeSet::from([Vec::new()]), names })
+        special.iter().try_for_each(|path| partial.one(path))
     }
 
     /// Brings everything that an overlay names; returns what came.

@@ -22,6 +22,7 @@ use super::packing::{Packing, PackingError};
 use super::partial::Partial;
 use super::snapshot::{Snapshot, shown};
 use super::splicing::{self, Base, SplicingError};
+use super::unpacking;
 use crate::build::progress::Progress;
 use crate::command::{Command, CommandError, whole};
 use crate::manifest::{Change, Counts, Packed};
@@ -36,7 +37,7 @@ const TICK: Duration = Duration::from_millis(20);
 pub struct Plan {
     /// The base's squashfs.
     pub base: PathBuf,
-    /// Where to unpack it; must not exist.
+    /// Where to unpack it. What is there already was unpacked by [`prepare`].
     pub tree: PathBuf,
     /// Where to write the new squashfs; must not exist.
     pub result: PathBuf,
@@ -283,9 +284,32 @@ fn any_scripts(plan: &Plan) -> Result<bool, SessionError> {
     Ok(false)
 }
 
+/// Does what is better done before the session: unpacks the whole base where scripts need it, which fakeroot would make
+/// slow. Returns the list of owners that fakeroot must be given then.
+///
+/// # Errors
+/// When an overlay cannot be read, the base is damaged, or its files cannot be written.
+pub fn prepare(plan: &Plan) -> Result<Option<PathBuf>, SessionError> {
+    let owners = plan.outcome.with_extension("owners");
+    if plan.repack || !any_scripts(plan)? {
+        return Ok(None);
+    }
+    match unpacking::unpack(&plan.base, &plan.tree, &owners) {
+        Ok(true) => Ok(Some(owners)),
+        Ok(false) => Ok(None),
+        // The full way tells better what is wrong with the base, if that is it.
+        Err(_) if fs::remove_dir_all(&plan.tree).is_ok() => Ok(None),
+        Err(source) => Err(system("cannot unpack the base's root")(source)),
+    }
+}
+
 /// Unpacks the whole base and shows that all of it is there.
 fn unpack_whole(plan: &Plan, packing: &Packing, readable: Option<&Base>) -> Result<Snapshot, SessionError> {
-    unpack(plan)?;
+    match readable.filter(|_| plan.tree.exists()) {
+        Some(readable) => Partial::complete(&readable.filesystem, &readable.tree, &plan.tree)
+            .map_err(system("cannot make the devices of the base"))?,
+        None => unpack(plan)?,
+    }
     let base = Snapshot::take(&plan.tree).map_err(system("cannot walk the unpacked base"))?;
     match readable {
         Some(readable) => splicing::compare("the base", &readable.tree, &base, true)?,

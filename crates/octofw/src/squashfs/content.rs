@@ -18,12 +18,32 @@ pub enum CopyError {
     Write(#[from] io::Error),
 }
 
+/// The fragment block that was read last.
+#[derive(Debug, Default)]
+pub struct LastFragment {
+    number: Option<u32>,
+    plain: Vec<u8>,
+}
+
 impl Filesystem {
     /// Copies the content of a file to `out`, a block at a time.
     ///
     /// # Errors
     /// If a block is not sound, or `out` does not take it.
     pub fn copy(&self, stored: &Stored, out: &mut impl Write) -> Result<(), CopyError> {
+        self.copy_next(stored, &mut LastFragment::default(), out)
+    }
+
+    /// As [`Self::copy`], for files one after the other: those that end in the same fragment block read it once.
+    ///
+    /// # Errors
+    /// As [`Self::copy`].
+    pub fn copy_next(
+        &self,
+        stored: &Stored,
+        last: &mut LastFragment,
+        out: &mut impl Write,
+    ) -> Result<(), CopyError> {
         let mut at = stored.start;
         let mut left = stored.size;
         for size in &stored.blocks {
@@ -45,7 +65,11 @@ impl Filesystem {
         };
         let block = block.ok_or_else(|| wrong(format!("no fragment {}", fragment.block)))?;
         let most = self.superblock().block_size as usize;
-        let plain = self.block("fragment", block.start, block.size, 1, most)?;
+        if last.number != Some(fragment.block) {
+            last.plain = self.block("fragment", block.start, block.size, 1, most)?;
+            last.number = Some(fragment.block);
+        }
+        let plain = &last.plain;
         let start = usize::try_from(fragment.offset).unwrap_or(usize::MAX);
         let end = usize::try_from(left).ok().and_then(|left| start.checked_add(left));
         let part = end.and_then(|end| plain.get(start..end));

@@ -16,6 +16,7 @@ pub mod tree;
 
 pub use codec::Codec;
 pub use compatible::{Incompatible, compatible};
+pub use content::{CopyError, LastFragment};
 pub use dead::dead_bytes_at;
 pub use filesystem::{Filesystem, ReadError};
 pub use superblock::{Compressor, Flags, SUPERBLOCK_LEN, Superblock, Tables};
