@@ -39,7 +39,7 @@ pub(crate) fn make(cache: &Path, size: u64) -> PathBuf {
     }
     let lib = tree.join("usr/lib");
     fs::create_dir_all(&lib).unwrap();
-    for number in 0..size / 5 {
+    for number in 0..size * 3 / 20 {
         fs::write(lib.join(format!("large-{number}")), content(&mut state, 4_000_000, 1)).unwrap();
     }
     let bin = tree.join("bin");
@@ -78,7 +78,7 @@ fn content(state: &mut u64, length: u64, share: u64) -> Vec<u8> {
         *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let noise = *state >> 33;
         if noise % 16 < 16 / share {
-            bytes.extend(noise.to_le_bytes());
+            bytes.extend((*state ^ (*state >> 29)).to_le_bytes());
         } else {
             bytes.extend(format!("word {} of a line\n", noise % 200).as_bytes());
         }
