@@ -89,10 +89,27 @@ pub struct Root {
     pub compressor: String,
     /// Size of a data block in bytes.
     pub block_size: u32,
+    /// How it was packed. A manifest that does not say is from before there was a choice.
+    #[serde(default)]
+    pub packed: Packed,
+    /// Bytes of data that no file needs any more, because the data of the base was kept where it is.
+    #[serde(default)]
+    pub dead_bytes: u64,
     /// Figures of the base's root.
     pub base: Counts,
     /// Figures of the new root.
     pub result: Counts,
+}
+
+/// How a root file system came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Packed {
+    /// Out of the base's data, with what is new behind it.
+    Spliced,
+    /// As a whole, by mksquashfs.
+    #[default]
+    Repacked,
 }
 
 /// What a root consists of.
@@ -197,6 +214,8 @@ mod tests {
             gid: 0,
             size: 1,
             modified: (0, 0),
+            changed: (0, 0),
+            rewritten: false,
             inode: (0, 0),
             device: (0, 0),
             target: Some(b"x".to_vec()),

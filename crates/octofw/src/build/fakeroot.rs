@@ -5,8 +5,8 @@ use std::io;
 use std::path::Path;
 
 use super::BuildError;
-use crate::command::Command;
-use crate::rootfs::session::{Outcome, Plan, Report};
+use crate::command::{Command, whole};
+use crate::rootfs::session::{self, Outcome, Plan, Report};
 
 /// The hidden command of `octofw` that carries out a plan.
 pub const SESSION: &str = "session";
@@ -20,7 +20,13 @@ pub fn run(octofw: &Path, plan: &Plan, plan_file: &Path) -> Result<Report, Build
         BuildError::system(format!("cannot hand the plan over in {}", plan_file.display()), source)
     };
     fs::write(plan_file, serde_json::to_vec(plan).map_err(io::Error::other).map_err(io)?).map_err(io)?;
-    let started = Command::new("fakeroot")
+    let owners = session::prepare(plan)
+        .map_err(|error| BuildError::Session { message: whole(&error), wrong_input: false })?;
+    let mut command = Command::new("fakeroot");
+    if let Some(owners) = &owners {
+        command = command.arg("-i").arg(owners);
+    }
+    let started = command
         .arg("--")
         .arg(octofw)
         .arg(SESSION)

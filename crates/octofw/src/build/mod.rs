@@ -59,6 +59,8 @@ pub struct Settings {
     pub progress: bool,
     /// Time of packing in seconds since 1970; that of the base where none is given.
     pub epoch: Option<u32>,
+    /// Packs the root anew as a whole, instead of keeping the base's data where it is.
+    pub repack: bool,
     /// Processors that mksquashfs uses, where not all.
     pub processors: Option<u32>,
     /// Versions of tools that the caller knows, by name.
@@ -251,6 +253,7 @@ struct Key<'a> {
     version_suffix: Option<&'a str>,
     git_version: Option<String>,
     offline: bool,
+    repack: bool,
     epoch: Option<u32>,
     tools: &'a BTreeMap<String, String>,
 }
@@ -270,6 +273,7 @@ impl Work<'_> {
             version_suffix: self.settings.version_suffix.as_deref(),
             git_version: std::env::var("GIT_VERSION").ok(),
             offline: self.settings.offline,
+            repack: self.settings.repack,
             epoch: self.settings.epoch,
             tools: &self.tools,
         };
@@ -327,6 +331,7 @@ impl Work<'_> {
             variables,
             processors: self.settings.processors,
             progress: self.settings.progress,
+            repack: self.settings.repack,
         };
         let report = fakeroot::run(&self.settings.octofw, &plan, &scratch.path.join(PLAN))?;
         for note in &report.notes {
@@ -371,6 +376,8 @@ impl Work<'_> {
                     .map(|slot| root_size.saturating_mul(1000).div_ceil(slot.max(1))),
                 compressor: packing.superblock.compressor.name().to_owned(),
                 block_size: packing.superblock.block_size,
+                packed: report.packed,
+                dead_bytes: report.dead_bytes,
                 base: report.base,
                 result: report.result,
             },

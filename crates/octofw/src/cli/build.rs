@@ -43,6 +43,9 @@ pub(super) struct Args {
     /// Build also when nothing changed
     #[arg(long)]
     force: bool,
+    /// Pack the root anew as a whole: slower, and without the replaced data of the base; for releases
+    #[arg(long)]
+    repack: bool,
     /// Say nothing but errors and warnings
     #[arg(long, short)]
     quiet: bool,
@@ -95,6 +98,7 @@ impl Args {
             version_suffix: self.version_suffix,
             offline: self.offline,
             force: self.force,
+            repack: self.repack,
             progress: !self.quiet,
             epoch,
             processors: self.processors,

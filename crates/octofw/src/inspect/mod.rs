@@ -166,6 +166,11 @@ pub struct RootfsReport {
     pub created: u32,
     /// Whether there are extended attributes.
     pub xattrs: bool,
+    /// Bytes of data that no file needs: what a build replaced and kept. `null` where the tables cannot be read.
+    pub dead_bytes: Option<u64>,
+    /// Why the tables cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
     /// Names of the flags.
     pub flags: Vec<&'static str>,
 }
@@ -237,7 +242,7 @@ impl Report {
             Some(Kind::Squashfs) => {
                 let superblock = Superblock::parse(&first, source.span())
                     .map_err(|source| InspectError::Squashfs { path: path.to_owned(), source })?;
-                Ok(report::of_squashfs(path, &superblock, source.len()))
+                Ok(report::of_squashfs(path, &superblock, source.span()))
             }
             Some(Kind::Upgrade | Kind::Rkfw | Kind::Rkaf) => Ok(report::of_image(&Image::read(path)?)?),
         }

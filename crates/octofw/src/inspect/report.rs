@@ -6,22 +6,22 @@ use super::{
     EntryReport, PartReport, PartitionReport, Report, RkafReport, RkfwReport, RootfsReport, UpfileReport,
 };
 use crate::container::rkaf::{NO_PARTITION, version_text};
-use crate::container::{FormatError, Kind, Layer};
+use crate::container::{FormatError, Kind, Layer, Span};
 use crate::digest::hex;
 use crate::image::{Image, ImageError, ROOTFS};
-use crate::squashfs::Superblock;
+use crate::squashfs::{ReadError, Superblock, dead_bytes_at};
 
-pub(super) fn of_squashfs(path: &Path, superblock: &Superblock, size: u64) -> Report {
+pub(super) fn of_squashfs(path: &Path, superblock: &Superblock, at: Span) -> Report {
     Report {
         schema: 1,
         path: path.display().to_string(),
         kind: "squashfs",
-        size,
+        size: at.len,
         upfile: None,
         rkfw: None,
         rkaf: None,
         partitions: Vec::new(),
-        rootfs: rootfs(superblock, size),
+        rootfs: rootfs(path, superblock, at),
         wrong_sums: Vec::new(),
     }
 }
@@ -101,7 +101,7 @@ pub(super) fn of_image(image: &Image) -> Result<Report, ImageError> {
         rkfw,
         rkaf: Some(rkaf),
         partitions: partitions(image),
-        rootfs: rootfs(image.rootfs(), image.span_of(ROOTFS)?.len),
+        rootfs: rootfs(image.path(), image.rootfs(), image.span_of(ROOTFS)?),
         wrong_sums: wrong.iter().map(FormatError::to_string).collect(),
     })
 }
@@ -123,9 +123,10 @@ fn partitions(image: &Image) -> Vec<PartitionReport> {
     image.parameter().partitions.iter().map(of).collect()
 }
 
-fn rootfs(superblock: &Superblock, size: u64) -> RootfsReport {
+fn rootfs(path: &Path, superblock: &Superblock, at: Span) -> RootfsReport {
+    let dead = dead_bytes_at(path, at);
     RootfsReport {
-        size,
+        size: at.len,
         bytes_used: superblock.bytes_used,
         compressor: superblock.compressor.name(),
         block_size: superblock.block_size,
@@ -134,6 +135,8 @@ fn rootfs(superblock: &Superblock, size: u64) -> RootfsReport {
         fragments: superblock.fragments,
         created: superblock.mkfs_time,
         xattrs: superblock.has_xattrs,
+        unreadable: dead.as_ref().err().map(ReadError::reason),
+        dead_bytes: dead.ok(),
         flags: superblock.flags.names(),
     }
 }

@@ -94,6 +94,11 @@ fn write_rootfs(f: &mut fmt::Formatter<'_>, rootfs: &RootfsReport) -> fmt::Resul
         rootfs;
     writeln!(f, "\nRoot file system  squashfs 4.0, {compressor}, blocks of {block_size} bytes")?;
     writeln!(f, "  {size} bytes, {bytes_used} used, {inodes} inodes, {ids} ids, {fragments} fragments")?;
+    match (rootfs.dead_bytes, &rootfs.unreadable) {
+        (Some(dead), _) => writeln!(f, "  {dead} bytes of data that no file needs")?,
+        (None, Some(reason)) => writeln!(f, "  its tables cannot be read: {reason}")?,
+        (None, None) => {}
+    }
     let xattrs = if rootfs.xattrs { "present" } else { "none" };
     writeln!(f, "  created {created}, extended attributes {xattrs}, flags {}", rootfs.flags.join(", "))
 }

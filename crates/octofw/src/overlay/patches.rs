@@ -37,6 +37,23 @@ fn search(overlay: &Overlay, below: &Path, found: &mut Vec<PathBuf>) -> Result<(
     Ok(())
 }
 
+/// Every path that the patches name, relative to the root of the printer.
+///
+/// # Errors
+/// When a patch cannot be read or is none.
+pub fn paths(overlay: &Overlay) -> Result<Vec<PathBuf>, OverlayError> {
+    let mut found = Vec::new();
+    for patch in find(overlay)? {
+        let name = Path::new(PATCHES).join(&patch);
+        let text = fs::read(overlay.folder.join(&name)).map_err(|e| overlay.system(&name, e))?;
+        let folder = patch.parent().unwrap_or(Path::new(""));
+        found.push(folder.to_owned());
+        let targets = targets(&text).map_err(|problem| overlay.unfit(&name, problem))?;
+        found.extend(targets.into_iter().map(|target| folder.join(target)));
+    }
+    Ok(found)
+}
+
 /// Applies all patches to the tree.
 ///
 /// Returns a note for each patch whose hunks were found at other lines than it says.
@@ -129,7 +146,8 @@ fn targets(text: &[u8]) -> Result<Vec<PathBuf>, String> {
             );
         }
         changes |= GIT_CHANGES.iter().any(|mark| line.starts_with(mark));
-        let header = ["--- ", "+++ "].iter().find_map(|mark| line.strip_prefix(mark)).map(|rest| (rest, 1));
+        let header =
+            ["--- ", "+++ ", "Index: "].iter().find_map(|mark| line.strip_prefix(mark)).map(|rest| (rest, 1));
         let moved = ["rename from ", "rename to ", "copy from ", "copy to "];
         let header =
             header.or_else(|| moved.iter().find_map(|mark| line.strip_prefix(mark)).map(|rest| (rest, 0)));
@@ -212,6 +230,7 @@ mod tests {
         let text = b"diff --git a/etc/x b/etc/x\n--- a/etc/x\t2026-01-01 00:00:00\n+++ b/etc/x\n@@ -1 +1 @@\n-a\n+b\n--- /dev/null\n+++ b/new\n@@ -0,0 +1 @@\n+x\nrename to etc/y\n";
         let expected = ["etc/x", "etc/x", "new", "etc/y"].map(PathBuf::from);
         assert_eq!(targets(text).unwrap(), expected);
+        assert_eq!(targets(b"Index: a/etc/z\n@@ -1 +1 @@\n-a\n+b\n").unwrap(), [PathBuf::from("etc/z")]);
         let comment = b"--- a/x\n+++ b/x\n@@ -1,2 +1 @@\n--- /etc/old\n context\n--- a/y\n+++ b/y\n";
         assert_eq!(targets(comment).unwrap(), ["x", "x", "y", "y"].map(PathBuf::from));
     }

@@ -59,6 +59,26 @@ fn check_folder(overlay: &Overlay, folder: &Path, above: &Path) -> Result<(), Ov
     Ok(())
 }
 
+/// Every path of `root/`, relative to the root of the printer.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn paths(overlay: &Overlay) -> Result<Vec<PathBuf>, OverlayError> {
+    let mut found = Vec::new();
+    let mut folders = vec![(overlay.folder.join(ROOT), PathBuf::new())];
+    while let Some((folder, above)) = folders.pop() {
+        for (name, place) in entries(overlay, &folder)? {
+            let path = above.join(name);
+            let metadata = fs::symlink_metadata(&place).map_err(|e| overlay.system(&place, e))?;
+            found.push(path.clone());
+            if metadata.is_dir() {
+                folders.push((place, path));
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// Copies `root/` onto the tree. New things belong to 0:0 and have mode 0755 or 0644; everything written gets the
 /// modification time `epoch`, in seconds since 1970.
 ///

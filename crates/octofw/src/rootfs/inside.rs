@@ -143,7 +143,8 @@ pub fn link_stays_inside(link: &Path, target: &Path) -> bool {
     !climbed || LINK_TARGETS.iter().any(|place| depth.starts_with(place))
 }
 
-fn components(path: &Path) -> VecDeque<OsString> {
+/// The parts of a path, `..` included.
+pub(super) fn components(path: &Path) -> VecDeque<OsString> {
     path.components()
         .filter_map(|part| match part {
             Component::Normal(name) => Some(name.to_owned()),

@@ -175,6 +175,8 @@ mod tests {
             gid: 33,
             size,
             modified: (1_700_000_000, 0),
+            changed: (1_700_000_000, 0),
+            rewritten: false,
             inode: (0, 0),
             device: (0, 0),
             target: None,

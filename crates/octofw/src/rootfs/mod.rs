@@ -4,9 +4,13 @@
 //! Not here: the container around the squashfs, and what an overlay is.
 
 pub mod architecture;
+mod checks;
 pub mod inside;
 pub mod listing;
 pub mod packing;
+mod partial;
 pub mod session;
 pub mod snapshot;
+pub mod splicing;
 pub mod startable;
+mod unpacking;

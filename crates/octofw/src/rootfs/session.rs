@@ -9,30 +9,35 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::stat::{Mode, umask};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::checks;
 use super::inside::Tree;
 use super::listing::{self, ListingError};
 use super::packing::{Packing, PackingError};
-use super::snapshot::{Kind, Snapshot, What, place, shown};
-use super::startable;
+use super::partial::Partial;
+use super::snapshot::{Snapshot, shown};
+use super::splicing::{self, Base, SplicingError};
+use super::unpacking;
 use crate::build::progress::Progress;
 use crate::command::{Command, CommandError, whole};
-use crate::digest;
-use crate::manifest::{Change, Counts};
+use crate::manifest::{Change, Counts, Packed};
 use crate::overlay::scripts::{SCRIPTS, Surroundings};
 use crate::overlay::{Order, Overlay, OverlayError, owners, patches, root, scripts};
+
+/// Longer than a tick of any kernel's clock.
+const TICK: Duration = Duration::from_millis(20);
 
 /// What a session is to do. It travels as JSON in a file of the build folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Plan {
     /// The base's squashfs.
     pub base: PathBuf,
-    /// Where to unpack it; must not exist.
+    /// Where to unpack it. What is there already was unpacked by [`prepare`].
     pub tree: PathBuf,
     /// Where to write the new squashfs; must not exist.
     pub result: PathBuf,
@@ -52,6 +57,8 @@ pub struct Plan {
     pub processors: Option<u32>,
     /// Whether stages are reported on standard error.
     pub progress: bool,
+    /// Whether the root is packed anew as a whole, also where the base's data could be kept.
+    pub repack: bool,
 }
 
 /// What came of a session.
@@ -80,6 +87,10 @@ pub struct Report {
     pub base: Counts,
     /// Figures of the new root.
     pub result: Counts,
+    /// How the new root was packed.
+    pub packed: Packed,
+    /// Bytes of its data that no file needs.
+    pub dead_bytes: u64,
 }
 
 /// Why a session failed.
@@ -94,6 +105,9 @@ pub enum SessionError {
     /// A squashfs and its tree differ.
     #[error(transparent)]
     Listing(#[from] ListingError),
+    /// The new root could not be made out of the base.
+    #[error(transparent)]
+    Splicing(#[from] SplicingError),
     /// The base's squashfs is not one.
     #[error(transparent)]
     Packing(#[from] PackingError),
@@ -138,7 +152,7 @@ pub enum SessionError {
     },
 }
 
-fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> SessionError {
+pub(super) fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> SessionError {
     let what = what.into();
     move |source| SessionError::System { what, source }
 }
@@ -173,25 +187,61 @@ fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
     let start = Instant::now();
     prove_faked(plan)?;
     let packing = Packing::of_file(&plan.base)?;
-    unpack(plan)?;
-    let base = Snapshot::take(&plan.tree).map_err(system("cannot walk the unpacked base"))?;
-    prove_equal(&plan.base, &packing, &base)?;
-    progress.done("unpack the root", start);
-
     let mut notes = Vec::new();
-    if packing.superblock.has_xattrs {
+    let readable = match Base::open(&plan.base) {
+        Ok(base) => Some(base),
+        Err(error) => {
+            let reason = error.reason();
+            notes.push(format!(
+                "the base's data cannot be kept, the root is packed anew as a whole: {reason}"
+            ));
+            None
+        }
+    };
+    let splice = readable.as_ref().filter(|_| !plan.repack);
+    if packing.superblock.has_xattrs && splice.is_none() {
         notes.push(
             "the base has extended attributes; the printer's kernel cannot read them and they are left out"
                 .to_owned(),
         );
     }
+    let dead = splice.map_or(0, |base| base.filesystem.dead_bytes(&base.tree));
+    if dead > 0 {
+        notes.push(format!(
+            "{dead} bytes of the base's data belong to no file, as in an image that was built without --repack; build on the original base"
+        ));
+    }
+    // Only scripts can touch what nobody named beforehand.
+    let mut partial = match splice {
+        Some(base) if !any_scripts(plan)? => Some(
+            Partial::begin(&base.filesystem, &base.tree, &plan.tree)
+                .map_err(system("cannot make the root"))?,
+        ),
+        _ => None,
+    };
+    let mut base = match &partial {
+        Some(_) => Snapshot::take(&plan.tree).map_err(system("cannot walk the root"))?,
+        None => unpack_whole(plan, &packing, readable.as_ref())?,
+    };
+    progress.done("unpack the root", start);
+
     let tree = Tree::at(&plan.tree);
     let mut touched: BTreeMap<Vec<u8>, BTreeSet<usize>> = BTreeMap::new();
     let mut before = base.clone();
     for (number, overlay) in plan.overlays.iter().enumerate() {
         let start = Instant::now();
+        if let Some(partial) = &mut partial {
+            for path in partial.bring(overlay)? {
+                let read = || system(format!("cannot read {}", shown(&path)));
+                base.add(&plan.tree, &path).map_err(read())?;
+                before.add(&plan.tree, &path).map_err(read())?;
+            }
+        }
         apply(plan, overlay, &tree, &mut notes)?;
-        let after = Snapshot::take(&plan.tree).map_err(system("cannot walk the root"))?;
+        let mut after = Snapshot::take(&plan.tree).map_err(system("cannot walk the root"))?;
+        if let (Some(readable), None) = (&readable, &partial) {
+            after.mark_rewritten(&before, |path| readable.differs(&plan.tree, path))?;
+        }
         for path in after.since(&before).into_keys() {
             touched.entry(path).or_default().insert(number);
         }
@@ -201,16 +251,73 @@ fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
 
     let mut last = before;
     last.settle_times(&plan.tree, &base, plan.epoch).map_err(system("cannot set a time"))?;
-    let changes = changes(plan, &base, &last, &touched)?;
-    check_owners(&base, &last)?;
-    check_nodes(&base, &last)?;
-    check_hard_links(plan, &base, &last)?;
+    let changes = checks::changes(plan, &base, &last, &touched)?;
+    checks::check_owners(&base, &last)?;
+    checks::check_nodes(&base, &last)?;
+    checks::check_hard_links(plan, &base, &last)?;
 
     let start = Instant::now();
-    pack(plan, &packing)?;
-    prove_equal(&plan.result, &Packing::of_file(&plan.result)?, &last)?;
+    let report = match splice {
+        Some(readable) => {
+            let (result, dead_bytes) =
+                readable.write(&plan.tree, (&base, &last), plan.epoch, &plan.result)?;
+            let base = splicing::counts(&readable.tree);
+            Report { changes, notes, base, result, packed: Packed::Spliced, dead_bytes }
+        }
+        None => {
+            pack(plan, &packing)?;
+            prove_equal(&plan.result, &Packing::of_file(&plan.result)?, &last)?;
+            let (base, result) = (checks::counts(&base), checks::counts(&last));
+            Report { changes, notes, base, result, packed: Packed::Repacked, dead_bytes: 0 }
+        }
+    };
     progress.done("pack the root", start);
-    Ok(Report { changes, notes, base: counts(&base), result: counts(&last) })
+    Ok(report)
+}
+
+fn any_scripts(plan: &Plan) -> Result<bool, SessionError> {
+    for overlay in &plan.overlays {
+        if !scripts::find(overlay, SCRIPTS)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Does what is better done before the session: unpacks the whole base where scripts need it, which fakeroot would make
+/// slow. Returns the list of owners that fakeroot must be given then.
+///
+/// # Errors
+/// When an overlay cannot be read, the base is damaged, or its files cannot be written.
+pub fn prepare(plan: &Plan) -> Result<Option<PathBuf>, SessionError> {
+    let owners = plan.outcome.with_extension("owners");
+    if plan.repack || !any_scripts(plan)? {
+        return Ok(None);
+    }
+    match unpacking::unpack(&plan.base, &plan.tree, &owners) {
+        Ok(true) => Ok(Some(owners)),
+        Ok(false) => Ok(None),
+        // The full way tells better what is wrong with the base, if that is it.
+        Err(_) if fs::remove_dir_all(&plan.tree).is_ok() => Ok(None),
+        Err(source) => Err(system("cannot unpack the base's root")(source)),
+    }
+}
+
+/// Unpacks the whole base and shows that all of it is there.
+fn unpack_whole(plan: &Plan, packing: &Packing, readable: Option<&Base>) -> Result<Snapshot, SessionError> {
+    match readable.filter(|_| plan.tree.exists()) {
+        Some(readable) => Partial::complete(&readable.filesystem, &readable.tree, &plan.tree)
+            .map_err(system("cannot make the devices of the base"))?,
+        None => unpack(plan)?,
+    }
+    let base = Snapshot::take(&plan.tree).map_err(system("cannot walk the unpacked base"))?;
+    match readable {
+        Some(readable) => splicing::compare("the base", &readable.tree, &base, true)?,
+        None => prove_equal(&plan.base, packing, &base)?,
+    }
+    // What is written within the same tick of the kernel's clock would bear the same time.
+    std::thread::sleep(TICK);
+    Ok(base)
 }
 
 /// Gives a file an owner that nobody has and looks whether it has it.
@@ -293,105 +400,4 @@ fn apply(plan: &Plan, overlay: &Overlay, tree: &Tree, notes: &mut Vec<String>) -
         }
     }
     owners::apply(overlay, tree)
-}
-
-/// Lists what differs from the base, and refuses what the printer could not start.
-fn changes(
-    plan: &Plan,
-    base: &Snapshot,
-    last: &Snapshot,
-    touched: &BTreeMap<Vec<u8>, BTreeSet<usize>>,
-) -> Result<Vec<Change>, SessionError> {
-    let mut list = Vec::new();
-    for (path, what) in last.since(base) {
-        let overlays: Vec<String> = touched
-            .get(&path)
-            .into_iter()
-            .flatten()
-            .filter_map(|number| plan.overlays.get(*number))
-            .map(|overlay| overlay.name.clone())
-            .collect();
-        let name = shown(&path);
-        let Some(entry) = last.entries.get(&path).or_else(|| base.entries.get(&path)) else { continue };
-        let mut sha256 = None;
-        if entry.kind == Kind::File && matches!(what, What::Added | What::Replaced) {
-            let place = place(&plan.tree, &path);
-            let found = startable::problem(&path, entry.mode, &place)
-                .map_err(system(format!("cannot read {name}")))?;
-            if let Some(problem) = found {
-                let problem = format!("overlay {}: {problem}", overlays.join(", "));
-                return Err(SessionError::Unfit { path: name, problem });
-            }
-            sha256 = Some(digest::of_file(&place).map_err(system(format!("cannot read {name}")))?.0);
-        }
-        list.push(Change::new(name, what, overlays, entry, sha256));
-    }
-    Ok(list)
-}
-
-/// The community's probe for lost owners: these two belong to root and to the printer's user.
-fn check_owners(base: &Snapshot, last: &Snapshot) -> Result<(), SessionError> {
-    for (path, uid, gid) in [("etc/passwd", 0, 0), ("home/lava/bin/hwver.sh", 1000, 1000)] {
-        let owner = |snapshot: &Snapshot| snapshot.get(path).map(|entry| (entry.uid, entry.gid));
-        if owner(base) == Some((uid, gid)) && owner(last) != Some((uid, gid)) {
-            let problem = format!(
-                "it belongs to {uid}:{gid} in the base and no longer does; a script copied the root without its owners, or changed this one"
-            );
-            return Err(SessionError::Unfit { path: path.into(), problem });
-        }
-    }
-    Ok(())
-}
-
-fn check_nodes(base: &Snapshot, last: &Snapshot) -> Result<(), SessionError> {
-    for (path, entry) in base.entries.iter().filter(|(_, entry)| entry.kind.is_device()) {
-        let kept =
-            last.entries.get(path).is_some_and(|now| now.kind == entry.kind && now.device == entry.device);
-        if !kept {
-            let problem = "this device node of the base is gone or changed; no overlay may touch the base's device nodes";
-            return Err(SessionError::Unfit { path: shown(path), problem: problem.into() });
-        }
-    }
-    Ok(())
-}
-
-/// Names that were one inode in the base and still have equal contents must still be one inode.
-fn check_hard_links(plan: &Plan, base: &Snapshot, last: &Snapshot) -> Result<(), SessionError> {
-    let mut groups: BTreeMap<(u64, u64), Vec<&Vec<u8>>> = BTreeMap::new();
-    for (path, entry) in base.entries.iter().filter(|(_, entry)| entry.kind == Kind::File) {
-        groups.entry(entry.inode).or_default().push(path);
-    }
-    for names in groups.into_values().filter(|names| names.len() > 1) {
-        let mut inodes: BTreeMap<(u64, u64), &Vec<u8>> = BTreeMap::new();
-        for path in names {
-            if let Some(now) = last.entries.get(path).filter(|now| now.kind == Kind::File) {
-                inodes.entry(now.inode).or_insert(path);
-            }
-        }
-        if inodes.len() < 2 {
-            continue;
-        }
-        let mut seen = BTreeMap::new();
-        for path in inodes.into_values() {
-            let content = digest::of_file(&place(&plan.tree, path))
-                .map_err(system(format!("cannot read {}", shown(path))))?;
-            if let Some(other) = seen.insert(content, path) {
-                let problem = format!(
-                    "in the base it is the same file as {} (a hard link), now it is a copy; an overlay copied both, which loses the link",
-                    shown(other)
-                );
-                return Err(SessionError::Unfit { path: shown(path), problem });
-            }
-        }
-    }
-    Ok(())
-}
-
-fn counts(snapshot: &Snapshot) -> Counts {
-    Counts {
-        paths: snapshot.entries.len() as u64,
-        inodes: snapshot.inodes(),
-        hard_links: snapshot.hard_links(),
-        devices: snapshot.devices(),
-    }
 }

@@ -77,8 +77,12 @@ pub struct Entry {
     pub gid: u32,
     /// Bytes of a file, or of a link's target; 0 for everything else.
     pub size: u64,
-    /// Last change of the content.
+    /// Last change of the content, or what a program set it to.
     pub modified: Instant,
+    /// Last change of anything about it, which no program can set.
+    pub changed: Instant,
+    /// Whether a file has another content than in the base although its size, its time and its inode are the same.
+    pub rewritten: bool,
     /// Device and inode on the build machine: equal for hard links.
     pub inode: (u64, u64),
     /// Major and minor number of a device node.
@@ -175,6 +179,42 @@ impl Snapshot {
         changes
     }
 
+    /// Finds the files that were written over with content of the same length and given their old time again. `differs`
+    /// tells whether the file at a path has another content than in the base.
+    ///
+    /// # Errors
+    /// Whatever `differs` fails with.
+    pub fn mark_rewritten<E>(
+        &mut self,
+        before: &Snapshot,
+        mut differs: impl FnMut(&[u8]) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        let mut known: BTreeMap<(u64, u64), bool> = BTreeMap::new();
+        for (path, now) in &mut self.entries {
+            let same = |was: &&Entry| {
+                was.kind == Kind::File
+                    && (was.inode, was.size, was.modified) == (now.inode, now.size, now.modified)
+            };
+            let Some(was) = before.entries.get(path).filter(same) else { continue };
+            now.rewritten = match known.get(&now.inode) {
+                _ if was.changed == now.changed => was.rewritten,
+                Some(differs) => *differs,
+                None => differs(path)?,
+            };
+            known.insert(now.inode, now.rewritten);
+        }
+        Ok(())
+    }
+
+    /// Adds the entry of one path as it is in the tree now.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn add(&mut self, root: &Path, path: &[u8]) -> io::Result<()> {
+        self.entries.insert(path.to_owned(), entry(&place(root, path))?);
+        Ok(())
+    }
+
     /// Gives everything that is not as it was in `base` the modification time `epoch`, in the tree and here. That
     /// includes directories in which something came or went; whatever was not touched keeps its own time, also under a
     /// new name.
@@ -232,7 +272,8 @@ fn difference(before: &Entry, now: &Entry) -> Option<What> {
         || before.target != now.target
         || before.device != now.device
         || (now.kind == Kind::File
-            && (before.size, before.modified, before.inode) != (now.size, now.modified, now.inode));
+            && (before.size, before.modified, before.inode, before.rewritten)
+                != (now.size, now.modified, now.inode, now.rewritten));
     let attributes = (before.mode, before.uid, before.gid) != (now.mode, now.uid, now.gid);
     match (replaced, attributes) {
         (true, _) => Some(What::Replaced),
@@ -269,6 +310,8 @@ fn entry(place: &Path) -> io::Result<Entry> {
         gid: metadata.gid(),
         size,
         modified: (metadata.mtime(), metadata.mtime_nsec()),
+        changed: (metadata.ctime(), metadata.ctime_nsec()),
+        rewritten: false,
         inode: (metadata.dev(), metadata.ino()),
         device,
         target,

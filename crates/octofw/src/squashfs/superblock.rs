@@ -63,6 +63,23 @@ impl std::fmt::Display for Compressor {
 pub struct Flags(pub u16);
 
 impl Flags {
+    /// Inodes and directories are stored as they are.
+    pub(super) const PLAIN_INODES: u16 = 0x0001;
+    /// So are data blocks.
+    pub(super) const PLAIN_DATA: u16 = 0x0002;
+    /// So are fragments.
+    pub(super) const PLAIN_FRAGMENTS: u16 = 0x0008;
+    /// There are no fragments.
+    pub(super) const NO_FRAGMENTS: u16 = 0x0010;
+    /// The ends of files that are longer than a block are put into fragments, too.
+    pub(super) const ALWAYS_FRAGMENTS: u16 = 0x0020;
+    /// Equal files are stored once.
+    pub(super) const NO_DUPLICATES: u16 = 0x0040;
+    /// The compressor's options follow the superblock.
+    pub(super) const COMPRESSOR_OPTIONS: u16 = 0x0400;
+    /// The table of ids is stored as it is.
+    pub(super) const PLAIN_IDS: u16 = 0x0800;
+
     const NAMES: [(u16, &'static str); 11] = [
         (0x0001, "uncompressed_inodes"),
         (0x0002, "uncompressed_data"),
@@ -81,6 +98,12 @@ impl Flags {
     #[must_use]
     pub fn names(self) -> Vec<&'static str> {
         Self::NAMES.iter().filter(|(bit, _)| self.0 & bit != 0).map(|(_, name)| *name).collect()
+    }
+
+    /// Whether a flag of this bit is set.
+    #[must_use]
+    pub(super) fn has(self, bit: u16) -> bool {
+        self.0 & bit != 0
     }
 
     /// Whether the file system has a table for NFS export.
@@ -113,6 +136,27 @@ pub struct Superblock {
     pub has_xattrs: bool,
     /// Whether there is a table for NFS export.
     pub has_export_table: bool,
+    /// Where the root directory's inode is: its metadata block, and the offset in that in the lower 16 bits.
+    pub root_inode: u64,
+    /// Where the tables begin.
+    pub tables: Tables,
+}
+
+/// Where the tables begin, in bytes from the start of the file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tables {
+    /// The index of the table of ids.
+    pub ids: u64,
+    /// The head of the table of extended attributes.
+    pub xattrs: Option<u64>,
+    /// The first block of inodes; data ends here.
+    pub inodes: u64,
+    /// The first block of directories.
+    pub directories: u64,
+    /// The index of the table of fragments.
+    pub fragments: Option<u64>,
+    /// The index of the table for NFS export.
+    pub export: Option<u64>,
 }
 
 impl Superblock {
@@ -137,7 +181,7 @@ impl Superblock {
         let flags = Flags(fields.u16_le("flags")?);
         let ids = fields.u16_le("id count")?;
         let version = (fields.u16_le("major version")?, fields.u16_le("minor version")?);
-        let _root_inode = fields.u64_le("root inode")?;
+        let root_inode = fields.u64_le("root inode")?;
         let bytes_used = fields.u64_le("bytes used")?;
 
         let error = |fault, field: &'static str, offset: u64, found: String, expected: String| {
@@ -166,7 +210,7 @@ impl Superblock {
             return error(Fault::Truncated, "bytes used", 40, found, expected);
         }
 
-        let mut has = [false; 6];
+        let mut found = [NONE; 6];
         let tables = [
             ("id table", false),
             ("xattr table", true),
@@ -175,10 +219,10 @@ impl Superblock {
             ("fragment table", true),
             ("export table", true),
         ];
-        for ((field, optional), present) in tables.into_iter().zip(&mut has) {
+        for ((field, optional), place) in tables.into_iter().zip(&mut found) {
             let offset = fields.offset();
             let table = fields.u64_le(field)?;
-            *present = table != NONE;
+            *place = table;
             let inside = (SUPERBLOCK_LEN as u64..bytes_used).contains(&table);
             let absent = optional && table == NONE;
             if !inside && !absent {
@@ -187,7 +231,16 @@ impl Superblock {
                 return Err(fields.error(Fault::OutOfBounds, field, offset, found, expected));
             }
         }
-        let [_, has_xattrs, _, _, _, has_export_table] = has;
+        let [ids_table, xattrs, inode_table, directories, fragment_table, export] = found;
+        let optional = |table: u64| (table != NONE).then_some(table);
+        let tables = Tables {
+            ids: ids_table,
+            xattrs: optional(xattrs),
+            inodes: inode_table,
+            directories,
+            fragments: optional(fragment_table),
+            export: optional(export),
+        };
         Ok(Self {
             inodes,
             mkfs_time,
@@ -197,8 +250,10 @@ impl Superblock {
             flags,
             ids,
             bytes_used,
-            has_xattrs,
-            has_export_table,
+            has_xattrs: tables.xattrs.is_some(),
+            has_export_table: tables.export.is_some(),
+            root_inode,
+            tables,
         })
     }
 }
@@ -242,6 +297,15 @@ pub(super) mod tests {
                 bytes_used: 4000,
                 has_xattrs: false,
                 has_export_table: true,
+                root_inode: 0,
+                tables: Tables {
+                    ids: 3900,
+                    xattrs: None,
+                    inodes: 3000,
+                    directories: 3200,
+                    fragments: Some(3400),
+                    export: Some(3600),
+                },
             }
         );
         assert_eq!(superblock.flags.names(), ["duplicates_removed", "exportable"]);

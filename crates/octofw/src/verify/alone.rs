@@ -5,10 +5,12 @@ use std::io::Read as _;
 use super::Finding;
 use crate::container::rkaf::{NO_PARTITION, REST};
 use crate::image::{Image, ImageError, ROOTFS};
-use crate::squashfs::Compressor;
+use crate::squashfs::{Compressor, dead_bytes_at};
 
 /// The printer's newer updater refuses less.
 const SMALLEST: u64 = 50 * 1024 * 1024;
+/// Dead bytes are told from this share of the root file system on.
+const DEAD_SHARE: u64 = 20;
 const MISC: &str = "misc.img";
 const DEBUG_RECORD_AT: u64 = 0x6400;
 const DEBUG_RECORD: [u8; 4] = [0x12, 0x7E, 0x84, 0xCB];
@@ -18,8 +20,24 @@ pub(super) fn check(image: &Image, findings: &mut Vec<Finding>) -> Result<(), Im
     check_partitions(image, findings);
     check_slots(image, findings);
     findings.extend(unreadable(image));
+    check_dead_bytes(image, findings)?;
     check_container(image, findings);
     check_misc(image, findings)
+}
+
+/// A build keeps the base's data where it is, also what it replaced; a release need not carry that.
+fn check_dead_bytes(image: &Image, findings: &mut Vec<Finding>) -> Result<(), ImageError> {
+    let at = image.span_of(ROOTFS)?;
+    // Whether the tables can be read at all is told by whoever needs them.
+    let Ok(dead) = dead_bytes_at(image.path(), at) else { return Ok(()) };
+    if dead.saturating_mul(DEAD_SHARE) >= at.len {
+        let message = format!(
+            "{dead} of the {} bytes of the root file system belong to no file; build with --repack for a release",
+            at.len
+        );
+        findings.push(Finding::warning("squashfs-dead-bytes", message));
+    }
+    Ok(())
 }
 
 fn check_package_file(image: &Image, findings: &mut Vec<Finding>) {

@@ -8,6 +8,7 @@
 //! | `partition-differs` | error | the part table and `mtdparts=` disagree |
 //! | `slot-overflow` | error | a part is larger than its partition |
 //! | `squashfs-unreadable` | error | a compressor that the kernel of this version lacks |
+//! | `squashfs-dead-bytes` | warning | a twentieth of the root file system, or more, belongs to no file |
 //! | `upfile-trailing` | warning | bytes behind the last payload |
 //! | `below-50-mb` | warning | the printer's newer updater refuses so small a file |
 //! | `rkfw-version` | warning | RKFW and RKAF state different versions |

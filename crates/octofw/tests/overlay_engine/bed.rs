@@ -61,6 +61,7 @@ pub(crate) fn base() -> &'static [u8] {
 pub(crate) struct Bed {
     pub(crate) folder: TempDir,
     pub(crate) order: Order,
+    pub(crate) repack: bool,
     overlays: Vec<Overlay>,
 }
 
@@ -68,7 +69,7 @@ impl Bed {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("base.squashfs"), base()).unwrap();
-        Self { folder, order: Order::Current, overlays: Vec::new() }
+        Self { folder, order: Order::Current, repack: false, overlays: Vec::new() }
     }
 
     /// A bed with one overlay.
@@ -103,6 +104,7 @@ impl Bed {
             variables: BTreeMap::from([("CREATE_FIRMWARE".to_owned(), "1".to_owned())]),
             processors: None,
             progress: false,
+            repack: self.repack,
         };
         let _ = fs::remove_dir_all(self.path("work"));
         fs::create_dir(self.path("work")).unwrap();
@@ -183,6 +185,17 @@ impl Built {
             Command::new("unsquashfs").arg("-cat").arg(self.squashfs.path()).arg(path).output().unwrap();
         assert!(printed.status.success(), "{path}: {}", String::from_utf8_lossy(&printed.stderr));
         String::from_utf8(printed.stdout).unwrap()
+    }
+
+    /// All of it, attributes, links and content, as unsquashfs tells it.
+    pub(crate) fn dump(&self) -> Vec<u8> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("dump");
+        let mut command = Command::new("unsquashfs");
+        command.args(["-quiet", "-no-progress", "-pf"]).arg(&file).arg(self.squashfs.path());
+        let printed = command.output().unwrap();
+        assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
+        fs::read(file).unwrap()
     }
 
     /// Path, what and overlays of every change.

@@ -149,6 +149,8 @@ fn an_image_and_its_manifest_come_out() {
         ("/rootfs/slot_fill_permille", Value::from(1)),
         ("/rootfs/compressor", "gzip".into()),
         ("/rootfs/block_size", Value::from(65_536)),
+        ("/rootfs/packed", "spliced".into()),
+        ("/rootfs/dead_bytes", Value::from(0)),
         ("/tools/rustc", "1".into()),
         ("/tools/octofw", env!("CARGO_PKG_VERSION").into()),
     ] {
@@ -159,6 +161,37 @@ fn an_image_and_its_manifest_come_out() {
     assert_eq!(changes, ["etc/list", "etc/new", "opt", "opt/tool"]);
     let text = manifest.to_string();
     assert!(!text.contains(repository.folder.path().to_str().unwrap()), "no path of this machine: {text}");
+}
+
+/// `bin/su` is the largest file of the base that shares its data with others of equal content.
+#[test]
+fn dead_bytes_are_shown_until_the_root_is_packed_anew() {
+    let repository = Repository::new();
+    repository.overlay("overlays/01-test", |o| {
+        for name in ["busybox", "sh", "ls", "cat", "su"] {
+            o.file(&format!("root/bin/{name}"), format!("{name}\n"));
+        }
+    });
+    let octofw = |arguments: &[&str]| {
+        let mut command = Command::new(OCTOFW);
+        command.args(arguments).current_dir(repository.folder.path());
+        ended(command)
+    };
+    let warned = "belong to no file; build with --repack for a release";
+    for (more, packed) in [(&["--repack"][..], "repacked"), (&[], "spliced")] {
+        repository.run(more).fine();
+        let manifest = repository.manifest();
+        let dead = manifest["rootfs"]["dead_bytes"].as_u64().unwrap();
+        assert_eq!(manifest["rootfs"]["packed"], packed);
+        assert_eq!(dead > 100, packed == "spliced", "{dead}");
+        let shown = octofw(&["inspect", "dist/firmware.bin"]).fine().out;
+        assert!(shown.contains(&format!("  {dead} bytes of data that no file needs\n")), "{shown}");
+        let shown = octofw(&["inspect", "--json", "dist/firmware.bin"]).fine().out;
+        assert_eq!(serde_json::from_str::<Value>(&shown).unwrap()["rootfs"]["dead_bytes"], dead);
+        let size = manifest["rootfs"]["size"].as_u64().unwrap();
+        let verified = octofw(&["verify", "dist/firmware.bin"]);
+        assert_eq!(verified.out.contains(warned), dead * 20 >= size, "{} {dead} {size}", verified.out);
+    }
 }
 
 #[test]

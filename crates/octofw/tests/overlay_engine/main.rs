@@ -13,3 +13,4 @@ mod images;
 mod ordering;
 mod patching;
 mod scripting;
+mod splicing;

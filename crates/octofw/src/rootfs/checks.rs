@@ -1,0 +1,110 @@
+//! What a session looks at before it packs: what changed, and whether the printer could live with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::session::{Plan, SessionError, system};
+use super::snapshot::{Kind, Snapshot, What, place, shown};
+use super::startable;
+use crate::digest;
+use crate::manifest::{Change, Counts};
+
+/// Lists what differs from the base, and refuses what the printer could not start.
+pub(super) fn changes(
+    plan: &Plan,
+    base: &Snapshot,
+    last: &Snapshot,
+    touched: &BTreeMap<Vec<u8>, BTreeSet<usize>>,
+) -> Result<Vec<Change>, SessionError> {
+    let mut list = Vec::new();
+    for (path, what) in last.since(base) {
+        let overlays: Vec<String> = touched
+            .get(&path)
+            .into_iter()
+            .flatten()
+            .filter_map(|number| plan.overlays.get(*number))
+            .map(|overlay| overlay.name.clone())
+            .collect();
+        let name = shown(&path);
+        let Some(entry) = last.entries.get(&path).or_else(|| base.entries.get(&path)) else { continue };
+        let mut sha256 = None;
+        if entry.kind == Kind::File && matches!(what, What::Added | What::Replaced) {
+            let place = place(&plan.tree, &path);
+            let found = startable::problem(&path, entry.mode, &place)
+                .map_err(system(format!("cannot read {name}")))?;
+            if let Some(problem) = found {
+                let problem = format!("overlay {}: {problem}", overlays.join(", "));
+                return Err(SessionError::Unfit { path: name, problem });
+            }
+            sha256 = Some(digest::of_file(&place).map_err(system(format!("cannot read {name}")))?.0);
+        }
+        list.push(Change::new(name, what, overlays, entry, sha256));
+    }
+    Ok(list)
+}
+
+/// The community's probe for lost owners: these two belong to root and to the printer's user.
+pub(super) fn check_owners(base: &Snapshot, last: &Snapshot) -> Result<(), SessionError> {
+    for (path, uid, gid) in [("etc/passwd", 0, 0), ("home/lava/bin/hwver.sh", 1000, 1000)] {
+        let owner = |snapshot: &Snapshot| snapshot.get(path).map(|entry| (entry.uid, entry.gid));
+        if owner(base) == Some((uid, gid)) && owner(last) != Some((uid, gid)) {
+            let problem = format!(
+                "it belongs to {uid}:{gid} in the base and no longer does; a script copied the root without its owners, or changed this one"
+            );
+            return Err(SessionError::Unfit { path: path.into(), problem });
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn check_nodes(base: &Snapshot, last: &Snapshot) -> Result<(), SessionError> {
+    for (path, entry) in base.entries.iter().filter(|(_, entry)| entry.kind.is_device()) {
+        let kept =
+            last.entries.get(path).is_some_and(|now| now.kind == entry.kind && now.device == entry.device);
+        if !kept {
+            let problem = "this device node of the base is gone or changed; no overlay may touch the base's device nodes";
+            return Err(SessionError::Unfit { path: shown(path), problem: problem.into() });
+        }
+    }
+    Ok(())
+}
+
+/// Names that were one inode in the base and still have equal contents must still be one inode.
+pub(super) fn check_hard_links(plan: &Plan, base: &Snapshot, last: &Snapshot) -> Result<(), SessionError> {
+    let mut groups: BTreeMap<(u64, u64), Vec<&Vec<u8>>> = BTreeMap::new();
+    for (path, entry) in base.entries.iter().filter(|(_, entry)| entry.kind == Kind::File) {
+        groups.entry(entry.inode).or_default().push(path);
+    }
+    for names in groups.into_values().filter(|names| names.len() > 1) {
+        let mut inodes: BTreeMap<(u64, u64), &Vec<u8>> = BTreeMap::new();
+        for path in names {
+            if let Some(now) = last.entries.get(path).filter(|now| now.kind == Kind::File) {
+                inodes.entry(now.inode).or_insert(path);
+            }
+        }
+        if inodes.len() < 2 {
+            continue;
+        }
+        let mut seen = BTreeMap::new();
+        for path in inodes.into_values() {
+            let content = digest::of_file(&place(&plan.tree, path))
+                .map_err(system(format!("cannot read {}", shown(path))))?;
+            if let Some(other) = seen.insert(content, path) {
+                let problem = format!(
+                    "in the base it is the same file as {} (a hard link), now it is a copy; an overlay copied both, which loses the link",
+                    shown(other)
+                );
+                return Err(SessionError::Unfit { path: shown(path), problem });
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn counts(snapshot: &Snapshot) -> Counts {
+    Counts {
+        paths: snapshot.entries.len() as u64,
+        inodes: snapshot.inodes(),
+        hard_links: snapshot.hard_links(),
+        devices: snapshot.devices(),
+    }
+}

@@ -1,0 +1,123 @@
+//! Unpacks a whole root before fakeroot is started. Inside, each change of an owner is a message to another process,
+//! which takes many times as long as unpacking itself; so the files are made outside, and fakeroot is given the list of
+//! who owns them. Devices, pipes and sockets need its help and are made inside ([`super::partial`]).
+
+use std::fmt::Write as _;
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+
+use super::snapshot::{place, set_time};
+use super::splicing::Base;
+use crate::squashfs::tree::{Form, Node, NodeId, Stored};
+use crate::squashfs::{Filesystem, LastFragment};
+
+/// Threads that unpack; more only wait for the disk.
+const MOST_THREADS: usize = 4;
+/// Types of a mode (`S_IFREG` and so on), as fakeroot's list has them.
+const REGULAR: u32 = 0o100_000;
+const DIRECTORY: u32 = 0o040_000;
+const LINK: u32 = 0o120_000;
+
+/// A file to be made.
+struct Making<'a> {
+    path: &'a [u8],
+    node: &'a Node,
+    stored: &'a Stored,
+}
+
+/// Unpacks the squashfs at `base` to `root`, which must not exist, and writes the list of owners for `fakeroot -i` to
+/// `owners`. False, and nothing is made, where the squashfs cannot be read.
+///
+/// # Errors
+/// When something cannot be written, or a block of data is damaged.
+pub(super) fn unpack(base: &Path, root: &Path, owners: &Path) -> io::Result<bool> {
+    let Ok(base) = Base::open(base) else { return Ok(false) };
+    let paths = base.tree.paths();
+    let mut known: std::collections::HashMap<NodeId, &[u8]> = std::collections::HashMap::new();
+    let mut files = Vec::new();
+    let mut links = Vec::new();
+    let mut folders = Vec::new();
+    for (path, id) in &paths {
+        let Some(node) = base.tree.node(*id) else { continue };
+        match &node.form {
+            Form::Directory(_) => {
+                let at = place(root, path);
+                fs::create_dir(&at)?;
+                folders.push((at, node));
+            }
+            Form::File(_) | Form::Link(_) if known.contains_key(id) => links.push((path, *id)),
+            Form::File(stored) => files.push(Making { path, node, stored }),
+            Form::Link(target) => {
+                let at = place(root, path);
+                symlink(std::ffi::OsStr::from_bytes(target), &at)?;
+                set_time(&at, node.modified)?;
+            }
+            _ => continue,
+        }
+        known.entry(*id).or_insert(path);
+    }
+    // Files that end in the same fragment block come one after the other.
+    files.sort_by_key(|file| (file.stored.fragment.map(|fragment| fragment.block), file.stored.start));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    let share = files.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        let work: Vec<_> =
+            files.chunks(share).map(|files| scope.spawn(|| make(&base.filesystem, root, files))).collect();
+        work.into_iter().try_for_each(|work| {
+            work.join().map_err(|_| io::Error::other("a thread that unpacks files ended early"))?
+        })
+    })?;
+    for (path, id) in links {
+        if let Some(first) = known.get(&id) {
+            fs::hard_link(place(root, first), place(root, path))?;
+        }
+    }
+    // What a directory holds comes behind it, and changes its time.
+    for (at, node) in folders.iter().rev() {
+        fs::set_permissions(at, Permissions::from_mode(u32::from(node.mode & 0o777) | 0o700))?;
+        set_time(at, node.modified)?;
+    }
+    fs::write(owners, list(&base, &known, root)?)?;
+    Ok(true)
+}
+
+fn make(filesystem: &Filesystem, root: &Path, files: &[Making<'_>]) -> io::Result<()> {
+    let mut last = LastFragment::default();
+    for Making { path, node, stored } in files {
+        let at = place(root, path);
+        let mut file = File::create_new(&at)?;
+        filesystem.copy_next(stored, &mut last, &mut file).map_err(io::Error::other)?;
+        file.set_permissions(Permissions::from_mode(u32::from(node.mode & 0o777) | 0o600))?;
+        set_time(&at, node.modified)?;
+    }
+    Ok(())
+}
+
+/// The lines of `fakeroot -s` and `-i`: what is not on it belongs to root and has the mode that it has.
+fn list(base: &Base, known: &std::collections::HashMap<NodeId, &[u8]>, root: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    for (id, path) in known {
+        let Some(node) = base.tree.node(*id) else { continue };
+        let found = fs::symlink_metadata(place(root, path))?;
+        let kind = match node.form {
+            Form::Directory(_) => DIRECTORY,
+            Form::Link(_) => LINK,
+            _ => REGULAR,
+        };
+        let mode = u32::from(node.mode) | kind;
+        if (node.uid, node.gid) == (0, 0) && found.mode() == mode {
+            continue;
+        }
+        let (device, inode, links) = (found.dev(), found.ino(), found.nlink());
+        // Writing to a text cannot fail.
+        let _ = writeln!(
+            text,
+            "dev={device:x},ino={inode},mode={mode:o},uid={},gid={},nlink={links},rdev=0",
+            node.uid, node.gid
+        );
+    }
+    Ok(text)
+}
