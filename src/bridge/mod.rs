@@ -4,6 +4,8 @@
 //! A new bridge is a folder here and a line in [`BRIDGES`].
 
 pub mod octoapp;
+#[allow(dead_code, reason = "its parts come one by one; the worker starts it when they are all there")]
+pub mod prusa_connect;
 pub mod telegram;
 
 use crate::camera::Camera;
