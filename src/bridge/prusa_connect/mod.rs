@@ -3,5 +3,9 @@
 //! | module | what |
 //! |---|---|
 //! | [`connect`] | the protocol: messages, their order, commands and their life, registration |
+//! | [`serial`] | who the printer is: a serial number chosen once |
+//! | [`store`] | what is kept between runs |
 
 pub(crate) mod connect;
+mod serial;
+mod store;
