@@ -3,9 +3,14 @@
 //! | module | what |
 //! |---|---|
 //! | [`connect`] | the protocol: messages, their order, commands and their life, registration |
+//! | [`config`], [`settings_file`] | the settings, and those that Connect gives as a file |
+//! | [`cameras`] | each camera: registered, and its pictures when they are due |
 //! | [`serial`] | who the printer is: a serial number chosen once |
 //! | [`store`] | what is kept between runs |
 
 pub(crate) mod connect;
+mod cameras;
+mod config;
 mod serial;
+mod settings_file;
 mod store;

@@ -18,12 +18,12 @@ use std::path::Path;
 
 /// Behind the bridge's name in the name of the file.
 const NAME: &str = "identity";
-/// Longest fingerprint that is taken from the file.
-const MOST_FINGERPRINT: usize = 64;
+/// Shortest and longest fingerprint: servers know a printer by the first 16 characters at least.
+const FINGERPRINT: std::ops::RangeInclusive<usize> = 16..=64;
 
 /// Who the printer is to Connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Identity {
+pub(crate) struct Chosen {
     /// Its serial number.
     pub(crate) serial: String,
     /// What Connect knows it by.
@@ -34,7 +34,7 @@ pub(crate) struct Identity {
 
 /// Why there is no identity. There is never another one in its place: it would be another printer to Connect.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum IdentityError {
+pub(crate) enum ChoiceError {
     /// The file cannot be read or written.
     #[error("the printer's identity: {0}")]
     Store(#[from] StoreError),
@@ -57,22 +57,18 @@ pub(crate) enum IdentityError {
 /// # Errors
 ///
 /// If there is a file and it cannot be read.
-pub(crate) fn kept(data_dir: &Path, id: &str) -> Result<Option<Identity>, IdentityError> {
+pub(crate) fn kept(data_dir: &Path, id: &str) -> Result<Option<Chosen>, ChoiceError> {
     let drawer = Drawer::new(data_dir, id, NAME);
     let Some(value) = drawer.read_as_it_is()? else { return Ok(None) };
     let field = |name: &str| value.get(name).and_then(Value::as_str);
-    let identity = field("serial").zip(field("fingerprint")).map(|(serial, fingerprint)| Identity {
+    let identity = field("serial").zip(field("fingerprint")).map(|(serial, fingerprint)| Chosen {
         serial: serial.to_owned(),
         fingerprint: fingerprint.to_owned(),
         // A newer version may know others.
         origin: field("origin").and_then(Origin::from_word).unwrap_or(Origin::Random),
     });
-    let sound = |identity: &Identity| {
-        let fingerprint = &identity.fingerprint;
-        let plain = fingerprint.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        is_sound(&identity.serial) && plain && (16..=MOST_FINGERPRINT).contains(&fingerprint.len())
-    };
-    let damaged = || IdentityError::Damaged { file: drawer.path().display().to_string() };
+    let sound = |chosen: &Chosen| is_sound(&chosen.serial) && is_fingerprint(&chosen.fingerprint);
+    let damaged = || ChoiceError::Damaged { file: drawer.path().display().to_string() };
     identity.filter(sound).map(Some).ok_or_else(damaged)
 }
 
@@ -81,7 +77,7 @@ pub(crate) fn kept(data_dir: &Path, id: &str) -> Result<Option<Identity>, Identi
 /// # Errors
 ///
 /// If it cannot be read, or kept.
-pub(crate) fn choose(data_dir: &Path, id: &str, roots: &Roots) -> Result<Identity, IdentityError> {
+pub(crate) fn choose(data_dir: &Path, id: &str, roots: &Roots) -> Result<Chosen, ChoiceError> {
     if let Some(identity) = kept(data_dir, id)? {
         return Ok(identity);
     }
@@ -89,7 +85,7 @@ pub(crate) fn choose(data_dir: &Path, id: &str, roots: &Roots) -> Result<Identit
         Some(found) => found,
         None => {
             let mut bytes = [0; form::DRAWN];
-            getrandom::fill(&mut bytes).map_err(|_| IdentityError::NoChance)?;
+            getrandom::fill(&mut bytes).map_err(|_| ChoiceError::NoChance)?;
             (form::letters(&bytes), Origin::Random)
         }
     };
@@ -97,7 +93,7 @@ pub(crate) fn choose(data_dir: &Path, id: &str, roots: &Roots) -> Result<Identit
     let fields = [("serial", &*serial), ("fingerprint", &*fingerprint), ("origin", origin.word())];
     let content = fields.map(|(name, text)| (name.to_owned(), Value::from(text)));
     Drawer::new(data_dir, id, NAME).write(content.into_iter().collect())?;
-    Ok(Identity { serial, fingerprint, origin })
+    Ok(Chosen { serial, fingerprint, origin })
 }
 
 /// The fingerprint of a serial number: SHA-256 of it in hexadecimal digits, as the official SDK has it.
@@ -107,4 +103,9 @@ pub(crate) fn fingerprint(serial: &str) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// Whether a text can be a fingerprint.
+pub(crate) fn is_fingerprint(text: &str) -> bool {
+    FINGERPRINT.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }

@@ -40,7 +40,7 @@ impl Machine {
         self.0.path().join("printer_data/octoapp")
     }
 
-    fn boot(&self) -> Result<Identity, IdentityError> {
+    fn boot(&self) -> Result<Chosen, ChoiceError> {
         let at = |name: &str| self.0.path().join(name);
         let roots = Roots { proc: at("proc"), sys: at("sys"), printer_data: at("printer_data") };
         choose(&self.data(), "prusa_connect", &roots)
@@ -149,11 +149,11 @@ fn a_file_that_cannot_be_used_is_an_error_and_never_another_identity() {
     }
     let machine = Machine::new(&[CPUINFO]);
     std::fs::create_dir_all(machine.0.path().join(file)).unwrap();
-    assert!(matches!(machine.boot(), Err(IdentityError::Store(_))));
+    assert!(matches!(machine.boot(), Err(ChoiceError::Store(_))));
     // Nor is one used that could not be kept.
     let machine = Machine::new(&[CPUINFO]);
     std::fs::remove_dir(machine.data()).unwrap();
-    assert!(matches!(machine.boot(), Err(IdentityError::Store(_))));
+    assert!(matches!(machine.boot(), Err(ChoiceError::Store(_))));
 }
 
 #[test]

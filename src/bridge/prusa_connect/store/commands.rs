@@ -1,4 +1,4 @@
-//! Which command came last and what became of it, so that none is done twice, and the numbers of jobs.
+//! What became of the last commands, so that none is done twice, and the numbers of jobs.
 //!
 //! Written by the service.
 
@@ -6,29 +6,32 @@ use super::{Drawer, StoreError};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
-/// Longest reason that is kept, in bytes.
-const MOST: usize = 1024;
+/// Most commands, and longest text of each, that are taken from the file.
+const MOST_PAST: usize = 64;
+const MOST_TEXT: usize = 1024;
 
 /// What is kept of the work for Connect.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Commands {
-    /// The command that came last.
-    pub(crate) last: Option<LastCommand>,
+    /// The commands that have ended, the newest last.
+    pub(crate) past: Vec<PastCommand>,
+    /// The command that runs, if it must not be run twice.
+    pub(crate) running: Option<u32>,
     /// The number of the last job; 0: there was none.
     pub(crate) job_counter: u32,
     /// The command that started the job under way, if one did.
     pub(crate) start_cmd_id: Option<u32>,
 }
 
-/// The command that came last.
+/// A command that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LastCommand {
+pub(crate) struct PastCommand {
     /// Connect's number for it.
     pub(crate) id: u32,
-    /// Connect's word for the event that ended it; none while it is worked on.
-    pub(crate) result: Option<String>,
-    /// The reason that was told with it.
-    pub(crate) reason: Option<String>,
+    /// Connect's word for the event that ended it.
+    pub(crate) end: String,
+    /// The reason that was told with it; empty: none.
+    pub(crate) reason: String,
 }
 
 /// The file, as long as the service runs.
@@ -67,8 +70,10 @@ impl CommandsFile {
         }
         let mut content = Map::new();
         let mut put = |name: &str, value: Value| content.insert(name.to_owned(), value);
-        if let Some(LastCommand { id, result, reason }) = &commands.last {
-            put("last", json!({"id": id, "result": result, "reason": reason}));
+        let entry = |past: &PastCommand| json!({"id": past.id, "end": past.end, "reason": past.reason});
+        put("past", commands.past.iter().map(entry).collect());
+        if let Some(id) = commands.running {
+            put("running", id.into());
         }
         put("job_counter", commands.job_counter.into());
         if let Some(id) = commands.start_cmd_id {
@@ -82,12 +87,13 @@ impl CommandsFile {
 
 fn read(content: &Map<String, Value>) -> Commands {
     let number = |value: Option<&Value>| u32::try_from(value?.as_u64()?).ok();
-    let last = content.get("last").and_then(|last| {
-        let text = |name: &str| last.get(name)?.as_str().filter(|text| text.len() <= MOST).map(str::to_owned);
-        Some(LastCommand { id: number(last.get("id"))?, result: text("result"), reason: text("reason") })
+    let past = content.get("past").and_then(Value::as_array).into_iter().flatten().filter_map(|past| {
+        let text = |name: &str| past.get(name)?.as_str().filter(|text| text.len() <= MOST_TEXT).map(str::to_owned);
+        Some(PastCommand { id: number(past.get("id"))?, end: text("end")?, reason: text("reason")? })
     });
     Commands {
-        last,
+        past: past.take(MOST_PAST).collect(),
+        running: number(content.get("running")),
         job_counter: number(content.get("job_counter")).unwrap_or_default(),
         start_cmd_id: number(content.get("start_cmd_id")),
     }
@@ -102,12 +108,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (mut file, error) = CommandsFile::open(dir.path(), "p");
         assert!(error.is_none() && *file.kept() == Commands::default());
-        let last = |result: Option<&str>| {
-            Some(LastCommand { id: 42, result: result.map(str::to_owned), reason: result.map(str::to_owned) })
-        };
+        let past = |id, end: &str, reason: &str| PastCommand { id, end: end.into(), reason: reason.into() };
         for kept in [
-            Commands { last: last(None), job_counter: 7, start_cmd_id: Some(42) },
-            Commands { last: last(Some("REJECTED")), job_counter: u32::MAX, start_cmd_id: None },
+            Commands { running: Some(42), job_counter: 7, start_cmd_id: Some(42), ..Commands::default() },
+            Commands {
+                past: vec![past(u32::MAX, "FINISHED", ""), past(2, "REJECTED", "No such \"file\"")],
+                job_counter: u32::MAX,
+                ..Commands::default()
+            },
         ] {
             file.keep(&kept).unwrap();
             assert_eq!(*CommandsFile::open(dir.path(), "p").0.kept(), kept);

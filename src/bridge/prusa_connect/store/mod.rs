@@ -10,7 +10,7 @@ mod registration;
 mod token;
 
 pub(crate) use cameras::CameraTokens;
-pub(crate) use commands::{Commands, CommandsFile, LastCommand};
+pub(crate) use commands::{Commands, CommandsFile, PastCommand};
 pub(crate) use drawer::{Drawer, StoreError};
 pub(crate) use registration::{Code, Registered, Registration};
 pub(crate) use token::Token;
