@@ -3,5 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`connect`] | the protocol: messages, their order, commands and their life, registration |
+//! | [`rehearsal`] | the same on somebody else's clock, for tests |
 
 pub(crate) mod connect;
+pub mod rehearsal;
