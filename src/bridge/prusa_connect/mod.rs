@@ -7,10 +7,12 @@
 //! | [`cameras`] | each camera: registered, and its pictures when they are due |
 //! | [`serial`] | who the printer is: a serial number chosen once |
 //! | [`store`] | what is kept between runs |
+//! | [`rehearsal`] | the line on somebody else's clock, for tests |
 
-pub(crate) mod connect;
 mod cameras;
 mod config;
+pub(crate) mod connect;
+pub mod rehearsal;
 mod serial;
 mod settings_file;
 mod store;
