@@ -2,7 +2,7 @@
 //!
 //! Only `[service::connect]` matters: `[service::local]` holds credentials for PrusaLink, which nobody needs here.
 
-use super::store::Token;
+use super::connect::token::Token;
 use std::borrow::Cow;
 
 /// Largest file that is one, in bytes.
@@ -66,7 +66,7 @@ pub(crate) fn read(text: &str) -> Result<SettingsFile, SettingsFileError> {
     };
     let token = match token.filter(|(_, text)| !text.is_empty()) {
         None => None,
-        Some((line, text)) => match Token::parse(text) {
+        Some((line, text)) => match Token::new(text) {
             Some(token) => Some(token),
             None => return wrong(line, "token is none: it is a word of letters, digits and signs"),
         },

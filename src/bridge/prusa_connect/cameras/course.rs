@@ -3,7 +3,7 @@
 
 use super::trigger::{Layers, Trigger};
 use crate::backoff::Backoff;
-use crate::bridge::prusa_connect::store::Token;
+use crate::bridge::prusa_connect::connect::token::Token;
 use std::time::Duration;
 
 /// A camera that is busy that long is broken.
@@ -193,7 +193,10 @@ impl Course {
         let (status, words, asked) = match sent {
             Sent::NoPicture(why) => {
                 self.pause = now.saturating_add(NO_PICTURE);
-                // Of a layer that is past there is none any more, but of the first one.
+                if self.trigger.interval().is_none() {
+                    // There may be none for long, else.
+                    self.due = Some(now);
+                }
                 self.condition = Condition::Trouble(why);
                 return false;
             }

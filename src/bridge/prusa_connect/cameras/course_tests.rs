@@ -8,7 +8,7 @@ const fn at(seconds: u64) -> Duration {
 }
 
 fn token(text: &str) -> Option<Token> {
-    Token::parse(text)
+    Token::new(text)
 }
 
 fn status(status: u16) -> Answer {
@@ -186,6 +186,11 @@ fn a_camera_without_a_picture_is_asked_again_but_not_often() {
     assert!(!course.sent(Sent::NoPicture("no picture of camera \"a\"".into()), 0, at(10)));
     assert_eq!(course.step(true, at(10)), Step::Wait(Some(at(40))));
     assert_eq!(trouble(&course, 10), "no picture of camera \"a\"");
+    // Where no clock brings the next one, this one is still wanted.
+    let mut course = Course::new(Trigger::Manual, token("abc"), false, at(0));
+    assert_eq!(course.step(true, at(0)), Step::Picture);
+    assert!(!course.sent(Sent::NoPicture(String::new()), 0, at(0)));
+    assert_eq!(course.step(true, at(0)), Step::Wait(Some(at(30))));
 }
 
 #[test]

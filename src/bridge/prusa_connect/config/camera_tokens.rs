@@ -1,6 +1,6 @@
 //! Tokens of cameras that somebody added in Connect itself ("other camera"), by the names of the cameras.
 
-use crate::bridge::prusa_connect::store::Token;
+use crate::bridge::prusa_connect::connect::token::Token;
 
 /// A camera that was added in Connect itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<CameraToken>, &'static str> {
         if camera.as_deref() == Some("") {
             return Err("has an entry without a name before its =");
         }
-        let token = Token::parse(token).ok_or("has an entry without a token; it is NAME=TOKEN, with commas between")?;
+        let token = Token::new(token).ok_or("has an entry without a token; it is NAME=TOKEN, with commas between")?;
         if tokens.iter().any(|known| known.camera == camera) {
             return Err("has two tokens for one camera");
         }

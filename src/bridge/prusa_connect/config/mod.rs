@@ -10,7 +10,7 @@ pub(crate) use printer_type::PrinterType;
 
 use super::cameras::Trigger;
 use super::serial;
-use super::store::Token;
+use super::connect::token::Token;
 use crate::bridge::{Lookup, StartError};
 
 /// Where Connect is, unless set otherwise.
@@ -76,7 +76,7 @@ impl Config {
         let switch = |name, usual| switch(name, &text(name), usual);
         let token = match given("PRUSA_CONNECT_TOKEN") {
             None => None,
-            Some(token) => Some(Token::parse(&token).ok_or_else(|| {
+            Some(token) => Some(Token::new(&token).ok_or_else(|| {
                 wrong("PRUSA_CONNECT_TOKEN", "is none; run `octobridge pair prusa-connect`")
             })?),
         };

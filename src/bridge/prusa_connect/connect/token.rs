@@ -1,7 +1,9 @@
 //! The printer's token.
 
-/// What Connect knows a registered printer by. It has neither `Debug` nor `Display`, so that it gets into no text by
-/// accident.
+use std::fmt;
+
+/// What Connect knows a registered printer by, or a camera. It gets into no text by accident: its `Debug` is a mask, and
+/// it has no `Display`.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Token(Box<str>);
 
@@ -29,6 +31,12 @@ impl Token {
     }
 }
 
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(***)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,5 +50,6 @@ mod tests {
         let token = Token::new(" Ta3kPq9LmZx81BvCwYt5\n").unwrap();
         assert_eq!((token.reveal(), token.hint().as_str()), ("Ta3kPq9LmZx81BvCwYt5", "Ta3kP…"));
         assert_eq!(Token::new("abc").unwrap().hint(), "…");
+        assert_eq!(format!("{token:?}"), "Token(***)");
     }
 }

@@ -11,9 +11,9 @@ mod tests;
 pub(crate) use form::{is_prusas, is_sound};
 pub(crate) use hardware::{Origin, Roots};
 
+use super::connect::identity::fingerprint;
 use super::store::{Drawer, StoreError};
 use serde_json::Value;
-use std::fmt::Write as _;
 use std::path::Path;
 
 /// Behind the bridge's name in the name of the file.
@@ -94,15 +94,6 @@ pub(crate) fn choose(data_dir: &Path, id: &str, roots: &Roots) -> Result<Chosen,
     let content = fields.map(|(name, text)| (name.to_owned(), Value::from(text)));
     Drawer::new(data_dir, id, NAME).write(content.into_iter().collect())?;
     Ok(Chosen { serial, fingerprint, origin })
-}
-
-/// The fingerprint of a serial number: SHA-256 of it in hexadecimal digits, as the official SDK has it.
-pub(crate) fn fingerprint(serial: &str) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, serial.as_bytes());
-    digest.as_ref().iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Whether a text can be a fingerprint.

@@ -2,7 +2,8 @@
 //!
 //! Written by the service.
 
-use super::{Drawer, StoreError, Token};
+use super::{Drawer, StoreError};
+use crate::bridge::prusa_connect::connect::token::Token;
 use serde_json::{Map, Value};
 use std::path::Path;
 
@@ -30,7 +31,7 @@ impl CameraTokens {
         let tokens = content.get("tokens").and_then(Value::as_array).into_iter().flatten();
         let tokens = tokens.filter_map(|entry| {
             let text = |name: &str| entry.get(name)?.as_str();
-            Some((text("camera")?.to_owned(), Token::parse(text("token")?)?))
+            Some((text("camera")?.to_owned(), Token::new(text("token")?)?))
         });
         (Self { drawer, tokens: tokens.take(MOST).collect() }, error)
     }
@@ -69,7 +70,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (mut file, error) = CameraTokens::open(dir.path(), "p");
         assert!(error.is_none());
-        let token = |text: &str| Token::parse(text);
+        let token = |text: &str| Token::new(text);
         file.set("a", token("one")).unwrap();
         file.set("b", token("two")).unwrap();
         file.set("a", token("three")).unwrap();
@@ -85,7 +86,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (mut file, _) = CameraTokens::open(dir.path(), "p");
         for number in 0..=MOST {
-            file.set(&number.to_string(), Token::parse("t")).unwrap();
+            file.set(&number.to_string(), Token::new("t")).unwrap();
         }
         assert!(file.get("0").is_none() && file.get("1").is_some() && file.get(&MOST.to_string()).is_some());
     }

@@ -3,39 +3,22 @@
 //! Written by the service.
 
 use super::{Drawer, StoreError};
-use serde_json::{Map, Value, json};
+use crate::bridge::prusa_connect::connect::kept::Kept;
+use serde_json::{Map, Value};
 use std::path::Path;
 
-/// Most commands, and longest text of each, that are taken from the file.
-const MOST_PAST: usize = 64;
-const MOST_TEXT: usize = 1024;
-
 /// What is kept of the work for Connect.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Default)]
 pub(crate) struct Commands {
-    /// The commands that have ended, the newest last.
-    pub(crate) past: Vec<PastCommand>,
-    /// The command that runs, if it must not be run twice.
-    pub(crate) running: Option<u32>,
+    /// What the line to Connect must know of its commands. Its token and code are kept elsewhere, and are none here.
+    pub(crate) line: Kept,
     /// The number of the last job; 0: there was none.
     pub(crate) job_counter: u32,
     /// The command that started the job under way, if one did.
     pub(crate) start_cmd_id: Option<u32>,
 }
 
-/// A command that has ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PastCommand {
-    /// Connect's number for it.
-    pub(crate) id: u32,
-    /// Connect's word for the event that ended it.
-    pub(crate) end: String,
-    /// The reason that was told with it; empty: none.
-    pub(crate) reason: String,
-}
-
 /// The file, as long as the service runs.
-#[derive(Debug)]
 pub(crate) struct CommandsFile {
     drawer: Drawer,
     stored: Commands,
@@ -65,60 +48,62 @@ impl CommandsFile {
     ///
     /// If it cannot be written; the next call tries it again.
     pub(crate) fn keep(&mut self, commands: &Commands) -> Result<(), StoreError> {
-        if self.stored == *commands {
+        let line = Kept { token: None, code: None, ..commands.line.clone() };
+        let commands = Commands { line, ..*commands };
+        if self.stored == commands {
             return Ok(());
         }
         let mut content = Map::new();
         let mut put = |name: &str, value: Value| content.insert(name.to_owned(), value);
-        let entry = |past: &PastCommand| json!({"id": past.id, "end": past.end, "reason": past.reason});
-        put("past", commands.past.iter().map(entry).collect());
-        if let Some(id) = commands.running {
-            put("running", id.into());
-        }
+        // Its text is JSON.
+        put("line", serde_json::from_str(&commands.line.to_text()).unwrap_or_default());
         put("job_counter", commands.job_counter.into());
         if let Some(id) = commands.start_cmd_id {
             put("start_cmd_id", id.into());
         }
         self.drawer.write(content)?;
-        self.stored = commands.clone();
+        self.stored = commands;
         Ok(())
     }
 }
 
 fn read(content: &Map<String, Value>) -> Commands {
-    let number = |value: Option<&Value>| u32::try_from(value?.as_u64()?).ok();
-    let past = content.get("past").and_then(Value::as_array).into_iter().flatten().filter_map(|past| {
-        let text = |name: &str| past.get(name)?.as_str().filter(|text| text.len() <= MOST_TEXT).map(str::to_owned);
-        Some(PastCommand { id: number(past.get("id"))?, end: text("end")?, reason: text("reason")? })
-    });
+    let number = |name: &str| u32::try_from(content.get(name)?.as_u64()?).ok();
+    let line = content.get("line").and_then(|line| Kept::from_text(&line.to_string())).unwrap_or_default();
     Commands {
-        past: past.take(MOST_PAST).collect(),
-        running: number(content.get("running")),
-        job_counter: number(content.get("job_counter")).unwrap_or_default(),
-        start_cmd_id: number(content.get("start_cmd_id")),
+        line: Kept { token: None, code: None, ..line },
+        job_counter: number("job_counter").unwrap_or_default(),
+        start_cmd_id: number("start_cmd_id"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bridge::prusa_connect::connect::ledger::{End, Past};
+    use crate::bridge::prusa_connect::connect::token::Token;
 
     #[test]
-    fn commands_come_back_as_they_were() {
+    fn commands_come_back_as_they_were_and_no_secret_with_them() {
         let dir = tempfile::tempdir().unwrap();
         let (mut file, error) = CommandsFile::open(dir.path(), "p");
         assert!(error.is_none() && *file.kept() == Commands::default());
-        let past = |id, end: &str, reason: &str| PastCommand { id, end: end.into(), reason: reason.into() };
+        let past = |id, end, reason: &str| Past { id, end, reason: reason.into() };
+        let line = Kept {
+            past: vec![past(u32::MAX, End::Finished, ""), past(2, End::Rejected, "No such \"file\"")],
+            running: Some(42),
+            untold: Some(2),
+            ..Kept::default()
+        };
         for kept in [
-            Commands { running: Some(42), job_counter: 7, start_cmd_id: Some(42), ..Commands::default() },
-            Commands {
-                past: vec![past(u32::MAX, "FINISHED", ""), past(2, "REJECTED", "No such \"file\"")],
-                job_counter: u32::MAX,
-                ..Commands::default()
-            },
+            Commands { line, job_counter: 7, start_cmd_id: Some(42) },
+            Commands { job_counter: u32::MAX, ..Commands::default() },
         ] {
-            file.keep(&kept).unwrap();
-            assert_eq!(*CommandsFile::open(dir.path(), "p").0.kept(), kept);
+            let with_token = Kept { token: Token::new("hunter2"), ..kept.line.clone() };
+            file.keep(&Commands { line: with_token, ..kept }).unwrap();
+            assert!(*CommandsFile::open(dir.path(), "p").0.kept() == kept);
+            let text = std::fs::read_to_string(dir.path().join("p_commands.json")).unwrap();
+            assert!(!text.contains("hunter2"));
         }
     }
 
@@ -133,7 +118,7 @@ mod tests {
         assert!(file.keep(&kept).is_err());
         std::fs::remove_dir(dir.path().join("p_commands.json.new")).unwrap();
         file.keep(&kept).unwrap();
-        assert_eq!(*CommandsFile::open(dir.path(), "p").0.kept(), kept);
+        assert!(*CommandsFile::open(dir.path(), "p").0.kept() == kept);
     }
 
     #[test]
@@ -144,6 +129,6 @@ mod tests {
         assert!(matches!(error, Some(StoreError::PutAside { .. })));
         let kept = Commands { job_counter: 3, ..Commands::default() };
         file.keep(&kept).unwrap();
-        assert_eq!(*CommandsFile::open(dir.path(), "p").0.kept(), kept);
+        assert!(*CommandsFile::open(dir.path(), "p").0.kept() == kept);
     }
 }

@@ -7,10 +7,8 @@ mod cameras;
 mod commands;
 mod drawer;
 mod registration;
-mod token;
 
 pub(crate) use cameras::CameraTokens;
-pub(crate) use commands::{Commands, CommandsFile, PastCommand};
+pub(crate) use commands::{Commands, CommandsFile};
 pub(crate) use drawer::{Drawer, StoreError};
-pub(crate) use registration::{Code, Registered, Registration};
-pub(crate) use token::Token;
+pub(crate) use registration::{Pending, Registered, Registration};

@@ -3,6 +3,7 @@
 //! Written by whoever registers, which is `octobridge pair`.
 
 use super::{Drawer, StoreError};
+use crate::bridge::prusa_connect::connect::registration::Code;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +15,7 @@ const MOST: usize = 256;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Registration {
     /// The code that waits for its owner.
-    pub(crate) code: Option<Code>,
+    pub(crate) pending: Option<Pending>,
     /// As what the printer was registered when it got its token.
     pub(crate) registered: Option<Registered>,
 }
@@ -30,16 +31,12 @@ pub(crate) struct Registered {
     pub(crate) printer_type: String,
 }
 
-/// A code for the owner to type in.
+/// A code that waits for its owner, and what was to be registered with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Code {
+pub(crate) struct Pending {
     /// The code.
-    pub(crate) text: String,
-    /// When it was issued, by the wall clock as time since the Unix epoch. The requests that ask for its token carry it.
-    pub(crate) issued: Duration,
-    /// When it is worth nothing any more, the same.
-    pub(crate) expires: Duration,
-    /// What was to be registered with it.
+    pub(crate) code: Code,
+    /// What was to be registered.
     pub(crate) of: Registered,
 }
 
@@ -54,7 +51,7 @@ impl Registration {
     pub(crate) fn read(data_dir: &Path, id: &str) -> Result<Self, StoreError> {
         let content = Drawer::new(data_dir, id, Self::NAME).open()?;
         Ok(Self {
-            code: content.get("code").and_then(Value::as_object).and_then(code),
+            pending: content.get("code").and_then(Value::as_object).and_then(pending),
             registered: content.get("registered").and_then(Value::as_object).and_then(registered),
         })
     }
@@ -71,10 +68,10 @@ impl Registration {
             Err(error) => return Err(error),
         }
         let mut content = Map::new();
-        if let Some(Code { text, issued, expires, of }) = &self.code {
+        if let Some(Pending { code: Code { text, asked, until }, of }) = &self.pending {
             let milliseconds = |time: &Duration| Value::from(time.as_millis() as u64);
-            let (issued, expires) = (milliseconds(issued), milliseconds(expires));
-            let code = json!({"text": text, "issued": issued, "expires": expires, "of": value(of)});
+            let (asked, until) = (milliseconds(asked), milliseconds(until));
+            let code = json!({"text": text, "asked": asked, "until": until, "of": value(of)});
             content.insert("code".to_owned(), code);
         }
         if let Some(registered) = &self.registered {
@@ -97,14 +94,10 @@ fn registered(value: &Map<String, Value>) -> Option<Registered> {
     })
 }
 
-fn code(value: &Map<String, Value>) -> Option<Code> {
+fn pending(value: &Map<String, Value>) -> Option<Pending> {
     let time = |name: &str| value.get(name)?.as_u64().map(Duration::from_millis);
-    Some(Code {
-        text: text(value, "text")?,
-        issued: time("issued")?,
-        expires: time("expires")?,
-        of: registered(value.get("of")?.as_object()?)?,
-    })
+    let code = Code { text: text(value, "text")?, asked: time("asked")?, until: time("until")? };
+    Some(Pending { code, of: registered(value.get("of")?.as_object()?)? })
 }
 
 fn text(value: &Map<String, Value>, name: &str) -> Option<String> {
@@ -131,15 +124,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let code = Code {
             text: "AB12CD34EF".into(),
-            issued: Duration::from_millis(1_700_000_000_300),
-            expires: Duration::from_secs(1_700_086_400),
-            of: registered(),
+            asked: Duration::from_millis(1_700_000_000_300),
+            until: Duration::from_secs(1_700_086_400),
         };
+        let pending = Pending { code, of: registered() };
         for kept in [
             Registration::default(),
-            Registration { code: Some(code.clone()), registered: None },
-            Registration { code: Some(code), registered: Some(registered()) },
-            Registration { code: None, registered: Some(registered()) },
+            Registration { pending: Some(pending.clone()), registered: None },
+            Registration { pending: Some(pending), registered: Some(registered()) },
+            Registration { pending: None, registered: Some(registered()) },
         ] {
             kept.write(dir.path(), "p").unwrap();
             assert_eq!(Registration::read(dir.path(), "p").unwrap(), kept);
@@ -158,7 +151,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_json_is_read(text in r#"(\{|\}|"code":|"registered":|"of":|"text":|"issued":|"expires":|"server":|-?[0-9]{1,4}e?[0-9]{0,3}|"[a-z]{0,3}"|,){0,20}"#) {
+        fn any_json_is_read(text in r#"(\{|\}|"code":|"registered":|"of":|"text":|"asked":|"until":|"server":|-?[0-9]{1,4}e?[0-9]{0,3}|"[a-z]{0,3}"|,){0,20}"#) {
             let dir = tempfile::tempdir().unwrap();
             std::fs::write(dir.path().join("p_registration.json"), text).unwrap();
             let _ = Registration::read(dir.path(), "p");
