@@ -45,3 +45,4 @@ mod telegram;
 #[allow(dead_code, reason = "the vectors use the rest")]
 #[path = "../replay/transcript.rs"]
 mod transcript;
+mod walk;

@@ -87,8 +87,10 @@ pub(super) fn send<O: Outside>(
     let is_dead = |app: &App| {
         dead.contains(&app.token) || app.fallback.as_ref().is_some_and(|token| dead.contains(token))
     };
+    let is_told = |app: &App| letter.targets.iter().any(|target| target.token() == app.token);
+    let told: Vec<&&App> = phones.iter().filter(|app| is_told(app)).collect();
     let labels = |wanted: bool| {
-        phones.iter().filter(|app| is_dead(app) == wanted).map(|app| app.label.clone()).collect()
+        told.iter().filter(|app| is_dead(app) == wanted).map(|app| app.label.clone()).collect()
     };
     let outcome = Outcome { taken: labels(false), dead: labels(true) };
     if outcome.taken.is_empty() {
@@ -120,7 +122,8 @@ pub(super) fn test<O: Outside>(
         registry.apps(outside).map_err(|why| format!("cannot read who is registered in Moonraker: {why}"))?;
     let phones = phones(&apps, now);
     if phones.is_empty() {
-        let none = if apps.is_empty() { "no phone is registered" } else { "all registrations of phones are over" };
+        let none =
+            if apps.is_empty() { "no phone is registered" } else { "all registrations of phones are over" };
         return Err(format!("{none}; run `octobridge pair octoapp`, or open this printer in OctoApp"));
     }
     let Outcome { taken, dead } = send(outside, &mut registry, addresses, &phones, text, now)?;
@@ -130,3 +133,7 @@ pub(super) fn test<O: Outside>(
     }
     Ok(said)
 }
+
+#[cfg(test)]
+#[path = "trial_tests.rs"]
+mod tests;
