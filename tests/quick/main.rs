@@ -14,6 +14,8 @@ mod bot_api;
 mod camera;
 mod chat_picture;
 mod cli;
+mod connect_cameras;
+mod connect_pairing;
 mod corpora;
 mod defects;
 mod dependencies;

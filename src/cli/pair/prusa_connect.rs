@@ -19,7 +19,9 @@ use std::time::Duration;
 
 /// The file of the printer's token, in the data folder.
 const TOKEN_FILE: &str = "prusa_connect_token";
-const SECONDS_PER_HOUR: u64 = 3600;
+/// In seconds.
+const HALF_AN_HOUR: u64 = 1800;
+const TWO_HOURS: u64 = 7200;
 
 /// Register the printer with Prusa Connect by a code, store its token, and switch the bridge on
 #[derive(Debug, FromArgs)]
@@ -166,11 +168,11 @@ fn invite(pairing: &Pairing, waiting: &Waiting, name: &str, patience: Duration) 
     ));
 }
 
-/// A time for people.
+/// A time for people: whole minutes, or whole hours from two of them on.
 fn hours(time: Duration) -> String {
     match time.as_secs() {
-        seconds @ ..SECONDS_PER_HOUR => format!("{} min", seconds / 60),
-        seconds => format!("{} h", seconds / SECONDS_PER_HOUR),
+        seconds @ ..TWO_HOURS => format!("{} min", seconds.div_ceil(60)),
+        seconds => format!("{} h", (seconds + HALF_AN_HOUR) / (2 * HALF_AN_HOUR)),
     }
 }
 
@@ -314,7 +316,7 @@ mod tests {
 
     #[test]
     fn times_for_people() {
-        for (seconds, expected) in [(0, "0 min"), (3599, "59 min"), (3600, "1 h"), (86_400, "24 h")] {
+        for (seconds, expected) in [(0, "0 min"), (61, "2 min"), (7199, "120 min"), (7200, "2 h"), (86_390, "24 h")] {
             assert_eq!(hours(Duration::from_secs(seconds)), expected);
         }
     }
