@@ -9,8 +9,8 @@ pub(crate) use camera_tokens::CameraToken;
 pub(crate) use printer_type::PrinterType;
 
 use super::cameras::Trigger;
-use super::serial;
 use super::connect::token::Token;
+use super::serial;
 use crate::bridge::{Lookup, StartError};
 
 /// Where Connect is, unless set otherwise.
@@ -181,7 +181,10 @@ mod tests {
     #[test]
     fn nothing_that_could_do_harm_is_on_unless_somebody_wants_it() {
         let config = parse(&[]).unwrap();
-        assert_eq!((config.allow, config.treat_idle_as_ready, config.slots), (Allow::default(), false, false));
+        assert_eq!(
+            (config.allow, config.treat_idle_as_ready, config.slots),
+            (Allow::default(), false, false)
+        );
         assert_eq!((&*config.server, &*config.printer_type, &*config.firmware), (SERVER, "6.1.0", "1.3.19"));
         assert_eq!((&*config.product, config.cameras), (PRODUCT, Some(Trigger::ThirtySec)));
         assert_eq!((config.token, config.serial, config.fingerprint), (None, None, None));
