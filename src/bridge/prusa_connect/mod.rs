@@ -22,7 +22,7 @@ pub(crate) mod serial;
 pub(crate) mod settings_file;
 mod store;
 
-pub use cameras::rehearsal::CameraRound;
+pub use cameras::rehearsal::{CameraRehearsal, CameraRound, CameraSheet};
 
 /// Its name, as in `extended.cfg`.
 pub(crate) const NAME: &str = "prusa_connect";
