@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Why a small file could not be read.
@@ -119,6 +119,28 @@ pub fn replace_with(
         return Err(error);
     }
     File::open(folder_of(path))?.sync_all()
+}
+
+/// As [`replace`]; where root does it, the file is given to the owner of its folder: that is whom the service runs as.
+///
+/// # Errors
+///
+/// As [`replace`], and if it cannot be given away.
+pub fn replace_for_owner(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_with(path, bytes, |new| give_to_owner_of(folder_of(path), new))
+}
+
+/// Gives `path` to the owner of `model`, where root does it; else it is ours already.
+///
+/// # Errors
+///
+/// If one of them is not there, or cannot be given away.
+pub fn give_to_owner_of(model: &Path, path: &Path) -> io::Result<()> {
+    if nix::unistd::geteuid().is_root() {
+        let owner = std::fs::metadata(model)?;
+        std::os::unix::fs::chown(path, Some(owner.uid()), Some(owner.gid()))?;
+    }
+    Ok(())
 }
 
 /// The folder that `path` lies in.

@@ -18,9 +18,11 @@ pub(super) const CFG_LIMIT: u64 = 256 * 1024;
 const SECRET_LIMIT: u64 = 16 * 1024;
 
 /// Where people put secrets that have no place there.
-pub(super) const OPEN_SECRETS: [(&str, &str, Key); 3] = [
+pub(super) const OPEN_SECRETS: [(&str, &str, Key); 5] = [
     ("telegram", "bot_token", keys::TELEGRAM_BOT_TOKEN),
     ("telegram", "token", keys::TELEGRAM_BOT_TOKEN),
+    ("prusa_connect", "token", keys::PRUSA_CONNECT_TOKEN),
+    ("prusa_connect", "camera_tokens", keys::PRUSA_CONNECT_CAMERA_TOKENS),
     ("octobridge", "moonraker_api_key", keys::MOONRAKER_API_KEY),
 ];
 
