@@ -3,5 +3,8 @@
 //! | module | what |
 //! |---|---|
 //! | [`connect`] | the protocol: messages, their order, commands and their life, registration |
+//! | [`machine`] | what the printer is for Connect: state, job, telemetry, description |
+//! | [`orders`] | what is done about each command |
 
 pub(crate) mod connect;
+pub(crate) mod machine;
