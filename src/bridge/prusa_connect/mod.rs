@@ -8,3 +8,4 @@
 
 pub(crate) mod connect;
 pub(crate) mod machine;
+pub(crate) mod orders;

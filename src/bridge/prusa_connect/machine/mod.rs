@@ -423,7 +423,7 @@ impl Machine {
         self.unsaved = true;
     }
 
-    /// The values of this moment; state, command, job and transfer are not among them.
+    /// The values of this moment; state, command, job, transfer and dialog are not among them.
     pub(crate) fn telemetry(&self) -> Telemetry {
         let Some(snapshot) = self.sight.as_ref().map(|sight| &*sight.snapshot).filter(|_| !self.rules.lost)
         else {
@@ -435,9 +435,6 @@ impl Machine {
             for (key, value) in self.values.fields() {
                 telemetry.put(key, value);
             }
-        }
-        if let Some(dialog) = self.dialog() {
-            telemetry.put("dialog_id", dialog);
         }
         telemetry
     }
