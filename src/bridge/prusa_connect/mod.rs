@@ -3,5 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`connect`] | the protocol: messages, their order, commands and their life, registration |
+//! | [`files`] | the printer's files as Connect sees them, and what it may do with them |
 
 pub(crate) mod connect;
+pub(crate) mod files;
