@@ -11,7 +11,7 @@ pub mod telegram;
 use crate::camera::Camera;
 use crate::clock::{Moment, SystemClock};
 use crate::doctor::Finding;
-use crate::printer::{Event, Sight};
+use crate::printer::{Event, FileChange, Sight};
 use crate::source::control::Control;
 use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
@@ -117,6 +117,10 @@ pub trait Bridge: Send {
     /// Takes notice of a line of the printer's console. Only where it is wanted.
     fn on_console(&mut self, _line: &str, _at: Moment) {}
 
+    /// Takes notice of a change among the files that can be printed. Only where it is wanted; after the source was lost
+    /// ([`crate::printer::EventKind::SourceLost`]) anything may have changed.
+    fn on_files(&mut self, _change: &FileChange) {}
+
     /// What it wants to be told of besides events. Each thing wakes its thread, several times a second.
     fn wants(&self) -> Wants {
         Wants::default()
@@ -141,6 +145,8 @@ pub struct Wants {
     pub snapshots: bool,
     /// The lines of its console ([`Bridge::on_console`]).
     pub console: bool,
+    /// The changes of files ([`Bridge::on_files`]).
+    pub files: bool,
 }
 
 /// Tells how a bridge goes; none when that cannot be told at this moment without waiting.
