@@ -3,9 +3,9 @@
 //! What is read may have been replaced by anything: a folder, a pipe, a gigabyte. What is replaced is whole after a
 //! crash, either as it was or as it should be.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
 /// Why a small file could not be read.
@@ -121,24 +121,25 @@ pub fn replace_with(
     File::open(folder_of(path))?.sync_all()
 }
 
-/// As [`replace`]; where root does it, the file is given to the owner of its folder: that is whom the service runs as.
+/// As [`replace`], in a folder that is made (mode 0700) where it is missing. What root writes is given to whom the folder
+/// belongs, and a folder that root makes to whom the one above it does: over SSH people are root, and the service is not.
 ///
 /// # Errors
 ///
-/// As [`replace`], and if it cannot be given away.
+/// As [`replace`], and if the folder cannot be made or either be given away.
 pub fn replace_for_owner(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace_with(path, bytes, |new| give_to_owner_of(folder_of(path), new))
+    let folder = folder_of(path);
+    if !folder.is_dir() {
+        DirBuilder::new().mode(0o700).create(folder)?;
+        give_to_owner_of(folder_of(folder), folder)?;
+    }
+    replace_with(path, bytes, |fresh| give_to_owner_of(folder, fresh))
 }
 
-/// Gives `path` to the owner of `model`, where root does it; else it is ours already.
-///
-/// # Errors
-///
-/// If one of them is not there, or cannot be given away.
-pub fn give_to_owner_of(model: &Path, path: &Path) -> io::Result<()> {
+fn give_to_owner_of(model: &Path, path: &Path) -> io::Result<()> {
     if nix::unistd::geteuid().is_root() {
         let owner = std::fs::metadata(model)?;
-        std::os::unix::fs::chown(path, Some(owner.uid()), Some(owner.gid()))?;
+        chown(path, Some(owner.uid()), Some(owner.gid()))?;
     }
     Ok(())
 }
