@@ -3,8 +3,8 @@
 //!
 //! A new bridge is a folder here and a line in [`BRIDGES`].
 
+mod mailbox;
 pub mod octoapp;
-#[allow(dead_code, reason = "its parts come one by one; the worker starts it when they are all there")]
 pub mod prusa_connect;
 pub mod telegram;
 
@@ -27,6 +27,13 @@ pub const BRIDGES: &[Kind] = &[
         start: octoapp::start,
         test: octoapp::test,
         examine: octoapp::examine,
+    },
+    Kind {
+        name: prusa_connect::NAME,
+        check: prusa_connect::check,
+        start: prusa_connect::start,
+        test: prusa_connect::test,
+        examine: prusa_connect::examine,
     },
     Kind {
         name: telegram::NAME,

@@ -42,7 +42,8 @@ pub(super) fn begin(settings: &Settings) -> Clouds {
                 let setting = |name: &str| instance.text(name).map(str::to_owned);
                 let id = instance.id();
                 let control = &|| way.as_ref().map_err(Clone::clone)?.control();
-                let examination = Examination { data_dir: &data_dir, id: &id, tls, setting: &setting, control };
+                let examination =
+                    Examination { data_dir: &data_dir, id: &id, tls, setting: &setting, control };
                 let all =
                     (kind.examine)(&examination).into_iter().map(|finding| labelled(finding, &instance));
                 // Who does not wait any more has said so.

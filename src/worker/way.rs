@@ -24,9 +24,11 @@ impl Way {
     pub(crate) fn of(settings: &Settings) -> Result<Self, String> {
         match SourceSettings::of(settings)?.config()? {
             SourceConfig::Moonraker(config) => Ok(Self(config)),
-            SourceConfig::Feed(_) => Err("the printer is seen through the realtime feed, which can be asked for \
+            SourceConfig::Feed(_) => {
+                Err("the printer is seen through the realtime feed, which can be asked for \
                                           nothing; set MOONRAKER_URL for a connection to Moonraker"
-                .to_owned()),
+                    .to_owned())
+            }
         }
     }
 
@@ -52,7 +54,8 @@ impl Way {
                 let clock = SystemClock::new();
                 let source = moonraker::run(config, clock, observations, status, requests, stopped);
                 let first = async {
-                    let settled = timeout(SIGHT, seen.wait_for(|now| now.link != LinkState::Connecting)).await;
+                    let settled =
+                        timeout(SIGHT, seen.wait_for(|now| now.link != LinkState::Connecting)).await;
                     let silent = || "Moonraker takes a connection but tells nothing; restart it".to_owned();
                     let _ = tell.send(match settled {
                         Ok(Ok(now)) if now.link == LinkState::Connected => Ok(()),

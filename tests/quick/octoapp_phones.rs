@@ -14,7 +14,8 @@ const KEY: &str = "5f0c1f3e-0000-4000-8000-secretkey000";
 const ANDROID: &str = "dXnV:APA91-SECRET-android";
 const PHONE: &str = "ios:SECRET-phone";
 const SOON: Duration = Duration::from_secs(30);
-const TEST: &str = "This is a test of Octobridge. If you can read it, messages about prints will arrive here.";
+const TEST: &str =
+    "This is a test of Octobridge. If you can read it, messages about prints will arrive here.";
 const HELLO: &str = "This printer is paired with this phone: messages about its prints arrive here.";
 /// An address to which no connection is ever made, and at once none.
 const NOWHERE: &str = "255.255.255.255";
@@ -289,7 +290,10 @@ fn what_keeps_it_from_pairing_is_said_with_its_remedy() {
     moonraker.side().plugin = true;
     let public = moonraker.public();
     let (exit, said) = walk(&sound, &[], "").end();
-    assert!(exit == Some(1) && said.contains("own plugin runs") && said.contains("remove the plugin"), "{said}");
+    assert!(
+        exit == Some(1) && said.contains("own plugin runs") && said.contains("remove the plugin"),
+        "{said}"
+    );
     assert_eq!(moonraker.public(), public, "beside the plugin nothing is written");
     assert_eq!(run_test(&sound).0, Some(1));
     moonraker.side().plugin = false;
@@ -355,7 +359,10 @@ fn a_test_goes_to_every_phone_that_is_registered() {
     let printer = printer(&service, "");
     let _socket = moonraker.serve(&printer);
     let (exit, said) = run_test(&printer);
-    assert!(exit == Some(1) && said.contains("no phone is registered; run `octobridge pair octoapp`"), "{said}");
+    assert!(
+        exit == Some(1) && said.contains("no phone is registered; run `octobridge pair octoapp`"),
+        "{said}"
+    );
     moonraker.register("SECRET-over", json!({"displayName": "Attic", "expireAt": 5.0}));
     moonraker.register("activity:SECRET", json!({}));
     let (exit, said) = run_test(&printer);
@@ -365,10 +372,17 @@ fn a_test_goes_to_every_phone_that_is_registered() {
     moonraker.register(ANDROID, json!({"displayName": "Ada's phone"}));
     moonraker.register(PHONE, json!({"displayName": "Tablet"}));
     let (exit, said) = run_test(&printer);
-    assert!(exit == Some(0) && said.contains("octoapp has taken a test message for Ada's phone, Tablet."), "{said}");
+    assert!(
+        exit == Some(0) && said.contains("octoapp has taken a test message for Ada's phone, Tablet."),
+        "{said}"
+    );
     let push = &service.pushes()[0];
-    let mut tokens: Vec<&str> =
-        push["targets"].as_array().unwrap().iter().map(|target| target["fcmToken"].as_str().unwrap()).collect();
+    let mut tokens: Vec<&str> = push["targets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|target| target["fcmToken"].as_str().unwrap())
+        .collect();
     tokens.sort_unstable();
     assert_eq!(tokens, [ANDROID, PHONE]);
     assert_encrypted(push, &custom(TEST), KEY);

@@ -114,7 +114,8 @@ impl App {
 /// Name and model for people, in one line: any client may write there. What holds the token is not shown.
 fn label(name: Option<String>, model: Option<String>, token: &str) -> String {
     let shown = |text: &String| {
-        let plain = |c: &char| c.is_alphanumeric() || *c == ' ' || c.is_ascii_punctuation() || "’–".contains(*c);
+        let plain =
+            |c: &char| c.is_alphanumeric() || *c == ' ' || c.is_ascii_punctuation() || "’–".contains(*c);
         let line: String = text.chars().filter(plain).collect();
         let short: String = line.trim().chars().take(MOST_LABEL).collect();
         (!short.is_empty() && !line.contains(token)).then_some(short)

@@ -120,7 +120,8 @@ pub(super) fn test<O: Outside>(
         registry.apps(outside).map_err(|why| format!("cannot read who is registered in Moonraker: {why}"))?;
     let phones = phones(&apps, now);
     if phones.is_empty() {
-        let none = if apps.is_empty() { "no phone is registered" } else { "all registrations of phones are over" };
+        let none =
+            if apps.is_empty() { "no phone is registered" } else { "all registrations of phones are over" };
         return Err(format!("{none}; run `octobridge pair octoapp`, or open this printer in OctoApp"));
     }
     let Outcome { taken, dead } = send(outside, &mut registry, addresses, &phones, text, now)?;

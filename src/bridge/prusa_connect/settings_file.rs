@@ -47,9 +47,10 @@ pub(crate) fn read(text: &str) -> Result<SettingsFile, SettingsFileError> {
     let [hostname, tls, port, token] = find(text)?;
     let (line, hostname) = hostname.ok_or_else(|| SettingsFileError {
         line: 0,
-        problem: "there is no hostname in [service::connect]; download the file from Connect again (the printer, \
+        problem:
+            "there is no hostname in [service::connect]; download the file from Connect again (the printer, \
                   Settings, LAN settings, Download settings)"
-            .into(),
+                .into(),
     })?;
     let hostname = host(line, hostname)?;
     // Its maker's own clients differ here. A token must not go out in clear because a line is missing.
@@ -97,7 +98,10 @@ fn find(text: &str) -> Result<[Option<(usize, &str)>; KEYS.len()], SettingsFileE
             continue;
         }
         let Some(section) = section else {
-            return wrong(number, "this is no settings file of Prusa Connect: it begins with a section, [printer]");
+            return wrong(
+                number,
+                "this is no settings file of Prusa Connect: it begins with a section, [printer]",
+            );
         };
         let Some((key, value)) = line.split_once(['=', ':']) else {
             return wrong(number, "a setting is written `name = value`");
@@ -124,7 +128,10 @@ fn find(text: &str) -> Result<[Option<(usize, &str)>; KEYS.len()], SettingsFileE
 /// A host as it stands in an address.
 fn host(line: usize, text: &str) -> Result<&str, SettingsFileError> {
     if text.contains("://") {
-        return wrong(line, "hostname is the name alone, such as connect.prusa3d.com, without https:// before it");
+        return wrong(
+            line,
+            "hostname is the name alone, such as connect.prusa3d.com, without https:// before it",
+        );
     }
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let sound = match bare {
@@ -136,7 +143,9 @@ fn host(line: usize, text: &str) -> Result<&str, SettingsFileError> {
     };
     match sound {
         true => Ok(text),
-        false => wrong(line, "hostname is none; it is a name such as connect.prusa3d.com, with its port in `port`"),
+        false => {
+            wrong(line, "hostname is none; it is a name such as connect.prusa3d.com, with its port in `port`")
+        }
     }
 }
 

@@ -24,10 +24,7 @@ fn the_addresses_of_the_machine_count_where_moonraker_is_on_this_one() {
         (
             here,
             &[wlan.clone(), docker, eth],
-            &[
-                ["http://192.168.1.7", "http://192.168.1.7:7125"],
-                ["http://10.0.0.7", "http://10.0.0.7:7125"],
-            ],
+            &[["http://192.168.1.7", "http://192.168.1.7:7125"], ["http://10.0.0.7", "http://10.0.0.7:7125"]],
         ),
         (here, &[six.clone()], &[["http://[fd00::7]", "http://[fd00::7]:7125"]]),
         (

@@ -101,8 +101,10 @@ fn stop(error: PairError) -> Stop {
 /// Shows where the printer is, and what is to be done in the app.
 fn invite(found: &addresses::Found) {
     let Some((best, others)) = found.urls.split_first() else {
-        say("Moonraker knows no address of this printer in a network. Connect the printer to Wi-Fi or to a cable, or \
-             take the address by which a browser opens its web page.\n");
+        say(
+            "Moonraker knows no address of this printer in a network. Connect the printer to Wi-Fi or to a cable, or \
+             take the address by which a browser opens its web page.\n",
+        );
         return steps("that address");
     };
     say(&format!("This printer is at\n\n  {best}\n"));
@@ -154,8 +156,10 @@ fn forget(pairing: &mut Pairing, yes: bool) -> Result<(), Stop> {
         return Err(failed("not confirmed (--yes confirms it for scripts); nothing was changed"));
     }
     pairing.forget().map_err(stop)?;
-    say("Their registrations are deleted. A phone registers anew when this printer is opened in its app; delete the \
-         printer there to be rid of it for good.");
+    say(
+        "Their registrations are deleted. A phone registers anew when this printer is opened in its app; delete the \
+         printer there to be rid of it for good.",
+    );
     Ok(())
 }
 
@@ -182,7 +186,9 @@ impl Printer {
         if self.settings.is_enabled(BridgeName::OctoApp) == on {
             let running = matches!(ask(&self.settings), State::Running(_));
             match (on, running) {
-                (true, true) => say("The bridge is on, and the service runs: you are told of the next print."),
+                (true, true) => {
+                    say("The bridge is on, and the service runs: you are told of the next print.")
+                }
                 (true, false) => reload(environment),
                 (false, _) => {}
             }
@@ -191,10 +197,7 @@ impl Printer {
         let lines = format!("  [{NAME}]\n  enabled: {on}\n");
         let Some(cfg) = &self.cfg else {
             let place = self.settings.paths.cfg_files().into_iter().next().unwrap_or_default();
-            say(&format!(
-                "There is no settings file here. Write this into {}:\n{lines}",
-                place.display()
-            ));
+            say(&format!("There is no settings file here. Write this into {}:\n{lines}", place.display()));
             return Ok(());
         };
         set_in_file(cfg, NAME, &[("enabled", on.to_string())])

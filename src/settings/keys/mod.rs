@@ -166,8 +166,7 @@ const GENERAL: [Key; 14] = [
 ];
 
 /// How many settings there are.
-const COUNT: usize =
-    GENERAL.len() + octoapp::KEYS.len() + prusa_connect::KEYS.len() + telegram::KEYS.len();
+const COUNT: usize = GENERAL.len() + octoapp::KEYS.len() + prusa_connect::KEYS.len() + telegram::KEYS.len();
 
 /// Every setting, in the order in which they are shown.
 pub const ALL: [Key; COUNT] = all();

@@ -3,8 +3,10 @@
 use super::{Key, plain, secret};
 
 /// The printer's token.
-pub(in crate::settings) const PRUSA_CONNECT_TOKEN: Key =
-    secret("PRUSA_CONNECT_TOKEN", "token of the printer, which `octobridge pair prusa-connect` gets and stores");
+pub(in crate::settings) const PRUSA_CONNECT_TOKEN: Key = secret(
+    "PRUSA_CONNECT_TOKEN",
+    "token of the printer, which `octobridge pair prusa-connect` gets and stores",
+);
 /// Tokens of cameras.
 pub(in crate::settings) const PRUSA_CONNECT_CAMERA_TOKENS: Key = secret(
     "PRUSA_CONNECT_CAMERA_TOKENS",
@@ -63,7 +65,12 @@ pub(super) const KEYS: [Key; 17] = [
         Some("off"),
         "on: Connect may send G-code, which all buttons of its control panel do",
     ),
-    own("PRUSA_CONNECT_ALLOW_DELETE", "allow_delete", Some("off"), "on: Connect may delete files and folders"),
+    own(
+        "PRUSA_CONNECT_ALLOW_DELETE",
+        "allow_delete",
+        Some("off"),
+        "on: Connect may delete files and folders",
+    ),
     own(
         "PRUSA_CONNECT_ALLOW_URL_DOWNLOAD",
         "allow_url_download",

@@ -96,10 +96,7 @@ fn other_cameras_of_the_printer_follow_it() {
     let hand = Hand::default();
     let camera = camera_at("http://127.0.0.1:1", None, Box::new(hand.clone()), limits());
     let other = camera.other("two", Box::new(hand.clone()));
-    assert!(matches!(
-        other.frame_blocking(Duration::ZERO),
-        Err(CameraError::NoCamera(NoCamera::NotYet))
-    ));
+    assert!(matches!(other.frame_blocking(Duration::ZERO), Err(CameraError::NoCamera(NoCamera::NotYet))));
     camera.set_webcams(&[named("one", &one.url()), named("two", &two.url())].into());
     let size = |camera: &Camera| {
         hand.go(Duration::from_secs(2));

@@ -110,9 +110,7 @@ impl Course {
     /// Whether a record is a new one, or one that its app wrote again.
     fn is_news(&self, app: &App, now: Moment) -> bool {
         let known = self.known.iter().find(|known| known.name == app.name);
-        known.is_none_or(|known| {
-            app.last_seen > known.last_seen || known.over && !app.is_expired(now.unix)
-        })
+        known.is_none_or(|known| app.last_seen > known.last_seen || known.over && !app.is_expired(now.unix))
     }
 
     fn learn(&mut self, apps: &[App], now: Moment) {

@@ -115,7 +115,8 @@ impl Course {
     pub(crate) fn condition(&self, now: Duration) -> Condition {
         match self.busy {
             Some(since) if now.saturating_sub(since) >= BROKEN => Condition::Trouble(
-                "is busy with one picture for more than 20 s; restart the camera, or check its network".to_owned(),
+                "is busy with one picture for more than 20 s; restart the camera, or check its network"
+                    .to_owned(),
             ),
             _ => self.condition.clone(),
         }
@@ -221,19 +222,22 @@ impl Course {
                     true => "add the camera in Connect again, and store its new token",
                     false => "it is registered again within the hour",
                 };
-                self.condition =
-                    Condition::Trouble(format!("is not known to Connect any more ({words}, {status}); {remedy}"));
+                self.condition = Condition::Trouble(format!(
+                    "is not known to Connect any more ({words}, {status}); {remedy}"
+                ));
                 return true;
             }
             408 | 429 | 500..=599 => {
                 let delay = self.pauses.next_delay(chance).max(asked.unwrap_or_default().min(LONGEST_ASKED));
                 self.pause = now.saturating_add(delay);
-                self.condition = Condition::Trouble(format!("its pictures are not taken: {words} ({status})"));
+                self.condition =
+                    Condition::Trouble(format!("its pictures are not taken: {words} ({status})"));
             }
             413 => {
                 self.pause = now.saturating_add(self.pauses.next_delay(chance));
-                self.condition =
-                    Condition::Trouble("its pictures are too large for Connect; lower its resolution".to_owned());
+                self.condition = Condition::Trouble(
+                    "its pictures are too large for Connect; lower its resolution".to_owned(),
+                );
             }
             // This picture is wrong, the next may be right.
             _ => self.condition = Condition::Trouble(format!("its picture is refused: {words} ({status})")),

@@ -46,7 +46,10 @@ fn it_is_registered_once_the_printer_is_and_sends_a_picture_at_once() {
     assert_eq!(course.token().map(Token::reveal), Some("abc"));
     assert_eq!(course.step(true, at(10)), Step::Picture);
     assert!(!course.sent(answered(204), 0, at(11)));
-    assert_eq!((course.step(true, at(99_999)), course.condition(at(11))), (Step::Wait(None), Condition::Well));
+    assert_eq!(
+        (course.step(true, at(99_999)), course.condition(at(11))),
+        (Step::Wait(None), Condition::Well)
+    );
     course.demand(at(100_000));
     assert_eq!(course.step(true, at(100_000)), Step::Picture);
 }

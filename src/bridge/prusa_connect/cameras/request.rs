@@ -83,8 +83,7 @@ pub(crate) struct CameraRequest {
 }
 
 fn of_camera(path: &'static str, card: &Card, token: &Token) -> CameraRequest {
-    let headers =
-        vec![("Fingerprint", card.fingerprint.clone()), ("Token", token.reveal().to_owned())];
+    let headers = vec![("Fingerprint", card.fingerprint.clone()), ("Token", token.reveal().to_owned())];
     CameraRequest { method: "PUT", path, headers }
 }
 

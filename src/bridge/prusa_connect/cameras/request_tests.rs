@@ -164,8 +164,10 @@ fn a_camera_that_was_added_in_connect_tells_of_itself_once() {
     let token = Token::new("QQQQWWWWEEEERRRRTTTT").unwrap();
     let (request, body) = info(&card, &token, (1280, 720));
     assert_eq!((request.method, request.path), ("PUT", "/c/info"));
-    let headers = significant(request.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-    let expected = [("content-type", "application/json"), ("fingerprint", &card.fingerprint), ("token", token.reveal())];
+    let headers =
+        significant(request.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    let expected =
+        [("content-type", "application/json"), ("fingerprint", &card.fingerprint), ("token", token.reveal())];
     assert_eq!(headers, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let body: Value = serde_json::from_str(&body).unwrap();
     let config = json!({ "name": "Nozzle cam", "resolution": { "width": 1280, "height": 720 } });

@@ -294,14 +294,19 @@ impl Round {
                                 &request.headers,
                                 Some(&frame.jpeg),
                             );
-                            (Sent::Answered(answer(reply, self.means.clock.now())), Some((frame.width, frame.height)))
+                            (
+                                Sent::Answered(answer(reply, self.means.clock.now())),
+                                Some((frame.width, frame.height)),
+                            )
                         }
                         (Err(error), _) => (Sent::NoPicture(error.to_string()), None),
                         (Ok(_), None) => return None,
                     };
                     let arrived = matches!(sent, Sent::Answered(Answer::Status(200..=299 | 304, ..)));
                     let lost = one.course.sent(sent, random(), self.means.clock.now().monotonic);
-                    if let (true, true, false, Some(size)) = (arrived, one.wanted.entered.is_some(), one.told, size) {
+                    if let (true, true, false, Some(size)) =
+                        (arrived, one.wanted.entered.is_some(), one.told, size)
+                    {
                         one.told = true;
                         if let Some(token) = one.course.token() {
                             introduce(&self.carrier, &one.wanted.card, token, size);

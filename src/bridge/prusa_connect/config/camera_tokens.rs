@@ -24,7 +24,8 @@ pub(super) fn parse(text: &str) -> Result<Vec<CameraToken>, &'static str> {
         if camera.as_deref() == Some("") {
             return Err("has an entry without a name before its =");
         }
-        let token = Token::new(token).ok_or("has an entry without a token; it is NAME=TOKEN, with commas between")?;
+        let token =
+            Token::new(token).ok_or("has an entry without a token; it is NAME=TOKEN, with commas between")?;
         if tokens.iter().any(|known| known.camera == camera) {
             return Err("has two tokens for one camera");
         }

@@ -2,6 +2,7 @@
 
 mod address;
 mod camera_tokens;
+mod permissions;
 mod printer_type;
 
 pub(crate) use address::server;
@@ -9,8 +10,9 @@ pub(crate) use camera_tokens::CameraToken;
 pub(crate) use printer_type::PrinterType;
 
 use super::cameras::Trigger;
-use super::serial;
 use super::connect::token::Token;
+use super::orders::Macros;
+use super::serial;
 use crate::bridge::{Lookup, StartError};
 
 /// Where Connect is, unless set otherwise.
@@ -41,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) treat_idle_as_ready: bool,
     /// What Connect may do.
     pub(crate) allow: Allow,
+    /// The printer's macros for what Klipper has no command for.
+    pub(crate) macros: Macros,
     /// When pictures are sent; none: never.
     pub(crate) cameras: Option<Trigger>,
     /// The cameras that were added in Connect itself.
@@ -142,6 +146,7 @@ impl Config {
                 url_download: switch("PRUSA_CONNECT_ALLOW_URL_DOWNLOAD", false)?,
                 reset: switch("PRUSA_CONNECT_ALLOW_RESET", false)?,
             },
+            macros: Macros::parse(&text("PRUSA_CONNECT_MACROS")).map_err(StartError::Setting)?,
             cameras: switch("PRUSA_CONNECT_CAMERAS", true)?.then_some(trigger),
             camera_tokens: camera_tokens::parse(&text("PRUSA_CONNECT_CAMERA_TOKENS"))
                 .map_err(|problem| wrong("PRUSA_CONNECT_CAMERA_TOKENS", problem))?,
@@ -181,7 +186,10 @@ mod tests {
     #[test]
     fn nothing_that_could_do_harm_is_on_unless_somebody_wants_it() {
         let config = parse(&[]).unwrap();
-        assert_eq!((config.allow, config.treat_idle_as_ready, config.slots), (Allow::default(), false, false));
+        assert_eq!(
+            (config.allow, config.treat_idle_as_ready, config.slots),
+            (Allow::default(), false, false)
+        );
         assert_eq!((&*config.server, &*config.printer_type, &*config.firmware), (SERVER, "6.1.0", "1.3.19"));
         assert_eq!((&*config.product, config.cameras), (PRODUCT, Some(Trigger::ThirtySec)));
         assert_eq!((config.token, config.serial, config.fingerprint), (None, None, None));

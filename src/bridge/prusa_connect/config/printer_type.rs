@@ -53,9 +53,7 @@ impl PrinterType {
     /// The type of that name, in any case and with or without signs between its parts, or of those numbers; none where
     /// there is no such.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let of = |wire: &str, firmware| {
-            Self { wire: wire.to_owned(), firmware, several_tools: wire == XL }
-        };
+        let of = |wire: &str, firmware| Self { wire: wire.to_owned(), firmware, several_tools: wire == XL };
         let numbers: Option<Vec<u32>> = text.split('.').map(number).collect();
         if let Some([kind, version, subversion]) = numbers.as_deref() {
             let wire = format!("{kind}.{version}.{subversion}");

@@ -141,10 +141,15 @@ fn what_was_chosen_stays_whatever_becomes_of_the_machine() {
 #[test]
 fn a_file_that_cannot_be_used_is_an_error_and_never_another_identity() {
     let file = "printer_data/octoapp/prusa_connect_identity.json";
-    for text in ["", "{", "{}", r#"{"serial":"OB-1A2B3C4D"}"#, r#"{"serial":"x","fingerprint":"abcdef0123456789"}"#] {
+    for text in
+        ["", "{", "{}", r#"{"serial":"OB-1A2B3C4D"}"#, r#"{"serial":"x","fingerprint":"abcdef0123456789"}"#]
+    {
         let machine = Machine::new(&[CPUINFO, (file, text)]);
         let error = machine.boot().unwrap_err().to_string();
-        assert!(error.contains("prusa_connect_identity.json") && error.contains("restore"), "{text}: {error}");
+        assert!(
+            error.contains("prusa_connect_identity.json") && error.contains("restore"),
+            "{text}: {error}"
+        );
         assert_eq!(std::fs::read_to_string(machine.0.path().join(file)).unwrap(), text);
     }
     let machine = Machine::new(&[CPUINFO]);
