@@ -37,7 +37,7 @@ const NOTICE: Duration = Duration::from_millis(500);
 type SharedReport = Arc<Mutex<BridgeStatus>>;
 
 /// The running bridge.
-pub struct PrusaConnect {
+pub(super) struct PrusaConnect {
     mailbox: Mailbox,
     report: SharedReport,
     cameras: Option<Cameras>,
@@ -52,7 +52,7 @@ impl PrusaConnect {
     ///
     /// If the printer is not registered, a setting is wrong, its identity cannot be read, or the system has no thread to
     /// give.
-    pub fn start(setup: &Setup<'_>) -> Result<Self, StartError> {
+    pub(super) fn start(setup: &Setup<'_>) -> Result<Self, StartError> {
         let (id, data_dir, clock) = (setup.id, setup.data_dir, setup.clock);
         let config = Config::parse(setup.setting)?;
         let Some(token) = config.token.clone() else {

@@ -58,7 +58,7 @@ pub fn test(examination: &Examination<'_>, _text: &str) -> Result<String, String
     let request = request.with_json(json::event(&event, &Present::default()).into());
     let reply = Carrier::new(&config.server, Arc::clone(&examination.tls)).send(&request)?;
     match reply.status {
-        200..=299 => Ok(format!("the printer {} was introduced to {}", identity.serial, config.server)),
+        200..=299 => Ok(format!(" as {} to {}", identity.serial, config.server)),
         401 | 403 | 404 => Err(format!(
             "Prusa Connect refuses the printer's token ({}); if the printer was removed there, run \
              `octobridge pair prusa-connect`",
