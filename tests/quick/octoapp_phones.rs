@@ -3,10 +3,13 @@
 
 use crate::cli::{Printer, text};
 use crate::idle_moonraker::{Further, IdleMoonraker};
-use crate::pairing::{Service, Walk};
 use crate::support::push_service::{PushService, assert_encrypted};
 use crate::support::wait;
+use crate::walk::{Service, Walk, follow};
+use nix::pty::openpty;
 use serde_json::{Value, json};
+use std::fs::File;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -238,18 +241,32 @@ fn another_phone_is_told_from_those_that_were_there() {
 #[test]
 fn a_service_that_runs_takes_it_up_and_lets_it_go() {
     let (service, moonraker) = (PushService::start(), Moonraker::new());
-    let printer = printer(&service, "");
-    // The REST server alone keeps it running.
-    let _service = Service::with(printer.command(&["run"]).env("PORT", "0").env("TELEGRAM_CHAT_ID", "5"));
+    // The other bridge keeps it running.
+    let printer = Printer::new(&format!("[telegram]\nenabled: true\n[octoapp]\n{}", service.settings()));
     let _socket = moonraker.serve(&printer);
+    let _service = Service::start(&printer);
+    let state = |expected: &str| {
+        let report: Value = serde_json::from_slice(&printer.run(&["status", "--json"], "").stdout).ok()?;
+        let bridge = report["bridges"].as_array()?.iter().find(|bridge| bridge["name"] == "octoapp")?.clone();
+        (bridge["state"] == expected).then_some(())
+    };
+    wait::until("the service", SOON, || state("off"));
     let begun = walk(&printer, &[], "");
     begun.wait_for("Waiting up to");
     moonraker.register(ANDROID, json!({}));
     let (exit, said) = begun.end();
-    assert_eq!(exit, Some(0), "{said}");
+    assert!(exit == Some(0) && said.contains("reads its settings again"), "{said}");
+    assert!(said.contains("an Android device has registered"), "{said}");
+    // It is connected when the printer is seen next, which does nothing.
+    wait::until("the bridge", SOON, || state("starting").or_else(|| state("connected")));
+    let public = moonraker.public();
     let (exit, said) = walk(&printer, &["--forget"], "y").end();
     assert!(exit == Some(0) && said.contains("Their registrations are deleted"), "{said}");
-    assert!(cfg(&printer).contains("enabled: false"));
+    assert!(cfg(&printer).contains("enabled: false"), "{}", cfg(&printer));
+    wait::until("its end", SOON, || state("off"));
+    for same in ["printerId", "encryptionKey"] {
+        assert_eq!(moonraker.public()[same], public[same], "both have one {same}");
+    }
 }
 
 #[test]
@@ -407,6 +424,50 @@ fn a_test_goes_to_every_phone_that_is_registered() {
         assert!(exit == Some(1) && said.contains(part), "{said}");
     }
     assert_eq!(moonraker.public(), Moonraker::new().public(), "nothing but pushes");
+}
+
+#[test]
+fn in_a_terminal_the_address_is_drawn() {
+    let (service, moonraker) = (PushService::start(), Moonraker::new());
+    let printer = printer(&service, "");
+    let _socket = moonraker.serve(&printer);
+    let terminal = openpty(None, None).unwrap();
+    let shown = Arc::new(Mutex::new(Vec::new()));
+    follow(Box::new(File::from(terminal.master)), Arc::clone(&shown));
+    let said = || String::from_utf8_lossy(&shown.lock().unwrap()).into_owned();
+    let side = || Stdio::from(terminal.slave.try_clone().unwrap());
+    let mut command = printer.command(&["pair", "octoapp"]);
+    let mut child = command.stdin(side()).stdout(side()).stderr(side()).spawn().unwrap();
+    wait::until("the time that is left", SOON, || said().contains("s left").then_some(()));
+    moonraker.register(PHONE, json!({"displayName": "\u{1b}[2JTablet"}));
+    let code = child.wait().unwrap().code();
+    let said = said();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.lines().filter(|line| line.contains("\u{1b}[30;107m")).count() > 10, "{said}");
+    assert!(said.contains("Tablet has registered") && !said.contains("\u{1b}[2J"), "{said}");
+}
+
+#[test]
+fn off_a_printer_it_says_where_the_switch_is() {
+    let (service, moonraker) = (PushService::start(), Moonraker::new());
+    let printer = printer(&service, "");
+    let _socket = moonraker.serve(&printer);
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = printer.command(&["pair", "octoapp"]);
+    let socket = format!("unix:{}", printer.data().join("comms/moonraker.sock").display());
+    let (api, config) = service.addresses();
+    command
+        .env("PRINTER_DATA", folder.path().join("none"))
+        .env("DATA_DIR", folder.path().join("data"))
+        .env("MOONRAKER_URL", socket)
+        .env("OCTOAPP_API_URL", api)
+        .env("OCTOAPP_CONFIG_URL", config);
+    let walk = Walk::with(command, "");
+    walk.wait_for("Waiting up to");
+    moonraker.register(PHONE, json!({}));
+    let (exit, said) = walk.end();
+    assert!(exit == Some(0) && said.contains("There is no settings file here. Write this into"), "{said}");
+    assert!(folder.path().join("data/octoapp.secrets").exists());
 }
 
 #[test]

@@ -45,9 +45,15 @@ impl PushService {
         Self { url, state }
     }
 
+    /// Where pushes go, and where the configuration is.
+    pub(crate) fn addresses(&self) -> (String, String) {
+        (format!("{}/send", self.url), format!("{}/config", self.url))
+    }
+
     /// The lines of the settings that lead here.
     pub(crate) fn settings(&self) -> String {
-        format!("api_url: {url}/send\nconfig_url: {url}/config\n", url = self.url)
+        let (send, config) = self.addresses();
+        format!("api_url: {send}\nconfig_url: {config}\n")
     }
 
     /// From now on these tokens are dead.

@@ -39,19 +39,19 @@ pub fn examine(examination: &Examination<'_>) -> Vec<Finding> {
     }];
     // That there is no way to the printer is told elsewhere.
     if let Ok(control) = (examination.control)() {
-        let world = World::new(control, Arc::clone(&examination.tls), Default::default());
-        findings.extend(registered(world, SystemClock::new().now().unix));
+        let mut world = World::new(control, Arc::clone(&examination.tls), Default::default());
+        findings.extend(registered(&mut world, SystemClock::new().now().unix));
     }
     findings
 }
 
 /// Who is registered, at `now` by the wall clock.
-fn registered<O: Outside>(mut outside: O, now: Duration) -> Vec<Finding> {
+pub(super) fn registered<O: Outside>(outside: &mut O, now: Duration) -> Vec<Finding> {
     let mut findings = Vec::new();
     if outside.plugin_runs() {
         findings.push(Finding::fail_with_remedy_inside(upkeep::PLUGIN_RUNS, ""));
     }
-    let apps = Registry::new(String::new()).apps(&mut outside);
+    let apps = Registry::new(String::new()).apps(outside);
     findings.push(match apps.as_deref().map(|apps| (apps, trial::phones(apps, now))) {
         Ok((_, phones)) if !phones.is_empty() => {
             let labels: Vec<String> = phones.iter().map(|app| app.label.clone()).collect();

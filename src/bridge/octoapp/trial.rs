@@ -87,8 +87,10 @@ pub(super) fn send<O: Outside>(
     let is_dead = |app: &App| {
         dead.contains(&app.token) || app.fallback.as_ref().is_some_and(|token| dead.contains(token))
     };
+    let is_told = |app: &App| letter.targets.iter().any(|target| target.token() == app.token);
+    let told: Vec<&&App> = phones.iter().filter(|app| is_told(app)).collect();
     let labels = |wanted: bool| {
-        phones.iter().filter(|app| is_dead(app) == wanted).map(|app| app.label.clone()).collect()
+        told.iter().filter(|app| is_dead(app) == wanted).map(|app| app.label.clone()).collect()
     };
     let outcome = Outcome { taken: labels(false), dead: labels(true) };
     if outcome.taken.is_empty() {
@@ -131,3 +133,7 @@ pub(super) fn test<O: Outside>(
     }
     Ok(said)
 }
+
+#[cfg(test)]
+#[path = "trial_tests.rs"]
+mod tests;

@@ -13,6 +13,7 @@
 //! | [`bridge`](self::bridge), [`inbox`] | the running bridge: its threads, and what waits for them |
 //! | [`config`], [`settings_file`] | the settings, and those that Connect gives as a file |
 //! | [`identity`], [`serial`] | who the printer is: a serial number chosen once |
+//! | [`pairing`] | from a code to a token, for a terminal |
 //! | [`store`] | what is kept between runs |
 //! | [`carrier`] | what carries requests over the network |
 //! | [`examine`] | a look at the service for `doctor` and `test` |
@@ -25,7 +26,7 @@ mod bridge;
 mod cameras;
 mod carrier;
 mod clerk;
-mod config;
+pub(crate) mod config;
 pub(crate) mod connect;
 mod core;
 mod examine;
@@ -36,12 +37,14 @@ mod keeper;
 pub(crate) mod machine;
 pub(crate) mod orders;
 mod outside;
+pub(crate) mod pairing;
 pub mod rehearsal;
-mod serial;
-mod settings_file;
+pub(crate) mod serial;
+pub(crate) mod settings_file;
 mod store;
 pub(crate) mod transfer;
 
+pub use cameras::rehearsal::CameraRound;
 pub use examine::{examine, test};
 
 use self::bridge::PrusaConnect;

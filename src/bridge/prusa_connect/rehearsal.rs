@@ -51,6 +51,9 @@ pub struct Made {
     pub body: Option<String>,
 }
 
+/// An answer: status, headers and body; an error where there is none.
+pub type Answer = Result<(u16, Vec<(String, String)>, Vec<u8>), String>;
+
 /// What the line does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Does {
@@ -161,9 +164,9 @@ impl Rehearsal {
         }
     }
 
-    /// The answer to what it sent: status, headers and body; an error where there is none.
-    pub fn answered(&mut self, reply: Result<(u16, Vec<(String, String)>, Vec<u8>), String>, now: Moment) {
-        let reply = reply.map(|(status, headers, body)| Reply { status, headers, body });
+    /// The answer to what it sent.
+    pub fn answered(&mut self, answer: Answer, now: Moment) {
+        let reply = answer.map(|(status, headers, body)| Reply { status, headers, body });
         self.line.answered(reply.as_ref().map_err(String::as_str), now);
     }
 

@@ -19,24 +19,29 @@ fn the_addresses_of_the_machine_count_where_moonraker_is_on_this_one() {
     let docker = interface("docker0", &["172.17.0.1"]);
     let six = interface("wlan0", &["fd00::7"]);
     let here = "http://127.0.0.1:7125";
-    let table: [(&str, &[Interface], &[[&str; 2]]); 9] = [
+    type Case<'a> = (&'a str, &'a [Interface], &'a [[&'a str; 2]]);
+    let table: [Case<'_>; 9] = [
         (here, &[lo.clone(), wlan.clone()], &[["http://192.168.1.7", "http://192.168.1.7:7125"]]),
         (
             here,
             &[wlan.clone(), docker, eth],
             &[["http://192.168.1.7", "http://192.168.1.7:7125"], ["http://10.0.0.7", "http://10.0.0.7:7125"]],
         ),
-        (here, &[six.clone()], &[["http://[fd00::7]", "http://[fd00::7]:7125"]]),
+        (here, std::slice::from_ref(&six), &[["http://[fd00::7]", "http://[fd00::7]:7125"]]),
         (
             "http://[::1]:80/one",
             std::slice::from_ref(&wlan),
             &[["http://192.168.1.7", "http://192.168.1.7:80/one"]],
         ),
-        ("http://localhost:7125", &[six], &[["http://[fd00::7]", "http://[fd00::7]:7125"]]),
+        (
+            "http://localhost:7125",
+            std::slice::from_ref(&six),
+            &[["http://[fd00::7]", "http://[fd00::7]:7125"]],
+        ),
         (here, &[lo], &[]),
         (here, &[], &[]),
         // One that is set is how the owner reaches the printer.
-        ("http://u1.lan:7125", &[wlan.clone()], &[["http://u1.lan", "http://u1.lan:7125"]]),
+        ("http://u1.lan:7125", std::slice::from_ref(&wlan), &[["http://u1.lan", "http://u1.lan:7125"]]),
         ("http://[fd00::9]:7125/p", &[], &[["http://[fd00::9]", "http://[fd00::9]:7125/p"]]),
     ];
     for (base, interfaces, expected) in table {

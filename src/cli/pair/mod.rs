@@ -2,6 +2,7 @@
 
 mod addresses;
 mod octoapp;
+mod prusa_connect;
 mod qr;
 mod service;
 mod telegram;
@@ -24,6 +25,7 @@ pub(super) struct Pair {
 #[argh(subcommand)]
 enum Service {
     OctoApp(octoapp::PairOctoApp),
+    PrusaConnect(prusa_connect::PairPrusaConnect),
     Telegram(telegram::PairTelegram),
 }
 
@@ -31,6 +33,7 @@ impl Pair {
     pub(super) fn execute(self, environment: &Environment) -> Exit {
         match self.service {
             Service::OctoApp(octoapp) => octoapp.execute(environment),
+            Service::PrusaConnect(connect) => connect.execute(environment),
             Service::Telegram(telegram) => telegram.execute(environment),
         }
     }

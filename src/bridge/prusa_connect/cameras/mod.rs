@@ -4,6 +4,7 @@
 //! are, `request` what is sent of them, and `round` does it.
 
 mod course;
+pub(super) mod rehearsal;
 mod request;
 mod round;
 mod set;

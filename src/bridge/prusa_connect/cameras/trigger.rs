@@ -78,7 +78,7 @@ impl Layers {
         let step = |layer: u32| layer.checked_div(each).unwrap_or_default();
         let due = match self.highest {
             // A job is found under way, or begins.
-            None => each == 1 && layer > 0,
+            None => layer > 0 && layer.is_multiple_of(each),
             // A reckoned one may go back for a moment, when the nozzle is lifted: that is none.
             Some(highest) if layer <= highest && layer > 0 => return false,
             Some(highest) => step(layer) > step(highest),

@@ -162,7 +162,7 @@ impl Queue {
     }
 
     /// Gives up the oldest that can be spared: what no command waits for and is no introduction, then what begins a
-    /// command, then whatever is oldest.
+    /// command, then any but an introduction.
     fn shrink(&mut self) {
         while self.list.len() > MOST || (self.bytes > MOST_BYTES && self.list.len() > 1) {
             let spare = self
@@ -170,6 +170,7 @@ impl Queue {
                 .iter()
                 .position(|waiting| waiting.command.is_none() && waiting.kind != EventKind::Info)
                 .or_else(|| self.list.iter().position(|waiting| !waiting.lasts()))
+                .or_else(|| self.list.iter().position(|waiting| waiting.kind != EventKind::Info))
                 .unwrap_or(0);
             self.remove(spare);
             self.dropped = self.dropped.saturating_add(1);

@@ -19,7 +19,7 @@ pub(crate) struct CameraTokens {
 }
 
 impl CameraTokens {
-    const NAME: &str = "cameras";
+    pub(super) const NAME: &str = "cameras";
 
     /// Opens it. The second is why it is begun anew, or not kept at all; the service goes on nevertheless.
     pub(crate) fn open(data_dir: &Path, id: &str) -> (Self, Option<StoreError>) {

@@ -26,7 +26,7 @@ pub(crate) struct CommandsFile {
 }
 
 impl CommandsFile {
-    const NAME: &str = "commands";
+    pub(super) const NAME: &str = "commands";
 
     /// Opens it. The second is why it is begun anew, or not kept at all; the service goes on nevertheless.
     pub(crate) fn open(data_dir: &Path, id: &str) -> (Self, Option<StoreError>) {

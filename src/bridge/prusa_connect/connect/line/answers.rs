@@ -162,8 +162,7 @@ impl Line {
                 }
                 let unknown = reply.is_ok_and(|reply| reply.status == 503) && self.events_pass;
                 let late = |at: Duration| now.monotonic >= at.saturating_add(REMINDER);
-                if unknown && self.reminded.is_none_or(late) {
-                    self.reminded = Some(now.monotonic);
+                if unknown && self.introduced.is_none_or(late) {
                     self.greeting = Greeting::Due;
                 }
             }
