@@ -16,7 +16,7 @@ mod scan;
 #[cfg(test)]
 pub(crate) mod shelf;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod tree;
 
 /// Connect's word for what a file is, outside of the tree.

@@ -122,7 +122,12 @@ impl Line {
 
     /// Keeps the agent that is used from now on, so that its request can be broken off.
     pub(super) fn agent(&self, agent: Agent) -> Agent {
-        *self.agent.lock().unwrap_or_else(PoisonError::into_inner) = Some(agent.clone());
+        let mut kept = self.agent.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_stopped() {
+            // Too late: its requests are to fail.
+            agent.clone().shutdown();
+        }
+        *kept = Some(agent.clone());
         agent
     }
 

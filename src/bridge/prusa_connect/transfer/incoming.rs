@@ -95,9 +95,13 @@ impl<'f> Incoming<'f> {
     fn read_body(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.size.map_or(u64::MAX, |size| size - self.done);
         let room = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        if room == 0 {
+            // What fills the last block up is nobody's.
+            return Ok(0);
+        }
         let count = self.body.read(buffer.get_mut(..room).unwrap_or_default())?;
         match (count, self.size) {
-            (0, Some(size)) if self.done < size && room > 0 => {
+            (0, Some(size)) if self.done < size => {
                 let words = format!("the connection ended after {} of {size} bytes", self.done);
                 Err(io::Error::new(io::ErrorKind::UnexpectedEof, words))
             }

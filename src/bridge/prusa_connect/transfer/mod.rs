@@ -6,18 +6,19 @@
 //! Moonraker keeps what is on its way outside of the files and moves it to its place when it is whole, so that nothing
 //! half is ever listed, and a broken transfer leaves nothing there.
 
-mod ask;
+pub(crate) mod ask;
 mod cipher;
+#[cfg(test)]
+mod download_tests;
 pub(crate) mod fetch;
 mod incoming;
 mod kept;
-mod origin;
+pub(crate) mod origin;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use ask::{Download, How};
+pub(crate) use ask::Download;
 pub(crate) use kept::Kept;
-pub(crate) use origin::Origin;
 
 use super::connect::event::{Event, EventKind, Source};
 use super::connect::order::{Order, Outcome};

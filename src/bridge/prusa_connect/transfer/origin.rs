@@ -27,13 +27,17 @@ impl Origin {
             "http" => false,
             _ => return None,
         };
-        let host = uri.host().filter(|host| !host.is_empty())?.to_ascii_lowercase();
-        let port = match uri.authority().and_then(|authority| authority.port()) {
-            Some(port) => Some(port.as_u16()).filter(|port| *port > 0)?,
-            None if tls => 443,
-            None => 80,
+        let authority = uri.authority()?;
+        let host = authority.host();
+        // Behind the host, since a port that is none would be taken for one that is not told.
+        let behind =
+            authority.as_str().rsplit('@').next()?.strip_prefix(host).filter(|_| !host.is_empty())?;
+        let port = match behind.strip_prefix(':').unwrap_or(behind) {
+            "" if tls => 443,
+            "" => 80,
+            port => port.parse().ok().filter(|port| *port > 0)?,
         };
-        Some(Self { tls, host, port })
+        Some(Self { tls, host: host.to_ascii_lowercase(), port })
     }
 }
 
