@@ -50,7 +50,7 @@ impl Verdict {
         }
         let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= MOST_REASON);
         text.truncate(end.last().unwrap_or(0));
-        Self { reason: Some(text.into()).filter(|text: &Box<str>| !text.is_empty()), ..self }
+        Self { reason: (!text.is_empty()).then(|| text.into()), ..self }
     }
 }
 
