@@ -14,7 +14,9 @@ mod telemetry;
 mod tests;
 
 pub(crate) use cause::Effect;
-pub(crate) use info::{Identity, network};
+pub(crate) use info::Identity;
+#[allow(unused_imports, reason = "the bridge's core takes it up when it is there")]
+pub(crate) use info::network;
 pub(crate) use situation::Situation;
 
 use super::connect::event::{Event, EventKind, Source};
@@ -205,7 +207,7 @@ impl Machine {
         let mut news = Vec::new();
         let dialog = self.dialogs.see(snapshot.and_then(|snapshot| snapshot.prompt.as_ref()));
         let verdict = self.rules.judge(snapshot, self.command.is_some(), now);
-        let active = self.under_way(&verdict, snapshot);
+        let active = self.under_way(&verdict);
         let key = sight.as_ref().and_then(|sight| sight.job.as_ref()).filter(|_| active);
         if active && self.waits_for_number(key, now) {
             return news;
@@ -231,10 +233,10 @@ impl Machine {
     }
 
     /// Whether the verdict is about a job.
-    fn under_way(&self, verdict: &Verdict, snapshot: Option<&Snapshot>) -> bool {
+    fn under_way(&self, verdict: &Verdict) -> bool {
         match verdict.state {
             State::Printing | State::Paused => true,
-            State::Attention => snapshot.and_then(|s| s.print.as_ref()).is_some_and(|p| p.state.is_active()),
+            State::Attention => self.rules.is_active(),
             _ => false,
         }
     }
@@ -288,12 +290,13 @@ impl Machine {
         let to = verdict.state;
         let ends = matches!(to, State::Finished | State::Stopped);
         // What was too short to be seen, or not seen in order, has been all the same.
-        if through_printing(self.state, to) && (active || ends) {
-            let cause = if active { self.causes.of(State::Printing, file, now) } else { None };
+        if let Some(between) = between(self.state, to, active) {
+            let prints = between == State::Printing;
+            let cause = if active && prints { self.causes.of(between, file, now) } else { None };
             let (source, command) = cause.unwrap_or((Source::Firmware, None));
-            self.state = State::Printing;
+            self.state = between;
             let event = self.state_event(source, None).of_command(command);
-            news.push(News { event, state: State::Printing, job: self.jobs.id() });
+            news.push(News { event, state: between, job: self.jobs.id().filter(|_| prints) });
         }
         let cause = match to {
             State::Error => None,
@@ -406,9 +409,14 @@ impl Machine {
     }
 
     /// Somebody says that the bed is clear, or takes it back, which also does away with the result of the last job.
-    pub(crate) fn set_ready(&mut self, ready: bool, by: Source, now: Moment) {
-        self.rules.set_ready(ready);
-        self.causes.person(if ready { State::Ready } else { State::Idle }, by, now.monotonic);
+    /// Returns whether it can be said in the present state.
+    pub(crate) fn set_ready(&mut self, ready: bool, by: Source, now: Moment) -> bool {
+        let idle = matches!(self.state, State::Idle | State::Ready | State::Finished | State::Stopped);
+        if idle {
+            self.rules.set_ready(ready);
+            self.causes.person(if ready { State::Ready } else { State::Idle }, by, now.monotonic);
+        }
+        idle
     }
 
     /// Somebody has seen how the last job ended. It is shown for 11 s all the same.
@@ -492,13 +500,15 @@ impl Machine {
     }
 }
 
-/// Whether a printer that was in one state must have printed before it came into the other.
-fn through_printing(from: State, to: State) -> bool {
-    match to {
+/// The state in which a printer must have been between two others. `active` says that a job is under way.
+fn between(from: State, to: State, active: bool) -> Option<State> {
+    let prints = match to {
         State::Paused => matches!(from, State::Idle | State::Ready | State::Finished | State::Stopped),
         State::Finished => !matches!(from, State::Printing | State::Finished | State::Busy | State::Error),
         State::Stopped => matches!(from, State::Idle | State::Ready | State::Finished),
-        State::Attention => matches!(from, State::Finished | State::Stopped),
+        State::Attention => matches!(from, State::Finished | State::Stopped) && active,
         _ => false,
-    }
+    };
+    let idle = to == State::Attention && matches!(from, State::Finished | State::Stopped) && !active;
+    if prints { Some(State::Printing) } else { idle.then_some(State::Idle) }
 }

@@ -50,7 +50,7 @@ impl Verdict {
         }
         let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= MOST_REASON);
         text.truncate(end.last().unwrap_or(0));
-        Self { reason: Some(text.into()).filter(|text: &Box<str>| !text.is_empty()), ..self }
+        Self { reason: (!text.is_empty()).then(|| text.into()), ..self }
     }
 }
 
@@ -168,6 +168,11 @@ impl Rules {
         if verdict.state != State::Ready {
             self.ready = false;
         }
+        // Klipper does not come back to a job, nor to what it showed of the last one. Without a connection nothing is known.
+        let down = seen.is_some_and(|snapshot| snapshot.klippy.state != KlippyState::Ready);
+        if down && matches!(verdict.state, State::Busy | State::Error) {
+            (self.active, self.end, self.pause, self.gone_since) = (false, None, None, None);
+        }
         self.last = verdict.clone();
         verdict
     }
@@ -179,10 +184,6 @@ impl Rules {
         let away = matches!(state, None | Some(KlippyState::Disconnected));
         self.away_since = if away { Some(self.away_since.unwrap_or(now)) } else { None };
         let restarts = self.restarts(state, now);
-        // Klipper does not come back to a job; without a connection nothing is known of it.
-        if state.is_some_and(|state| state != KlippyState::Ready) {
-            (self.active, self.end, self.pause, self.gone_since) = (false, None, None, None);
-        }
         if let Some(since) = self.away_since {
             if !restarts && now.saturating_sub(since) >= AWAY {
                 return Some(Verdict::new(State::Error, Source::Hw).because(LOST));

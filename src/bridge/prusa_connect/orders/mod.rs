@@ -3,6 +3,8 @@
 //! [`decide`] judges, without doing anything; [`Running`] watches whether what was to come of it has come;
 //! [`desk`] does it.
 
+#![allow(unused_imports, reason = "the bridge's core takes them up when it is there")]
+
 mod catalogue;
 mod decision;
 pub(crate) mod desk;

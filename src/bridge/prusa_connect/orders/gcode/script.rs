@@ -5,7 +5,7 @@ use super::super::options;
 /// Longest G-code of one command, in bytes and lines.
 const MOST_BYTES: usize = 64 * 1024;
 const MOST_LINES: usize = 1000;
-/// Longest name of a command that is repeated in a refusal, in bytes.
+/// Longest name of a command that is repeated in a refusal, in letters.
 const MOST_NAME: usize = 64;
 
 /// Commands that are harmless while a job prints.
@@ -98,7 +98,7 @@ impl<'t> Line<'t> {
 
     /// The name, no longer than fits into a sentence.
     pub(super) fn shown(&self) -> String {
-        let mut name: String = self.name.chars().take(MOST_NAME / 4).collect();
+        let mut name: String = self.name.chars().take(MOST_NAME).collect();
         if name.len() < self.name.len() {
             name.push('…');
         }
