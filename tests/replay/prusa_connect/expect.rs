@@ -9,7 +9,7 @@
 use super::play::Played;
 use octobridge::bridge::prusa_connect::rehearsal::Made;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The headers that count, in lower case.
 const HEADERS: [&str; 8] = [
@@ -39,14 +39,23 @@ const NEWER: [&str; 6] =
 /// The first difference.
 pub(crate) fn compare(vector: &Value, played: &Played) -> Result<(), String> {
     let expected = vector["expected_requests"].as_array().unwrap();
-    for (index, request) in expected.iter().enumerate() {
-        let made = played.made.get(index).ok_or_else(|| {
-            format!("request {index} is missing: {} {}", request["method"], request["body"])
-        })?;
-        same(vector, request, made).map_err(|difference| format!("request {index}: {difference}"))?;
-    }
-    if let Some(made) = played.made.get(expected.len()) {
-        return Err(format!("nobody expects {} {} {:?}", made.method, made.path, made.body));
+    let servers: BTreeSet<&str> = expected
+        .iter()
+        .map(|request| request["server"].as_str().unwrap())
+        .chain(played.made.iter().map(|(server, _)| server.as_str()))
+        .collect();
+    for server in servers {
+        let mut made = played.made.iter().filter(|(known, _)| known == server).map(|(_, made)| made);
+        for (index, request) in expected.iter().enumerate().filter(|(_, request)| request["server"] == server)
+        {
+            let made = made.next().ok_or_else(|| {
+                format!("request {index} is missing: {} {}", request["method"], request["body"])
+            })?;
+            same(vector, request, made).map_err(|difference| format!("request {index}: {difference}"))?;
+        }
+        if let Some(made) = made.next() {
+            return Err(format!("nobody expects {} {} {:?}", made.method, made.path, made.body));
+        }
     }
     outcome(vector, played)
 }
@@ -137,12 +146,17 @@ pub(crate) fn value(place: &str, expected: &Value, made: &Value) -> Result<(), S
     }
 }
 
+/// P7: whether the last answer of a vector is one after which the line asks again.
+pub(crate) fn polls_on(vector: &Value) -> bool {
+    let last = vector["server_responses"].as_array().and_then(|responses| responses.last());
+    let status = last.and_then(|last| last["status"].as_u64()).unwrap_or_default();
+    matches!(status, 408 | 429 | 500..)
+}
+
 /// The state of the client in the end, as far as the line knows it.
 fn outcome(vector: &Value, played: &Played) -> Result<(), String> {
     let Some(outcome) = vector["outcome"].as_object() else { return Ok(()) };
-    let last = vector["server_responses"].as_array().and_then(|responses| responses.last());
-    let status = last.and_then(|last| last["status"].as_u64()).unwrap_or_default();
-    let goes_on = matches!(status, 408 | 429 | 500..);
+    let goes_on = polls_on(vector);
     for (key, expected) in outcome {
         let found = match key.as_str() {
             "code" => played.code_shown.clone().into(),

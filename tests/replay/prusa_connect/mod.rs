@@ -1,12 +1,15 @@
 //! Recordings of the official SDK for Python: what its application does goes into the line, and the requests that come
 //! out are compared with those of the SDK, on a clock that jumps.
 //!
-//! A vector is played by several parts, each of which knows some actions; see [`parts`].
+//! A vector is played by parts of the bridge, each of which knows some actions and commands. A further one is an
+//! [`play::Actor`] and a line in [`parts`].
 
+mod application;
 mod expect;
 mod known;
 mod parts;
 mod play;
+mod stage;
 
 use super::folder::Verdict;
 use serde_json::Value;

@@ -1,5 +1,7 @@
 //! Which parts of the bridge a vector needs, by what is done in it: its actions, and the commands that are carried out.
 
+use super::application;
+use super::play::Actor;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -20,8 +22,11 @@ enum Part {
     Ini,
 }
 
-/// The parts that are played.
-const PLAYED: [Part; 1] = [Part::Line];
+/// Makes what plays a part in a vector.
+type Make = fn(&Value) -> Box<dyn Actor>;
+
+/// The parts that are played. Of two that would do the same the first one does it.
+const ACTORS: [(Part, Make); 1] = [(Part::Line, application::actor)];
 
 /// Which part does what an application does.
 const ACTIONS: [(&str, Part); 22] = [
@@ -86,8 +91,13 @@ pub(crate) fn missing(vector: &Value) -> Vec<String> {
     }
     let given = |input: &str| inputs.iter().any(|inputs| !inputs[input].is_null());
     needed.extend(INPUTS.iter().filter(|(input, _)| given(input)).map(|(_, part)| *part));
-    needed.retain(|part| !PLAYED.contains(part));
+    needed.retain(|part| !ACTORS.iter().any(|(played, _)| played == part));
     needed.into_iter().map(|part| format!("{part:?}").to_lowercase()).collect()
+}
+
+/// Who plays a vector.
+pub(crate) fn actors(vector: &Value) -> Vec<Box<dyn Actor>> {
+    ACTORS.iter().map(|(_, make)| make(vector)).collect()
 }
 
 /// What the application does.

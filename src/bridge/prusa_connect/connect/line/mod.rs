@@ -90,6 +90,8 @@ enum Greeting {
 pub(crate) struct Line {
     identity: Identity,
     token: Option<Token>,
+    /// What is used once all that waits is told.
+    next_token: Option<Token>,
     present: Present,
     registration: Registration,
     ledger: Ledger,
@@ -140,6 +142,7 @@ impl Line {
         let mut line = Self {
             identity,
             token: kept.token,
+            next_token: None,
             present: Present::default(),
             registration: Registration::new(code, now),
             ledger: Ledger::new(&kept.past),
@@ -193,7 +196,7 @@ impl Line {
     /// What must be saved, if it is other than when this was asked last.
     pub(crate) fn take_unsaved(&mut self) -> Option<Kept> {
         std::mem::take(&mut self.unsaved).then(|| Kept {
-            token: self.token.clone(),
+            token: self.next_token.as_ref().or(self.token.as_ref()).cloned(),
             code: self.registration.code().cloned(),
             past: self.ledger.past().cloned().collect(),
             running: self.ledger.weighty(),
@@ -240,6 +243,7 @@ impl Line {
     /// Forgets token, code, and what was to be told. Serial number and fingerprint stay.
     pub(crate) fn forget(&mut self) {
         self.token = None;
+        self.next_token = None;
         self.trouble = None;
         self.registration.end();
         self.ledger = Ledger::default();
@@ -256,6 +260,7 @@ impl Line {
     /// Takes a token that came another way than by registration.
     pub(crate) fn set_token(&mut self, token: Token) {
         self.token = Some(token);
+        self.next_token = None;
         self.trouble = None;
         self.registration.end();
         self.refusals = 0;
@@ -265,6 +270,12 @@ impl Line {
         self.ended = None;
         self.greeting = Greeting::Due;
         self.pulse.renew();
+        self.unsaved = true;
+    }
+
+    /// Takes another token from Connect itself: it is kept at once, and used once all that waits is told with the old one.
+    pub(crate) fn change_token(&mut self, token: Token) {
+        self.next_token = Some(token);
         self.unsaved = true;
     }
 

@@ -283,6 +283,19 @@ fn a_command_runs_and_its_end_brings_the_next_telemetry_at_once() {
 }
 
 #[test]
+fn another_token_is_used_after_the_command_that_brought_it_is_ended() {
+    let mut bed = Bed::new(registered());
+    bed.run(0.5, with_orders(vec![order(9, "SET_TOKEN")]));
+    bed.conclude(9);
+    bed.line.change_token(Token::new("newer").unwrap());
+    assert!(bed.line.take_unsaved().unwrap().token.is_some_and(|token| token.reveal() == "newer"));
+    let out = bed.run(1.5, |_| status(204));
+    let tokens = |out: &Out| out.headers.iter().find(|(name, _)| *name == "Token").unwrap().1.clone();
+    assert_eq!((out[0].short().as_str(), tokens(&out[0]).as_str()), ("FINISHED BUSY", "token"));
+    assert_eq!((out[1].short().as_str(), tokens(&out[1]).as_str()), ("INFO BUSY", "newer"));
+}
+
+#[test]
 fn a_step_of_the_clock_is_told_until_somebody_has_heard_it() {
     let mut bed = Bed::new(registered());
     bed.run(2.5, |_| status(204));

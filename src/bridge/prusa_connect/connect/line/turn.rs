@@ -42,6 +42,11 @@ impl Line {
 
     fn choose(&mut self, now: Moment) -> Next {
         let at = now.monotonic;
+        if self.queue.is_empty()
+            && let Some(token) = self.next_token.take()
+        {
+            self.set_token(token);
+        }
         let Some(token) = &self.token else { return self.ask(now) };
         if at < self.pause {
             return Next::Wait(self.pause);
