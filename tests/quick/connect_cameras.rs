@@ -42,7 +42,8 @@ impl Printer {
     }
 
     fn snapshot(&self, layer: Option<u32>) -> Snapshot {
-        let print = layer.map(|layer| Print { layer: Some(layer), state: PrintState::Printing, ..Print::default() });
+        let print =
+            layer.map(|layer| Print { layer: Some(layer), state: PrintState::Printing, ..Print::default() });
         Snapshot { webcams: Arc::clone(&self.webcams), print, ..Snapshot::default() }
     }
 
@@ -90,13 +91,17 @@ fn every_camera_is_registered_once_and_sends_its_own_pictures() {
     let cameras = connect.cameras();
     let told: Vec<_> = cameras
         .iter()
-        .map(|camera| (camera.config["name"].as_str().unwrap(), camera.config["trigger_scheme"].as_str().unwrap()))
+        .map(|camera| {
+            (camera.config["name"].as_str().unwrap(), camera.config["trigger_scheme"].as_str().unwrap())
+        })
         .collect();
     assert_eq!(told, [("Case", "MANUAL"), ("Nozzle", "MANUAL")]);
     assert_eq!((&cameras[0].pictures[0], &cameras[1].pictures[0]), (&jpeg, &other));
     round.demand();
     until("two more", SOON, || (pictures(&connect) == [2, 2]).then_some(()));
-    until("the words", SOON, || round.conditions().iter().all(|(_, trouble)| trouble.is_empty()).then_some(()));
+    until("the words", SOON, || {
+        round.conditions().iter().all(|(_, trouble)| trouble.is_empty()).then_some(())
+    });
     round.stop(SOON);
 
     // The next run has their tokens.
@@ -180,7 +185,10 @@ fn a_camera_that_was_added_in_connect_needs_no_printer() {
     let info = connect.requests().iter().filter(|request| *request == "PUT /c/info").count();
     assert_eq!(info, 1);
     round.stop(SOON);
-    assert!(!printer.data.path().join("prusa_connect_cameras.json").exists(), "the token is somebody's setting");
+    assert!(
+        !printer.data.path().join("prusa_connect_cameras.json").exists(),
+        "the token is somebody's setting"
+    );
 }
 
 #[test]

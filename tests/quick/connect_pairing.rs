@@ -93,10 +93,7 @@ fn from_nothing_to_registered() {
         let mode = file(&printer, &format!("prusa_connect_{name}")).metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
-    assert_eq!(
-        cfg(&printer),
-        format!("# mine\n[prusa_connect]\nurl: {}\nenabled: true\n", connect.url())
-    );
+    assert_eq!(cfg(&printer), format!("# mine\n[prusa_connect]\nurl: {}\nenabled: true\n", connect.url()));
     assert_eq!(kept(&printer, "registration").get("code"), None, "the code is used up");
 }
 
@@ -226,7 +223,12 @@ fn a_settings_file_brings_the_token() {
         begin(printer, &["--import", path.to_str().unwrap()]).end()
     };
     let own = Printer::new("");
-    let (host, port) = connect.url().trim_start_matches("http://").split_once(':').map(|(host, port)| (host.to_owned(), port.to_owned())).unwrap();
+    let (host, port) = connect
+        .url()
+        .trim_start_matches("http://")
+        .split_once(':')
+        .map(|(host, port)| (host.to_owned(), port.to_owned()))
+        .unwrap();
     let section = format!("[service::connect]\nhostname = {host}\nport = {port}\ntls = 0\n");
     let (exit, said) = import(&own, &format!("{section}token = SECRETSECRETSECRET20\n"));
     assert_eq!(exit, Some(0), "{said}");
@@ -246,7 +248,10 @@ fn a_settings_file_brings_the_token() {
     ] {
         let printer = Printer::new("");
         let (exit, said) = import(&printer, &text);
-        assert!(exit == Some(2) && said.contains(part) && said.contains("nothing was stored"), "{exit:?} {said}");
+        assert!(
+            exit == Some(2) && said.contains(part) && said.contains("nothing was stored"),
+            "{exit:?} {said}"
+        );
         assert_eq!((token(&printer), cfg(&printer).as_str()), (None, ""));
     }
     let (exit, said) = begin(&own, &["--import", "/nowhere/x.ini"]).end();

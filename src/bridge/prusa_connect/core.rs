@@ -60,8 +60,6 @@ pub(super) struct Core {
     starting: Option<u32>,
     /// The storage was introduced.
     inserted: bool,
-    /// The token to use when what waits is sent.
-    next_token: Option<Token>,
     kept: Commands,
 }
 
@@ -79,7 +77,6 @@ impl Core {
             to_print: None,
             starting: None,
             inserted: false,
-            next_token: None,
             kept,
         };
         if let Some(transfer) = core.kept.transfer.take() {
@@ -143,7 +140,6 @@ impl Core {
         self.transfers.progress(self.outside.fetcher.transferred());
         self.judge(now);
         self.print_what_came(now);
-        self.take_token();
         loop {
             let next = self.line.next(now);
             // What arrived must not be done twice, whatever happens from here on.
@@ -247,8 +243,9 @@ impl Core {
 
     fn change(&mut self, change: Change, now: Moment) {
         match change {
-            Change::Ready => self.machine.set_ready(true, Source::Connect, now),
-            Change::NotReady => self.machine.set_ready(false, Source::Connect, now),
+            // Whether that can be said now was judged when the command came.
+            Change::Ready => drop(self.machine.set_ready(true, Source::Connect, now)),
+            Change::NotReady => drop(self.machine.set_ready(false, Source::Connect, now)),
             Change::Dismissed => self.machine.dismiss(Source::Connect, now),
             Change::Tool(toolhead, change) => self.machine.set_tool(toolhead, |tool| match change {
                 ToolChange::Nozzle(diameter) => tool.nozzle = Some(diameter),
@@ -363,19 +360,10 @@ impl Core {
         };
         match self.outside.keeper.keep_token(&token) {
             Ok(()) => {
-                self.next_token = Some(token);
+                self.line.change_token(token);
                 Outcome::Finished(Source::Connect)
             }
             Err(why) => Outcome::Failed(why.into()),
-        }
-    }
-
-    /// Goes over to the new token when all that was told under the old one is sent.
-    fn take_token(&mut self) {
-        if self.line.waits().0 == 0
-            && let Some(token) = self.next_token.take()
-        {
-            self.line.set_token(token);
         }
     }
 

@@ -77,7 +77,10 @@ mod tests {
         };
         let own = of(&[("PRUSA_CONNECT_SERIAL", "SNAP-U1-0001")]);
         let expected = "5d5b70191a2fa7564566ef04aa551225242ea62df0c23689bd89d13f8adca520";
-        assert_eq!((&*own.serial, &*own.fingerprint, &*own.printer_type), ("SNAP-U1-0001", expected, "6.1.0"));
+        assert_eq!(
+            (&*own.serial, &*own.fingerprint, &*own.printer_type),
+            ("SNAP-U1-0001", expected, "6.1.0")
+        );
         assert!(std::fs::read_dir(dir.path()).unwrap().next().is_none(), "nothing had to be chosen");
         let chosen = of(&[]);
         assert_eq!(of(&[]), chosen);

@@ -85,7 +85,9 @@ impl PairPrusaConnect {
         if let Some(import) = &import {
             introduce(&pairing);
             printer.store(&pairing, &import.token, &import.values)?;
-            say("The token is good for the printer that it was made for. Should Connect refuse it, pair by a code instead.");
+            say(
+                "The token is good for the printer that it was made for. Should Connect refuse it, pair by a code instead.",
+            );
             reload(environment);
             return Ok(());
         }
@@ -157,10 +159,7 @@ fn invite(pairing: &Pairing, waiting: &Waiting, name: &str, patience: Duration) 
     {
         say(&drawing);
     }
-    say(&format!(
-        "Or open {}/add and enter this code:\n\n  {}\n",
-        pairing.config.server, waiting.code.text
-    ));
+    say(&format!("Or open {}/add and enter this code:\n\n  {}\n", pairing.config.server, waiting.code.text));
     say(&format!(
         "The code is good for {}. Waiting up to {} s for it; Ctrl-C ends that, and the next run goes on.",
         hours(pairing.life(&waiting.code)),
@@ -218,7 +217,8 @@ impl Printer {
         let file = settings_file::read(&text).map_err(|error| wrong(error.to_string()))?;
         let server = config::server(&file.server)
             .map_err(|problem| wrong(format!("the server {} {problem}", file.server)))?;
-        let missing = "there is no token in it; download the file again, after the printer was added in Connect";
+        let missing =
+            "there is no token in it; download the file again, after the printer was added in Connect";
         let token = file.token.ok_or_else(|| wrong(missing.to_owned()))?;
         let usual = self.text("PRUSA_CONNECT_URL").unwrap_or_else(|| config::SERVER.to_owned());
         let usual = usual.trim_end_matches('/');
@@ -300,8 +300,10 @@ impl Printer {
         if self.settings.is_enabled(BridgeName::PrusaConnect) {
             self.write(&[("enabled", "false".to_owned())])?;
         }
-        say("Serial number and fingerprint stay, so that it is the same printer when it is paired again. No printer can \
-             remove itself from Connect: do that in the web page.");
+        say(
+            "Serial number and fingerprint stay, so that it is the same printer when it is paired again. No printer can \
+             remove itself from Connect: do that in the web page.",
+        );
         if !self.fixed.is_empty() {
             complain(&format!("the environment still sets {}", self.fixed.join(", ")));
         }
@@ -316,7 +318,9 @@ mod tests {
 
     #[test]
     fn times_for_people() {
-        for (seconds, expected) in [(0, "0 min"), (61, "2 min"), (7199, "120 min"), (7200, "2 h"), (86_390, "24 h")] {
+        for (seconds, expected) in
+            [(0, "0 min"), (61, "2 min"), (7199, "120 min"), (7200, "2 h"), (86_390, "24 h")]
+        {
             assert_eq!(hours(Duration::from_secs(seconds)), expected);
         }
     }

@@ -228,7 +228,9 @@ impl State {
     fn poll(&mut self, request: &Message) -> Result<Answer, Fault> {
         let code = rules::poll(request)?;
         let Some(known) = self.registrations.iter_mut().find(|known| known.code == code) else {
-            return Ok(Answer::status(404).saying(r#"{"message":"There is no such code","code":"NOT_FOUND"}"#));
+            return Ok(
+                Answer::status(404).saying(r#"{"message":"There is no such code","code":"NOT_FOUND"}"#)
+            );
         };
         rules::same_printer(request, &known.body)?;
         if rules::header(request, "timestamp")? != known.timestamp {

@@ -150,7 +150,9 @@ pub(super) fn camera(request: &Message) -> Result<Value, Fault> {
         body["capabilities"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     for (setting, name) in settings.iter().map(|name| (config.get(*name), name)) {
         if setting.is_some() != capabilities.contains(name) {
-            return Err(Fault::new(format!("{name} is a setting without a capability, or the other way round")));
+            return Err(Fault::new(format!(
+                "{name} is a setting without a capability, or the other way round"
+            )));
         }
     }
     let schemes = ["TEN_SEC", "THIRTY_SEC", "SIXTY_SEC", "EACH_LAYER", "FIFTH_LAYER", "MANUAL"];
