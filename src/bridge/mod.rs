@@ -3,15 +3,15 @@
 //!
 //! A new bridge is a folder here and a line in [`BRIDGES`].
 
+mod mailbox;
 pub mod octoapp;
-#[allow(dead_code, reason = "its parts come one by one; the worker starts it when they are all there")]
 pub mod prusa_connect;
 pub mod telegram;
 
 use crate::camera::Camera;
 use crate::clock::{Moment, SystemClock};
 use crate::doctor::Finding;
-use crate::printer::{Event, Sight};
+use crate::printer::{Event, FileChange, Sight};
 use crate::source::control::Control;
 use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,13 @@ pub const BRIDGES: &[Kind] = &[
         start: octoapp::start,
         test: octoapp::test,
         examine: octoapp::examine,
+    },
+    Kind {
+        name: prusa_connect::NAME,
+        check: prusa_connect::check,
+        start: prusa_connect::start,
+        test: prusa_connect::test,
+        examine: prusa_connect::examine,
     },
     Kind {
         name: telegram::NAME,
@@ -124,6 +131,10 @@ pub trait Bridge: Send {
     /// Takes notice of a line of the printer's console. Only where it is wanted.
     fn on_console(&mut self, _line: &str, _at: Moment) {}
 
+    /// Takes notice of a change among the files that can be printed. Only where it is wanted; after the source was lost
+    /// ([`crate::printer::EventKind::SourceLost`]) anything may have changed.
+    fn on_files(&mut self, _change: &FileChange) {}
+
     /// What it wants to be told of besides events. Each thing wakes its thread, several times a second.
     fn wants(&self) -> Wants {
         Wants::default()
@@ -148,6 +159,8 @@ pub struct Wants {
     pub snapshots: bool,
     /// The lines of its console ([`Bridge::on_console`]).
     pub console: bool,
+    /// The changes of files ([`Bridge::on_files`]).
+    pub files: bool,
 }
 
 /// Tells how a bridge goes; none when that cannot be told at this moment without waiting.

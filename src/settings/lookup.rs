@@ -255,12 +255,6 @@ impl<'a> Sources<'a> {
                 "write `enabled: true`, with nothing behind it, to switch it on",
             ));
         }
-        if on && !bridge.is_built() {
-            self.problems.push(Problem::new(
-                format!("[{section}] is switched on ({}), but this version has no such bridge", found.origin),
-                "install a newer image, or switch it off",
-            ));
-        }
         Sourced { value: on, origin: found.origin }
     }
 

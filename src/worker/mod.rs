@@ -162,10 +162,8 @@ mod tests {
     use crate::settings::BridgeName;
 
     #[test]
-    fn the_settings_know_which_bridges_there_are() {
-        for name in BridgeName::ALL {
-            let built = crate::bridge::BRIDGES.iter().any(|kind| kind.name == name.section());
-            assert_eq!(built, name.is_built(), "{name:?}");
-        }
+    fn the_settings_and_the_program_know_the_same_bridges() {
+        let built: Vec<_> = crate::bridge::BRIDGES.iter().map(|kind| kind.name).collect();
+        assert_eq!(built, BridgeName::ALL.map(BridgeName::section));
     }
 }

@@ -167,7 +167,7 @@ impl Bridge for OctoApp {
     }
 
     fn wants(&self) -> Wants {
-        Wants { snapshots: true, console: false }
+        Wants { snapshots: true, ..Wants::default() }
     }
 
     fn reporter(&self) -> Reporter {

@@ -2,6 +2,7 @@
 
 mod address;
 mod camera_tokens;
+mod permissions;
 mod printer_type;
 
 pub(crate) use address::server;
@@ -10,6 +11,7 @@ pub(crate) use printer_type::PrinterType;
 
 use super::cameras::Trigger;
 use super::connect::token::Token;
+use super::orders::Macros;
 use super::serial;
 use crate::bridge::{Lookup, StartError};
 
@@ -41,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) treat_idle_as_ready: bool,
     /// What Connect may do.
     pub(crate) allow: Allow,
+    /// The printer's macros for what Klipper has no command for.
+    pub(crate) macros: Macros,
     /// When pictures are sent; none: never.
     pub(crate) cameras: Option<Trigger>,
     /// The cameras that were added in Connect itself.
@@ -142,6 +146,7 @@ impl Config {
                 url_download: switch("PRUSA_CONNECT_ALLOW_URL_DOWNLOAD", false)?,
                 reset: switch("PRUSA_CONNECT_ALLOW_RESET", false)?,
             },
+            macros: Macros::parse(&text("PRUSA_CONNECT_MACROS")).map_err(StartError::Setting)?,
             cameras: switch("PRUSA_CONNECT_CAMERAS", true)?.then_some(trigger),
             camera_tokens: camera_tokens::parse(&text("PRUSA_CONNECT_CAMERA_TOKENS"))
                 .map_err(|problem| wrong("PRUSA_CONNECT_CAMERA_TOKENS", problem))?,

@@ -39,6 +39,14 @@ impl Identity {
         if self.software.is_empty() { &self.firmware } else { &self.software }
     }
 
+    /// The version of the official SDK that it says to speak with; empty where the product is another one.
+    pub(crate) fn sdk(&self) -> &str {
+        match self.product.split_once('/') {
+            Some(("Prusa-Connect-SDK-Printer", version)) => version,
+            _ => "",
+        }
+    }
+
     /// The three numbers of the type, as an INFO has them; 0 for what is no number.
     pub(crate) fn type_numbers(&self) -> [u32; 3] {
         let mut parts = self.printer_type.split('.').map(|part| part.parse().unwrap_or(0));

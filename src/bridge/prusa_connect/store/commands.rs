@@ -4,6 +4,7 @@
 
 use super::{Drawer, StoreError};
 use crate::bridge::prusa_connect::connect::kept::Kept;
+use crate::bridge::prusa_connect::transfer;
 use serde_json::{Map, Value};
 use std::path::Path;
 
@@ -12,10 +13,10 @@ use std::path::Path;
 pub(crate) struct Commands {
     /// What the line to Connect must know of its commands. Its token and code are kept elsewhere, and are none here.
     pub(crate) line: Kept,
-    /// The number of the last job; 0: there was none.
-    pub(crate) job_counter: u32,
-    /// The command that started the job under way, if one did.
-    pub(crate) start_cmd_id: Option<u32>,
+    /// What must be known of the jobs and tools.
+    pub(crate) machine: Value,
+    /// The transfer under way.
+    pub(crate) transfer: Option<transfer::Kept>,
 }
 
 /// The file, as long as the service runs.
@@ -49,7 +50,7 @@ impl CommandsFile {
     /// If it cannot be written; the next call tries it again.
     pub(crate) fn keep(&mut self, commands: &Commands) -> Result<(), StoreError> {
         let line = Kept { token: None, code: None, ..commands.line.clone() };
-        let commands = Commands { line, ..*commands };
+        let commands = Commands { line, ..commands.clone() };
         if self.stored == commands {
             return Ok(());
         }
@@ -57,9 +58,9 @@ impl CommandsFile {
         let mut put = |name: &str, value: Value| content.insert(name.to_owned(), value);
         // Its text is JSON.
         put("line", serde_json::from_str(&commands.line.to_text()).unwrap_or_default());
-        put("job_counter", commands.job_counter.into());
-        if let Some(id) = commands.start_cmd_id {
-            put("start_cmd_id", id.into());
+        put("machine", commands.machine.clone());
+        if let Some(transfer) = &commands.transfer {
+            put("transfer", transfer.to_json().into());
         }
         self.drawer.write(content)?;
         self.stored = commands;
@@ -68,12 +69,11 @@ impl CommandsFile {
 }
 
 fn read(content: &Map<String, Value>) -> Commands {
-    let number = |name: &str| u32::try_from(content.get(name)?.as_u64()?).ok();
     let line = content.get("line").and_then(|line| Kept::from_text(&line.to_string())).unwrap_or_default();
     Commands {
         line: Kept { token: None, code: None, ..line },
-        job_counter: number("job_counter").unwrap_or_default(),
-        start_cmd_id: number("start_cmd_id"),
+        machine: content.get("machine").cloned().unwrap_or_default(),
+        transfer: content.get("transfer").and_then(Value::as_str).and_then(transfer::Kept::from_json),
     }
 }
 
@@ -82,6 +82,7 @@ mod tests {
     use super::*;
     use crate::bridge::prusa_connect::connect::ledger::{End, Past};
     use crate::bridge::prusa_connect::connect::token::Token;
+    use serde_json::json;
 
     #[test]
     fn commands_come_back_as_they_were_and_no_secret_with_them() {
@@ -95,12 +96,13 @@ mod tests {
             untold: Some(2),
             ..Kept::default()
         };
+        let transfer = transfer::Kept::from_json(r#"{"id":7,"command":42,"path":"/local/a \"b\".gcode"}"#);
         for kept in [
-            Commands { line, job_counter: 7, start_cmd_id: Some(42) },
-            Commands { job_counter: u32::MAX, ..Commands::default() },
+            Commands { line, machine: json!({"job": {"last": 7}}), transfer: transfer.clone() },
+            Commands { transfer, ..Commands::default() },
         ] {
             let with_token = Kept { token: Token::new("hunter2"), ..kept.line.clone() };
-            file.keep(&Commands { line: with_token, ..kept }).unwrap();
+            file.keep(&Commands { line: with_token, ..kept.clone() }).unwrap();
             assert!(*CommandsFile::open(dir.path(), "p").0.kept() == kept);
             let text = std::fs::read_to_string(dir.path().join("p_commands.json")).unwrap();
             assert!(!text.contains("hunter2"));
@@ -113,7 +115,7 @@ mod tests {
         let (mut file, _) = CommandsFile::open(dir.path(), "p");
         file.keep(&Commands::default()).unwrap();
         assert!(!dir.path().join("p_commands.json").exists());
-        let kept = Commands { job_counter: 1, ..Commands::default() };
+        let kept = Commands { machine: json!({"job": 1}), ..Commands::default() };
         std::fs::create_dir(dir.path().join("p_commands.json.new")).unwrap();
         assert!(file.keep(&kept).is_err());
         std::fs::remove_dir(dir.path().join("p_commands.json.new")).unwrap();
@@ -127,7 +129,7 @@ mod tests {
         std::fs::write(dir.path().join("p_commands.json"), "{").unwrap();
         let (mut file, error) = CommandsFile::open(dir.path(), "p");
         assert!(matches!(error, Some(StoreError::PutAside { .. })));
-        let kept = Commands { job_counter: 3, ..Commands::default() };
+        let kept = Commands { machine: json!({"job": 3}), ..Commands::default() };
         file.keep(&kept).unwrap();
         assert!(*CommandsFile::open(dir.path(), "p").0.kept() == kept);
     }

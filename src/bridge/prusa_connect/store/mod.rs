@@ -4,12 +4,12 @@
 //! is none of them: it is a secret like others (`prusa_connect_token`), and comes with the settings.
 
 mod cameras;
-pub(crate) mod commands;
+mod commands;
 mod drawer;
 mod registration;
 
 pub(crate) use cameras::CameraTokens;
-pub(crate) use commands::CommandsFile;
+pub(crate) use commands::{Commands, CommandsFile};
 pub(crate) use drawer::{Drawer, StoreError};
 pub(crate) use registration::{Pending, Registered, Registration};
 
