@@ -14,17 +14,16 @@ use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// What is exchanged: the source, the bridges `octoapp`, `telegram` and `telegram two`, the REST server.
-type Counts = [usize; 5];
+/// What is exchanged: the source, the bridges `octoapp`, `prusa_connect`, `telegram` and `telegram two`, the REST server.
+type Counts = [usize; 6];
 
-const NOTHING: Counts = [0, 0, 0, 0, 0];
-const SOURCE: Counts = [1, 0, 0, 0, 0];
-const OCTOAPP: Counts = [0, 1, 0, 0, 0];
-/// The bridge to Prusa Connect is not started yet.
-const CONNECT: Counts = NOTHING;
-const TELEGRAM: Counts = [0, 0, 1, 0, 0];
-const BRIDGES: Counts = [0, 1, 1, 1, 0];
-const REST: Counts = [0, 0, 0, 0, 1];
+const NOTHING: Counts = [0, 0, 0, 0, 0, 0];
+const SOURCE: Counts = [1, 0, 0, 0, 0, 0];
+const OCTOAPP: Counts = [0, 1, 0, 0, 0, 0];
+const CONNECT: Counts = [0, 0, 1, 0, 0, 0];
+const TELEGRAM: Counts = [0, 0, 0, 1, 0, 0];
+const BRIDGES: Counts = [0, 1, 1, 1, 1, 0];
+const REST: Counts = [0, 0, 0, 0, 0, 1];
 
 /// A setting, another good value, what is exchanged then, and a value that is wrong.
 type Row = (&'static str, &'static str, Counts, Option<&'static str>);
@@ -34,7 +33,7 @@ const AT_MOONRAKER: &[Row] = &[
     ("SOURCE", "feed", SOURCE, Some("nonsense")),
     ("MOONRAKER_URL", "ws://127.0.0.1:8/websocket", SOURCE, Some("nonsense")),
     ("MOONRAKER_API_KEY", "another", SOURCE, None),
-    ("PRINTER_ID", "Other", [0, 1, 1, 1, 1], Some(LONG)),
+    ("PRINTER_ID", "Other", [0, 1, 1, 1, 1, 1], Some(LONG)),
     // The feed's, which is not asked.
     ("WS_URL", "ws://127.0.0.1:8/x", NOTHING, None),
     ("RECONNECT_MIN_SECONDS", "2", NOTHING, Some("soon")),
@@ -49,23 +48,23 @@ const AT_MOONRAKER: &[Row] = &[
     ("OCTOBRIDGE_LOG", "warn", NOTHING, Some("loud")),
     ("OCTOAPP_API_URL", "http://127.0.0.1:8", OCTOAPP, Some("nonsense")),
     ("OCTOAPP_CONFIG_URL", "http://127.0.0.1:8", OCTOAPP, Some("nonsense")),
-    ("PRUSA_CONNECT_TOKEN", "another", CONNECT, None),
-    ("PRUSA_CONNECT_URL", "http://127.0.0.1:8", CONNECT, None),
-    ("PRUSA_CONNECT_PRINTER_TYPE", "XL", CONNECT, None),
-    ("PRUSA_CONNECT_FIRMWARE", "1.3.20", CONNECT, None),
-    ("PRUSA_CONNECT_SERIAL", "OB-ANOTHER1", CONNECT, None),
-    ("PRUSA_CONNECT_FINGERPRINT", "0123456789abcdef", CONNECT, None),
-    ("PRUSA_CONNECT_USER_AGENT", "octobridge/1", CONNECT, None),
-    ("PRUSA_CONNECT_TREAT_IDLE_AS_READY", "on", CONNECT, None),
-    ("PRUSA_CONNECT_ALLOW_PRINT", "on", CONNECT, None),
-    ("PRUSA_CONNECT_ALLOW_GCODE", "on", CONNECT, None),
-    ("PRUSA_CONNECT_ALLOW_DELETE", "on", CONNECT, None),
-    ("PRUSA_CONNECT_ALLOW_URL_DOWNLOAD", "on", CONNECT, None),
-    ("PRUSA_CONNECT_ALLOW_RESET", "on", CONNECT, None),
-    ("PRUSA_CONNECT_CAMERAS", "off", CONNECT, None),
-    ("PRUSA_CONNECT_CAMERA_TRIGGER", "manual", CONNECT, None),
-    ("PRUSA_CONNECT_CAMERA_TOKENS", "case=abc", CONNECT, None),
-    ("PRUSA_CONNECT_SLOTS", "on", CONNECT, None),
+    ("PRUSA_CONNECT_TOKEN", "another", CONNECT, Some("no token")),
+    ("PRUSA_CONNECT_URL", "http://127.0.0.1:8", CONNECT, Some("nonsense")),
+    ("PRUSA_CONNECT_PRINTER_TYPE", "XL", CONNECT, Some("Ender")),
+    ("PRUSA_CONNECT_FIRMWARE", "1.3.20", CONNECT, Some("\u{e9}")),
+    ("PRUSA_CONNECT_SERIAL", "OB-ANOTHER1", CONNECT, Some("CZPX1234X004XC12345")),
+    ("PRUSA_CONNECT_FINGERPRINT", "0123456789abcdef", CONNECT, Some("short")),
+    ("PRUSA_CONNECT_USER_AGENT", "octobridge/1", CONNECT, Some("\u{e9}")),
+    ("PRUSA_CONNECT_TREAT_IDLE_AS_READY", "on", CONNECT, Some("maybe")),
+    ("PRUSA_CONNECT_ALLOW_PRINT", "on", CONNECT, Some("maybe")),
+    ("PRUSA_CONNECT_ALLOW_GCODE", "on", CONNECT, Some("maybe")),
+    ("PRUSA_CONNECT_ALLOW_DELETE", "on", CONNECT, Some("maybe")),
+    ("PRUSA_CONNECT_ALLOW_URL_DOWNLOAD", "on", CONNECT, Some("maybe")),
+    ("PRUSA_CONNECT_ALLOW_RESET", "on", CONNECT, Some("maybe")),
+    ("PRUSA_CONNECT_CAMERAS", "off", CONNECT, Some("maybe")),
+    ("PRUSA_CONNECT_CAMERA_TRIGGER", "manual", CONNECT, Some("often")),
+    ("PRUSA_CONNECT_CAMERA_TOKENS", "case=abc", CONNECT, Some("case=")),
+    ("PRUSA_CONNECT_SLOTS", "on", CONNECT, Some("maybe")),
     ("TELEGRAM_BOT_TOKEN", "2:another", TELEGRAM, Some("no token")),
     ("TELEGRAM_CHAT_ID", "8", TELEGRAM, Some("eight")),
     ("TELEGRAM_THREAD_ID", "7", TELEGRAM, Some("seven")),
@@ -99,13 +98,13 @@ const AT_MOONRAKER: &[Row] = &[
 /// With the feed as the source, where it makes a difference.
 const AT_THE_FEED: &[Row] = &[
     ("MOONRAKER_API_KEY", "another", NOTHING, None),
-    ("PRINTER_ID", "Other", [1, 1, 1, 1, 1], Some(LONG)),
+    ("PRINTER_ID", "Other", [1, 1, 1, 1, 1, 1], Some(LONG)),
     ("WS_URL", "ws://127.0.0.1:8/x", SOURCE, Some("nonsense")),
     ("RECONNECT_MIN_SECONDS", "2", SOURCE, Some("soon")),
     ("RECONNECT_MAX_SECONDS", "50", SOURCE, Some("late")),
-    ("IMAGE_TIMEOUT_SECONDS", "90", [1, 1, 1, 1, 0], Some("never")),
+    ("IMAGE_TIMEOUT_SECONDS", "90", [1, 1, 1, 1, 1, 0], Some("never")),
     ("WATCHDOG_TICK_SECONDS", "7", SOURCE, Some("-1")),
-    ("EXTRA_CA_FILE", "", [1, 1, 1, 1, 0], Some("/nonsense.pem")),
+    ("EXTRA_CA_FILE", "", [1, 1, 1, 1, 1, 0], Some("/nonsense.pem")),
     ("CAMERA", "nozzle", NOTHING, None),
 ];
 
@@ -146,7 +145,7 @@ impl Service {
         let mut command = service.printer.command(&["run"]);
         command.env_remove("PORT").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         service.child = command.spawn().unwrap();
-        wait::until("the start", SOON, || (service.counts() == [0, 1, 1, 1, 1]).then_some(()));
+        wait::until("the start", SOON, || (service.counts() == [0, 1, 1, 1, 1, 1]).then_some(()));
         service
     }
 
@@ -172,13 +171,15 @@ impl Service {
             "BIND" => Some("127.0.0.1"),
             "PORT" => Some(port.as_str()),
             "OCTOAPP_API_URL" | "OCTOAPP_CONFIG_URL" => Some("http://127.0.0.1:9"),
+            "PRUSA_CONNECT_TOKEN" => Some("nobody"),
+            "PRUSA_CONNECT_URL" => Some("http://127.0.0.1:9"),
             "TELEGRAM_BOT_TOKEN" => Some("1:nobody"),
             "TELEGRAM_CHAT_ID" => Some("5"),
             "TELEGRAM_API_URL" => Some("http://127.0.0.1:9"),
             _ => None,
         };
         let on = "enabled: true\n";
-        let sections = [("octobridge", ""), ("octoapp", on), ("prusa_connect", ""), ("telegram", on)];
+        let sections = [("octobridge", ""), ("octoapp", on), ("prusa_connect", on), ("telegram", on)];
         let mut sections = sections.map(|(name, on)| (name, format!("[{name}]\n{on}")));
         for key in ALL_KEYS {
             let changed = other.filter(|(name, _)| *name == key.name).map(|(_, value)| value);
@@ -215,6 +216,7 @@ impl Service {
         [
             count("the printer is watched by new settings"),
             count(" octoapp: started"),
+            count(" prusa_connect: started"),
             count(" telegram: started"),
             count("telegram two: started"),
             rest,
@@ -244,7 +246,7 @@ impl Service {
         assert_eq!(
             changed(),
             expected,
-            "{what}: source, octoapp, telegram, telegram two, REST\n{}",
+            "{what}: source, octoapp, prusa_connect, telegram, telegram two, REST\n{}",
             self.log()
         );
     }
