@@ -4,12 +4,11 @@
 //! It has a client and a thread of its own, and nothing of the outbox: however long a question hangs, no message waits
 //! for it, and nobody waits for its end.
 
-use super::client::Api;
+use super::api::{Api, Call};
 use super::config::Chat;
 use super::delivery::{Attempt, Class, Decision, Outcome, classify, decide};
 use super::report::{Report, Trouble};
 use super::sender::explain;
-use super::wire::Call;
 use crate::bridge::Health;
 use crate::clock::Clock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
@@ -122,7 +121,7 @@ impl<A: Api> Check<A> {
 #[cfg(test)]
 mod tests {
     use super::super::delivery::{Fault, FaultKind, PROBE};
-    use super::super::wire::Answer;
+    use super::super::api::Answer;
     use super::*;
     use crate::clock::Moment;
     use std::collections::VecDeque;

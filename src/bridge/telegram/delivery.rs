@@ -4,7 +4,7 @@
 //! only the description tells failures apart, so it is matched by parts and without case. What does not look
 //! like the API's own answer (a proxy's page, a captive portal) never costs a message.
 
-use super::wire::Answer;
+use super::api::Answer;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -275,7 +275,7 @@ fn backoff(failures: u32, slowest: Duration, spread: f64) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::super::wire::{Envelope, Parameters};
+    use super::super::api::{Envelope, Parameters};
     use super::*;
     use proptest::prelude::*;
 

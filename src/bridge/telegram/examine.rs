@@ -3,11 +3,10 @@
 //! Nothing is sent to the chat, so that some things stay open: whether the bot may write there, and whether the topic is
 //! still there.
 
-use super::client::{Api, Client};
+use super::api::{Api, Call, Client};
 use super::config::{API_URL, Chat, Config, redact};
 use super::delivery::{Class, FaultKind, Outcome, classify};
 use super::moved::MovedChat;
-use super::wire::Call;
 use super::{read_config, text};
 use crate::bridge::Examination;
 use crate::clock::{Clock, SystemClock};

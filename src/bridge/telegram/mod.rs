@@ -1,17 +1,16 @@
 //! Telegram: tells a chat, or a topic in it, how jobs go.
 //!
-//! [`notify`] and [`delivery`] decide and are pure, [`client`] talks, [`sender`] joins them with the outbox. Commands from
+//! [`notify`] and [`delivery`] decide and are pure, [`api`] talks, [`sender`] joins them with the outbox. Commands from
 //! the chat are in [`commands`], on threads of their own.
 
+mod api;
 mod check;
-mod client;
 mod commands;
 mod config;
 mod darkroom;
 mod delivery;
 mod diary;
 mod examine;
-mod form;
 mod inspector;
 mod live;
 mod markup;
@@ -26,7 +25,6 @@ mod report;
 mod sender;
 mod studio;
 mod text;
-mod wire;
 
 #[cfg(test)]
 mod sender_tests;
@@ -39,8 +37,8 @@ use crate::clock::{Clock, Moment, SystemClock};
 use crate::defects::{self, Checker, Nap};
 use crate::outbox::{Limits, Outbox, Persistence, Queue, Woken};
 use crate::printer::{Event, Sight};
+use api::{Api, Call, Client, Interrupt};
 use check::Check;
-use client::{Api, Client, Interrupt};
 use commands::{Keeper, Listener, Parts};
 use config::Kind;
 use delivery::Class;
@@ -58,7 +56,6 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Duration;
 use studio::{Desk, Studio};
-use wire::Call;
 
 /// The bridge's name, as in `extended.cfg`.
 pub const NAME: &str = "telegram";

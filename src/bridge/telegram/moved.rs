@@ -1,7 +1,7 @@
 //! Remembers on disk where a group went when it became a supergroup, until the settings name the new chat.
 
 use super::config::Chat;
-use super::wire::Moved;
+use super::api::Moved;
 use crate::whole_file;
 use std::path::{Path, PathBuf};
 

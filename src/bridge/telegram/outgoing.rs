@@ -3,7 +3,7 @@
 use super::config::{Kind, Kinds};
 use super::darkroom::Darkroom;
 use super::notify::Note;
-use super::wire::Stored;
+use super::api::Stored;
 use crate::camera::Frame;
 use crate::clock::Moment;
 use crate::outbox::{Entry, FileStore, Pushed, Queue, Store};

@@ -1,7 +1,7 @@
 //! The whole bridge on somebody else's clock and without a socket, for tests and benchmarks: what is seen goes in, calls
 //! of the Bot API come out. Everything between is what runs on a printer; only threads and connections are missing.
 
-use super::client::Api;
+use super::api::{Answer, Api, Call};
 use super::commands::{Incoming, Right, read};
 use super::config::{Access, Config};
 use super::delivery::{self, Class, Fault, FaultKind, Outcome};
@@ -15,7 +15,6 @@ use super::outgoing::Outgoing;
 use super::photos::Photos;
 use super::sender::{Next, Sender};
 use super::studio::{self, Desk, Want};
-use super::wire::{Answer, Call};
 use super::{Kind, text};
 use crate::bridge::Lookup;
 use crate::camera::Camera;

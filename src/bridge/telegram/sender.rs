@@ -2,7 +2,7 @@
 //!
 //! One step sends at most one request and never waits: it says until when to wait. The thread around it waits.
 
-use super::client::Api;
+use super::api::{Api, Call, Stored, keyboard};
 use super::config::{Chat, Config, redact};
 use super::darkroom::Darkroom;
 use super::delivery::{self, Attempt, Class, Decision, Outcome, Shape};
@@ -10,7 +10,6 @@ use super::markup::Format;
 use super::moved::MovedChat;
 use super::pace::Paces;
 use super::report::{Report, Trouble};
-use super::wire::{self, Call, Stored};
 use super::{notify, text};
 use crate::bridge::Health;
 use crate::camera::Frame;
@@ -263,7 +262,7 @@ impl<A: Api, S: Store> Sender<A, S> {
             call = call.with("disable_notification", true);
         }
         if !stored.buttons.is_empty() {
-            call = call.with("reply_markup", wire::keyboard(&stored.buttons));
+            call = call.with("reply_markup", keyboard(&stored.buttons));
         }
         call
     }

@@ -1,12 +1,11 @@
 //! The whole sender against a scripted server, on a clock that the test turns: no socket, no waiting.
 
-use super::client::Api;
+use super::api::{Answer, Api, Call, Stored};
 use super::config::Config;
 use super::delivery::{Fault, FaultKind, Outcome, classify};
 use super::moved::MovedChat;
 use super::notify;
 use super::sender::{Next, Sender};
-use super::wire::{Answer, Call, Stored};
 use crate::bridge::Health;
 use crate::camera::Frame;
 use crate::clock::{Clock, Moment};

@@ -1,6 +1,6 @@
 //! The threads behind the commands: one that polls, and one for each errand under way.
 
-use super::super::client::{Api, Client, Interrupt};
+use super::super::api::{Api, Client, Interrupt};
 use super::super::config::{Chat, Config};
 use super::super::live::Live;
 use super::super::moved::MovedChat;

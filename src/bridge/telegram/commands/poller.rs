@@ -3,11 +3,10 @@
 //!
 //! One step makes at most one question and never waits besides: it says until when to wait. The thread around it waits.
 
-use super::super::client::Api;
+use super::super::api::{Api, Call};
 use super::super::delivery::{self, Attempt, Class, Decision, Outcome, PROBE};
 use super::super::report::{Report, Trouble};
 use super::super::sender::{self, Next};
-use super::super::wire::Call;
 use super::clerk::Clerk;
 use super::errand::{Deed, Errand, Reply};
 use super::update::{self, Incoming};

@@ -1,12 +1,11 @@
 //! Speaks in the chats on the spot: answers to commands are worth nothing an hour later, so that they do not go through
 //! the outbox. A few tries within a bounded time, at the pace that all messages share.
 
-use super::super::client::Api;
+use super::super::api::{Api, Call, File, keyboard};
 use super::super::config::Chat;
 use super::super::delivery::{self, Attempt, Class, Decision, Shape};
 use super::super::markup::Format;
 use super::super::pace::Paces;
-use super::super::wire::{self, Call, File};
 use super::super::{sender, text};
 use super::errand::Reply;
 use super::update::Shown;
@@ -195,7 +194,7 @@ impl<A: Api> Voice<A> {
             call = call.with("disable_notification", true);
         }
         if !reply.buttons.is_empty() {
-            call = call.with("reply_markup", wire::keyboard(&reply.buttons));
+            call = call.with("reply_markup", keyboard(&reply.buttons));
         }
         call
     }

@@ -6,10 +6,9 @@ mod talk;
 
 pub use talk::{Candidate, Person};
 
-use super::client::{Api, Client};
+use super::api::{Api, Call, Client};
 use super::config::{Config, redact};
 use super::delivery::{Class, Outcome, classify};
-use super::wire::Call;
 use super::{examine, sender, text};
 use crate::bridge::{Lookup, StartError};
 use crate::clock::{Clock, SystemClock};

@@ -1,8 +1,7 @@
 //! Errands about files to print: lists of them, the question before one is printed, and files from the chat.
 
-use super::super::super::client::Api;
+use super::super::super::api::{Api, Call};
 use super::super::super::delivery::{self, Class, Outcome};
-use super::super::super::wire::Call;
 use super::super::super::{redact, sender};
 use super::super::errand::{Errand, Reply};
 use super::super::files::{self, Listing};

@@ -4,7 +4,7 @@
 mod filing;
 mod log;
 
-use super::super::client::Api;
+use super::super::api::Api;
 use super::super::config::Macros;
 use super::super::live::Live;
 use super::super::{redact, text};
