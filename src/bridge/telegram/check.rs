@@ -6,9 +6,8 @@
 
 use super::api::{Api, Call};
 use super::config::Chat;
-use super::delivery::{Attempt, Class, Decision, Outcome, classify, decide};
+use super::delivery::{Attempt, Class, Decision, Outcome, classify, decide, explain};
 use super::report::{Report, Trouble};
-use super::sender::explain;
 use crate::bridge::Health;
 use crate::clock::Clock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
@@ -120,8 +119,8 @@ impl<A: Api> Check<A> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::delivery::{Fault, FaultKind, PROBE};
     use super::super::api::Answer;
+    use super::super::delivery::{Fault, FaultKind, PROBE};
     use super::*;
     use crate::clock::Moment;
     use std::collections::VecDeque;

@@ -5,8 +5,7 @@
 
 use super::api::{Api, Call, Client};
 use super::config::{API_URL, Chat, Config, redact};
-use super::delivery::{Class, FaultKind, Outcome, classify};
-use super::moved::MovedChat;
+use super::delivery::{Class, FaultKind, MovedChat, Outcome, classify};
 use super::{read_config, text};
 use crate::bridge::Examination;
 use crate::clock::{Clock, SystemClock};

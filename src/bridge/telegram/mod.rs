@@ -1,33 +1,25 @@
 //! Telegram: tells a chat, or a topic in it, how jobs go.
 //!
-//! [`notify`] and [`delivery`] decide and are pure, [`api`] talks, [`sender`] joins them with the outbox. Commands from
-//! the chat are in [`commands`], on threads of their own.
+//! [`notify`] decides what is told and is pure, [`delivery`] gets it into the chat, [`api`] talks. Commands from the chat
+//! are in [`commands`], on threads of their own.
 
 mod api;
 mod check;
 mod commands;
 mod config;
-mod darkroom;
 mod delivery;
 mod diary;
 mod examine;
 mod inspector;
 mod live;
 mod markup;
-mod moved;
 mod notify;
-mod outgoing;
-mod pace;
 pub mod pairing;
 mod photos;
 pub mod rehearsal;
 mod report;
-mod sender;
 mod studio;
 mod text;
-
-#[cfg(test)]
-mod sender_tests;
 
 pub use config::{API_URL, Chat, Config, ConfigError, Token, redact};
 pub use examine::examine;
@@ -41,17 +33,14 @@ use api::{Api, Call, Client, Interrupt};
 use check::Check;
 use commands::{Keeper, Listener, Parts};
 use config::Kind;
-use delivery::Class;
+use delivery::{Class, MovedChat, Next, Outgoing, Sender, classify, explain};
 use diary::Diary;
 use inspector::Inspector;
 use live::Live;
-use moved::MovedChat;
 use notify::Notifier;
-use outgoing::Outgoing;
 use photos::Photos;
 use report::{Report, Surroundings};
 use rustls::ClientConfig;
-use sender::{Next, Sender};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Duration;
@@ -385,12 +374,12 @@ pub fn send_now(
     let (chat, thread, now) = (&config.chat, config.thread, clock.now().unix);
     let call = Call::message(chat, thread, &text);
     let outcome = client.call(&call, now);
-    match delivery::classify(&outcome) {
+    match classify(&outcome) {
         Class::Done => Ok(()),
         Class::Migrated(id) => {
             Err(format!("the group {chat} became a supergroup; set TELEGRAM_CHAT_ID to {id}"))
         }
-        class => Err(sender::explain(class, &outcome)),
+        class => Err(explain(class, &outcome)),
     }
 }
 

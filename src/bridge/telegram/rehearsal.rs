@@ -4,16 +4,13 @@
 use super::api::{Answer, Api, Call};
 use super::commands::{Incoming, Right, read};
 use super::config::{Access, Config};
-use super::delivery::{self, Class, Fault, FaultKind, Outcome};
+use super::delivery::{Class, Fault, FaultKind, MovedChat, Next, Outcome, Outgoing, Sender, classify};
 use super::diary::Diary;
 use super::inspector::Inspector;
 use super::live::Live;
 use super::markup::Format;
-use super::moved::MovedChat;
 use super::notify::Notifier;
-use super::outgoing::Outgoing;
 use super::photos::Photos;
-use super::sender::{Next, Sender};
 use super::studio::{self, Desk, Want};
 use super::{Kind, text};
 use crate::bridge::Lookup;
@@ -196,7 +193,7 @@ impl<S: Server + Clone> Rehearsal<S> {
 /// What an answer of the Bot API is taken for, by a word: `done`, `flood`, `migrated`, `thread_gone`, `edit_gone`,
 /// `markup`, `too_long`, `photo_refused`, `chat_gone`, `token`, `conflict`, `transient`, `refused`.
 pub fn class_of(status: u16, retry_after: Option<&str>, body: &[u8]) -> &'static str {
-    match delivery::classify(&Outcome::Answered(Answer::read(status, retry_after, body))) {
+    match classify(&Outcome::Answered(Answer::read(status, retry_after, body))) {
         Class::Done => "done",
         Class::Flood(_) => "flood",
         Class::Migrated(_) => "migrated",

@@ -2,11 +2,11 @@
 //! little longer for its end; a check has a thread of its own, since it may take minutes.
 
 use super::commands::{self, Checks};
+use super::delivery::Outgoing;
 use super::diary::Diary;
 use super::inspector::{Errand, Inspector};
 use super::live::Live;
 use super::notify::Note;
-use super::outgoing::Outgoing;
 use super::photos::{Photos, Wish};
 use crate::camera::{Camera, Frame};
 use crate::clock::{Clock, Moment, SystemClock};

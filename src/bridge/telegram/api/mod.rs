@@ -5,9 +5,9 @@ mod client;
 mod form;
 mod wire;
 
-pub(super) use client::{Api, Client, Interrupt};
-pub(super) use wire::{Answer, Call, File, Moved, Stored, keyboard};
 #[cfg(test)]
 pub(super) use client::Fetched;
+pub(super) use client::{Api, Client, Interrupt};
+pub(super) use wire::{Answer, Call, File, Moved, Stored, keyboard};
 #[cfg(test)]
 pub(super) use wire::{Envelope, Parameters};

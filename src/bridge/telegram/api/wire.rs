@@ -60,12 +60,22 @@ impl<'a> Call<'a> {
     }
 
     /// A picture with a caption.
-    pub(in crate::bridge::telegram) fn photo(chat: &Chat, thread: Option<i64>, caption: &str, jpeg: &'a [u8]) -> Self {
+    pub(in crate::bridge::telegram) fn photo(
+        chat: &Chat,
+        thread: Option<i64>,
+        caption: &str,
+        jpeg: &'a [u8],
+    ) -> Self {
         Self::new("sendPhoto").to(chat, thread).with("caption", caption).carrying("photo", jpeg)
     }
 
     /// A picture as a file, which has wider bounds.
-    pub(in crate::bridge::telegram) fn document(chat: &Chat, thread: Option<i64>, caption: &str, jpeg: &'a [u8]) -> Self {
+    pub(in crate::bridge::telegram) fn document(
+        chat: &Chat,
+        thread: Option<i64>,
+        caption: &str,
+        jpeg: &'a [u8],
+    ) -> Self {
         Self::new("sendDocument").to(chat, thread).with("caption", caption).carrying("document", jpeg)
     }
 

@@ -2,8 +2,8 @@
 
 use super::super::api::{Api, Call, Client, Interrupt};
 use super::super::config::{Board as Wanted, Chat, Config};
+use super::super::delivery::Paces;
 use super::super::live::Live;
-use super::super::pace::Paces;
 use super::board::{Board, Step, Task};
 use super::errand::Reply;
 use super::update::{Place, Shown};

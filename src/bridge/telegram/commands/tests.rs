@@ -2,8 +2,7 @@
 
 use super::super::api::{Answer, Api, Call, Fetched};
 use super::super::config::Config;
-use super::super::delivery::{Fault, FaultKind, Outcome};
-use super::super::pace::Paces;
+use super::super::delivery::{Fault, FaultKind, Outcome, Paces};
 use super::voice::{Nap, Voice};
 use crate::clock::{Clock, Moment};
 use crate::printer::{Klippy, KlippyState, Print, PrintState, Sight, Snapshot};

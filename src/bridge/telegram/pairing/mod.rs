@@ -8,8 +8,8 @@ pub use talk::{Candidate, Person};
 
 use super::api::{Api, Call, Client};
 use super::config::{Config, redact};
-use super::delivery::{Class, Outcome, classify};
-use super::{examine, sender, text};
+use super::delivery::{Class, Outcome, classify, explain};
+use super::{examine, text};
 use crate::bridge::{Lookup, StartError};
 use crate::clock::{Clock, SystemClock};
 use rustls::ClientConfig;
@@ -148,7 +148,7 @@ impl Pairing {
                                 format!("{name} wrote to the bot without the code, and is left out")
                             }
                             Remark::Trouble => {
-                                format!("{}; trying again", sender::explain(classify(&outcome), &outcome))
+                                format!("{}; trying again", explain(classify(&outcome), &outcome))
                             }
                             Remark::Back => "it goes on".to_owned(),
                         }));
@@ -192,7 +192,7 @@ impl Pairing {
         let outcome = self.call(&Call::message(&chat, to.thread, said));
         match classify(&outcome) {
             Class::Done => Ok(false),
-            class => Err(PairError::NotSent(sender::explain(class, &outcome))),
+            class => Err(PairError::NotSent(explain(class, &outcome))),
         }
     }
 

@@ -1,12 +1,12 @@
 //! The whole sender against a scripted server, on a clock that the test turns: no socket, no waiting.
 
-use super::api::{Answer, Api, Call, Stored};
-use super::config::Config;
-use super::delivery::{Fault, FaultKind, Outcome, classify};
-use super::moved::MovedChat;
-use super::notify;
-use super::sender::{Next, Sender};
+use super::super::MovedChat;
+use super::super::{Fault, FaultKind, Outcome, classify};
+use super::{Next, Sender};
 use crate::bridge::Health;
+use crate::bridge::telegram::api::{Answer, Api, Call, Stored};
+use crate::bridge::telegram::config::Config;
+use crate::bridge::telegram::notify;
 use crate::camera::Frame;
 use crate::clock::{Clock, Moment};
 use crate::outbox::{Entry, Importance, Limits, Outbox, Queue};

@@ -4,12 +4,12 @@
 //! only the description tells failures apart, so it is matched by parts and without case. What does not look
 //! like the API's own answer (a proxy's page, a captive portal) never costs a message.
 
-use super::api::Answer;
+use super::super::api::Answer;
 use serde_json::Value;
 use std::time::Duration;
 
 /// How long to leave an unusable chat or token alone between two tries.
-pub(super) const PROBE: Duration = Duration::from_secs(10 * 60);
+pub(in crate::bridge::telegram) const PROBE: Duration = Duration::from_secs(10 * 60);
 /// Longest wait between two tries of a message that met a transient failure.
 const SLOWEST: Duration = Duration::from_secs(60);
 /// The same while the printer's clock is not set: that heals by itself, and soon.
@@ -22,7 +22,7 @@ const MOST_MOVES: u32 = 3;
 
 /// What came of a request.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Outcome {
+pub(in crate::bridge::telegram) enum Outcome {
     /// The server answered.
     Answered(Answer),
     /// There was no answer; whether the request was carried out is unknown.
@@ -31,7 +31,7 @@ pub(super) enum Outcome {
 
 impl Outcome {
     /// What the method gave; null where it gave nothing.
-    pub(super) fn result(&self) -> &Value {
+    pub(in crate::bridge::telegram) fn result(&self) -> &Value {
         match self {
             Self::Answered(Answer { envelope: Some(envelope), .. }) => &envelope.result,
             Self::Answered(_) | Self::Failed(_) => &Value::Null,
@@ -41,16 +41,16 @@ impl Outcome {
 
 /// Why there was no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(in crate::bridge::telegram) struct Fault {
     /// What kind of failure.
-    pub(super) kind: FaultKind,
+    pub(in crate::bridge::telegram) kind: FaultKind,
     /// What happened, for the status; free of secrets.
-    pub(super) text: String,
+    pub(in crate::bridge::telegram) text: String,
 }
 
 /// Kinds of failures without an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FaultKind {
+pub(in crate::bridge::telegram) enum FaultKind {
     /// No network, no name, refused, reset, too slow, or no trust in the certificate.
     Network,
     /// The certificate is not valid yet, and the printer's clock was never set.
@@ -59,7 +59,7 @@ pub(super) enum FaultKind {
 
 /// What an outcome means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
+pub(in crate::bridge::telegram) enum Class {
     /// Carried out.
     Done,
     /// Too much; nothing to this chat for a while.
@@ -96,28 +96,28 @@ pub(super) enum Class {
 
 /// What was tried with the message so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Attempt {
+pub(in crate::bridge::telegram) struct Attempt {
     /// Transient failures in a row.
-    pub(super) failures: u32,
+    pub(in crate::bridge::telegram) failures: u32,
     /// Whether the request named a topic.
-    pub(super) with_thread: bool,
+    pub(in crate::bridge::telegram) with_thread: bool,
     /// Whether the text was shortened already.
-    pub(super) shortened: bool,
+    pub(in crate::bridge::telegram) shortened: bool,
     /// Whether it went without its markup already.
-    pub(super) undressed: bool,
+    pub(in crate::bridge::telegram) undressed: bool,
     /// Whether it goes without others that could be told with it.
-    pub(super) alone: bool,
+    pub(in crate::bridge::telegram) alone: bool,
     /// What became of its picture.
-    pub(super) shape: Shape,
+    pub(in crate::bridge::telegram) shape: Shape,
     /// Whether it may be its size that keeps it from getting through.
-    pub(super) doubted: bool,
+    pub(in crate::bridge::telegram) doubted: bool,
     /// How often the chat moved under this message.
-    pub(super) moves: u32,
+    pub(in crate::bridge::telegram) moves: u32,
 }
 
 /// As what a message goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Shape {
+pub(in crate::bridge::telegram) enum Shape {
     /// As a text.
     #[default]
     Text,
@@ -129,7 +129,7 @@ pub(super) enum Shape {
 
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Decision {
+pub(in crate::bridge::telegram) enum Decision {
     /// It is delivered.
     Delivered,
     /// The same request again after this time.
@@ -153,7 +153,7 @@ pub(super) enum Decision {
 }
 
 /// What `outcome` means.
-pub(super) fn classify(outcome: &Outcome) -> Class {
+pub(in crate::bridge::telegram) fn classify(outcome: &Outcome) -> Class {
     match outcome {
         Outcome::Answered(answer) => classify_answer(answer),
         Outcome::Failed(Fault { kind: FaultKind::ClockNotSet, .. }) => Class::ClockNotSet,
@@ -235,7 +235,7 @@ fn flood(answer: &Answer, parameter: Option<i64>, description: &str) -> Duration
 }
 
 /// What to do with a text message after an outcome of this class. `spread` from 0 to 1 is chance.
-pub(super) fn decide(class: Class, attempt: Attempt, spread: f64) -> Decision {
+pub(in crate::bridge::telegram) fn decide(class: Class, attempt: Attempt, spread: f64) -> Decision {
     match class {
         Class::Done => Decision::Delivered,
         Class::Flood(wait) => Decision::Retry(wait),
@@ -275,7 +275,7 @@ fn backoff(failures: u32, slowest: Duration, spread: f64) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::super::api::{Envelope, Parameters};
+    use super::super::super::api::{Envelope, Parameters};
     use super::*;
     use proptest::prelude::*;
 

@@ -2,15 +2,12 @@
 //!
 //! One step sends at most one request and never waits: it says until when to wait. The thread around it waits.
 
-use super::api::{Api, Call, Stored, keyboard};
-use super::config::{Chat, Config, redact};
-use super::darkroom::Darkroom;
-use super::delivery::{self, Attempt, Class, Decision, Outcome, Shape};
-use super::markup::Format;
-use super::moved::MovedChat;
-use super::pace::Paces;
-use super::report::{Report, Trouble};
-use super::{notify, text};
+use super::super::api::{Api, Call, Stored, keyboard};
+use super::super::config::{Chat, Config, redact};
+use super::super::markup::Format;
+use super::super::report::{Report, Trouble};
+use super::super::{notify, text};
+use super::{Attempt, Class, Darkroom, Decision, MovedChat, Outcome, Paces, Shape, classify, decide};
 use crate::bridge::Health;
 use crate::camera::Frame;
 use crate::clock::Clock;
@@ -36,7 +33,7 @@ const LONGEST_HOLD: Duration = Duration::from_secs(60);
 
 /// What to do after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
+pub(in crate::bridge::telegram) enum Next {
     /// Go on at once.
     Again,
     /// Wait until this moment of the monotonic clock.
@@ -46,20 +43,20 @@ pub(super) enum Next {
 }
 
 /// Sends what waits in an outbox.
-pub(super) struct Sender<A, S> {
-    pub(super) api: A,
-    pub(super) queue: Queue<S>,
-    pub(super) clock: Box<dyn Clock>,
+pub(in crate::bridge::telegram) struct Sender<A, S> {
+    pub(in crate::bridge::telegram) api: A,
+    pub(in crate::bridge::telegram) queue: Queue<S>,
+    pub(in crate::bridge::telegram) clock: Box<dyn Clock>,
     /// Chance, from 0 to 1.
-    pub(super) spread: Box<dyn FnMut() -> f64 + Send>,
-    pub(super) report: Arc<Mutex<Report>>,
+    pub(in crate::bridge::telegram) spread: Box<dyn FnMut() -> f64 + Send>,
+    pub(in crate::bridge::telegram) report: Arc<Mutex<Report>>,
     darkroom: Darkroom,
     format: Format,
     chat: Chat,
     thread: Option<i64>,
     moved: MovedChat,
     /// Of all who send.
-    pub(super) paces: Paces,
+    pub(in crate::bridge::telegram) paces: Paces,
     not_before: Duration,
     thread_again: Option<Duration>,
     failures: u32,
@@ -73,7 +70,7 @@ pub(super) struct Sender<A, S> {
 }
 
 impl<A: Api, S: Store> Sender<A, S> {
-    pub(super) fn new(
+    pub(in crate::bridge::telegram) fn new(
         config: &Config,
         moved: MovedChat,
         api: A,
@@ -107,12 +104,12 @@ impl<A: Api, S: Store> Sender<A, S> {
     }
 
     /// The pictures that messages speak of.
-    pub(super) fn darkroom(&self) -> Darkroom {
+    pub(in crate::bridge::telegram) fn darkroom(&self) -> Darkroom {
         self.darkroom.clone()
     }
 
     /// Sends at most one request.
-    pub(super) fn step(&mut self) -> Next {
+    pub(in crate::bridge::telegram) fn step(&mut self) -> Next {
         let now = self.clock.now();
         self.queue.expire(now);
         self.darkroom.clear(None, now);
@@ -158,9 +155,9 @@ impl<A: Api, S: Store> Sender<A, S> {
         let call = self.compose(&words, &stored, frame.as_deref(), thread);
         let outcome = self.api.call(&call, now.unix);
         self.spoke = Some(self.clock.now().monotonic);
-        let class = delivery::classify(&outcome);
+        let class = classify(&outcome);
         let attempt = Attempt { failures: self.failures, with_thread: thread.is_some(), ..self.attempt };
-        let decision = delivery::decide(class, attempt, (self.spread)());
+        let decision = decide(class, attempt, (self.spread)());
         self.failures = match (decision, class) {
             (Decision::Retry(_), Class::Flood(_) | Class::Conflict) => 0,
             (Decision::Retry(_), _) => self.failures.saturating_add(1),
@@ -195,19 +192,19 @@ impl<A: Api, S: Store> Sender<A, S> {
     fn try_the_line(&mut self, id: u64, now: Duration) -> Next {
         let outcome = self.api.call(&Call::new("getMe"), now);
         self.spoke = Some(self.clock.now().monotonic);
-        let class = delivery::classify(&outcome);
+        let class = classify(&outcome);
         if class == Class::Done {
             log::warn!("telegram: a picture does not get through, and all else does: its caption goes alone");
             (self.attempt.shape, self.failures) = (Shape::Text, 0);
             return Next::Again;
         }
         let attempt = Attempt { failures: self.failures, ..self.attempt };
-        let decision = delivery::decide(Class::Transient, attempt, (self.spread)());
+        let decision = decide(Class::Transient, attempt, (self.spread)());
         self.carry_out(decision, id, class, &outcome, false)
     }
 
     /// How long the connection is still kept while nothing is said; none where there is none.
-    pub(super) fn rests_in(&self) -> Option<Duration> {
+    pub(in crate::bridge::telegram) fn rests_in(&self) -> Option<Duration> {
         Some((self.spoke? + KEPT).saturating_sub(self.clock.now().monotonic))
     }
 
@@ -355,7 +352,7 @@ impl<A: Api, S: Store> Sender<A, S> {
     }
 
     /// Whether the log is to tell of a trouble: once for each, not for each try, whatever times are in its words.
-    pub(super) fn is_news(&mut self, class: Class, outcome: &Outcome) -> bool {
+    pub(in crate::bridge::telegram) fn is_news(&mut self, class: Class, outcome: &Outcome) -> bool {
         let status = match outcome {
             Outcome::Answered(answer) => Some(answer.status),
             Outcome::Failed(_) => None,
@@ -397,7 +394,7 @@ fn shape_of(frame: &Frame) -> Shape {
 }
 
 /// What happened and what to do about it, in one line without secrets.
-pub(super) fn explain(class: Class, outcome: &Outcome) -> String {
+pub(in crate::bridge::telegram) fn explain(class: Class, outcome: &Outcome) -> String {
     let answer = match outcome {
         Outcome::Failed(fault) => return fault.text.clone(),
         Outcome::Answered(answer) => answer,
@@ -429,3 +426,6 @@ pub(super) fn explain(class: Class, outcome: &Outcome) -> String {
     };
     format!("{remedy} (the server says {said})")
 }
+
+#[cfg(test)]
+mod tests;
