@@ -8,17 +8,14 @@ mod check;
 mod commands;
 mod config;
 mod delivery;
-mod diary;
 mod examine;
-mod inspector;
 mod live;
 mod markup;
 mod notify;
 pub mod pairing;
-mod photos;
+mod pictures;
 pub mod rehearsal;
 mod report;
-mod studio;
 mod text;
 
 pub use config::{API_URL, Chat, Config, ConfigError, Token, redact};
@@ -34,17 +31,14 @@ use check::Check;
 use commands::{Keeper, Listener, Parts};
 use config::Kind;
 use delivery::{Class, MovedChat, Next, Outgoing, Sender, classify, explain};
-use diary::Diary;
-use inspector::Inspector;
 use live::Live;
 use notify::Notifier;
-use photos::Photos;
+use pictures::{Desk, Diary, Inspector, Photos, Studio};
 use report::{Report, Surroundings};
 use rustls::ClientConfig;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Duration;
-use studio::{Desk, Studio};
 
 /// The bridge's name, as in `extended.cfg`.
 pub const NAME: &str = "telegram";

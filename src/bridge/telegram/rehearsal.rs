@@ -5,13 +5,10 @@ use super::api::{Answer, Api, Call};
 use super::commands::{Incoming, Right, read};
 use super::config::{Access, Config};
 use super::delivery::{Class, Fault, FaultKind, MovedChat, Next, Outcome, Outgoing, Sender, classify};
-use super::diary::Diary;
-use super::inspector::Inspector;
 use super::live::Live;
 use super::markup::Format;
 use super::notify::Notifier;
-use super::photos::Photos;
-use super::studio::{self, Desk, Want};
+use super::pictures::{Desk, Diary, Inspector, Photos, Want, look};
 use super::{Kind, text};
 use crate::bridge::Lookup;
 use crate::camera::Camera;
@@ -154,7 +151,7 @@ impl<S: Server + Clone> Rehearsal<S> {
     /// what happens.
     pub fn work(&mut self) -> Option<Duration> {
         while let Some(want) = self.desk.want(self.clock.now()) {
-            let frame = studio::look(&self.desk.camera, want, &|| false);
+            let frame = look(&self.desk.camera, want, &|| false);
             let now = self.clock.now();
             match (want, frame) {
                 (Want::Photo(wish), frame) => self.desk.on_photo(wish, frame.as_ref(), now),

@@ -1,12 +1,12 @@
 //! The thread that waits for pictures, and for what a model says of them. It lives only while a job is under way, and a
 //! little longer for its end; a check has a thread of its own, since it may take minutes.
 
-use super::commands::{self, Checks};
-use super::delivery::Outgoing;
+use super::super::commands::{self, Checks};
+use super::super::delivery::Outgoing;
+use super::super::live::Live;
+use super::super::notify::Note;
 use super::diary::Diary;
 use super::inspector::{Errand, Inspector};
-use super::live::Live;
-use super::notify::Note;
 use super::photos::{Photos, Wish};
 use crate::camera::{Camera, Frame};
 use crate::clock::{Clock, Moment, SystemClock};
@@ -27,24 +27,24 @@ const CARE: Duration = Duration::from_secs(60);
 
 /// Who wants pictures for one chat.
 #[derive(Debug)]
-pub(super) struct Desk<S = FileStore> {
-    pub(super) camera: Camera,
-    pub(super) outgoing: Outgoing<S>,
+pub(in crate::bridge::telegram) struct Desk<S = FileStore> {
+    pub(in crate::bridge::telegram) camera: Camera,
+    pub(in crate::bridge::telegram) outgoing: Outgoing<S>,
     /// What the next run must know.
-    pub(super) diary: Diary,
+    pub(in crate::bridge::telegram) diary: Diary,
     /// Knows what is not told.
-    pub(super) live: Live,
+    pub(in crate::bridge::telegram) live: Live,
     /// Whether people may use the buttons of an alert.
-    pub(super) buttons: bool,
+    pub(in crate::bridge::telegram) buttons: bool,
     /// Takes photos for the chat; none where none are wanted.
-    pub(super) photos: Option<Photos>,
+    pub(in crate::bridge::telegram) photos: Option<Photos>,
     /// Has them checked; none where that is not wanted.
-    pub(super) inspector: Option<Inspector>,
+    pub(in crate::bridge::telegram) inspector: Option<Inspector>,
 }
 
 /// What a picture is wanted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Want {
+pub(in crate::bridge::telegram) enum Want {
     /// For the chat.
     Photo(Wish),
     /// For a check, at most so old.
@@ -53,7 +53,7 @@ pub(super) enum Want {
 
 impl<S: Store> Desk<S> {
     /// Goes on where the run before ended, by the diary.
-    pub(super) fn recall(&mut self, now: Moment) {
+    pub(in crate::bridge::telegram) fn recall(&mut self, now: Moment) {
         let page = self.diary.page();
         if let (Some(photos), Some(due)) = (&mut self.photos, &page.photo) {
             photos.recall(due, now);
@@ -64,7 +64,7 @@ impl<S: Store> Desk<S> {
     }
 
     /// The picture that is due.
-    pub(super) fn want(&mut self, now: Moment) -> Option<Want> {
+    pub(in crate::bridge::telegram) fn want(&mut self, now: Moment) -> Option<Want> {
         if let Some(photos) = &mut self.photos {
             if self.outgoing.take_lost_picture() {
                 photos.on_lost(now);
@@ -83,7 +83,7 @@ impl<S: Store> Desk<S> {
 
     /// Begins a check of this picture. It is written down before anything is asked: who dies of a check again and again
     /// must not pay for each.
-    pub(super) fn begin(&mut self, frame: Arc<Frame>, now: Moment) -> Option<Errand> {
+    pub(in crate::bridge::telegram) fn begin(&mut self, frame: Arc<Frame>, now: Moment) -> Option<Errand> {
         if let Some(photos) = &mut self.photos {
             photos.on_other(&frame);
         }
@@ -101,7 +101,7 @@ impl<S: Store> Desk<S> {
     }
 
     /// What is seen of the printer.
-    pub(super) fn on_sight(&mut self, sight: &Sight) {
+    pub(in crate::bridge::telegram) fn on_sight(&mut self, sight: &Sight) {
         if let Some(photos) = &mut self.photos {
             photos.on_sight(sight);
         }
@@ -111,7 +111,12 @@ impl<S: Store> Desk<S> {
     }
 
     /// A photo that was wanted, if there is one.
-    pub(super) fn on_photo(&mut self, wish: Wish, frame: Option<&Arc<Frame>>, now: Moment) {
+    pub(in crate::bridge::telegram) fn on_photo(
+        &mut self,
+        wish: Wish,
+        frame: Option<&Arc<Frame>>,
+        now: Moment,
+    ) {
         let Some(photos) = &mut self.photos else { return };
         let frame = frame.cloned().or_else(|| photos.spare(wish));
         match &frame {
@@ -138,7 +143,7 @@ impl<S: Store> Desk<S> {
     }
 
     /// What came of a check.
-    pub(super) fn on_checked(&mut self, errand: Errand, outcome: &Outcome, now: Moment) {
+    pub(in crate::bridge::telegram) fn on_checked(&mut self, errand: Errand, outcome: &Outcome, now: Moment) {
         let Some(inspector) = &mut self.inspector else { return };
         let frame = Arc::clone(&errand.frame);
         // A job that is over cannot be paused.
@@ -160,7 +165,7 @@ impl<S: Store> Desk<S> {
     }
 
     /// When there is more to do, on the monotonic clock; none while no job is under way.
-    pub(super) fn next(&self) -> Option<Duration> {
+    pub(in crate::bridge::telegram) fn next(&self) -> Option<Duration> {
         let photos = self.photos.as_ref().and_then(Photos::next);
         let checks = self.inspector.as_ref().and_then(Inspector::next);
         [photos, checks].into_iter().flatten().min()
@@ -168,7 +173,11 @@ impl<S: Store> Desk<S> {
 }
 
 /// Looks for the picture; blocks while the camera is asked, or until `stops`.
-pub(super) fn look(camera: &Camera, want: Want, stops: &dyn Fn() -> bool) -> Option<Arc<Frame>> {
+pub(in crate::bridge::telegram) fn look(
+    camera: &Camera,
+    want: Want,
+    stops: &dyn Fn() -> bool,
+) -> Option<Arc<Frame>> {
     match want {
         Want::Photo(Wish::Fresh(age) | Wish::End(age)) | Want::Check(age) => {
             camera.frame_unless(age, stops)?.ok()
@@ -178,7 +187,7 @@ pub(super) fn look(camera: &Camera, want: Want, stops: &dyn Fn() -> bool) -> Opt
 }
 
 /// The desk and its thread.
-pub(super) struct Studio {
+pub(in crate::bridge::telegram) struct Studio {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
@@ -205,7 +214,12 @@ impl Shared {
 
 impl Studio {
     /// Without a thread, until there is something to do. Threads have the name of the bridge.
-    pub(super) fn new(desk: Desk, checker: Option<Checker>, clock: SystemClock, bridge: &str) -> Self {
+    pub(in crate::bridge::telegram) fn new(
+        desk: Desk,
+        checker: Option<Checker>,
+        clock: SystemClock,
+        bridge: &str,
+    ) -> Self {
         let shared = Shared {
             name: bridge.to_owned(),
             clock,
@@ -217,7 +231,7 @@ impl Studio {
     }
 
     /// Tells the desk something; every thread drops a clone of `alive` when it ends.
-    pub(super) fn tell(&mut self, alive: &Sender<()>, news: impl FnOnce(&mut Desk)) {
+    pub(in crate::bridge::telegram) fn tell(&mut self, alive: &Sender<()>, news: impl FnOnce(&mut Desk)) {
         let mut state = self.shared.lock();
         news(&mut state.desk);
         let busy = state.desk.next().is_some();
@@ -234,7 +248,7 @@ impl Studio {
     }
 
     /// The way to the checks for those who may ask for them; none where there are no checks.
-    pub(super) fn checks(&self) -> Option<Checks> {
+    pub(in crate::bridge::telegram) fn checks(&self) -> Option<Checks> {
         self.shared.checker.as_ref()?;
         let (now, quiet) = (Arc::clone(&self.shared), Arc::clone(&self.shared));
         let ask = move || {
@@ -252,7 +266,7 @@ impl Studio {
     }
 
     /// Ends the threads soon.
-    pub(super) fn close(&self) {
+    pub(in crate::bridge::telegram) fn close(&self) {
         self.shared.lock().closed = true;
         self.shared.changed.notify_all();
         if let Some(checker) = &self.shared.checker {

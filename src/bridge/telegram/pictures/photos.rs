@@ -3,10 +3,10 @@
 //! One at the start of a job and after each interval, if the camera gives a fresh one; and one at the end, newer than
 //! the end if possible. If not, the newest that is at hand must do, its age with it.
 
-use super::config::{Config, Kind};
+use super::super::config::{Config, Kind};
+use super::super::notify::{Note, Summary};
+use super::super::text;
 use super::diary::Due;
-use super::notify::{Note, Summary};
-use super::text;
 use crate::calendar;
 use crate::camera::Frame;
 use crate::clock::Moment;
@@ -30,7 +30,7 @@ const MOST_SPARE: usize = 512 * 1024;
 
 /// A picture that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wish {
+pub(in crate::bridge::telegram) enum Wish {
     /// One of the job under way, at most so old.
     Fresh(Duration),
     /// One of the end, at most so old: it must be newer than the end.
@@ -41,7 +41,7 @@ pub(super) enum Wish {
 
 /// Watches one printer for one chat.
 #[derive(Debug)]
-pub(super) struct Photos {
+pub(in crate::bridge::telegram) struct Photos {
     interval: Option<Duration>,
     fresh: Duration,
     printer: String,
@@ -81,7 +81,7 @@ struct End {
 
 impl Photos {
     /// Has seen nothing yet. A picture is fresh up to the age `fresh`.
-    pub(super) fn new(config: &Config, fresh: Duration) -> Self {
+    pub(in crate::bridge::telegram) fn new(config: &Config, fresh: Duration) -> Self {
         let printer = config.printer.clone();
         Self {
             interval: config.photo_interval,
@@ -94,19 +94,19 @@ impl Photos {
     }
 
     /// What was due when the program ran before.
-    pub(super) fn recall(&mut self, due: &Due, now: Moment) {
+    pub(in crate::bridge::telegram) fn recall(&mut self, due: &Due, now: Moment) {
         let left = due.left.min(self.interval.unwrap_or_default());
         self.before = Some((due.job.clone(), now.monotonic.saturating_add(left)));
     }
 
     /// What is due, for the next run; none before the first job.
-    pub(super) fn due(&self, now: Moment) -> Option<Due> {
+    pub(in crate::bridge::telegram) fn due(&self, now: Moment) -> Option<Due> {
         let job = self.job.as_ref()?;
         Some(Due { job: job.key.to_string(), left: job.due.saturating_sub(now.monotonic) })
     }
 
     /// What is seen of the printer.
-    pub(super) fn on_sight(&mut self, sight: &Sight) {
+    pub(in crate::bridge::telegram) fn on_sight(&mut self, sight: &Sight) {
         let print = sight.snapshot.print.as_ref().filter(|print| print.state.is_active());
         let (Some(key), Some(print)) = (&sight.job, print) else {
             self.lose_sight();
@@ -133,7 +133,7 @@ impl Photos {
     }
 
     /// What happened, and how that was told.
-    pub(super) fn on_event(&mut self, event: &Event, told: Option<&Note>, now: Moment) {
+    pub(in crate::bridge::telegram) fn on_event(&mut self, event: &Event, told: Option<&Note>, now: Moment) {
         let ended = matches!(
             event.kind,
             EventKind::Finished | EventKind::Cancelled | EventKind::Failed { .. } | EventKind::Ended
@@ -157,7 +157,7 @@ impl Photos {
 
     /// Somebody wants a picture of this moment, under that headline. It comes after those that were wanted before; of too
     /// many the oldest is given up, but no job's end.
-    pub(super) fn show(&mut self, key: String, headline: String, now: Moment) {
+    pub(in crate::bridge::telegram) fn show(&mut self, key: String, headline: String, now: Moment) {
         self.push(key, headline, false, now);
     }
 
@@ -172,20 +172,20 @@ impl Photos {
     }
 
     /// A picture that was taken of the job under way, for whatever reason.
-    pub(super) fn on_other(&mut self, frame: &Arc<Frame>) {
+    pub(in crate::bridge::telegram) fn on_other(&mut self, frame: &Arc<Frame>) {
         if let Some(job) = self.job.as_mut().filter(|job| job.seen && frame.jpeg.len() <= MOST_SPARE) {
             job.spare = Some(Arc::clone(frame));
         }
     }
 
     /// The picture of before that must do where the camera gives none.
-    pub(super) fn spare(&self, wish: Wish) -> Option<Arc<Frame>> {
+    pub(in crate::bridge::telegram) fn spare(&self, wish: Wish) -> Option<Arc<Frame>> {
         let end = self.ends.front().filter(|_| wish == Wish::Any)?;
         end.spare.clone()
     }
 
     /// The picture that is due at `now`.
-    pub(super) fn wish(&self, now: Moment) -> Option<Wish> {
+    pub(in crate::bridge::telegram) fn wish(&self, now: Moment) -> Option<Wish> {
         let now = now.monotonic;
         if let Some(end) = self.ends.front() {
             let passed = now.saturating_sub(end.since);
@@ -200,7 +200,7 @@ impl Photos {
     }
 
     /// When [`Self::wish`] is worth asking, on the monotonic clock; none while nothing is under way.
-    pub(super) fn next(&self) -> Option<Duration> {
+    pub(in crate::bridge::telegram) fn next(&self) -> Option<Duration> {
         if let Some(end) = self.ends.front() {
             return Some(end.look.min(end.since + END));
         }
@@ -209,7 +209,7 @@ impl Photos {
     }
 
     /// There is no such picture now.
-    pub(super) fn on_none(&mut self, wish: Wish, now: Moment) {
+    pub(in crate::bridge::telegram) fn on_none(&mut self, wish: Wish, now: Moment) {
         match wish {
             Wish::Fresh(_) => {
                 if let Some(job) = &mut self.job {
@@ -228,7 +228,12 @@ impl Photos {
     }
 
     /// There it is: what to say of it.
-    pub(super) fn on_frame(&mut self, wish: Wish, frame: &Frame, now: Moment) -> Option<Note> {
+    pub(in crate::bridge::telegram) fn on_frame(
+        &mut self,
+        wish: Wish,
+        frame: &Frame,
+        now: Moment,
+    ) -> Option<Note> {
         let taken = calendar::is_set(frame.taken.unix).then(|| calendar::utc(frame.taken.unix));
         let (key, caption) = match wish {
             Wish::Fresh(_) => {
@@ -265,7 +270,7 @@ impl Photos {
     }
 
     /// The last picture grew too old before it was sent: another is due.
-    pub(super) fn on_lost(&mut self, now: Moment) {
+    pub(in crate::bridge::telegram) fn on_lost(&mut self, now: Moment) {
         if let Some(job) = &mut self.job {
             job.due = now.monotonic;
         }
