@@ -4,9 +4,9 @@
 //! It has a client and a thread of its own, and nothing of the outbox: however long a question hangs, no message waits
 //! for it, and nobody waits for its end.
 
-use super::api::{Api, Call};
+use super::api::{Api, Call, Class, Outcome, classify, explain};
 use super::config::Chat;
-use super::delivery::{Attempt, Class, Decision, Outcome, classify, decide, explain};
+use super::delivery::{Attempt, Decision, decide};
 use super::report::{Report, Trouble};
 use crate::bridge::Health;
 use crate::clock::Clock;
@@ -119,8 +119,8 @@ impl<A: Api> Check<A> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::api::Answer;
-    use super::super::delivery::{Fault, FaultKind, PROBE};
+    use super::super::api::{Answer, Fault, FaultKind};
+    use super::super::delivery::PROBE;
     use super::*;
     use crate::clock::Moment;
     use std::collections::VecDeque;

@@ -3,9 +3,9 @@
 //! Nothing is sent to the chat, so that some things stay open: whether the bot may write there, and whether the topic is
 //! still there.
 
-use super::api::{Api, Call, Client};
+use super::api::{Api, Call, Class, Client, FaultKind, Outcome, classify};
 use super::config::{API_URL, Chat, Config, redact};
-use super::delivery::{Class, FaultKind, MovedChat, Outcome, classify};
+use super::delivery::MovedChat;
 use super::{read_config, text};
 use crate::bridge::Examination;
 use crate::clock::{Clock, SystemClock};

@@ -1,10 +1,10 @@
 //! The whole bridge on somebody else's clock and without a socket, for tests and benchmarks: what is seen goes in, calls
 //! of the Bot API come out. Everything between is what runs on a printer; only threads and connections are missing.
 
-use super::api::{Answer, Api, Call};
+use super::api::{Answer, Api, Call, Class, Fault, FaultKind, Outcome, classify};
 use super::commands::{Incoming, Right, read};
 use super::config::{Access, Config};
-use super::delivery::{Class, Fault, FaultKind, MovedChat, Next, Outcome, Outgoing, Sender, classify};
+use super::delivery::{MovedChat, Next, Outgoing, Sender};
 use super::live::Live;
 use super::markup::Format;
 use super::notify::Notifier;

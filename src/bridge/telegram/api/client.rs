@@ -1,8 +1,8 @@
 //! The only place of the bridge that talks to the network.
 
 use super::super::config::{Config, Token, redact};
-use super::super::delivery::{Fault, FaultKind, Outcome};
 use super::form::Form;
+use super::outcome::{Fault, FaultKind, Outcome};
 use super::wire::{Answer, Call};
 use crate::calendar;
 use crate::http;

@@ -1,7 +1,7 @@
-//! What goes over the wire to the Bot API and comes back, and what the outbox keeps. Types only, no I/O.
+//! What goes over the wire to the Bot API and comes back. Types only, no I/O.
 
 use super::super::config::Chat;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -167,36 +167,6 @@ fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D:
         Form::Text(text) => text.trim().parse().ok(),
         Form::Float(_) | Form::Other(_) => None,
     })
-}
-
-/// A message as the outbox keeps it. Later versions may add fields.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::bridge::telegram) struct Stored {
-    /// The text, not yet dated.
-    pub(in crate::bridge::telegram) text: String,
-    /// The picture that goes with it, by its number in the darkroom.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(in crate::bridge::telegram) picture: Option<u64>,
-    /// Whether the phone keeps quiet.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(in crate::bridge::telegram) silent: bool,
-    /// It is not sent before this, in milliseconds since the Unix epoch: it may turn out not to be worth it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(in crate::bridge::telegram) not_before_ms: Option<u64>,
-    /// Buttons below it: what they say, and what comes back when one is pressed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(in crate::bridge::telegram) buttons: Vec<(String, String)>,
-}
-
-/// Where a group went, as the state file keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::bridge::telegram) struct Moved {
-    /// Version of this form.
-    pub(in crate::bridge::telegram) version: u32,
-    /// The chat as the settings name it.
-    pub(in crate::bridge::telegram) configured: String,
-    /// The chat it is now.
-    pub(in crate::bridge::telegram) chat_id: i64,
 }
 
 #[cfg(test)]

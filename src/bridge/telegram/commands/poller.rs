@@ -3,8 +3,8 @@
 //!
 //! One step makes at most one question and never waits besides: it says until when to wait. The thread around it waits.
 
-use super::super::api::{Api, Call};
-use super::super::delivery::{Attempt, Class, Decision, Next, Outcome, PROBE, classify, decide, explain};
+use super::super::api::{Api, Call, Class, Outcome, classify, explain};
+use super::super::delivery::{Attempt, Decision, Next, PROBE, decide};
 use super::super::report::{Report, Trouble};
 use super::clerk::Clerk;
 use super::errand::{Deed, Errand, Reply};

@@ -1,9 +1,9 @@
 //! Speaks in the chats on the spot: answers to commands are worth nothing an hour later, so that they do not go through
 //! the outbox. A few tries within a bounded time, at the pace that all messages share.
 
-use super::super::api::{Api, Call, File, keyboard};
+use super::super::api::{Api, Call, Class, File, Outcome, classify, explain, keyboard};
 use super::super::config::Chat;
-use super::super::delivery::{Attempt, Class, Decision, Outcome, Paces, Shape, classify, decide, explain};
+use super::super::delivery::{Attempt, Decision, Paces, Shape, decide};
 use super::super::markup::Format;
 use super::super::text;
 use super::errand::Reply;

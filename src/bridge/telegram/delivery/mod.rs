@@ -8,12 +8,11 @@ mod moved;
 mod outgoing;
 mod pace;
 mod sender;
+mod stored;
 
 pub(super) use darkroom::Darkroom;
-pub(super) use decision::{
-    Attempt, Class, Decision, Fault, FaultKind, Outcome, PROBE, Shape, classify, decide,
-};
+pub(super) use decision::{Attempt, Decision, PROBE, Shape, decide};
 pub(super) use moved::MovedChat;
 pub(super) use outgoing::Outgoing;
 pub(super) use pace::Paces;
-pub(super) use sender::{Next, Sender, explain};
+pub(super) use sender::{Next, Sender};

@@ -1,14 +1,25 @@
 //! Remembers on disk where a group went when it became a supergroup, until the settings name the new chat.
 
-use super::super::api::Moved;
 use super::super::config::Chat;
 use crate::whole_file;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// Version of the file.
 const VERSION: u32 = 1;
 /// A hundred bytes, and room for what a newer version adds.
 const LIMIT: u64 = 16 * 1024;
+
+/// Where a group went, as the state file keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Moved {
+    /// Version of this form.
+    version: u32,
+    /// The chat as the settings name it.
+    configured: String,
+    /// The chat it is now.
+    chat_id: i64,
+}
 
 /// The state file of one configured chat.
 #[derive(Debug)]

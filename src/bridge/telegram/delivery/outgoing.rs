@@ -1,9 +1,9 @@
 //! Where messages are handed in: what a note asks for, done to the outbox.
 
-use super::super::api::Stored;
 use super::super::config::{Kind, Kinds};
 use super::super::notify::Note;
 use super::darkroom::Darkroom;
+use super::stored::Stored;
 use crate::camera::Frame;
 use crate::clock::Moment;
 use crate::outbox::{Entry, FileStore, Pushed, Queue, Store};

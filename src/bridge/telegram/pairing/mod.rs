@@ -6,9 +6,8 @@ mod talk;
 
 pub use talk::{Candidate, Person};
 
-use super::api::{Api, Call, Client};
+use super::api::{Api, Call, Class, Client, Outcome, classify, explain};
 use super::config::{Config, redact};
-use super::delivery::{Class, Outcome, classify, explain};
 use super::{examine, text};
 use crate::bridge::{Lookup, StartError};
 use crate::clock::{Clock, SystemClock};

@@ -1,7 +1,6 @@
 //! Errands about files to print: lists of them, the question before one is printed, and files from the chat.
 
-use super::super::super::api::{Api, Call};
-use super::super::super::delivery::{Class, Outcome, classify, explain};
+use super::super::super::api::{Api, Call, Class, Outcome, classify, explain};
 use super::super::super::redact;
 use super::super::errand::{Errand, Reply};
 use super::super::files::{self, Listing};

@@ -2,12 +2,13 @@
 //!
 //! One step sends at most one request and never waits: it says until when to wait. The thread around it waits.
 
-use super::super::api::{Api, Call, Stored, keyboard};
-use super::super::config::{Chat, Config, redact};
+use super::super::api::{Api, Call, Class, Outcome, classify, explain, keyboard};
+use super::super::config::{Chat, Config};
 use super::super::markup::Format;
 use super::super::report::{Report, Trouble};
 use super::super::{notify, text};
-use super::{Attempt, Class, Darkroom, Decision, MovedChat, Outcome, Paces, Shape, classify, decide};
+use super::stored::Stored;
+use super::{Attempt, Darkroom, Decision, MovedChat, Paces, Shape, decide};
 use crate::bridge::Health;
 use crate::camera::Frame;
 use crate::clock::Clock;
@@ -391,40 +392,6 @@ fn shape_of(frame: &Frame) -> Shape {
         return Shape::Document;
     }
     Shape::Photo
-}
-
-/// What happened and what to do about it, in one line without secrets.
-pub(in crate::bridge::telegram) fn explain(class: Class, outcome: &Outcome) -> String {
-    let answer = match outcome {
-        Outcome::Failed(fault) => return fault.text.clone(),
-        Outcome::Answered(answer) => answer,
-    };
-    let said = answer.envelope.as_ref().and_then(|envelope| envelope.description.as_deref());
-    let said = match said {
-        Some(said) => format!("\"{}\"", text::shorten(&redact(&text::name(said)), 100)),
-        None => format!("HTTP {}", answer.status),
-    };
-    let remedy = match class {
-        Class::TokenRefused => {
-            "the token is refused; check TELEGRAM_BOT_TOKEN with @BotFather, and TELEGRAM_API_URL if it is set"
-        }
-        Class::WordsOnly => {
-            "no pictures may be sent to the chat, so their captions come alone; let the bot send photos there"
-        }
-        Class::ChatGone | Class::ThreadGone => {
-            "the bot may not write to the chat; check TELEGRAM_CHAT_ID, and that the bot is a member, unblocked and allowed to send"
-        }
-        Class::Flood(_) => "too many messages; waiting as told",
-        Class::Conflict => "another program uses the same token",
-        Class::Migrated(_) => "the chat moved more than once; set TELEGRAM_CHAT_ID to its present number",
-        Class::Transient | Class::TooLarge | Class::ClockNotSet | Class::Done => {
-            "the server has trouble; trying again"
-        }
-        Class::EditGone | Class::Markup | Class::TooLong | Class::PhotoRefused | Class::Refused => {
-            "the message was refused and dropped; please report this"
-        }
-    };
-    format!("{remedy} (the server says {said})")
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! The whole sender against a scripted server, on a clock that the test turns: no socket, no waiting.
 
 use super::super::MovedChat;
-use super::super::{Fault, FaultKind, Outcome, classify};
+use super::super::stored::Stored;
 use super::{Next, Sender};
 use crate::bridge::Health;
-use crate::bridge::telegram::api::{Answer, Api, Call, Stored};
+use crate::bridge::telegram::api::{Answer, Api, Call, Fault, FaultKind, Outcome, classify};
 use crate::bridge::telegram::config::Config;
 use crate::bridge::telegram::notify;
 use crate::camera::Frame;
