@@ -1,36 +1,30 @@
-//! Takes messages out of the outbox one after the other, sends each, and does what the answer asks for.
+//! Takes messages out of the outbox one after the other and sends each. One step sends at most one request and never
+//! waits: it says until when to wait.
 //!
-//! One step sends at most one request and never waits: it says until when to wait. The thread around it waits.
+//! [`compose`] makes the call, [`carry_out`] does what the answer asks for.
 
-use super::super::api::{Api, Call, Class, Outcome, classify, explain, keyboard};
+mod carry_out;
+mod compose;
+#[cfg(test)]
+mod tests;
+
+use super::super::api::{Api, Call, Class, classify};
 use super::super::config::{Chat, Config};
 use super::super::markup::Format;
-use super::super::report::{Report, Trouble};
-use super::super::{notify, text};
+use super::super::report::Report;
 use super::stored::Stored;
 use super::{Attempt, Darkroom, Decision, MovedChat, Paces, Shape, decide};
-use crate::bridge::Health;
-use crate::camera::Frame;
 use crate::clock::Clock;
-use crate::outbox::{Held, Importance, Queue, Store};
-use std::mem::{Discriminant, discriminant};
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::outbox::{Queue, Store};
+use compose::{shape_of, waits};
+use std::mem::Discriminant;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// How long a lost topic is left alone before it is tried again.
-const THREAD_AGAIN: Duration = Duration::from_secs(3600);
-/// Length of a text that was too long for the server, in UTF-16 units.
-const SHORT: usize = 1000;
-/// Most messages that are told in one after a long silence.
-const MOST_JOINED: usize = 20;
-/// Largest picture that goes as one, in bytes.
-const MOST_PHOTO: usize = 10_000_000;
 /// How long a connection is kept for what follows: an idle one costs memory, and dies unnoticed behind a firewall.
 const KEPT: Duration = Duration::from_secs(10);
 /// After so many failures in a row of a picture, and again after as many, a small request tells whether it is the line.
 const DOUBTED_EACH: u32 = 3;
-/// Longest time for which a message is held back.
-const LONGEST_HOLD: Duration = Duration::from_secs(60);
 
 /// What to do after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,191 +202,4 @@ impl<A: Api, S: Store> Sender<A, S> {
     pub(in crate::bridge::telegram) fn rests_in(&self) -> Option<Duration> {
         Some((self.spoke? + KEPT).saturating_sub(self.clock.now().monotonic))
     }
-
-    /// What to say of `held`, which messages behind it are said with it, and whether that makes no sound: after a long
-    /// silence one message tells what happened, instead of a row of them.
-    fn words(&self, held: &Held, stored: &Stored, now: Duration) -> (String, Vec<u64>, bool) {
-        let mut words = notify::dated(&stored.text, held.entry.at, now);
-        let (mut joined, mut silent) = (Vec::new(), stored.silent);
-        if self.attempt.alone || !is_plain(stored) || !notify::is_late(held.entry.at, now) {
-            return (words, joined, silent);
-        }
-        let row = self.queue.peek_row(MOST_JOINED, |_| true);
-        for other in row.iter().skip(1) {
-            let read = serde_json::from_slice::<Stored>(&other.entry.body).ok();
-            let Some(next) = read.filter(|next| is_plain(next) && waits(next, now).is_none()) else { break };
-            let more = format!("{words}\n\n{}", notify::dated(&next.text, other.entry.at, now));
-            if more.encode_utf16().count() > text::MOST_MESSAGE {
-                break;
-            }
-            words = more;
-            joined.push(other.id);
-            // Whatever is to wake people does so in company as well.
-            silent &= next.silent;
-        }
-        (words, joined, silent)
-    }
-
-    fn compose<'f>(
-        &self,
-        words: &str,
-        stored: &Stored,
-        frame: Option<&'f Frame>,
-        thread: Option<i64>,
-    ) -> Call<'f> {
-        let format = if self.attempt.undressed { Format::Plain } else { self.format };
-        let most = match self.attempt.shape {
-            Shape::Text => text::MOST_MESSAGE,
-            Shape::Photo | Shape::Document => text::MOST_CAPTION,
-        };
-        let most = if self.attempt.shortened { SHORT.min(most) } else { most };
-        let words = format.dress(&text::shorten(words, most));
-        let jpeg = frame.map(|frame| frame.jpeg.as_slice()).unwrap_or_default();
-        let mut call = match self.attempt.shape {
-            Shape::Text => Call::message(&self.chat, thread, &words),
-            Shape::Photo => Call::photo(&self.chat, thread, &words, jpeg),
-            Shape::Document => Call::document(&self.chat, thread, &words, jpeg),
-        };
-        if let Some(mode) = format.parse_mode() {
-            call = call.with("parse_mode", mode);
-        }
-        if stored.silent {
-            call = call.with("disable_notification", true);
-        }
-        if !stored.buttons.is_empty() {
-            call = call.with("reply_markup", keyboard(&stored.buttons));
-        }
-        call
-    }
-
-    fn carry_out(
-        &mut self,
-        decision: Decision,
-        id: u64,
-        class: Class,
-        outcome: &Outcome,
-        threaded: bool,
-    ) -> Next {
-        let after = self.clock.now();
-        match decision {
-            Decision::Delivered => {
-                self.queue.done(id);
-                if threaded {
-                    self.thread_again = None;
-                }
-                self.told = None;
-                let thread_lost = self.thread_again.is_some();
-                self.report(|report| {
-                    (report.last_ok, report.trouble, report.retry_at) = (Some(after.unix), None, None);
-                    report.thread_lost = thread_lost;
-                });
-                Next::Again
-            }
-            Decision::Retry(wait) => self.wait(after.monotonic + wait, Health::Waiting, class, outcome),
-            Decision::ProbeToken(wait) => self.wait(after.monotonic + wait, Health::Fail, class, outcome),
-            Decision::ProbeChat(wait) => {
-                // What must arrive stays, in its order, for the day the chat is back; of the rest the newest.
-                let newest = self.queue.newest();
-                self.queue.discard_where("the chat cannot be reached", |held| {
-                    held.entry.importance < Importance::Terminal && Some(held.id) != newest
-                });
-                self.wait(after.monotonic + wait, Health::Fail, class, outcome)
-            }
-            Decision::WithoutThread => {
-                log::warn!(
-                    "the topic {} is gone or closed: sending without it",
-                    self.thread.unwrap_or_default()
-                );
-                self.thread_again = Some(after.monotonic + THREAD_AGAIN);
-                Next::Again
-            }
-            Decision::Shorten => {
-                self.attempt.shortened = true;
-                Next::Again
-            }
-            Decision::Undress => {
-                self.attempt.undressed = true;
-                Next::Again
-            }
-            Decision::Reshape(shape) => {
-                if class == Class::WordsOnly {
-                    log::warn!("telegram: {}", explain(class, outcome));
-                }
-                self.attempt.shape = shape;
-                Next::Again
-            }
-            Decision::MoveTo(chat_id) => {
-                log::warn!("the chat {} is now {chat_id}: change TELEGRAM_CHAT_ID", self.chat);
-                self.attempt.moves += 1;
-                self.chat = Chat::Id(chat_id);
-                self.moved.save(chat_id);
-                self.report(|report| report.moved_to = Some(chat_id));
-                Next::Again
-            }
-            Decision::GiveUp => {
-                let reason = explain(class, outcome);
-                self.queue.discard(id, &reason);
-                let trouble = Trouble { health: Health::Warn, text: reason };
-                self.report(|report| (report.trouble, report.retry_at) = (Some(trouble), None));
-                Next::Again
-            }
-        }
-    }
-
-    fn wait(&mut self, until: Duration, health: Health, class: Class, outcome: &Outcome) -> Next {
-        let text = explain(class, outcome);
-        if self.is_news(class, outcome) {
-            log::warn!("telegram: {text}");
-        }
-        self.not_before = until;
-        self.report(|report| {
-            report.trouble = Some(Trouble { health, text });
-            report.retry_at = Some(until);
-        });
-        Next::At(until)
-    }
-
-    /// Whether the log is to tell of a trouble: once for each, not for each try, whatever times are in its words.
-    pub(in crate::bridge::telegram) fn is_news(&mut self, class: Class, outcome: &Outcome) -> bool {
-        let status = match outcome {
-            Outcome::Answered(answer) => Some(answer.status),
-            Outcome::Failed(_) => None,
-        };
-        let trouble = Some((discriminant(&class), status));
-        std::mem::replace(&mut self.told, trouble) != trouble
-    }
-
-    fn report(&self, change: impl FnOnce(&mut Report)) {
-        change(&mut self.lock_report());
-    }
-
-    fn lock_report(&self) -> std::sync::MutexGuard<'_, Report> {
-        self.report.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
-
-/// Whether a message is nothing but text, so that it can be joined to others.
-fn is_plain(stored: &Stored) -> bool {
-    stored.picture.is_none() && stored.buttons.is_empty()
-}
-
-/// How much longer a message must wait for what may make it not worth sending. A clock that was set meanwhile does not
-/// make that long.
-fn waits(stored: &Stored, now: Duration) -> Option<Duration> {
-    let until = Duration::from_millis(stored.not_before_ms?);
-    let wait = until.checked_sub(now)?;
-    (!wait.is_zero() && wait <= LONGEST_HOLD).then_some(wait)
-}
-
-/// As what a picture goes at first (Bot API, `sendPhoto`: 10 MB, sides of 10,000 together and no more than 20 to 1).
-fn shape_of(frame: &Frame) -> Shape {
-    let (width, height) = (u32::from(frame.width), u32::from(frame.height));
-    let slim = width.max(height) > 20 * width.min(height);
-    if frame.jpeg.len() > MOST_PHOTO || width + height > 10_000 || slim {
-        return Shape::Document;
-    }
-    Shape::Photo
-}
-
-#[cfg(test)]
-mod tests;
