@@ -1,8 +1,8 @@
 //! The whole sender against a scripted server, on a clock that the test turns: no socket, no waiting.
 
-use super::super::MovedChat;
-use super::super::stored::Stored;
-use super::{Next, Sender};
+use super::super::super::MovedChat;
+use super::super::super::stored::Stored;
+use super::super::{Next, Sender};
 use crate::bridge::Health;
 use crate::bridge::telegram::api::{Answer, Api, Call, Fault, FaultKind, Outcome, classify};
 use crate::bridge::telegram::config::Config;
