@@ -3,13 +3,13 @@
 
 use super::api::{Answer, Api, Call, Class, Fault, FaultKind, Outcome, classify};
 use super::commands::{Incoming, Right, read};
-use super::config::{Access, Config};
+use super::config::{Access, Config, Kind};
 use super::delivery::{MovedChat, Next, Outgoing, Sender};
 use super::live::Live;
 use super::markup::Format;
 use super::notify::Notifier;
 use super::pictures::{Desk, Diary, Inspector, Photos, Want, look};
-use super::{Kind, text};
+use super::text;
 use crate::bridge::Lookup;
 use crate::camera::Camera;
 use crate::clock::Clock;

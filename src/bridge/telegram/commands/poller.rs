@@ -4,7 +4,7 @@
 //! One step makes at most one question and never waits besides: it says until when to wait. The thread around it waits.
 
 use super::super::api::{Api, Call, Class, Outcome, classify, explain};
-use super::super::delivery::{Attempt, Decision, Next, PROBE, decide};
+use super::super::delivery::{Attempt, Decision, Next, PROBE, chance, decide};
 use super::super::report::{Report, Trouble};
 use super::clerk::Clerk;
 use super::errand::{Deed, Errand, Reply};
@@ -295,7 +295,7 @@ impl<A: Api> Poller<A> {
         let attempt = Attempt { failures: self.failures, ..Attempt::default() };
         self.failures = self.failures.saturating_add(1);
         let asks_for_updates = matches!(self.stage, Stage::First | Stage::Skip | Stage::Poll);
-        let (wait, health, why) = match (class, decide(class, attempt, super::super::chance())) {
+        let (wait, health, why) = match (class, decide(class, attempt, chance())) {
             (Class::Conflict, _) if says(outcome, "webhook") => {
                 log::warn!(
                     "telegram: another program had updates sent elsewhere; they come here from now on"

@@ -3,7 +3,7 @@
 
 use super::super::api::{Api, Call, Class, File, Outcome, classify, explain, keyboard};
 use super::super::config::Chat;
-use super::super::delivery::{Attempt, Decision, Paces, Shape, decide};
+use super::super::delivery::{Attempt, Decision, Paces, Shape, chance, decide};
 use super::super::markup::Format;
 use super::super::text;
 use super::errand::Reply;
@@ -108,7 +108,7 @@ impl<A: Api> Voice<A> {
             let call = self.compose(reply, picture, &chat, thread, over, attempt);
             let outcome = self.api.call(&call, now.unix);
             let class = classify(&outcome);
-            match decide(class, attempt, super::super::chance()) {
+            match decide(class, attempt, chance()) {
                 Decision::Delivered => {
                     let captioned = attempt.shape != Shape::Text;
                     return over.or_else(|| shown(&outcome, reply, thread, captioned));

@@ -85,7 +85,7 @@ impl Pairing {
             "TELEGRAM_THREAD_ID" => None,
             name => setting(name),
         };
-        let config = super::read_config(&filled)?;
+        let config = Config::read(&filled)?;
         let mut letters = [0; CODE];
         getrandom::fill(&mut letters).map_err(|_| PairError::NoChance)?;
         let code = letters.iter().filter_map(|byte| LETTERS.get(usize::from(byte % 32)));

@@ -14,5 +14,5 @@ pub(super) use desk::Desk;
 pub(super) use diary::Diary;
 pub(super) use inspector::Inspector;
 pub(super) use photos::Photos;
-pub(super) use studio::Studio;
+pub(super) use studio::{Studio, read_checks};
 pub(super) use wish::{Want, look};

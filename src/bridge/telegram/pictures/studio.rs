@@ -2,11 +2,18 @@
 //! little longer for its end; a check has a thread of its own, since it may take minutes.
 
 use super::super::commands::Checks;
+use super::super::config::{Config, Kind};
+use super::super::delivery::Outgoing;
+use super::super::live::Live;
 use super::desk::Desk;
+use super::diary::Diary;
+use super::inspector::Inspector;
+use super::photos::Photos;
 use super::wish::{Want, look};
+use crate::bridge::{Lookup, Setup, StartError};
 use crate::camera::Frame;
 use crate::clock::{Clock, SystemClock};
-use crate::defects::{Checker, Failure, Outcome};
+use crate::defects::{self, Checker, Failure, Nap, Outcome};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -18,6 +25,17 @@ const STACK: usize = 128 * 1024;
 const CHECK_STACK: usize = 256 * 1024;
 /// How often pictures that were handed in are looked after.
 const CARE: Duration = Duration::from_secs(60);
+
+/// The settings of the defect checks; none where there are to be none.
+///
+/// # Errors
+///
+/// If one is wrong; the text names it.
+pub(in crate::bridge::telegram) fn read_checks(
+    setting: &Lookup<'_>,
+) -> Result<Option<defects::Config>, StartError> {
+    defects::Config::read(setting).map_err(|error| StartError::Setting(error.to_string()))
+}
 
 /// The desk and its thread.
 pub(in crate::bridge::telegram) struct Studio {
@@ -46,13 +64,45 @@ impl Shared {
 }
 
 impl Studio {
+    /// The studio for the photos and checks of these settings; none where neither is wanted.
+    ///
+    /// # Errors
+    ///
+    /// If a setting of the checks is wrong; the text names it.
+    pub(in crate::bridge::telegram) fn open(
+        config: &Config,
+        setup: &Setup<'_>,
+        outgoing: &Outgoing,
+        live: &Live,
+    ) -> Result<Option<Self>, StartError> {
+        let checks = read_checks(setup.setting)?;
+        // A finding that nobody is told of costs money for nothing.
+        let checks = checks.filter(|_| config.events.has(Kind::Alert));
+        if checks.is_none() && !config.events.has(Kind::Photo) {
+            return Ok(None);
+        }
+        let now = setup.clock.now();
+        let diary = Diary::open(setup.data_dir, setup.id, now);
+        let photos = config.events.has(Kind::Photo).then(|| Photos::new(config, setup.fresh));
+        let inspector =
+            checks.as_ref().map(|checks| Inspector::new(config, checks, setup.fresh, live.clone()));
+        let checker =
+            checks.map(|checks| Checker::new(checks, Arc::clone(&setup.tls), Box::new(Nap::default())));
+        let mut desk = Desk {
+            camera: setup.camera.clone(),
+            outgoing: outgoing.clone(),
+            diary,
+            live: live.clone(),
+            buttons: config.access.is_open(),
+            photos,
+            inspector,
+        };
+        desk.recall(now);
+        Ok(Some(Self::new(desk, checker, setup.clock, setup.id)))
+    }
+
     /// Without a thread, until there is something to do. Threads have the name of the bridge.
-    pub(in crate::bridge::telegram) fn new(
-        desk: Desk,
-        checker: Option<Checker>,
-        clock: SystemClock,
-        bridge: &str,
-    ) -> Self {
+    fn new(desk: Desk, checker: Option<Checker>, clock: SystemClock, bridge: &str) -> Self {
         let shared = Shared {
             name: bridge.to_owned(),
             clock,

@@ -1,7 +1,7 @@
 //! Errands about files to print: lists of them, the question before one is printed, and files from the chat.
 
 use super::super::super::api::{Api, Call, Class, Outcome, classify, explain};
-use super::super::super::redact;
+use super::super::super::config::redact;
 use super::super::errand::{Errand, Reply};
 use super::super::files::{self, Listing};
 use super::super::order::{self, Mark, Order};
