@@ -233,8 +233,13 @@ fn a_test_goes_to_where_the_chat_moved() {
     let place = tempfile::tempdir().unwrap();
     let url = server.url();
     let find = |name: &str| setting(&url, name);
-    let examination =
-        || Examination { data_dir: place.path(), id: "telegram", tls: no_extra_roots(), setting: &find };
+    let examination = || Examination {
+        data_dir: place.path(),
+        id: "telegram",
+        tls: no_extra_roots(),
+        setting: &find,
+        control: &|| Err("Telegram needs no printer".to_owned()),
+    };
     let kind = BRIDGES.iter().find(|kind| kind.name == "telegram").unwrap();
     // The service has not heard of the move: the remedy is in the words.
     server.once("one", Behaviour::Migrated(-100_777));

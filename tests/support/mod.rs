@@ -14,6 +14,7 @@ pub(crate) mod openrouter;
 pub(crate) mod pcap;
 pub(crate) mod printer;
 pub(crate) mod program;
+pub(crate) mod push_service;
 pub(crate) mod rest;
 pub(crate) mod siege;
 pub(crate) mod tap;
