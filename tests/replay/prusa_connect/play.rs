@@ -39,6 +39,8 @@ pub(crate) struct Played {
     pub(crate) code_shown: Option<String>,
     pub(crate) code: Option<String>,
     pub(crate) token: Option<String>,
+    pub(crate) camera_token: Option<String>,
+    pub(crate) camera_fingerprint: Option<String>,
     /// What people were told last.
     pub(crate) error: Option<String>,
     /// Whether the line goes on asking for a token.
@@ -77,6 +79,7 @@ pub(crate) fn play(vector: &Value) -> Result<Played, String> {
     played.error = stage.line.report().last_error;
     played.polls = played.code.is_some();
     played.pending = player.pending.is_some();
+    (played.camera_token, played.camera_fingerprint) = stage.camera.unwrap_or_default();
     played.made = stage.made;
     Ok(played)
 }

@@ -36,6 +36,8 @@ pub(crate) struct Stage<'v> {
     pub(crate) line: Rehearsal,
     /// The requests, without those of P2, each with its server.
     pub(crate) made: Vec<(String, Made)>,
+    /// The token and the fingerprint of a camera.
+    pub(crate) camera: Option<(Option<String>, Option<String>)>,
     /// The clocks as the line sees them.
     monotonic: Duration,
     /// Wall clock less monotonic clock.
@@ -62,6 +64,7 @@ impl<'v> Stage<'v> {
             vector,
             line: Rehearsal::new(&vector["inputs"]["printer"], now),
             made: Vec::new(),
+            camera: None,
             monotonic: BEGIN,
             offset: first.saturating_sub(BEGIN),
             recorded: BEGIN,
