@@ -6,6 +6,10 @@ use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
 
 /// Size of a block, in bytes.
 pub(super) const BLOCK: u64 = 16;
+/// So many blocks are worked on at once: processors without instructions for it are some times as fast so.
+const GROUP: usize = 8;
+/// Size of these, in bytes.
+const GROUP_SIZE: usize = GROUP * BLOCK as usize;
 
 /// What decrypts one file. Never shown.
 #[derive(Clone, PartialEq, Eq)]
