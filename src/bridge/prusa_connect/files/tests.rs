@@ -463,6 +463,21 @@ proptest! {
     }
 
     #[test]
+    fn any_file_has_details(content in proptest::collection::vec(any::<u8>(), 0..600), told in any::<u32>(), name in "[a-z0-9.]{1,9}[nm]{0,2}") {
+        let place = Place::new("local").unwrap();
+        let mut shelf = Shelf::default();
+        let path = format!("{}.gcode", name.trim_start_matches('.'));
+        prop_assume!(!path.starts_with('.'));
+        shelf.put(&path, &content);
+        // It may have grown or shrunk since it was listed.
+        shelf.items.get_mut(&path).unwrap().size = u64::from(told);
+        let ask = order("SEND_FILE_INFO", json!({"path": place.outside(&path)}));
+        let data = answer(file_info(&place, &mut shelf, &ask, Folders::Refused));
+        prop_assert_eq!(&data["path"], &json!(place.outside(&path)));
+        prop_assert!(!data.to_string().contains("null"));
+    }
+
+    #[test]
     fn any_command_on_any_path_stays_within(path in r"(/local)?(/|\.\.|a|b|\PC){0,8}", force in any::<bool>()) {
         let place = Place::new("local").unwrap();
         let mut shelf = Shelf::default();

@@ -119,7 +119,7 @@ impl Rig {
             server: Origin::of(&server.url("")).unwrap(),
             headers: Box::new(|| {
                 [("User-Agent", "Test/1"), ("Token", "SECRET"), ("Fingerprint", "FINGER")]
-                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .map(|(name, value)| (name, value.to_owned()))
                     .to_vec()
             }),
             local_targets,
