@@ -1,0 +1,24 @@
+//! What is done about each command of Connect's: refused, answered, or carried out on the printer.
+//!
+//! [`decide`] judges, without doing anything; [`Running`] watches whether what was to come of it has come;
+//! [`desk`] does it.
+
+#![allow(unused_imports, reason = "the bridge's core takes them up when it is there")]
+
+mod catalogue;
+mod decision;
+pub(crate) mod desk;
+mod filament;
+mod gcode;
+mod options;
+mod path;
+mod printing;
+mod running;
+#[cfg(test)]
+mod tests;
+mod values;
+
+pub(crate) use catalogue::decide;
+pub(crate) use decision::{Answer, Change, Decision, Filament, FileOrder, Goal, Task, ToolChange, Work};
+pub(crate) use options::{Macros, Options, Permissions};
+pub(crate) use running::{Running, Said, Trouble};
