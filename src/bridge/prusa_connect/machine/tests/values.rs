@@ -254,3 +254,27 @@ fn the_whole_description_is_one_object() {
         assert_eq!(data[key], expected, "{key}");
     }
 }
+
+#[test]
+fn a_bed_that_was_measured_anew_is_told() {
+    let mut rig = Rig::idle();
+    let rows: [Box<[f64]>; 2] = [[0.1, -0.05].into(), [0.025, 0.000_001].into()];
+    Arc::make_mut(&mut rig.snapshot.machine).mesh = rows.clone().into();
+    rig.show();
+    let news = rig.news();
+    let [told] = &news[..] else { panic!("{news:?}") };
+    assert_eq!((told.event.kind, told.event.source), (EventKind::MeshBedData, Source::Marlin));
+    assert_eq!(&*told.event.data, r#"{"mbl":[[0.1,-0.05],[0.025,0.0]]}"#);
+    rig.show();
+    assert_eq!(rig.news(), []);
+    // Taken away it is no news, and one that was there at first neither.
+    Arc::make_mut(&mut rig.snapshot.machine).mesh = [].into();
+    rig.show();
+    assert_eq!(rig.news(), []);
+    let mut again = Rig::new(Options::default());
+    Arc::make_mut(&mut again.snapshot.machine).mesh = rows.into();
+    assert_eq!(again.see(), ["IDLE FIRMWARE"]);
+    let who = Identity { printer_type: "6.1.0", firmware: "", sdk: "", serial: "S", fingerprint: "f" };
+    let data: Value = serde_json::from_str(&again.machine.info(&who, json!({}), None)).unwrap();
+    assert_eq!(data["mbl"], json!([[0.1, -0.05], [0.025, 0.0]]));
+}
