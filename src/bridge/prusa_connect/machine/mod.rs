@@ -35,6 +35,7 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use telemetry::JobValues;
+use tell::Details;
 
 /// How long the number of a job is waited for; the history tells it a moment after the job began.
 const NUMBER: Duration = Duration::from_secs(3);
@@ -87,6 +88,8 @@ pub(crate) struct Machine {
     reason: Option<Box<str>>,
     dialogs: Dialogs,
     values: JobValues,
+    /// What is known of the file of the job under way.
+    details: Option<Details>,
     /// A job runs whose number is not known, since then.
     numberless: Option<Duration>,
     /// The command that is being worked on.
@@ -117,6 +120,7 @@ impl Machine {
             reason: None,
             dialogs: Dialogs::default(),
             values: JobValues::default(),
+            details: None,
             numberless: None,
             command: None,
             objects: Objects::default(),

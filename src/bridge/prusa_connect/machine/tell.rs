@@ -10,6 +10,14 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What Connect was told of the file that prints, or could ask for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Details {
+    file: Option<String>,
+    size: Option<u64>,
+    modified: Option<Duration>,
+}
+
 impl Machine {
     /// Takes notice of the job that is under way.
     pub(super) fn follow_job(
@@ -26,6 +34,7 @@ impl Machine {
         if self.jobs.run(key, command) {
             self.unsaved = true;
             self.values = JobValues::default();
+            self.details = None;
             if before.is_some() && matches!(self.state, State::Printing | State::Paused | State::Attention) {
                 // Another job runs in its place: the one before has ended unseen.
                 self.state = State::Stopped;
@@ -33,8 +42,20 @@ impl Machine {
                 news.push(News { event, state: State::Stopped, job: before });
             }
         }
-        if let Some(print) = print {
-            self.values.see(print);
+        let Some(print) = print else { return };
+        self.values.see(print);
+        let metadata = print.metadata.as_deref();
+        let details = Details {
+            file: print.file.clone(),
+            size: metadata.and_then(|known| known.size),
+            modified: metadata.and_then(|known| known.modified),
+        };
+        let known = self.details.replace(details.clone());
+        // What is known from the beginning is asked for, by the job's number.
+        if known.is_some_and(|known| known != details)
+            && let Some(event) = self.job().and_then(|job| self.job_info(job, None))
+        {
+            news.push(self.now(event));
         }
     }
 
@@ -64,11 +85,17 @@ impl Machine {
             _ => self.causes.of(to, file, now),
         };
         let (source, command) = cause.unwrap_or((verdict.source, None));
-        self.state = to;
+        let from = std::mem::replace(&mut self.state, to);
         self.reason.clone_from(&verdict.reason);
         let event = self.state_event(source, verdict.reason).of_command(command);
         let job = self.jobs.id().filter(|_| active || ends);
+        let critical = (to == State::Error && from != to).then(|| event.reason.clone());
         news.push(News { event, state: to, job });
+        // What is critical is told as such, besides.
+        if let Some(reason) = critical {
+            let event = Event { reason, ..Event::new(EventKind::Failed, Source::Wui) };
+            news.push(News { event, state: to, job: None });
+        }
     }
 
     pub(super) fn state_event(&self, source: Source, reason: Option<Box<str>>) -> Event {

@@ -20,6 +20,8 @@ impl Desk for Idle {
     }
 
     fn forget(&mut self) {}
+
+    fn job_over(&mut self) {}
 }
 
 struct Bed {
