@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 mod at_printer;
 mod course;
+mod taken;
 
 fn order(name: &str, kwargs: Value) -> Order {
     let kwargs = kwargs.as_object().cloned().unwrap_or_default();
