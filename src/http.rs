@@ -9,8 +9,9 @@ use std::io::{Read, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use ureq::config::Config;
+use ureq::config::{Config, ConfigBuilder};
 use ureq::http::Uri;
+use ureq::typestate::AgentScope;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, TcpConnector, Transport,
@@ -43,22 +44,39 @@ pub(crate) fn is_local(host: &str) -> bool {
 /// `connect` bounds the set-up of a connection with TLS, `whole` a request from name resolution to the last
 /// byte of the answer.
 pub fn agent(tls: Arc<ClientConfig>, connect: Duration, whole: Duration) -> Agent {
-    let config = Config::builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .proxy(None)
-        .user_agent(concat!("octobridge/", env!("CARGO_PKG_VERSION")))
+    let config = config()
         .timeout_connect(Some(connect))
         .timeout_global(Some(whole))
         .max_idle_connections(1)
         .max_idle_connections_per_host(1)
         .max_idle_age(Duration::from_secs(10))
+        .build();
+    let connector = ().chain(TcpConnector::default()).chain(TlsConnector { tls: Some(tls) });
+    Agent::with_parts(config, connector, SameThreadResolver::default())
+}
+
+/// A client for one large file: `step` bounds the set-up of a connection with TLS, and each wait for more, but nothing
+/// the whole. Without `tls` it can only speak plain HTTP.
+pub(crate) fn streaming(tls: Option<Arc<ClientConfig>>, step: Duration, resolver: impl Resolver) -> Agent {
+    let config = config()
+        .timeout_connect(Some(step))
+        .timeout_per_read(Some(step))
+        .timeout_per_write(Some(step))
+        .max_idle_connections(0)
+        .build();
+    Agent::with_parts(config, ().chain(TcpConnector::default()).chain(TlsConnector { tls }), resolver)
+}
+
+/// What all clients have in common.
+fn config() -> ConfigBuilder<AgentScope> {
+    Config::builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(None)
+        .user_agent(concat!("octobridge/", env!("CARGO_PKG_VERSION")))
         .input_buffer_size(BUFFER)
         .output_buffer_size(BUFFER)
         .max_response_header_size(BUFFER)
-        .build();
-    let connector = ().chain(TcpConnector::default()).chain(TlsConnector { tls });
-    Agent::with_parts(config, connector, SameThreadResolver::default())
 }
 
 /// The TLS error at the root of `error`, if there is one.
@@ -123,7 +141,7 @@ impl Resolver for SameThreadResolver {
 /// Wraps what connects to an `https` address in TLS.
 #[derive(Debug)]
 struct TlsConnector {
-    tls: Arc<ClientConfig>,
+    tls: Option<Arc<ClientConfig>>,
 }
 
 impl<In: Transport> Connector<In> for TlsConnector {
@@ -134,10 +152,11 @@ impl<In: Transport> Connector<In> for TlsConnector {
         if !details.needs_tls() || transport.is_tls() {
             return Ok(Some(Either::A(transport)));
         }
+        let tls = self.tls.as_ref().ok_or(Error::TlsRequired)?;
         let host = details.uri.host().unwrap_or_default();
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let name = ServerName::try_from(host.to_owned()).map_err(|error| Error::Other(Box::new(error)))?;
-        let connection = ClientConnection::new(Arc::clone(&self.tls), name);
+        let connection = ClientConnection::new(Arc::clone(tls), name);
         let connection = connection.map_err(|error| Error::Other(Box::new(error)))?;
         let mut socket = TransportAdapter::new(transport.boxed(), Arc::clone(&details.current_time));
         socket.set_timeout(remaining(details));

@@ -3,15 +3,15 @@
 //!
 //! A new bridge is a folder here and a line in [`BRIDGES`].
 
+mod mailbox;
 pub mod octoapp;
-#[allow(dead_code, reason = "its parts come one by one; the worker starts it when they are all there")]
 pub mod prusa_connect;
 pub mod telegram;
 
 use crate::camera::Camera;
 use crate::clock::{Moment, SystemClock};
 use crate::doctor::Finding;
-use crate::printer::{Event, Sight};
+use crate::printer::{Event, FileChange, Sight};
 use crate::source::control::Control;
 use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
@@ -29,10 +29,18 @@ pub const BRIDGES: &[Kind] = &[
         examine: octoapp::examine,
     },
     Kind {
+        name: prusa_connect::NAME,
+        check: prusa_connect::check,
+        start: prusa_connect::start,
+        test: prusa_connect::test,
+        examine: prusa_connect::examine,
+    },
+    Kind {
         name: telegram::NAME,
         check: telegram::check,
         start: telegram::start,
-        test: telegram::test,
+        // It has one receiver, whom the settings tell.
+        test: |examination, text| telegram::test(examination, text).map(|()| String::new()),
         examine: telegram::examine,
     },
 ];
@@ -46,8 +54,9 @@ pub struct Kind {
     pub check: fn(&Lookup<'_>) -> Result<(), StartError>,
     /// Starts it.
     pub start: fn(&Setup<'_>) -> Result<Box<dyn Bridge>, StartError>,
-    /// Sends one message now, past the queue; the error says why it was not taken, and what to do.
-    pub test: fn(&Examination<'_>, &str) -> Result<(), String>,
+    /// Sends one message now, past the queue. Gives what is to be said of the receivers, if anything, as in " for A and
+    /// B"; the error says why it was not taken, and what to do.
+    pub test: fn(&Examination<'_>, &str) -> Result<String, String>,
     /// Looks at its service for `octobridge doctor`, within some 15 s, and changes nothing there. What [`Kind::check`]
     /// refuses is told already, so that nothing is found then. No finding names the bridge; none holds a secret.
     pub examine: fn(&Examination<'_>) -> Vec<Finding>,
@@ -63,7 +72,12 @@ pub struct Examination<'a> {
     pub tls: Arc<ClientConfig>,
     /// Looks a setting up, as in [`Setup::setting`].
     pub setting: &'a Lookup<'a>,
+    /// Reaches the printer.
+    pub control: &'a Reach<'a>,
 }
+
+/// Connects to the printer, within some 8 s; the error says why not, and what to do.
+pub type Reach<'a> = dyn Fn() -> Result<Control, String> + 'a;
 
 /// Finds the text of a setting by the name of its environment variable.
 pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
@@ -117,6 +131,10 @@ pub trait Bridge: Send {
     /// Takes notice of a line of the printer's console. Only where it is wanted.
     fn on_console(&mut self, _line: &str, _at: Moment) {}
 
+    /// Takes notice of a change among the files that can be printed. Only where it is wanted; after the source was lost
+    /// ([`crate::printer::EventKind::SourceLost`]) anything may have changed.
+    fn on_files(&mut self, _change: &FileChange) {}
+
     /// What it wants to be told of besides events. Each thing wakes its thread, several times a second.
     fn wants(&self) -> Wants {
         Wants::default()
@@ -141,6 +159,8 @@ pub struct Wants {
     pub snapshots: bool,
     /// The lines of its console ([`Bridge::on_console`]).
     pub console: bool,
+    /// The changes of files ([`Bridge::on_files`]).
+    pub files: bool,
 }
 
 /// Tells how a bridge goes; none when that cannot be told at this moment without waiting.

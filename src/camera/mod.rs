@@ -40,6 +40,9 @@ use std::time::Duration;
 /// Name of the thread of a fetch: by it a panic is known to be the camera's.
 pub const THREAD: &str = shared::THREAD;
 
+/// How long a picture of another camera than the one in use stays in memory.
+const FORGET_OTHERS: Duration = Duration::from_secs(5);
+
 /// Asks the vendor's own camera service to take pictures for a while (`camera.start_monitor` with the domain `lan`).
 /// Blocks, for a bounded time; the error is a few words without secrets.
 pub type Wake = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
@@ -86,6 +89,15 @@ impl Camera {
         let choice = Choice { wanted: named(wanted), web, moonraker, stock: wake.is_some() };
         let fetcher = Fetcher::new(tls, wake, limits);
         Self(Arc::new(Shared::new(choice, fetcher, clock, limits)))
+    }
+
+    /// Another camera of the same printer, by its name or identity in the printer's list: it follows that list, and the
+    /// printer, with this one. Its picture is dropped soon, so that not every camera's is in memory.
+    #[must_use]
+    pub fn other(&self, wanted: &str, clock: Box<dyn Clock>) -> Self {
+        let limits = self.0.limits();
+        let limits = Limits { forget: limits.forget.min(FORGET_OTHERS), ..limits };
+        Self(self.0.other(Arc::from(wanted), clock, limits))
     }
 
     /// The newest picture that is at hand, of whatever age. Fetches none, but counts as asking. A fetched picture goes

@@ -7,7 +7,7 @@ use super::limits::Limits;
 use super::{CameraError, CameraStatus, Frame};
 use crate::clock::{Clock, Moment};
 use crate::printer::Webcam;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -33,7 +33,7 @@ pub(super) enum Asked {
 /// What all handles share.
 pub(super) struct Shared {
     state: Mutex<State>,
-    fetcher: Fetcher,
+    fetcher: Arc<Fetcher>,
     limits: Limits,
 }
 
@@ -57,6 +57,8 @@ struct State {
     /// No fetch begins before this time; none: never any more. And how often one failed by an error of this program.
     held_back: Option<(Option<Duration>, u32)>,
     waiting: Vec<oneshot::Sender<Outcome>>,
+    /// The other cameras of the printer that somebody asks for: they follow it with this one.
+    others: Vec<Weak<Shared>>,
 }
 
 impl State {
@@ -109,8 +111,46 @@ impl Shared {
             running: None,
             held_back: None,
             waiting: Vec::new(),
+            others: Vec::new(),
         };
-        Self { state: Mutex::new(state), fetcher, limits }
+        Self { state: Mutex::new(state), fetcher: Arc::new(fetcher), limits }
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Another camera of the same printer. It has the same means to fetch a picture, so that the vendor's service is
+    /// asked once for all.
+    pub(super) fn other(&self, wanted: Arc<str>, clock: Box<dyn Clock>, limits: Limits) -> Arc<Self> {
+        let mut state = self.state();
+        let mut other = State {
+            clock,
+            choice: Choice { wanted: Some(wanted), ..state.choice.clone() },
+            webcams: state.webcams.clone(),
+            chosen: Err(NoCamera::NotYet),
+            frame: None,
+            pushed: false,
+            last: None,
+            asked: Duration::ZERO,
+            failure: None,
+            running: None,
+            held_back: state.held_back,
+            waiting: Vec::new(),
+            others: Vec::new(),
+        };
+        other.choose();
+        let fetcher = Arc::clone(&self.fetcher);
+        let other = Arc::new(Self { state: Mutex::new(other), fetcher, limits });
+        state.others.retain(|other| other.strong_count() > 0);
+        state.others.push(Arc::downgrade(&other));
+        other
+    }
+
+    /// Does the same to the other cameras.
+    fn to_others(&self, act: impl Fn(&Self)) {
+        let others = self.state().others.clone();
+        others.iter().filter_map(Weak::upgrade).for_each(|other| act(&other));
     }
 
     /// A panic cannot leave the state half changed: each change is one assignment.
@@ -194,6 +234,7 @@ impl Shared {
     }
 
     pub(super) fn set_webcams(&self, webcams: &Arc<[Webcam]>) {
+        self.to_others(|other| other.set_webcams(webcams));
         let mut state = self.state();
         if state.webcams.as_ref().is_some_and(|known| Arc::ptr_eq(known, webcams)) {
             return;
@@ -211,6 +252,7 @@ impl Shared {
     }
 
     pub(super) fn follow(&self, web: String, moonraker: String, stock: bool) {
+        self.to_others(|other| other.follow(web.clone(), moonraker.clone(), stock));
         let mut state = self.state();
         let wanted = state.choice.wanted.clone();
         let choice = Choice { wanted, web, moonraker, stock };
@@ -225,6 +267,7 @@ impl Shared {
     }
 
     pub(super) fn hold_back(&self, pause: Option<Duration>, times: u32) {
+        self.to_others(|other| other.hold_back(pause, times));
         let mut state = self.state();
         let now = state.clock.now().monotonic;
         state.held_back = Some((pause.map(|pause| now.saturating_add(pause)), times));
@@ -253,6 +296,7 @@ impl Shared {
     }
 
     pub(super) fn on_tick(&self, now: Moment) {
+        self.to_others(|other| other.on_tick(now));
         let now = now.monotonic;
         let mut state = self.state();
         if !state.pushed && now.saturating_sub(state.asked) >= self.limits.forget {

@@ -4,6 +4,7 @@
 
 mod estimates;
 mod event;
+mod file_change;
 mod layer;
 mod machine;
 mod memory;
@@ -17,6 +18,7 @@ mod webcam;
 
 pub use estimates::{EstimateBy, Estimates};
 pub use event::{Attention, Event, EventKind, Job, PausedBy};
+pub use file_change::{FileChange, FileItem};
 pub use layer::Layer;
 pub use machine::{Activity, Fan, Filament, FilamentSensor, Heat, Machine, Motion, Named, Objects, Toolhead};
 pub use memory::{Memory, MemoryError};

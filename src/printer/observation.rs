@@ -1,6 +1,6 @@
 //! What a source tells the domain.
 
-use super::{Command, Snapshot};
+use super::{Command, FileChange, Snapshot};
 use crate::clock::Moment;
 use std::sync::Arc;
 
@@ -23,6 +23,8 @@ pub enum Observation {
     },
     /// A line of the printer's console, without its line end. Replies to temperature questions are left out.
     Console(Arc<str>),
+    /// The files that can be printed are others.
+    Files(Arc<FileChange>),
 }
 
 /// Something, and when it came.

@@ -18,9 +18,11 @@ pub(super) const CFG_LIMIT: u64 = 256 * 1024;
 const SECRET_LIMIT: u64 = 16 * 1024;
 
 /// Where people put secrets that have no place there.
-pub(super) const OPEN_SECRETS: [(&str, &str, Key); 3] = [
+pub(super) const OPEN_SECRETS: [(&str, &str, Key); 5] = [
     ("telegram", "bot_token", keys::TELEGRAM_BOT_TOKEN),
     ("telegram", "token", keys::TELEGRAM_BOT_TOKEN),
+    ("prusa_connect", "token", keys::PRUSA_CONNECT_TOKEN),
+    ("prusa_connect", "camera_tokens", keys::PRUSA_CONNECT_CAMERA_TOKENS),
     ("octobridge", "moonraker_api_key", keys::MOONRAKER_API_KEY),
 ];
 
@@ -251,12 +253,6 @@ impl<'a> Sources<'a> {
             self.problems.push(Problem::new(
                 format!("[{section}] enabled is `{}` ({}), which counts as off", found.value, found.origin),
                 "write `enabled: true`, with nothing behind it, to switch it on",
-            ));
-        }
-        if on && !bridge.is_built() {
-            self.problems.push(Problem::new(
-                format!("[{section}] is switched on ({}), but this version has no such bridge", found.origin),
-                "install a newer image, or switch it off",
             ));
         }
         Sourced { value: on, origin: found.origin }

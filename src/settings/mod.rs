@@ -65,11 +65,6 @@ impl BridgeName {
             Self::Telegram => "TELEGRAM_",
         }
     }
-
-    /// Whether this version of the program carries the bridge.
-    pub fn is_built(self) -> bool {
-        matches!(self, Self::OctoApp | Self::Telegram)
-    }
 }
 
 /// Everything the program is told from outside.
@@ -155,11 +150,9 @@ impl Settings {
         self.instances.iter().any(|instance| instance.bridge == bridge && instance.enabled.value)
     }
 
-    /// Whether there is anything to run: a bridge that is on and that this program carries, or the REST server
-    /// alone.
+    /// Whether there is anything to run: a bridge that is on, or the REST server alone.
     pub fn anything_to_run(&self) -> bool {
-        let runs = |instance: &Instance| instance.enabled.value && instance.bridge.is_built();
-        self.serves_alone || self.instances.iter().any(runs)
+        self.serves_alone || self.instances.iter().any(|instance| instance.enabled.value)
     }
 
     /// The effective settings with their origins, secrets masked.

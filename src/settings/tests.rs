@@ -242,11 +242,12 @@ fn a_moved_line_is_the_same_bridge_and_another_value_is_not() {
 fn what_is_mistyped_in_our_sections_is_named_and_elsewhere_not() {
     let printer = Printer::new();
     let cfg = "[web]\nanything: 1\n[telegram]\nenabled: true\nchatid: 5\n[octobridge]\nprot: 1\n\
-               [prusa_connect]\nserver: x\n";
+               [prusa_connect]\nserver: x\n[else]\nserver: x\n";
     printer.file("config/extended/extended2.cfg", cfg);
     let problems = printer.load().problems;
     let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    assert_eq!(said.len(), 2, "{said:?}");
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert!(said[2].contains("[prusa_connect] knows no `server`"), "{said:?}");
     assert!(
         said[0].contains("`chatid`") && said[0].contains("line 5") && said[0].contains("`chat_id`"),
         "{said:?}"

@@ -18,8 +18,8 @@ impl Sources<'_> {
                 Some((_, Err(_))) => continue,
                 None => section,
             };
-            let built = BridgeName::ALL.iter().any(|bridge| bridge.section() == kind && bridge.is_built());
-            if !built && kind != GENERAL {
+            let ours = BridgeName::ALL.iter().any(|bridge| bridge.section() == kind);
+            if !ours && kind != GENERAL {
                 continue;
             }
             for (key, line) in cfg.keys(section).filter(|(key, _)| !is_known(kind, key)) {

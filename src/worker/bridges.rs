@@ -6,7 +6,7 @@ use super::runner::{Factory, Runner};
 use crate::bridge::{BRIDGES, Health as BridgeHealth, Kind, Setup, StartError};
 use crate::camera::Camera;
 use crate::clock::{Moment, SystemClock};
-use crate::printer::{Event, Sight};
+use crate::printer::{Event, FileChange, Sight};
 use crate::settings::{Instance, Problem, Settings};
 use crate::source::control::Control;
 use crate::status::{BridgeLine, Health};
@@ -201,6 +201,11 @@ impl Bridges {
     /// Has a line of the console for every bridge.
     pub(super) fn on_console(&self, line: &Arc<str>, at: Moment) {
         self.runners().for_each(|runner| runner.push_line(line, at));
+    }
+
+    /// Has a change among the printer's files for every bridge.
+    pub(super) fn on_files(&self, change: &Arc<FileChange>) {
+        self.runners().for_each(|runner| runner.push_files(change));
     }
 
     /// Whether every bridge has taken every event, so that none would be missed if this process died now.

@@ -83,6 +83,7 @@ impl Domain {
             Observation::Lost { .. } => shared.connected = false,
             Observation::Commanded { .. } => {}
             Observation::Console(line) => shared.bridges.on_console(&line, at),
+            Observation::Files(change) => shared.bridges.on_files(&change),
         }
         drop(shared);
         self.unsaved |= self.observer.take_changed();

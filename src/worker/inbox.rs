@@ -1,7 +1,7 @@
 //! What waits for one bridge: bounded, and never waited for by who fills it.
 
 use crate::clock::Moment;
-use crate::printer::{Event, EventKind, Sight};
+use crate::printer::{Event, EventKind, FileChange, Sight};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -9,6 +9,8 @@ use std::sync::Arc;
 const MOST_EVENTS: usize = 256;
 /// Most lines of the console that wait.
 const MOST_LINES: usize = 100;
+/// Most changes of files that wait.
+const MOST_CHANGES: usize = 100;
 
 /// An event with its number.
 #[derive(Debug, Clone)]
@@ -28,6 +30,8 @@ pub(super) enum Item {
     Sight(Sight),
     /// A line of the console.
     Line(Arc<str>, Moment),
+    /// A change among the printer's files.
+    Files(Arc<FileChange>),
 }
 
 /// Everything that waits for one bridge.
@@ -35,6 +39,7 @@ pub(super) enum Item {
 pub(super) struct Inbox {
     events: VecDeque<Numbered>,
     lines: VecDeque<(Arc<str>, Moment)>,
+    files: VecDeque<Arc<FileChange>>,
     sight: Option<Sight>,
     /// Events that were left out for lack of room.
     pub(super) lost: u64,
@@ -72,6 +77,15 @@ impl Inbox {
         self.lines.push_back((line, at));
     }
 
+    /// Takes a change of files in; without room one word stands for all of them.
+    pub(super) fn push_files(&mut self, change: Arc<FileChange>) {
+        if self.files.len() == MOST_CHANGES {
+            self.files.clear();
+            self.files.push_back(Arc::new(FileChange::Everything));
+        }
+        self.files.push_back(change);
+    }
+
     /// The next thing: events first.
     pub(super) fn pop(&mut self) -> Option<Item> {
         if let Some(event) = self.events.pop_front() {
@@ -80,12 +94,15 @@ impl Inbox {
         if let Some((line, at)) = self.lines.pop_front() {
             return Some(Item::Line(line, at));
         }
+        if let Some(change) = self.files.pop_front() {
+            return Some(Item::Files(change));
+        }
         self.sight.take().map(Item::Sight)
     }
 
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.lines.is_empty() && self.sight.is_none()
+        self.events.is_empty() && self.lines.is_empty() && self.files.is_empty() && self.sight.is_none()
     }
 
     /// Events that wait.
@@ -141,6 +158,21 @@ mod tests {
         }
         assert_eq!((numbers.first(), numbers.last()), (Some(&1), Some(&301)));
         assert!(numbers.is_sorted());
+    }
+
+    #[test]
+    fn without_room_changes_of_files_become_one() {
+        let mut inbox = Inbox::default();
+        let gone = |number: usize| Arc::new(FileChange::Deleted { path: number.to_string() });
+        (0..MOST_CHANGES + 3).for_each(|number| inbox.push_files(gone(number)));
+        let mut told = Vec::new();
+        while let Some(Item::Files(change)) = inbox.pop() {
+            told.push(change);
+        }
+        let last = (MOST_CHANGES..MOST_CHANGES + 3).map(gone);
+        let expected: Vec<_> = std::iter::once(Arc::new(FileChange::Everything)).chain(last).collect();
+        assert_eq!(told, expected);
+        assert!(inbox.is_empty());
     }
 
     #[test]

@@ -210,7 +210,7 @@ impl View {
             tokio::select! {
                 seen = self.inbox.recv() => match seen?.what {
                     Observation::Seen(snapshot) => return Some(snapshot),
-                    Observation::Lost { .. } | Observation::Console(_) | Observation::Commanded { .. } => {}
+                    _ => {}
                 },
                 failed = self.told.wait_for(|status| status.link == LinkState::Retrying) => {
                     drop(failed);

@@ -8,7 +8,7 @@ use super::inbox::{Inbox, Item, Numbered};
 use super::panics::Hold;
 use crate::bridge::{Bridge, BridgeState, BridgeStatus, Fence, Health, Reporter, StartError, Wants};
 use crate::clock::{Clock, Moment, SystemClock};
-use crate::printer::{Event, Sight};
+use crate::printer::{Event, FileChange, Sight};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -155,6 +155,16 @@ impl Runner {
         let mut state = self.shared.lock();
         if state.wants.console {
             state.inbox.push_line(Arc::clone(line), at);
+            drop(state);
+            self.shared.changed.notify_all();
+        }
+    }
+
+    /// Has a change among the printer's files for the bridge, if it wants such.
+    pub(super) fn push_files(&self, change: &Arc<FileChange>) {
+        let mut state = self.shared.lock();
+        if state.wants.files {
+            state.inbox.push_files(Arc::clone(change));
             drop(state);
             self.shared.changed.notify_all();
         }
@@ -309,6 +319,10 @@ impl Shared {
                 }
                 Item::Line(line, at) => {
                     bridge.on_console(&line, at);
+                    None
+                }
+                Item::Files(change) => {
+                    bridge.on_files(&change);
                     None
                 }
             };

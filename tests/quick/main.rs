@@ -14,6 +14,8 @@ mod bot_api;
 mod camera;
 mod chat_picture;
 mod cli;
+mod connect_cameras;
+mod connect_pairing;
 mod corpora;
 mod defects;
 mod dependencies;
@@ -24,6 +26,7 @@ mod idle_moonraker;
 mod init;
 mod moonraker_connection;
 mod octoapp;
+mod octoapp_phones;
 mod outbox;
 mod pairing;
 #[allow(dead_code, reason = "the vectors use the rest")]
@@ -44,3 +47,4 @@ mod telegram;
 #[allow(dead_code, reason = "the vectors use the rest")]
 #[path = "../replay/transcript.rs"]
 mod transcript;
+mod walk;

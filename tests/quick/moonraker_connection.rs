@@ -301,7 +301,7 @@ async fn an_answer_that_is_too_long_costs_neither_the_connection_nor_an_observat
         while lines.last().map(String::as_str) != Some("after") {
             match source.next().await {
                 Observation::Console(line) => lines.push(line.to_string()),
-                Observation::Seen(_) | Observation::Commanded { .. } => {}
+                Observation::Seen(_) | Observation::Commanded { .. } | Observation::Files(_) => {}
                 Observation::Lost { reason } => panic!("{reason}"),
             }
         }

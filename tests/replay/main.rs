@@ -17,6 +17,7 @@ mod moonraker;
 mod octoapp;
 #[allow(dead_code, reason = "the quick tests use the rest")]
 mod player;
+mod prusa_connect;
 mod stand_in;
 #[path = "../support/mod.rs"]
 mod support;
@@ -34,7 +35,7 @@ type Player = (&'static str, fn(&Path) -> Verdict);
 /// The folders of vectors that there may be. One without a player belongs to a bridge that this version lacks.
 const FOLDERS: [(&str, Option<Player>); 4] = [
     ("octoapp", Some((octoapp::SUFFIX, octoapp::verdict))),
-    ("prusa-connect", None),
+    ("prusa-connect", Some((prusa_connect::SUFFIX, prusa_connect::verdict))),
     ("telegram", Some((telegram::SUFFIX, telegram::verdict))),
     ("moonraker", Some((moonraker::SUFFIX, moonraker::verdict))),
 ];

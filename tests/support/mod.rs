@@ -13,6 +13,8 @@ pub(crate) mod openrouter;
 pub(crate) mod pcap;
 pub(crate) mod printer;
 pub(crate) mod program;
+pub(crate) mod prusa_connect;
+pub(crate) mod push_service;
 pub(crate) mod rest;
 pub(crate) mod siege;
 pub(crate) mod tap;

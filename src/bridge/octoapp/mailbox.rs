@@ -1,14 +1,8 @@
-//! What waits for the bridge's thread: bounded, in order, and of sights that differ in nothing that is told only the
-//! newest.
+//! What the bridge's thread is told.
 
 use super::scan::Marks;
+use crate::bridge::mailbox;
 use crate::printer::{Event, PrintState, Sight};
-use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-/// Most things that wait. The thread may be held up by the network for some seconds.
-const MOST: usize = 128;
 
 /// One thing.
 #[derive(Debug)]
@@ -19,61 +13,16 @@ pub(super) enum News {
     Scanned(String, Marks),
 }
 
-/// The way to the thread. Clones are the same one.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Mailbox(Arc<Shared>);
+/// The way to the thread.
+pub(super) type Mailbox = mailbox::Mailbox<News>;
 
-#[derive(Debug, Default)]
-struct Shared {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    waiting: VecDeque<News>,
-    closed: bool,
-}
-
-impl Mailbox {
-    /// Puts something in, and wakes the thread.
-    pub(super) fn put(&self, news: News) {
-        let mut state = self.lock();
-        if let (Some(News::Sight(before)), News::Sight(now)) = (state.waiting.back_mut(), &news)
-            && are_alike(before, now)
-        {
-            *before = now.clone();
-            return;
-        }
-        if state.waiting.len() >= MOST {
-            let least = state.waiting.iter().position(|news| matches!(news, News::Sight(_)));
-            state.waiting.remove(least.unwrap_or(0));
-        }
-        state.waiting.push_back(news);
-        drop(state);
-        self.0.changed.notify_all();
+impl mailbox::News for News {
+    fn replaces(&self, before: &Self) -> bool {
+        matches!((before, self), (Self::Sight(before), Self::Sight(now)) if are_alike(before, now))
     }
 
-    /// What waits, waited for at most so long; none if the mailbox is closed.
-    pub(super) fn take(&self, longest: Duration) -> Option<VecDeque<News>> {
-        let idle = |state: &mut State| state.waiting.is_empty() && !state.closed;
-        let waited = self.0.changed.wait_timeout_while(self.lock(), longest, idle);
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        if state.closed && state.waiting.is_empty() { None } else { Some(std::mem::take(&mut state.waiting)) }
-    }
-
-    /// Nothing is put in any more that matters.
-    pub(super) fn close(&self) {
-        self.lock().closed = true;
-        self.0.changed.notify_all();
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.lock().closed
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn is_least(&self) -> bool {
+        matches!(self, Self::Sight(_))
     }
 }
 
@@ -95,6 +44,8 @@ mod tests {
     use super::*;
     use crate::clock::Moment;
     use crate::printer::{Print, Snapshot};
+    use std::sync::Arc;
+    use std::time::Duration;
 
     fn sight(state: PrintState, message: &str, seconds: u64) -> News {
         let print = Print { state, ..Print::default() };
@@ -114,13 +65,5 @@ mod tests {
             mailbox.put(sight(state, message, 1));
         }
         assert_eq!(mailbox.take(Duration::ZERO).unwrap().len(), 4);
-        for number in 0..1000 {
-            mailbox.put(sight(if number % 2 == 0 { Paused } else { Printing }, "a", number));
-        }
-        assert_eq!(mailbox.take(Duration::ZERO).unwrap().len(), MOST);
-        mailbox.put(sight(Paused, "x", 1));
-        mailbox.close();
-        assert_eq!(mailbox.take(Duration::ZERO).unwrap().len(), 1);
-        assert!(mailbox.take(Duration::from_secs(9)).is_none());
     }
 }

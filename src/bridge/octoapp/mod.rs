@@ -17,6 +17,7 @@
 //! | [`spacing`], [`remote`] | how often progress is told |
 //! | [`core`](self::core) | all of it, without threads |
 //! | [`outside`], [`world`] | what it needs of the world, and the real one |
+//! | [`pairing`], [`trial`] | the first push to a phone that registers, and one on trial |
 //! | [`mailbox`] | what waits for the bridge's thread |
 //! | [`secrets`], [`config`] | the plugin's files, the settings |
 //!
@@ -38,6 +39,7 @@ mod frontend;
 mod letter;
 mod mailbox;
 mod outside;
+pub(crate) mod pairing;
 mod print;
 mod push;
 mod reckon;
@@ -48,6 +50,7 @@ mod report;
 mod scan;
 mod secrets;
 mod spacing;
+mod trial;
 mod upkeep;
 mod world;
 
@@ -107,15 +110,16 @@ pub fn check(setting: &Lookup<'_>) -> Result<(), StartError> {
     config::read(setting).map(|_| ())
 }
 
-/// Sends one message now: not from here, since who is told is in Moonraker's database.
+/// Sends one message now to every phone that is registered; tells to which.
 ///
 /// # Errors
 ///
-/// Always: what to do instead.
-pub fn test(_examination: &Examination<'_>, _text: &str) -> Result<(), String> {
-    Err("a test push needs the running service, which this version does not ask; set the variable notify_message of a \
-         macro _OCTOAPP_STATUS instead, or pause a print for some seconds"
-        .to_owned())
+/// If Moonraker cannot be reached, no phone is registered, OctoApp's own plugin runs, or the service takes no push: what
+/// to do about it.
+pub fn test(examination: &Examination<'_>, text: &str) -> Result<String, String> {
+    let addresses = config::read(examination.setting).map_err(|error| error.to_string())?;
+    let mut world = World::new((examination.control)()?, Arc::clone(&examination.tls), Mailbox::default());
+    trial::test(&mut world, &addresses, text, SystemClock::new().now().unix)
 }
 
 impl OctoApp {
@@ -163,7 +167,7 @@ impl Bridge for OctoApp {
     }
 
     fn wants(&self) -> Wants {
-        Wants { snapshots: true, console: false }
+        Wants { snapshots: true, ..Wants::default() }
     }
 
     fn reporter(&self) -> Reporter {

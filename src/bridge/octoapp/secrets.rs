@@ -34,7 +34,7 @@ pub(super) fn printer_id<O: Outside>(data_dir: &Path, outside: &mut O) -> String
         return id.to_owned();
     }
     let id = fresh_id(outside, LENGTH);
-    if let Err(error) = whole_file::replace(&path, with(&text, &id).as_bytes()) {
+    if let Err(error) = whole_file::replace_for_owner(&path, with(&text, &id).as_bytes()) {
         log::warn!("octoapp: cannot keep the printer's identity in {}: {error}", path.display());
     }
     id

@@ -323,7 +323,7 @@ impl Bridge for Telegram {
     }
 
     fn wants(&self) -> Wants {
-        Wants { snapshots: true, console: self.macros || self.gcode }
+        Wants { snapshots: true, console: self.macros || self.gcode, ..Wants::default() }
     }
 
     fn reporter(&self) -> Reporter {

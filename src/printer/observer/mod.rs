@@ -121,6 +121,7 @@ impl Observer {
             }
             Observation::Commanded { what, by } => self.commanded(*what, by, now),
             Observation::Console(line) => self.causes.line(line, now),
+            Observation::Files(_) => {}
         }
         // Comparing costs no memory, and nothing that changes can be forgotten.
         if self.memory != self.kept {

@@ -1,8 +1,10 @@
 //! The table of settings: each has one name in the environment and one key in extended.cfg.
 
 mod octoapp;
+mod prusa_connect;
 mod telegram;
 
+pub(super) use prusa_connect::{PRUSA_CONNECT_CAMERA_TOKENS, PRUSA_CONNECT_TOKEN};
 pub(super) use telegram::{TELEGRAM_BOT_TOKEN, TELEGRAM_CHAT_ID};
 
 use super::BridgeName;
@@ -164,7 +166,7 @@ const GENERAL: [Key; 14] = [
 ];
 
 /// How many settings there are.
-const COUNT: usize = GENERAL.len() + octoapp::KEYS.len() + telegram::KEYS.len();
+const COUNT: usize = GENERAL.len() + octoapp::KEYS.len() + prusa_connect::KEYS.len() + telegram::KEYS.len();
 
 /// Every setting, in the order in which they are shown.
 pub const ALL: [Key; COUNT] = all();
@@ -176,12 +178,16 @@ pub const ALL: [Key; COUNT] = all();
 const fn all() -> [Key; COUNT] {
     let mut all = [SOURCE; COUNT];
     let mut index = 0;
-    let (octoapp, telegram) = (GENERAL.len(), GENERAL.len() + octoapp::KEYS.len());
+    let octoapp = GENERAL.len();
+    let prusa_connect = octoapp + octoapp::KEYS.len();
+    let telegram = prusa_connect + prusa_connect::KEYS.len();
     while index < COUNT {
         all[index] = if index < octoapp {
             GENERAL[index]
-        } else if index < telegram {
+        } else if index < prusa_connect {
             octoapp::KEYS[index - octoapp]
+        } else if index < telegram {
+            prusa_connect::KEYS[index - prusa_connect]
         } else {
             telegram::KEYS[index - telegram]
         };
@@ -215,7 +221,8 @@ impl Key {
             return Some(key.file_name());
         }
         secrets.find_map(|key| {
-            let bridge = key.bridge()?;
+            // There are no further bridges of another kind.
+            let bridge = key.bridge().filter(|bridge| *bridge == BridgeName::Telegram)?;
             let rest = key.name.strip_prefix(bridge.prefix()).unwrap_or(key.name);
             let label = name.get(bridge.prefix().len()..)?;
             let length = label.len().checked_sub(rest.len() + 1)?;
@@ -248,6 +255,8 @@ mod tests {
             ("moonraker_x_api_key", None),
             ("openrouter_api_key", Some("openrouter_api_key")),
             ("telegram_shop_openrouter_api_key", Some("telegram_shop_openrouter_api_key")),
+            ("prusa_connect_token", Some("prusa_connect_token")),
+            ("prusa_connect_shop_token", None),
             ("telegram__bot_token", None),
             ("telegram_../../x_bot_token", None),
             ("telegram_chat_id", None),

@@ -8,6 +8,7 @@ mod api;
 mod console;
 mod endpoint;
 mod faults;
+mod file_news;
 mod framing;
 mod head;
 mod history;

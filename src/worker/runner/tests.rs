@@ -30,6 +30,10 @@ impl Bridge for Odd {
         self.told.send(line.to_owned()).unwrap();
     }
 
+    fn on_files(&mut self, change: &FileChange) {
+        self.told.send(format!("{change:?}")).unwrap();
+    }
+
     fn on_sight(&mut self, sight: &Sight) {
         self.told.send(format!("state {}", sight.at.monotonic.as_secs())).unwrap();
     }
@@ -255,8 +259,14 @@ fn one_that_failed_before_is_held_back_and_its_events_wait() {
 
 #[test]
 fn a_bridge_is_told_besides_events_what_it_wants_and_nothing_else() {
-    let kinds = [(false, false), (true, false), (false, true)];
-    for wants in kinds.map(|(snapshots, console)| Wants { snapshots, console }) {
+    let none = Wants::default();
+    let kinds = [
+        none,
+        Wants { snapshots: true, ..none },
+        Wants { console: true, ..none },
+        Wants { files: true, ..none },
+    ];
+    for wants in kinds {
         let mut rig = Rig::wanting(wants);
         let at = Moment { monotonic: Duration::from_secs(7), unix: Duration::ZERO };
         // Nothing is taken out of the inbox while it hangs, so that the order is known.
@@ -264,10 +274,14 @@ fn a_bridge_is_told_besides_events_what_it_wants_and_nothing_else() {
         rig.waits_until("at it", |runner| runner.shared.lock().busy_since.is_some());
         rig.runner.push_sight(&Sight { snapshot: Arc::default(), job: None, at });
         rig.runner.push_line(&"// hello".into(), at);
+        rig.runner.push_files(&FileChange::Everything.into());
         rig.let_go();
         rig.hears("1:hang");
         if wants.console {
             rig.hears("// hello");
+        }
+        if wants.files {
+            rig.hears("Everything");
         }
         if wants.snapshots {
             rig.hears("state 7");

@@ -2,8 +2,9 @@
 
 use super::{Hand, camera_at, limits, webcam};
 use crate::support::camera::{Answer, Camera as Device, picture};
-use octobridge::camera::{CameraError, NoCamera, Wake};
+use octobridge::camera::{Camera, CameraError, NoCamera, Wake};
 use octobridge::clock::Clock;
+use octobridge::printer::Webcam;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -85,4 +86,35 @@ fn a_camera_that_is_held_back_is_not_asked_before_its_time() {
     camera.offer(picture(640, 480, 4000), hand.now()).unwrap();
     assert!(camera.frame_blocking(Duration::from_secs(1)).is_ok());
     assert_eq!(device.requests().len(), 1);
+}
+
+#[test]
+fn other_cameras_of_the_printer_follow_it() {
+    let jpegs = [(1280, 720), (640, 480), (320, 240)].map(|(width, height)| picture(width, height, 5000));
+    let [one, two, three] = jpegs.clone().map(|jpeg| Device::start("/a.jpg", &[Answer::Whole(jpeg)]));
+    let named = |name: &str, url: &str| Webcam { name: name.into(), ..webcam(url) };
+    let hand = Hand::default();
+    let camera = camera_at("http://127.0.0.1:1", None, Box::new(hand.clone()), limits());
+    let other = camera.other("two", Box::new(hand.clone()));
+    assert!(matches!(other.frame_blocking(Duration::ZERO), Err(CameraError::NoCamera(NoCamera::NotYet))));
+    camera.set_webcams(&[named("one", &one.url()), named("two", &two.url())].into());
+    let size = |camera: &Camera| {
+        hand.go(Duration::from_secs(2));
+        camera.frame_blocking(Duration::ZERO).map(|frame| frame.width)
+    };
+    assert_eq!((size(&camera), size(&other)), (Ok(1280), Ok(640)));
+    // One that is asked for later knows the list already.
+    let later = camera.other("one", Box::new(hand.clone()));
+    assert_eq!(size(&later), Ok(1280));
+    // Its picture does not stay in memory.
+    assert!(other.latest().is_some());
+    hand.go(Duration::from_secs(5));
+    camera.on_tick(hand.now());
+    assert!(camera.latest().is_some() && other.latest().is_none());
+    // The printer is another, whose camera of that name is another.
+    camera.follow(three.base(), three.base(), false);
+    camera.set_webcams(&[named("two", "/a.jpg")].into());
+    assert_eq!(size(&other), Ok(320));
+    camera.hold_back(None, 3);
+    assert!(matches!(size(&other), Err(CameraError::HeldBack { times: 3, left: None })));
 }

@@ -115,7 +115,7 @@ fn get_without_any_file_is_false() {
 fn switching_on_adds_only_what_it_needs_restarts_and_says_what_is_next() {
     for (bridge, section, hint) in [
         ("octoapp", "octoapp", "add this printer in OctoApp"),
-        ("prusa-connect", "prusa_connect", "has no such bridge yet"),
+        ("prusa-connect", "prusa_connect", "octobridge pair prusa-connect"),
         ("telegram", "telegram", "octobridge pair telegram"),
     ] {
         with_settings(SHIPPED, |rig| {

@@ -48,7 +48,7 @@ pub(crate) fn decide(order: &Order, now: &Situation<'_>, options: &Options) -> D
         }
         "CREATE_FOLDER" | "CREATE_DIRECTORY" => files(order, FileOrder::CreateFolder),
         "START_URL_DOWNLOAD" if !options.allowed.urls => {
-            Decision::Refuse(not_allowed("Downloading from other addresses", "urls"))
+            Decision::Refuse(not_allowed("Downloading from other addresses", "url_download"))
         }
         "START_URL_DOWNLOAD"
         | "START_CONNECT_DOWNLOAD"

@@ -22,5 +22,5 @@ mod values;
 pub(crate) use catalogue::decide;
 pub(crate) use clerk::{Taken, take};
 pub(crate) use decision::{Answer, Change, Decision, Filament, FileOrder, Goal, Task, ToolChange, Work};
-pub(crate) use options::{Macros, Options, Permissions, SETTING};
+pub(crate) use options::{Macros, Options, Permissions};
 pub(crate) use running::{Running, Said, Trouble};

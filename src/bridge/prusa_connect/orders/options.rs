@@ -1,8 +1,5 @@
 //! What Connect may do with the printer. Its commands are remote control of a heater: what is not said is not allowed.
 
-/// The setting that lists what is allowed; refusals name it.
-pub(crate) const SETTING: &str = "PRUSA_CONNECT_ALLOW";
-
 /// What Connect may do beyond watching, pausing and stopping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Permissions {
@@ -19,37 +16,9 @@ pub(crate) struct Permissions {
 }
 
 impl Permissions {
-    /// The words that [`Self::parse`] knows.
-    pub(crate) const WORDS: [&'static str; 5] = ["gcode", "delete", "urls", "unready", "reset"];
-
     /// Everything.
+    #[cfg(test)]
     pub(crate) const ALL: Self = Self { gcode: true, delete: true, urls: true, unready: true, reset: true };
-
-    /// Reads a list of words, parted by commas or blanks.
-    ///
-    /// # Errors
-    ///
-    /// If a word is not known; the text names it and those that are.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let mut allowed = Self::default();
-        for word in text.split([',', ' ']).map(str::trim).filter(|word| !word.is_empty()) {
-            let permission = match word.to_ascii_lowercase().as_str() {
-                "gcode" => &mut allowed.gcode,
-                "delete" => &mut allowed.delete,
-                "urls" => &mut allowed.urls,
-                "unready" => &mut allowed.unready,
-                "reset" => &mut allowed.reset,
-                _ => {
-                    return Err(format!(
-                        "{SETTING} does not know {word:?}; it knows {}",
-                        Self::WORDS.join(", ")
-                    ));
-                }
-            };
-            *permission = true;
-        }
-        Ok(allowed)
-    }
 }
 
 /// The macros that stand for what Klipper has no command for. Empty is none.
@@ -86,9 +55,12 @@ impl Default for Options {
     }
 }
 
-/// Why something is refused that is not allowed.
+/// Why something is refused that is not allowed. `word` is what the setting is called behind `allow_`.
 pub(super) fn not_allowed(what: &str, word: &str) -> Box<str> {
-    format!("{what} from Connect is switched off on this printer; add \"{word}\" to {SETTING} there").into()
+    format!(
+        "{what} from Connect is switched off on this printer; set allow_{word} in [prusa_connect] there to on"
+    )
+    .into()
 }
 
 /// The settings that name the printer's macros; refusals name them.

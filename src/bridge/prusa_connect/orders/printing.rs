@@ -27,7 +27,7 @@ pub(super) fn start(order: &Order, now: &Situation<'_>, options: &Options) -> De
     }
     if !now.ready && !options.allowed.unready {
         let what = "Printing without Set ready";
-        return Decision::Refuse(not_allowed(what, "unready"));
+        return Decision::Refuse(not_allowed(what, "print"));
     }
     let Some(file) = path::below(path, &options.storage) else {
         return Decision::Refuse("Forbidden path".into());

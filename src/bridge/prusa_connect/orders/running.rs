@@ -26,6 +26,15 @@ pub(crate) enum Trouble {
     Unknown(Box<str>),
 }
 
+impl Trouble {
+    /// Why, in words for people.
+    pub(crate) fn reason(self) -> Box<str> {
+        match self {
+            Self::Refused(why) | Self::Failed(why) | Self::Unknown(why) => why,
+        }
+    }
+}
+
 /// A command that is carried out.
 #[derive(Debug)]
 pub(crate) struct Running {

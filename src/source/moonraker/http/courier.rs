@@ -71,6 +71,11 @@ impl<'a> Courier<'a> {
         })
     }
 
+    /// The address, without a slash at its end.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Largest file that Moonraker takes, in bytes, where it is known.
     pub(super) fn most_upload(&self) -> Option<u64> {
         self.most_upload
@@ -78,26 +83,40 @@ impl<'a> Courier<'a> {
 
     /// Fetches; finds out which credentials are taken. `what` names it in errors.
     pub(super) fn get(&mut self, target: &str, what: &str) -> Result<Response<Body>, TransferError> {
+        self.get_part(target, what, None)
+    }
+
+    /// The same of the bytes that a header of this text names, where the server can: with status 206 then.
+    pub(super) fn get_part(
+        &mut self,
+        target: &str,
+        what: &str,
+        range: Option<&str>,
+    ) -> Result<Response<Body>, TransferError> {
         loop {
             let mut request = self.agent.get(self.url(target));
+            if let Some(range) = range {
+                request = request.header("Range", range);
+            }
             if let Some(key) = self.header() {
                 request = request.header("X-Api-Key", key);
             }
             let answer = request.call().map_err(|error| self.failed(&error))?;
             match answer.status().as_u16() {
                 200 => return Ok(answer),
+                206 | 416 if range.is_some() => return Ok(answer),
                 401 if self.next_credentials() => {}
                 status => return Err(refused_with(status, answer, what)),
             }
         }
     }
 
-    /// Sends; takes the credentials that [`Self::get`] found.
+    /// Sends; takes the credentials that [`Self::get`] found. A body of unknown length goes in chunks.
     pub(super) fn post(
         &mut self,
         target: &str,
         content_type: &str,
-        length: u64,
+        length: Option<u64>,
         body: &mut dyn Read,
     ) -> Result<Response<Body>, TransferError> {
         if matches!(self.credentials, Credentials::Once(_)) {
@@ -107,8 +126,10 @@ impl<'a> Courier<'a> {
         if let Some(key) = self.header() {
             request = request.header("X-Api-Key", key);
         }
-        let request =
-            request.header("Content-Type", content_type).header("Content-Length", length.to_string());
+        request = request.header("Content-Type", content_type);
+        if let Some(length) = length {
+            request = request.header("Content-Length", length.to_string());
+        }
         let request = request.config().timeout_per_read(Some(SCAN)).build();
         let answer = request.send(SendBody::from_reader(body)).map_err(|error| self.failed(&error))?;
         match answer.status().as_u16() {

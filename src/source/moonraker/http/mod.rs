@@ -79,6 +79,16 @@ impl Web {
 }
 
 impl Control {
+    /// The address of Moonraker's HTTP server as this machine reaches it: `http://HOST:PORT`, and a prefix where it has
+    /// one. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// If there is no connection, or the source is not Moonraker.
+    pub fn web_address(&self) -> Result<String, ControlError> {
+        Ok(Courier::new(self)?.base().to_owned())
+    }
+
     /// Writes a file of a root to `to`, and gives its length. Blocks.
     ///
     /// # Errors
@@ -124,6 +134,50 @@ impl Control {
             }
             _ => Ok(done),
         }
+    }
+
+    /// Hands a part of a file of a root to `take`, piece by piece: `most` bytes from `from` on, or fewer where it ends.
+    /// Blocks.
+    ///
+    /// # Errors
+    ///
+    /// If there is no connection, Moonraker refuses, or the connection breaks. Pieces may have been handed over then.
+    pub fn download_part(
+        &self,
+        root: &str,
+        path: &str,
+        from: u64,
+        most: u64,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), TransferError> {
+        let target = format!("/server/files/{}/{}", encoded(checked(root)?), encoded(checked(path)?));
+        let mut courier = Courier::new(self)?;
+        let end = from.saturating_add(most);
+        let range = format!("bytes={from}-{}", end.saturating_sub(1));
+        let mut answer = courier.get_part(&target, "download", Some(&range))?;
+        let mut at = match answer.status().as_u16() {
+            206 => from,
+            416 => return Ok(()),
+            // Without ranges it begins at the beginning.
+            _ => 0,
+        };
+        let mut body = answer.body_mut().as_reader();
+        let mut piece = [0; PIECE];
+        while at < end {
+            let count = match body.read(&mut piece) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) => return Err(TransferError::Broken { why: error.to_string() }),
+            };
+            let within =
+                |place: u64| usize::try_from(place.saturating_sub(at)).unwrap_or(usize::MAX).min(count);
+            let part = piece.get(within(from)..within(end)).unwrap_or_default();
+            if !part.is_empty() {
+                take(part);
+            }
+            at += count as u64;
+        }
+        Ok(())
     }
 
     /// Fetches the answer to the call `what` and hands its innermost objects to `take`, one after the other. Blocks.
@@ -183,9 +237,31 @@ impl Control {
         from: &mut dyn Read,
         progress: Progress<'_>,
     ) -> Result<Uploaded, TransferError> {
+        self.send_form(multipart::Form::new(upload, from, progress), upload)
+    }
+
+    /// The same with a file that ends where `from` does: `upload.length` is the most that it may yield.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::upload`]; and if it is longer.
+    pub fn upload_to_end(
+        &self,
+        upload: &Upload<'_>,
+        from: &mut dyn Read,
+        progress: Progress<'_>,
+    ) -> Result<Uploaded, TransferError> {
+        self.send_form(multipart::Form::new(upload, from, progress).to_end(), upload)
+    }
+
+    fn send_form(
+        &self,
+        mut form: multipart::Form<'_, '_>,
+        upload: &Upload<'_>,
+    ) -> Result<Uploaded, TransferError> {
         checked(upload.path)?;
         let mut courier = Courier::new(self)?;
-        if courier.most_upload().is_some_and(|most| upload.length > most) {
+        if form.length().is_some() && courier.most_upload().is_some_and(|most| upload.length > most) {
             return Err(refused(413, "", "upload"));
         }
         // Settles whether Moonraker lets us in before a whole file is sent for nothing.
@@ -195,7 +271,6 @@ impl Control {
             std::thread::sleep(rest);
         }
         *failed = Some(Instant::now());
-        let mut form = multipart::Form::new(upload, from, progress);
         let sent = courier.post("/server/files/upload", &form.content_type(), form.length(), &mut form);
         if let Some(error) = form.failure() {
             return Err(error);

@@ -28,6 +28,10 @@ pub(super) struct Form<'a, 'b> {
     from: &'a mut dyn Read,
     progress: Progress<'b>,
     length: u64,
+    /// `length` is only the most that may come.
+    to_end: bool,
+    /// All of the file has come.
+    ended: bool,
     done: u64,
     failure: Option<TransferError>,
 }
@@ -43,19 +47,26 @@ impl<'a, 'b> Form<'a, 'b> {
             from,
             progress,
             length: upload.length,
+            to_end: false,
+            ended: false,
             done: 0,
             failure: None,
         }
+    }
+
+    /// The same with a file that ends where it ends, after that many bytes at most.
+    pub(super) fn to_end(self) -> Self {
+        Self { to_end: true, ..self }
     }
 
     pub(super) fn content_type(&self) -> String {
         format!("multipart/form-data; boundary={}", self.boundary)
     }
 
-    /// Length of the whole form, in bytes.
-    pub(super) fn length(&self) -> u64 {
+    /// Length of the whole form, in bytes, where it is known before the end.
+    pub(super) fn length(&self) -> Option<u64> {
         let around = self.head.get_ref().len() + self.tail.get_ref().len();
-        self.length.saturating_add(around as u64)
+        (!self.to_end).then(|| self.length.saturating_add(around as u64))
     }
 
     /// Why the caller's side of it failed, if it did.
@@ -75,18 +86,25 @@ impl Read for Form<'_, '_> {
         if count > 0 || buffer.is_empty() {
             return Ok(count);
         }
-        if self.tail.position() == 0 && (self.progress)(self.done, Some(self.length)).is_break() {
+        let length = (!self.to_end).then_some(self.length);
+        if self.tail.position() == 0 && (self.progress)(self.done, length).is_break() {
             return Err(self.fail(TransferError::Cancelled));
         }
         let left = self.length - self.done;
-        if left == 0 {
+        if self.ended || (left == 0 && !self.to_end) {
             return self.tail.read(buffer);
         }
+        // Where the end is not known one byte more would tell that it is too long.
+        let left = if self.to_end { left.saturating_add(1) } else { left };
         let room = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
         let count = loop {
             match self.from.read(buffer.get_mut(..room).unwrap_or_default()) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.fail(TransferError::Local(error))),
+                Ok(0) if self.to_end => {
+                    self.ended = true;
+                    return self.tail.read(buffer);
+                }
                 Ok(0) => {
                     let error = io::Error::new(ErrorKind::UnexpectedEof, "it is shorter than was told");
                     return Err(self.fail(TransferError::Local(error)));
@@ -94,6 +112,9 @@ impl Read for Form<'_, '_> {
                 Ok(count) => break count.min(room),
             }
         };
+        if count as u64 > self.length - self.done {
+            return Err(self.fail(TransferError::TooLong { most: self.length }));
+        }
         self.done += count as u64;
         Ok(count)
     }
@@ -160,7 +181,7 @@ mod tests {
         let (length, line) = (form.length(), form.boundary.clone());
         let mut text = String::new();
         form.read_to_string(&mut text).unwrap();
-        assert_eq!(text.len() as u64, length);
+        assert_eq!(Some(text.len() as u64), length);
         let expected = format!(
             "--{line}\r\nContent-Disposition: form-data; name=\"root\"\r\n\r\ngcodes\r\n\
              --{line}\r\nContent-Disposition: form-data; name=\"path\"\r\n\r\ngrün\r\n\
@@ -204,7 +225,27 @@ mod tests {
         let mut form = Form::new(&told, &mut nothing, &mut progress);
         let mut text = Vec::new();
         form.read_to_end(&mut text).unwrap();
-        assert_eq!(text.len() as u64, form.length());
+        assert_eq!(Some(text.len() as u64), form.length());
+    }
+
+    #[test]
+    fn a_file_of_unknown_length_ends_where_it_ends() {
+        let mut seen = Vec::new();
+        for (most, whole) in [(9, true), (6, true), (5, false)] {
+            let told = upload("a.gcode", most);
+            let mut from = &b"G28\nG1"[..];
+            let mut progress = |_: u64, all: Option<u64>| {
+                seen.push(all);
+                ControlFlow::Continue(())
+            };
+            let mut form = Form::new(&told, &mut from, &mut progress).to_end();
+            assert_eq!(form.length(), None);
+            let mut text = String::new();
+            assert_eq!(form.read_to_string(&mut text).is_ok(), whole, "{most}");
+            assert_eq!(form.failure().is_some(), !whole);
+            assert!(!whole || text.contains("\r\n\r\nG28\nG1\r\n--"), "{text}");
+        }
+        assert!(seen.iter().all(Option::is_none));
     }
 
     #[test]
@@ -239,7 +280,7 @@ mod tests {
                 if count == 0 { break }
                 whole.extend_from_slice(&piece[..count]);
             }
-            prop_assert_eq!(whole.len() as u64, length);
+            prop_assert_eq!(Some(whole.len() as u64), length);
             let body = &whole[..whole.len() - end];
             prop_assert!(body.ends_with(&content));
         }

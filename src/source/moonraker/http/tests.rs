@@ -52,6 +52,12 @@ fn receive(stream: &TcpStream) -> Got {
         }
     }
     let head = head.to_lowercase();
+    if head.contains("transfer-encoding: chunked") {
+        // As it came, with the lengths in it.
+        let mut body = Vec::new();
+        while !body.ends_with(b"0\r\n\r\n") && reader.read_until(b'\n', &mut body).unwrap() > 0 {}
+        return Got { head, body };
+    }
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
     let count = reader.read_exact(&mut body).map_or(0, |()| body.len());
@@ -370,4 +376,48 @@ fn no_key_is_ever_shown() {
     let control = control(7, Some(KEY), &[]);
     control.web.known().told_key = Some(ApiKey::new(KEY));
     assert!(!format!("{control:?}").contains(KEY));
+}
+
+#[test]
+fn a_part_of_a_file_is_the_same_whether_the_server_knows_parts_or_not() {
+    let content: Vec<u8> = (0..60_000_u32).map(|at| at as u8).collect();
+    for knows in [true, false] {
+        let file = content.clone();
+        let server = Server::start(move |got| {
+            let range = got.head.split("range: bytes=").nth(1).and_then(|text| text.lines().next()).unwrap();
+            let (from, last) = range.split_once('-').unwrap();
+            let (from, last): (usize, usize) = (from.parse().unwrap(), last.parse().unwrap());
+            match knows {
+                true if from >= file.len() => reply("416 Range Not Satisfiable", b""),
+                true => reply("206 Partial Content", &file[from..file.len().min(last + 1)]),
+                false => reply("200 OK", &file),
+            }
+        });
+        let control = control(server.port, None, &[]);
+        for (from, most) in [(0, 10), (0, 60_000), (100, 20_000), (59_990, 100), (60_000, 5), (70_000, 5)] {
+            let mut part = Vec::new();
+            control
+                .download_part("gcodes", "a", from, most, &mut |piece| part.extend_from_slice(piece))
+                .unwrap();
+            let end = (from + most).min(60_000) as usize;
+            let expected = content.get(from as usize..end).unwrap_or_default();
+            assert!(part == expected, "{knows} {from} {most}: {} bytes", part.len());
+        }
+        let gone = control.download_part("gcodes", "../a", 0, 1, &mut |_| {});
+        assert!(matches!(gone, Err(TransferError::Path { .. })));
+    }
+}
+
+#[test]
+fn a_file_of_unknown_length_goes_in_chunks() {
+    let server = Server::start(|got| match got.head.starts_with("post") {
+        true => reply("201 Created", br#"{"item":{"path":"a"}}"#),
+        false => reply("200 OK", b"{}"),
+    });
+    let control = control(server.port, None, &[]);
+    let upload = Upload { root: "gcodes", path: "a", length: 10, checksum: None, print: false };
+    control.upload_to_end(&upload, &mut &b"G28"[..], &mut |_, _| ControlFlow::Continue(())).unwrap();
+    let Got { head, body } = &server.got()[1];
+    assert!(String::from_utf8_lossy(body).contains("\r\n3\r\nG28\r\n"), "{body:?}");
+    assert!(head.contains("transfer-encoding: chunked") && !head.contains("content-length"), "{head}");
 }

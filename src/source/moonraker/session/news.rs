@@ -3,6 +3,7 @@
 use super::{Action, FULL_QUERY, HISTORY_DELAY, RELIST, Session};
 use crate::printer::{KlippyState, Observation};
 use crate::source::moonraker::any::Any;
+use crate::source::moonraker::file_news;
 use crate::source::moonraker::head;
 use crate::source::moonraker::objects::{Known, Layout};
 use crate::source::moonraker::webcams;
@@ -19,10 +20,12 @@ impl Session {
                 }
             }
             "notify_filelist_changed" => {
-                if let Some(change) = wire::parameter(message)
-                    && self.file.change(&change)
-                {
-                    self.ask_about_file(now, actions);
+                if let Some(news) = wire::parameter(message) {
+                    if self.file.change(&news) {
+                        self.ask_about_file(now, actions);
+                    }
+                    let change = file_news::change(&news);
+                    actions.extend(change.map(|change| Action::Emit(Observation::Files(change.into()))));
                 }
             }
             "notify_webcams_changed" => {

@@ -2,6 +2,7 @@
 
 use super::tests::{Talk, info, objects};
 use super::*;
+use crate::printer::FileChange;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -204,6 +205,18 @@ fn lines_of_the_console_are_told_one_by_one_without_chatter() {
     }
     talk.notify("notify_gcode_response", &json!(["x\n".repeat(10_000)]));
     assert!((40..60).contains(&talk.console.len()), "{}", talk.console.len());
+}
+
+#[test]
+fn changes_of_files_that_can_be_printed_are_told() {
+    let mut talk = Talk::ready();
+    for (action, root) in [("delete_file", "gcodes"), ("delete_file", "config"), ("root_update", "gcodes")] {
+        let news = json!([{"action": action, "item": {"path": "a/b.gcode", "root": root}}]);
+        talk.notify("notify_filelist_changed", &news);
+    }
+    let gone = FileChange::Deleted { path: "a/b.gcode".to_owned() };
+    assert_eq!(talk.files, [gone, FileChange::Everything]);
+    assert_eq!(talk.seen, [], "nothing of the state changed");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The talk, message by message, in virtual time.
 
 use super::*;
-use crate::printer::{JobStatus, PrintState};
+use crate::printer::{FileChange, JobStatus, PrintState};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -19,6 +19,7 @@ pub(super) struct Talk {
     pub(super) asked: Vec<Asked>,
     pub(super) seen: Vec<Snapshot>,
     pub(super) console: Vec<String>,
+    pub(super) files: Vec<FileChange>,
     pub(super) closed: Option<SessionError>,
 }
 
@@ -31,6 +32,7 @@ impl Talk {
             asked: Vec::new(),
             seen: Vec::new(),
             console: Vec::new(),
+            files: Vec::new(),
             closed: None,
         };
         let actions = talk.session.on_connected(talk.now);
@@ -98,6 +100,7 @@ impl Talk {
                 }
                 Action::Emit(Observation::Seen(snapshot)) => self.seen.push(snapshot.as_ref().clone()),
                 Action::Emit(Observation::Console(line)) => self.console.push(line.to_string()),
+                Action::Emit(Observation::Files(change)) => self.files.push(change.as_ref().clone()),
                 Action::Emit(other) => panic!("{other:?}"),
                 Action::Close(error) => self.closed = Some(error),
             }

@@ -160,16 +160,7 @@ fn values_are_quoted_where_klipper_needs_it() {
 }
 
 #[test]
-fn the_words_of_the_settings_are_read() {
-    assert_eq!(Permissions::parse(""), Ok(Permissions::default()));
-    assert_eq!(Permissions::parse(&Permissions::WORDS.join(",")), Ok(Permissions::ALL));
-    let some = Permissions { gcode: true, unready: true, ..Permissions::default() };
-    assert_eq!(Permissions::parse(" GCode ,unready "), Ok(some));
-    let why = Permissions::parse("gcode,everything").unwrap_err();
-    assert!(
-        why.contains("PRUSA_CONNECT_ALLOW") && why.contains("everything") && why.contains("reset"),
-        "{why}"
-    );
+fn the_macros_of_the_settings_are_read() {
     assert_eq!(Macros::parse(""), Ok(Macros::default()));
     let macros = Macros { load: "AUTO_FEEDING".into(), unload: "".into(), ..Macros::default() };
     assert_eq!(Macros::parse("load=AUTO_FEEDING, unload="), Ok(macros));

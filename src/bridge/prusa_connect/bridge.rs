@@ -1,0 +1,255 @@
+//! The running bridge: its thread, and what other threads bring it.
+
+use super::cameras::{Cameras, Means};
+use super::carrier::Carrier;
+use super::clerk::PrinterClerk;
+use super::config::Config;
+use super::connect::http::Request;
+use super::connect::identity::Identity;
+use super::connect::kept::Kept;
+use super::connect::line::Line;
+use super::connect::token::Token;
+use super::core::{Core, Settings, Step};
+use super::files::path::Place;
+use super::identity::{as_now, identity, outdated};
+use super::inbox::{Mailbox, News};
+use super::keeper::{FileKeeper, SharedToken};
+use super::orders::desk::PrinterDesk;
+use super::outside::{Answer, Outside};
+use super::serial::Roots;
+use super::store::Registration;
+use super::transfer::fetch::{NetFetcher, RETRY, Tools};
+use super::transfer::origin::Origin;
+use super::{STORAGE, machine};
+use crate::backoff::random;
+use crate::bridge::{Bridge, BridgeStatus, Reporter, Setup, StartError, Wants};
+use crate::clock::{Clock, SystemClock};
+use crate::printer::{Event, FileChange, Sight};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::time::Duration;
+
+/// Stack of the bridge's thread, in bytes: a TLS handshake needs the most.
+const STACK: usize = 256 * 1024;
+/// How long a request that was broken off may take to notice.
+const NOTICE: Duration = Duration::from_millis(500);
+
+type SharedReport = Arc<Mutex<BridgeStatus>>;
+
+/// The running bridge.
+pub(super) struct PrusaConnect {
+    mailbox: Mailbox,
+    report: SharedReport,
+    cameras: Option<Cameras>,
+    /// Tells that the thread has ended, by being disconnected.
+    ended: Receiver<()>,
+}
+
+impl PrusaConnect {
+    /// Opens what is kept and starts the threads.
+    ///
+    /// # Errors
+    ///
+    /// If the printer is not registered, a setting is wrong, its identity cannot be read, or the system has no thread to
+    /// give.
+    pub(super) fn start(setup: &Setup<'_>) -> Result<Self, StartError> {
+        let (id, data_dir, clock) = (setup.id, setup.data_dir, setup.clock);
+        let config = Config::parse(setup.setting)?;
+        let Some(token) = config.token.clone() else {
+            return Err(StartError::Unpaired(NOT_REGISTERED.to_owned()));
+        };
+        let roots = Roots::of_this_machine(data_dir.parent().unwrap_or(data_dir));
+        let identity = identity(&config, data_dir, id, &roots)
+            .map_err(|error| StartError::Setting(error.to_string()))?;
+        let registered = Registration::read(data_dir, id).map(|kept| kept.registered).unwrap_or_default();
+        if let Some(why) = outdated(registered.as_ref(), &as_now(&config, &identity)) {
+            return Err(StartError::Unpaired(why));
+        }
+        let mailbox = Mailbox::default();
+        let shared = SharedToken::default();
+        *shared.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
+        let (keeper, kept) = FileKeeper::open(data_dir, id, Arc::clone(&shared));
+        let line = Kept { token: Some(token.clone()), code: None, ..kept.line.clone() };
+        let line = Line::new(identity.clone(), line, random(), clock.now());
+        let place = Place::new(STORAGE).ok_or_else(|| StartError::Setting("no storage".to_owned()))?;
+        let outside = outside(setup, &config, &identity, &shared, place.clone(), keeper, &mailbox)?;
+        let settings = Settings {
+            machine: machine::Options {
+                idle_is_ready: config.treat_idle_as_ready,
+                slots: config.slots,
+                storage: STORAGE.into(),
+            },
+            orders: config.orders(),
+            place,
+            server: config.server.clone(),
+        };
+        let core = Core::new(line, settings, kept, outside, clock.now());
+        let cameras = cameras(setup, &config, &identity, token)?;
+        let report = Arc::new(Mutex::new(core.report()));
+        let carrier = Carrier::new(&config.server, Arc::clone(&setup.tls));
+        let (alive, ended) = mpsc::channel::<()>();
+        let (own, told) = (mailbox.clone(), Arc::clone(&report));
+        let thread = std::thread::Builder::new().name(id.to_owned()).stack_size(STACK);
+        let spawned = thread.spawn(move || {
+            live(core, &own, &carrier, clock, &told);
+            drop(alive);
+        });
+        spawned.map_err(StartError::Thread)?;
+        Ok(Self { mailbox, report, cameras, ended })
+    }
+}
+
+/// Said where there is no token.
+pub(super) const NOT_REGISTERED: &str = "not registered; run `octobridge pair prusa-connect`";
+
+/// Those who work on threads of their own.
+fn outside(
+    setup: &Setup<'_>,
+    config: &Config,
+    identity: &Identity,
+    token: &SharedToken,
+    place: Place,
+    keeper: FileKeeper,
+    mailbox: &Mailbox,
+) -> Result<Outside, StartError> {
+    let answer = |mailbox: &Mailbox| {
+        let mailbox = mailbox.clone();
+        move |answer| mailbox.put(News::Answer(answer))
+    };
+    let (said, filed, fetched) = (answer(mailbox), answer(mailbox), answer(mailbox));
+    let printing = Arc::default();
+    let headers = {
+        let (identity, token, clock) = (identity.clone(), Arc::clone(token), setup.clock);
+        move || {
+            let token = token.lock().unwrap_or_else(PoisonError::into_inner);
+            let request = Request::new("GET", "", &identity, token.as_ref(), clock.now().unix);
+            request.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        }
+    };
+    let server = Origin::of(&config.server)
+        .ok_or_else(|| StartError::Setting("PRUSA_CONNECT_URL is no address".to_owned()))?;
+    let tools = Tools {
+        tls: Arc::clone(&setup.tls),
+        server,
+        headers: Box::new(headers),
+        local_targets: false,
+        printing: Arc::clone(&printing),
+        sink: Box::new(setup.control.by(machine::NAME)),
+        news: Box::new(move |news| fetched(Answer::Transfer(news))),
+        retry: RETRY,
+    };
+    let macros = config.orders().macros;
+    let desk = PrinterDesk::new(
+        &setup.control,
+        macros,
+        Arc::new(move |command, came| said(Answer::Said(command, came))),
+    );
+    let clerk = PrinterClerk::new(
+        setup.control.by(machine::NAME),
+        place,
+        setup.clock,
+        Arc::new(move |news| filed(Answer::Files(news))),
+    );
+    Ok(Outside {
+        desk: Box::new(desk),
+        clerk: Box::new(clerk),
+        fetcher: Box::new(NetFetcher::new(tools)),
+        keeper: Box::new(keeper),
+        printing,
+    })
+}
+
+fn cameras(
+    setup: &Setup<'_>,
+    config: &Config,
+    identity: &Identity,
+    token: Token,
+) -> Result<Option<Cameras>, StartError> {
+    let Some(trigger) = config.cameras else { return Ok(None) };
+    let means = Means {
+        camera: setup.camera.clone(),
+        clock: setup.clock,
+        tls: Arc::clone(&setup.tls),
+        server: config.server.clone(),
+        trigger,
+        entered: config.camera_tokens.clone(),
+        data_dir: setup.data_dir.to_owned(),
+        id: setup.id.to_owned(),
+    };
+    let cameras = Cameras::start(means).map_err(StartError::Thread)?;
+    cameras.set_printer(Some((identity.clone(), token)));
+    Ok(Some(cameras))
+}
+
+impl Bridge for PrusaConnect {
+    fn on_event(&mut self, event: &Event) {
+        self.mailbox.put(News::Event(Box::new(event.clone())));
+    }
+
+    fn on_sight(&mut self, sight: &Sight) {
+        if let Some(cameras) = &self.cameras {
+            cameras.see(&sight.snapshot);
+        }
+        self.mailbox.put(News::Sight(sight.clone()));
+    }
+
+    fn on_files(&mut self, change: &FileChange) {
+        self.mailbox.put(News::Files(change.clone()));
+    }
+
+    fn wants(&self) -> Wants {
+        Wants { snapshots: true, console: false, files: true }
+    }
+
+    fn reporter(&self) -> Reporter {
+        let report = Arc::clone(&self.report);
+        Box::new(move || match report.try_lock() {
+            Ok(report) => Some(report.clone()),
+            // A thread that was halted while it held the report holds it for ever.
+            Err(TryLockError::Poisoned(report)) => Some(report.into_inner().clone()),
+            Err(TryLockError::WouldBlock) => None,
+        })
+    }
+
+    fn stop(&mut self, grace: Duration) {
+        self.mailbox.close();
+        if let Some(cameras) = &self.cameras {
+            cameras.stop(Duration::ZERO);
+        }
+        if self.ended.recv_timeout(grace) == Err(RecvTimeoutError::Timeout) {
+            // What it still says is of no consequence, and a request under way ends by itself.
+            let _ = self.ended.recv_timeout(NOTICE);
+        }
+    }
+}
+
+/// Does what is due and takes what comes, until the mailbox is closed.
+fn live(mut core: Core, mailbox: &Mailbox, carrier: &Carrier, clock: SystemClock, report: &SharedReport) {
+    let send = |core: &mut Core, request: &Request| {
+        let reply = carrier.send(request);
+        core.answered(reply.as_ref().map_err(String::as_str), clock.now());
+    };
+    loop {
+        let wait = match core.step(clock.now()) {
+            Step::Send(request) => {
+                send(&mut core, &request);
+                Duration::ZERO
+            }
+            Step::Wait(until) => until.saturating_sub(clock.now().monotonic),
+        };
+        *report.lock().unwrap_or_else(PoisonError::into_inner) = core.report();
+        let Some(news) = mailbox.take(wait) else { break };
+        for news in news {
+            let now = clock.now();
+            match news {
+                News::Event(event) => core.on_event(&event, now),
+                News::Sight(sight) => core.on_sight(sight, now),
+                News::Files(change) => core.on_files(change),
+                News::Answer(answer) => core.on_answer(answer, now),
+            }
+        }
+    }
+    while let Some(request) = core.last_words(clock.now()) {
+        send(&mut core, &request);
+    }
+}

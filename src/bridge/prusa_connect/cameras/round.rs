@@ -1,0 +1,369 @@
+//! The thread that goes round the cameras, one request at a time: asks each for its picture when that is due, and sends it.
+
+use super::course::{Answer, Condition, Course, Sent, Step};
+use super::request::{self, Card};
+use super::set::{self, Wanted};
+use super::trigger::Trigger;
+use crate::backoff::random;
+use crate::bridge::prusa_connect::carrier::Carrier;
+use crate::bridge::prusa_connect::config::CameraToken;
+use crate::bridge::prusa_connect::connect::http::Reply;
+use crate::bridge::prusa_connect::connect::identity::Identity;
+use crate::bridge::prusa_connect::connect::token::Token;
+use crate::bridge::prusa_connect::store::CameraTokens;
+use crate::camera::Camera;
+use crate::clock::{Clock, Moment, SystemClock};
+use crate::printer::{Snapshot, Webcam};
+use rustls::ClientConfig;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::Thread;
+use std::time::Duration;
+
+/// Stack of the thread, in bytes.
+const STACK: usize = 256 * 1024;
+/// A printer that lists no camera for so long has none in its list.
+const NO_LIST: Duration = Duration::from_secs(60);
+/// How often it is tried then whether it has one nevertheless.
+const TRY_UNLISTED: Duration = Duration::from_secs(600);
+/// A picture that was pushed is good for so long.
+const PUSHED: Duration = Duration::from_secs(60);
+/// How often the thread looks round if nothing is due.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// What the cameras need.
+pub(crate) struct Means {
+    /// The printer's camera that is in use, by which the others are found.
+    pub(crate) camera: Camera,
+    /// The clock of the whole worker.
+    pub(crate) clock: SystemClock,
+    /// The program's one TLS set-up.
+    pub(crate) tls: Arc<ClientConfig>,
+    /// The server.
+    pub(crate) server: String,
+    /// When pictures are sent.
+    pub(crate) trigger: Trigger,
+    /// Tokens that somebody entered.
+    pub(crate) entered: Vec<CameraToken>,
+    /// Folder of what is kept.
+    pub(crate) data_dir: PathBuf,
+    /// The bridge's name in files.
+    pub(crate) id: String,
+}
+
+/// The cameras at work.
+pub(crate) struct Cameras {
+    shared: Arc<Shared>,
+    thread: Thread,
+    ended: Receiver<()>,
+}
+
+#[derive(Default)]
+struct Shared {
+    news: Mutex<News>,
+    changed: Condvar,
+}
+
+/// What the thread is told, and what it tells.
+#[derive(Default)]
+struct News {
+    webcams: Option<Arc<[Webcam]>>,
+    layer: Option<u32>,
+    printer: Option<Arc<(Identity, Token)>>,
+    demanded: bool,
+    stops: bool,
+    /// Something of that is new.
+    fresh: bool,
+    conditions: Vec<(String, Condition)>,
+}
+
+impl Shared {
+    fn news(&self) -> MutexGuard<'_, News> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut News)) {
+        let mut news = self.news();
+        change(&mut news);
+        news.fresh = true;
+        self.changed.notify_one();
+    }
+}
+
+impl Cameras {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub(crate) fn start(means: Means) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let (alive, ended) = channel();
+        let own = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().name("connect-camera".to_owned()).stack_size(STACK);
+        let handle = thread.spawn(move || Round::new(means, own, alive).run())?;
+        Ok(Self { shared, thread: handle.thread().clone(), ended })
+    }
+
+    /// Takes notice of the printer: its list of cameras, and the layer that is printed.
+    pub(crate) fn see(&self, snapshot: &Snapshot) {
+        let layer = snapshot.layer().map(|layer| layer.number);
+        let news = self.shared.news();
+        let same = news.webcams.as_ref().is_some_and(|known| Arc::ptr_eq(known, &snapshot.webcams));
+        if same && news.layer == layer {
+            return;
+        }
+        drop(news);
+        self.shared.tell(|news| (news.webcams, news.layer) = (Some(Arc::clone(&snapshot.webcams)), layer));
+    }
+
+    /// The printer is registered as this, with this token; or it is not.
+    pub(crate) fn set_printer(&self, printer: Option<(Identity, Token)>) {
+        self.shared.tell(|news| news.printer = printer.map(Arc::new));
+    }
+
+    /// Somebody wants a picture of each camera now.
+    pub(crate) fn demand(&self) {
+        self.shared.tell(|news| news.demanded = true);
+    }
+
+    /// How each is, by its name.
+    pub(crate) fn conditions(&self) -> Vec<(String, Condition)> {
+        self.shared.news().conditions.clone()
+    }
+
+    /// Ends the thread, and waits for that up to `grace`. A request under way may go on behind it, and counts for nothing.
+    pub(crate) fn stop(&self, grace: Duration) {
+        self.shared.tell(|news| news.stops = true);
+        self.thread.unpark();
+        // It never sends: it hangs up when it ends.
+        let _: Result<(), RecvTimeoutError> = self.ended.recv_timeout(grace);
+    }
+}
+
+impl Drop for Cameras {
+    fn drop(&mut self) {
+        self.stop(Duration::ZERO);
+    }
+}
+
+/// A camera on the round.
+struct One {
+    wanted: Wanted,
+    camera: Camera,
+    course: Course,
+    /// Connect was told of it, where it was added there.
+    told: bool,
+}
+
+struct Round {
+    means: Means,
+    shared: Arc<Shared>,
+    carrier: Carrier,
+    tokens: CameraTokens,
+    cameras: Vec<One>,
+    webcams: Option<Arc<[Webcam]>>,
+    /// When a camera that is not in the list is tried next.
+    try_unlisted: Option<Duration>,
+    _alive: Sender<()>,
+}
+
+impl Round {
+    fn new(means: Means, shared: Arc<Shared>, alive: Sender<()>) -> Self {
+        let carrier = Carrier::new(&means.server, Arc::clone(&means.tls));
+        let (tokens, error) = CameraTokens::open(&means.data_dir, &means.id);
+        if let Some(error) = error {
+            log::warn!("{}: {error}", means.id);
+        }
+        let (cameras, webcams, try_unlisted) = (Vec::new(), None, None);
+        Self { means, shared, carrier, tokens, cameras, webcams, try_unlisted, _alive: alive }
+    }
+
+    fn now(&self) -> Moment {
+        self.means.clock.now()
+    }
+
+    fn run(mut self) {
+        loop {
+            let mut news = self.shared.news();
+            news.fresh = false;
+            if news.stops {
+                return;
+            }
+            let (webcams, layer, printer) = (news.webcams.clone(), news.layer, news.printer.clone());
+            let demanded = std::mem::take(&mut news.demanded);
+            drop(news);
+            let now = self.now().monotonic;
+            if let Some(webcams) = webcams {
+                self.list(&webcams, now);
+            }
+            for one in &mut self.cameras {
+                one.course.see(layer, now);
+                if demanded {
+                    one.course.demand(now);
+                }
+            }
+            let mut until = now.saturating_add(LOOK);
+            for index in 0..self.cameras.len() {
+                if let Some(at) = self.visit(index, printer.as_deref()) {
+                    until = until.min(at);
+                }
+            }
+            self.tell_conditions();
+            self.rest(until);
+        }
+    }
+
+    /// Waits for news, or until that time.
+    fn rest(&self, until: Duration) {
+        let left = until.saturating_sub(self.now().monotonic);
+        let waits = |news: &mut News| !news.fresh && !news.stops;
+        let waited = self.shared.changed.wait_timeout_while(self.shared.news(), left, waits);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Takes the printer's list of cameras.
+    fn list(&mut self, webcams: &Arc<[Webcam]>, now: Duration) {
+        if self.webcams.as_ref().is_none_or(|known| known != webcams) {
+            self.webcams = Some(Arc::clone(webcams));
+            let in_use = self.means.camera.status().name;
+            let wanted = set::listed(webcams, in_use.as_deref(), self.means.trigger, &self.means.entered);
+            self.take(wanted, now);
+            self.try_unlisted = webcams.is_empty().then(|| now.saturating_add(NO_LIST));
+        }
+        let Some(at) = self.try_unlisted.filter(|at| now >= *at && self.cameras.is_empty()) else { return };
+        // One that never gave a picture would stand in Connect for nothing.
+        self.try_unlisted = Some(at.saturating_add(TRY_UNLISTED).max(now));
+        let stops = || self.shared.news().stops;
+        if let Some(Ok(_)) = self.means.camera.frame_unless(PUSHED, &stops) {
+            let name = self.means.camera.status().name;
+            let wanted = set::unlisted(name.as_deref(), self.means.trigger, &self.means.entered);
+            self.take(vec![wanted], now);
+        }
+    }
+
+    /// Goes on with these. Those that were there before go on as they are.
+    fn take(&mut self, wanted: Vec<Wanted>, now: Duration) {
+        let mut before = std::mem::take(&mut self.cameras);
+        for wanted in wanted {
+            if let Some(place) = before.iter().position(|one| one.wanted == wanted) {
+                self.cameras.push(before.swap_remove(place));
+                continue;
+            }
+            let camera = match &wanted.listed {
+                Some(name) => self.means.camera.other(name, Box::new(self.means.clock)),
+                None => self.means.camera.clone(),
+            };
+            let entered = wanted.entered.as_ref().map(|entered| entered.token.clone());
+            let token = entered.or_else(|| self.tokens.get(&wanted.card.id).cloned());
+            let course = Course::new(self.means.trigger, token, wanted.entered.is_some(), now);
+            self.cameras.push(One { wanted, camera, course, told: false });
+        }
+    }
+
+    /// Does what a camera wants. When it wants something next, if that is known.
+    fn visit(&mut self, index: usize, printer: Option<&(Identity, Token)>) -> Option<Duration> {
+        loop {
+            let now = self.now();
+            let one = self.cameras.get_mut(index)?;
+            match one.course.step(printer.is_some(), now.monotonic) {
+                Step::Wait(until) => return until,
+                Step::Register => {
+                    let (identity, token) = printer?;
+                    let request = request::register(&one.wanted.card, None, identity, token, now.unix);
+                    let reply = self.carrier.send(&request);
+                    let now = self.means.clock.now();
+                    let token = reply.as_ref().ok().and_then(|reply| Token::new(reply.header("Token")?));
+                    one.course.registered(answer(reply, now), token, random(), now.monotonic);
+                    let (id, token) = (one.wanted.card.id.clone(), one.course.token().cloned());
+                    if token.is_some() {
+                        log::info!("{}: camera \"{}\" is registered", self.means.id, one.wanted.card.name);
+                    }
+                    self.keep(&id, token);
+                }
+                Step::Picture => {
+                    let stops = || self.shared.news().stops;
+                    let frame = one.camera.frame_unless(Duration::ZERO, &stops)?;
+                    let (sent, size) = match (frame, one.course.token()) {
+                        (Ok(frame), Some(token)) => {
+                            let request = request::snapshot(&one.wanted.card, token, now.unix);
+                            let reply = self.carrier.carry(
+                                request.method,
+                                request.path,
+                                &request.headers,
+                                Some(&frame.jpeg),
+                            );
+                            (
+                                Sent::Answered(answer(reply, self.means.clock.now())),
+                                Some((frame.width, frame.height)),
+                            )
+                        }
+                        (Err(error), _) => (Sent::NoPicture(error.to_string()), None),
+                        (Ok(_), None) => return None,
+                    };
+                    let arrived = matches!(sent, Sent::Answered(Answer::Status(200..=299 | 304, ..)));
+                    let lost = one.course.sent(sent, random(), self.means.clock.now().monotonic);
+                    if let (true, true, false, Some(size)) =
+                        (arrived, one.wanted.entered.is_some(), one.told, size)
+                    {
+                        one.told = true;
+                        if let Some(token) = one.course.token() {
+                            introduce(&self.carrier, &one.wanted.card, token, size);
+                        }
+                    }
+                    if lost && one.wanted.entered.is_none() {
+                        let id = one.wanted.card.id.clone();
+                        self.keep(&id, None);
+                    }
+                }
+            }
+            if self.shared.news().stops {
+                return None;
+            }
+        }
+    }
+
+    fn keep(&mut self, camera: &str, token: Option<Token>) {
+        if let Err(error) = self.tokens.set(camera, token) {
+            log::warn!("{}: {error}; the camera is registered again after a restart", self.means.id);
+        }
+    }
+
+    /// Tells how the cameras are, and logs what is another trouble than before.
+    fn tell_conditions(&self) {
+        let now = self.now().monotonic;
+        let told = |one: &One| (one.wanted.card.name.clone(), one.course.condition(now));
+        let conditions: Vec<(String, Condition)> = self.cameras.iter().map(told).collect();
+        let mut news = self.shared.news();
+        let before = std::mem::replace(&mut news.conditions, conditions.clone());
+        drop(news);
+        for (name, condition) in conditions {
+            let was = before.iter().find(|(known, _)| *known == name).map(|(_, condition)| condition);
+            match &condition {
+                Condition::Trouble(_) if was == Some(&condition) => {}
+                Condition::Trouble(text) => log::warn!("{}: camera \"{name}\" {text}", self.means.id),
+                Condition::Well if matches!(was, Some(Condition::Trouble(_))) => {
+                    log::info!("{}: camera \"{name}\" works again", self.means.id);
+                }
+                Condition::Well | Condition::New => {}
+            }
+        }
+    }
+}
+
+/// Tells of a camera that was added in Connect itself. Whether that is taken does not matter.
+fn introduce(carrier: &Carrier, card: &Card, token: &Token, size: (u16, u16)) {
+    let (request, body) = request::info(card, token, size);
+    let told = carrier.carry(request.method, request.path, &request.headers, Some(body.as_bytes()));
+    if let Err(why) = told {
+        log::debug!("camera \"{}\": {why}", card.name);
+    }
+}
+
+fn answer(reply: Result<Reply, String>, now: Moment) -> Answer {
+    match reply {
+        Ok(reply) => Answer::Status(reply.status, reply.words(), reply.retry_after(now.unix)),
+        Err(why) => Answer::Unreachable(why),
+    }
+}

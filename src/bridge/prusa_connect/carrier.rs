@@ -1,0 +1,81 @@
+//! What carries requests to Connect, one at a time, and brings the answers. It waits for the network.
+
+use super::connect::http::{MOST_BODY, Reply, Request};
+use crate::http;
+use rustls::ClientConfig;
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+use ureq::http::HeaderMap;
+use ureq::{Agent, Error, RequestExt};
+
+/// Longest set-up of a connection, name resolution aside.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Longest request as a whole. A camera that is busy for longer is broken.
+const WHOLE: Duration = Duration::from_secs(20);
+
+/// A client for one server. It keeps one connection.
+pub(crate) struct Carrier {
+    agent: Agent,
+    server: String,
+}
+
+impl Carrier {
+    /// A client for this server, whose address has no slash at its end.
+    pub(crate) fn new(server: &str, tls: Arc<ClientConfig>) -> Self {
+        Self { agent: http::agent(tls, CONNECT, WHOLE), server: server.to_owned() }
+    }
+
+    /// Sends a request of the printer and waits for the answer.
+    ///
+    /// # Errors
+    ///
+    /// If there is none: why, and what to do, without a secret.
+    pub(crate) fn send(&self, request: &Request) -> Result<Reply, String> {
+        let body = request.body.as_deref().map(str::as_bytes);
+        self.carry(request.method, &request.path, &request.headers, body)
+    }
+
+    /// Sends anything else: with these headers, and this body if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::send`].
+    pub(crate) fn carry(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&'static str, String)],
+        body: Option<&[u8]>,
+    ) -> Result<Reply, String> {
+        self.exchange(method, path, headers, body)
+            .map_err(|error| format!("cannot reach {}: {}", self.server, http::reason(&error)))
+    }
+
+    fn exchange(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&'static str, String)],
+        body: Option<&[u8]>,
+    ) -> Result<Reply, Error> {
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.server));
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let mut answer = match body {
+            Some(body) => request.body(body)?.with_agent(&self.agent).run()?,
+            None => request.body(())?.with_agent(&self.agent).run()?,
+        };
+        let mut body = Vec::new();
+        // What is longer is no answer of Connect's; whoever reads it sees that by its length.
+        let most = MOST_BODY as u64 + 1;
+        answer.body_mut().as_reader().take(most).read_to_end(&mut body)?;
+        Ok(Reply { status: answer.status().as_u16(), headers: texts(answer.headers()), body })
+    }
+}
+
+fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &ureq::http::HeaderValue| value.to_str().ok().map(str::to_owned);
+    headers.iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), text(value)?))).collect()
+}

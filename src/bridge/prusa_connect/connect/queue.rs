@@ -1,0 +1,187 @@
+//! Events that wait for Connect: in order, bounded in number and size, tried again for a while.
+
+use super::event::EventKind;
+use super::state::State;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How many events wait at most.
+const MOST: usize = 200;
+/// How much they are at most together, in bytes. One alone may be more.
+const MOST_BYTES: usize = 2 * 1024 * 1024;
+/// How often one is tried.
+const MOST_TRIES: u8 = 5;
+/// How old one gets that is tried more often, and any other.
+const LONGEST: Duration = Duration::from_secs(10 * 60);
+
+/// An event that waits.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Waiting {
+    pub(super) kind: EventKind,
+    /// The command that it is about.
+    pub(super) command: Option<u32>,
+    /// It ends that command.
+    pub(super) terminal: bool,
+    /// The state that it tells.
+    pub(super) state: State,
+    pub(super) body: Arc<str>,
+    /// When it happened, as time since the Unix epoch.
+    pub(super) created: Duration,
+    /// Since when it waits, on the monotonic clock.
+    pub(super) since: Duration,
+    pub(super) tries: u8,
+}
+
+impl Waiting {
+    /// Whether it is tried for as long as it is not too old: without it Connect would have a wrong picture for long.
+    fn lasts(&self) -> bool {
+        use EventKind::{Info, StateChanged, TransferAborted, TransferFinished, TransferStopped};
+        let end_of_transfer = matches!(self.kind, TransferFinished | TransferStopped | TransferAborted);
+        self.terminal || end_of_transfer || matches!(self.kind, Info | StateChanged)
+    }
+
+    fn is_greeting(&self) -> bool {
+        self.kind == EventKind::Info && self.command.is_none()
+    }
+}
+
+/// The events that wait.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    list: VecDeque<Waiting>,
+    bytes: usize,
+    dropped: u64,
+}
+
+impl Queue {
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// How many were given up.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Since when the first one waits, on the monotonic clock.
+    pub(super) fn oldest(&self) -> Option<Duration> {
+        self.list.front().map(|first| first.since)
+    }
+
+    /// Whether a change of the state waits.
+    pub(super) fn has_change(&self) -> bool {
+        self.list.iter().any(|waiting| waiting.kind == EventKind::StateChanged)
+    }
+
+    /// Whether an introduction waits.
+    pub(super) fn has_greeting(&self) -> bool {
+        self.list.iter().any(Waiting::is_greeting)
+    }
+
+    /// Adds one at the end. What says the same as one that waits is left out.
+    pub(super) fn push(&mut self, waiting: Waiting) {
+        if waiting.command.is_some() && self.list.iter().any(|known| known.body == waiting.body) {
+            return;
+        }
+        if waiting.is_greeting() {
+            self.remove_greeting();
+        }
+        self.bytes = self.bytes.saturating_add(waiting.body.len());
+        self.list.push_back(waiting);
+        self.shrink();
+    }
+
+    /// Adds these at the front, the first of them first. They replace an introduction that waits.
+    pub(super) fn push_first(&mut self, these: Vec<Waiting>) {
+        self.remove_greeting();
+        for waiting in these.into_iter().rev() {
+            self.bytes = self.bytes.saturating_add(waiting.body.len());
+            self.list.push_front(waiting);
+        }
+        self.shrink();
+    }
+
+    /// Takes the first one, to be tried.
+    pub(super) fn take(&mut self) -> Option<Waiting> {
+        let first = self.list.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(first.body.len());
+        Some(first)
+    }
+
+    /// Puts back what was taken and not delivered; `counts` if it was tried. It is given up, and false comes back, if
+    /// that was enough.
+    pub(super) fn put_back(&mut self, mut waiting: Waiting, counts: bool, now: Duration) -> bool {
+        waiting.tries = waiting.tries.saturating_add(u8::from(counts));
+        if (waiting.tries >= MOST_TRIES && !waiting.lasts()) || is_old(&waiting, now) {
+            self.dropped = self.dropped.saturating_add(1);
+            return false;
+        }
+        self.bytes = self.bytes.saturating_add(waiting.body.len());
+        self.list.push_front(waiting);
+        self.shrink();
+        true
+    }
+
+    /// Counts one that was given up.
+    pub(super) fn give_up(&mut self) {
+        self.dropped = self.dropped.saturating_add(1);
+    }
+
+    /// Gives up what is too old.
+    pub(super) fn expire(&mut self, now: Duration) {
+        let before = self.list.len();
+        self.list.retain(|waiting| !is_old(waiting, now));
+        let gone = before.saturating_sub(self.list.len());
+        if gone > 0 {
+            self.bytes = self.list.iter().map(|waiting| waiting.body.len()).sum();
+            self.dropped = self.dropped.saturating_add(gone as u64);
+        }
+    }
+
+    /// Forgets all of them, without counting.
+    pub(super) fn clear(&mut self) {
+        self.list.clear();
+        self.bytes = 0;
+    }
+
+    fn remove_greeting(&mut self) {
+        if let Some(index) = self.list.iter().position(Waiting::is_greeting) {
+            self.remove(index);
+        }
+    }
+
+    fn remove(&mut self, index: usize) {
+        if let Some(gone) = self.list.remove(index) {
+            self.bytes = self.bytes.saturating_sub(gone.body.len());
+        }
+    }
+
+    /// Gives up the oldest that can be spared: what no command waits for and is no introduction, then what begins a
+    /// command, then any but an introduction.
+    fn shrink(&mut self) {
+        while self.list.len() > MOST || (self.bytes > MOST_BYTES && self.list.len() > 1) {
+            let spare = self
+                .list
+                .iter()
+                .position(|waiting| waiting.command.is_none() && waiting.kind != EventKind::Info)
+                .or_else(|| self.list.iter().position(|waiting| !waiting.lasts()))
+                .or_else(|| self.list.iter().position(|waiting| waiting.kind != EventKind::Info))
+                .unwrap_or(0);
+            self.remove(spare);
+            self.dropped = self.dropped.saturating_add(1);
+        }
+    }
+}
+
+fn is_old(waiting: &Waiting, now: Duration) -> bool {
+    now.saturating_sub(waiting.since) > LONGEST
+}
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;

@@ -1,0 +1,55 @@
+//! The printer's token.
+
+use std::fmt;
+
+/// What Connect knows a registered printer by, or a camera. It gets into no text by accident: its `Debug` is a mask, and
+/// it has no `Display`.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Token(Box<str>);
+
+/// Longest token that is taken, in bytes. Those seen have 20.
+const LONGEST: usize = 512;
+
+impl Token {
+    /// The token of that text; none if it cannot be one, since it would break a header.
+    pub(crate) fn new(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let sound =
+            !text.is_empty() && text.len() <= LONGEST && text.bytes().all(|byte| byte.is_ascii_graphic());
+        sound.then(|| Self(text.into()))
+    }
+
+    /// The token itself, for the header of a request and for the file that keeps it, and for nothing else.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// Its first five characters at most, and never more than a quarter of it: enough for its owner to know it.
+    pub(crate) fn hint(&self) -> String {
+        let shown = self.0.get(..(self.0.len() / 4).min(5)).unwrap_or_default();
+        format!("{shown}…")
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(***)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_fits_into_a_header_is_a_token() {
+        let long = "x".repeat(LONGEST + 1);
+        for text in ["", " ", "a b", "a\r\nHost: b", "žluť", long.as_str()] {
+            assert!(Token::new(text).is_none(), "{text}");
+        }
+        let token = Token::new(" Ta3kPq9LmZx81BvCwYt5\n").unwrap();
+        assert_eq!((token.reveal(), token.hint().as_str()), ("Ta3kPq9LmZx81BvCwYt5", "Ta3kP…"));
+        assert_eq!(Token::new("abc").unwrap().hint(), "…");
+        assert_eq!(format!("{token:?}"), "Token(***)");
+    }
+}

@@ -1,0 +1,417 @@
+//! The bridge without threads and network: what it is told goes in, and at each step out comes what is to be sent.
+
+use super::connect::event::{Event, EventKind, Source};
+use super::connect::http::{Reply, Request};
+use super::connect::line::{Arrival, Line, Next};
+use super::connect::order::{Order, Outcome};
+use super::connect::token::Token;
+use super::files::path::Place;
+use super::machine::{self, Effect, Machine};
+use super::orders::{self, Change, Decision, Options, Running, ToolChange};
+use super::outside::{Answer, Description, Errand, FileNews, Outside, Purpose};
+use super::store::Commands;
+use super::transfer::{self, Print, Transfers, may_print};
+use crate::bridge::{BridgeStatus, Health};
+use crate::clock::Moment;
+use crate::printer::{self, FileChange, PrintState, Sight};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How often the printer is judged though nothing is heard of it.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long a file that came to be printed waits for the end of another command.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a print may take to start.
+const START: Duration = Duration::from_secs(15);
+
+/// What to do now.
+pub(super) enum Step {
+    /// Send this, and give the answer to [`Core::answered`].
+    Send(Box<Request>),
+    /// Come again at that time of the monotonic clock, or when there is news.
+    Wait(Duration),
+}
+
+/// What the bridge works by.
+pub(super) struct Settings {
+    /// How the printer is shown.
+    pub(super) machine: machine::Options,
+    /// What Connect may do.
+    pub(super) orders: Options,
+    /// Where the files are.
+    pub(super) place: Place,
+    /// Connect's address without a slash at its end.
+    pub(super) server: String,
+}
+
+/// The bridge.
+pub(super) struct Core {
+    line: Line,
+    machine: Machine,
+    transfers: Transfers,
+    options: Options,
+    outside: Outside,
+    sight: Option<Sight>,
+    /// The command that the printer carries out.
+    running: Option<Running>,
+    /// What came to be printed, and when.
+    to_print: Option<(Print, Duration)>,
+    /// The command whose file is being started after its transfer.
+    starting: Option<u32>,
+    /// The storage was introduced.
+    inserted: bool,
+    kept: Commands,
+}
+
+impl Core {
+    /// The bridge on a line, with what was kept of an earlier run.
+    pub(super) fn new(line: Line, settings: Settings, kept: Commands, outside: Outside, now: Moment) -> Self {
+        let mut core = Self {
+            machine: Machine::new(settings.machine, &kept.machine),
+            transfers: Transfers::new(settings.place, &settings.server),
+            options: settings.orders,
+            line,
+            outside,
+            sight: None,
+            running: None,
+            to_print: None,
+            starting: None,
+            inserted: false,
+            kept,
+        };
+        if let Some(transfer) = core.kept.transfer.take() {
+            core.line.tell(&transfer.aborted(), now);
+            core.outside.keeper.keep(&core.kept);
+        }
+        core
+    }
+
+    /// The printer is seen.
+    pub(super) fn on_sight(&mut self, sight: Sight, now: Moment) {
+        self.machine.on_sight(&sight);
+        self.sight = Some(sight);
+        self.judge(now);
+    }
+
+    /// Something happened on the printer.
+    pub(super) fn on_event(&mut self, event: &printer::Event, now: Moment) {
+        self.machine.on_event(event, now);
+        if event.kind == printer::EventKind::SourceBack {
+            // Anything may have happened to the files meanwhile.
+            self.on_files(FileChange::Everything);
+        }
+        self.judge(now);
+    }
+
+    /// Something happened to the files.
+    pub(super) fn on_files(&mut self, change: FileChange) {
+        self.outside.clerk.take(Errand::Change(change));
+    }
+
+    /// Something comes back from the world.
+    pub(super) fn on_answer(&mut self, answer: Answer, now: Moment) {
+        match answer {
+            Answer::Said(id, said) => match &mut self.running {
+                Some(running) if running.id == id => {
+                    running.on_said(said, now);
+                    self.judge(now);
+                }
+                _ if self.starting == Some(id) => {
+                    self.starting = None;
+                    if let Err(trouble) = said {
+                        self.fail(trouble.reason(), now);
+                    }
+                }
+                _ => {}
+            },
+            Answer::Files(FileNews::Done(id, outcome)) => self.end(id, outcome, now),
+            Answer::Files(FileNews::Changed(events)) => {
+                events.iter().for_each(|event| self.line.tell(event, now));
+            }
+            Answer::Files(FileNews::Described(purpose, description)) => {
+                self.described(purpose, description, now);
+            }
+            Answer::Transfer(news) => self.on_transfer(news, now),
+        }
+    }
+
+    /// Does what is due; gives what is to be done next.
+    pub(super) fn step(&mut self, now: Moment) -> Step {
+        self.transfers.progress(self.outside.fetcher.transferred());
+        self.judge(now);
+        self.print_what_came(now);
+        loop {
+            let next = self.line.next(now);
+            // What arrived must not be done twice, whatever happens from here on.
+            self.save();
+            match next {
+                Next::Send(request) => return Step::Send(request),
+                Next::Wait(until) => return Step::Wait(until.min(now.monotonic.saturating_add(LOOK))),
+                Next::Do(arrival) => self.arrived(arrival, now),
+            }
+        }
+    }
+
+    /// The answer to what was sent; the error is in words for people.
+    pub(super) fn answered(&mut self, reply: Result<&Reply, &str>, now: Moment) {
+        self.line.answered(reply, now);
+    }
+
+    /// What is still to be sent before the end, though nothing more is done.
+    pub(super) fn last_words(&mut self, now: Moment) -> Option<Box<Request>> {
+        match self.line.next(now) {
+            Next::Send(request) if self.line.waits().0 > 0 => Some(request),
+            _ => None,
+        }
+    }
+
+    /// How it goes.
+    pub(super) fn report(&self) -> BridgeStatus {
+        let mut report = self.line.report();
+        if let Some(trouble) = self.outside.keeper.trouble() {
+            report.health = report.health.max(Health::Warn);
+            report.text.push_str("; ");
+            report.text.push_str(&trouble);
+        }
+        report
+    }
+
+    fn arrived(&mut self, arrival: Arrival, now: Moment) {
+        match arrival {
+            Arrival::Run(order) => self.run(order, now),
+            Arrival::Stop(id) => {
+                if let Some(running) = self.running.take_if(|running| running.id == id) {
+                    self.outside.desk.forget();
+                    self.machine.command_ends();
+                    self.line.conclude(id, running.interrupted(), now);
+                } else {
+                    self.line.conclude(id, Outcome::Failed("Command interrupted".into()), now);
+                }
+            }
+            Arrival::Greet => {
+                let purpose = Purpose::Greeting { first: !self.inserted };
+                self.outside.clerk.take(Errand::Describe(purpose));
+            }
+            Arrival::Measure => {
+                let mut telemetry = self.machine.telemetry();
+                self.transfers.telemetry(&mut telemetry, now.monotonic);
+                self.line.offer(telemetry, now);
+            }
+            // Nobody registers here: that is for `octobridge pair`, which has a person before it.
+            Arrival::Code(_) | Arrival::Registered | Arrival::Ended(_) => {}
+            Arrival::Refused(why) => log::error!("prusa_connect: the token is refused: {why}"),
+        }
+    }
+
+    fn run(&mut self, order: Order, now: Moment) {
+        log::info!("prusa_connect: command {} {}", order.id, order.name);
+        let id = order.id;
+        let outcome = match orders::decide(&order, &self.machine.situation(), &self.options) {
+            Decision::Refuse(why) => Outcome::Refused(why),
+            Decision::Fail(why) => Outcome::Failed(why),
+            Decision::Unserved => Outcome::unserved(&order.name),
+            Decision::Answer(orders::Answer::State) => {
+                Outcome::Answered(Box::new(self.machine.state_info(id)))
+            }
+            Decision::Answer(orders::Answer::Job(job)) => match self.machine.job_info(job, Some(id)) {
+                Some(event) => Outcome::Answered(Box::new(event)),
+                None => Outcome::Failed("No job in progress".into()),
+            },
+            Decision::Answer(orders::Answer::Info) => {
+                return self.outside.clerk.take(Errand::Describe(Purpose::Command(id)));
+            }
+            Decision::Change(change) => {
+                self.change(change, now);
+                Outcome::Finished(Source::Connect)
+            }
+            Decision::Work(work) => {
+                let effect = work.effect.clone().zip(Some(work.limit.unwrap_or_default()));
+                self.machine.command_begins(id, effect, now);
+                self.outside.desk.begin(id, &work.task);
+                self.running = Some(Running::new(id, work, now));
+                return;
+            }
+            Decision::Files(what) => {
+                let in_print = self.in_print();
+                return self.outside.clerk.take(Errand::Order { order, what, in_print });
+            }
+            Decision::Transfer => self.transfer(&order, now),
+            Decision::Token => self.keep_token(&order),
+        };
+        self.end(id, outcome, now);
+    }
+
+    fn change(&mut self, change: Change, now: Moment) {
+        match change {
+            // Whether that can be said now was judged when the command came.
+            Change::Ready => drop(self.machine.set_ready(true, Source::Connect, now)),
+            Change::NotReady => drop(self.machine.set_ready(false, Source::Connect, now)),
+            Change::Dismissed => self.machine.dismiss(Source::Connect, now),
+            Change::Tool(toolhead, change) => self.machine.set_tool(toolhead, |tool| match change {
+                ToolChange::Nozzle(diameter) => tool.nozzle = Some(diameter),
+                ToolChange::HighFlow(high) => tool.high_flow = high,
+                ToolChange::Hardened(hardened) => tool.hardened = hardened,
+            }),
+        }
+        // What changes is told before the command's end.
+        self.judge(now);
+    }
+
+    fn transfer(&mut self, order: &Order, now: Moment) -> Outcome {
+        let at = now.monotonic;
+        match order.name.as_str() {
+            "STOP_TRANSFER" => {
+                let (outcome, stops) = self.transfers.stop(order);
+                if stops {
+                    self.outside.fetcher.stop();
+                }
+                outcome
+            }
+            "SEND_TRANSFER_INFO" => self.transfers.info(order, at),
+            _ => {
+                let in_print = self.in_print();
+                match self.transfers.start(order, in_print.as_deref(), crate::backoff::random(), at) {
+                    Ok(started) => {
+                        self.line.set_transfer(self.transfers.id());
+                        self.kept.transfer = self.transfers.kept();
+                        self.outside.keeper.keep(&self.kept);
+                        self.outside.fetcher.begin(started.download);
+                        started.outcome
+                    }
+                    Err(outcome) => outcome,
+                }
+            }
+        }
+    }
+
+    fn on_transfer(&mut self, news: transfer::News, now: Moment) {
+        self.transfers.progress(self.outside.fetcher.transferred());
+        let reaction = self.transfers.on_news(news, now.monotonic);
+        if let Some(event) = reaction.event {
+            self.line.tell(&event, now);
+        }
+        if let Some(print) = reaction.print {
+            self.to_print = Some((print, now.monotonic));
+        }
+        self.line.set_transfer(self.transfers.id());
+        if self.transfers.id().is_none() && self.kept.transfer.take().is_some() {
+            self.outside.keeper.keep(&self.kept);
+        }
+    }
+
+    /// Starts the print that a transfer was for.
+    fn print_what_came(&mut self, now: Moment) {
+        let Some((print, since)) = &self.to_print else { return };
+        let waits = self.line.running().is_some() && now.monotonic.saturating_sub(*since) < PATIENCE;
+        if waits {
+            return;
+        }
+        let Print { path, command } = print.clone();
+        self.to_print = None;
+        let ready = self.machine.situation().ready || self.options.allowed.unready;
+        if self.line.running().is_some() || !may_print(self.machine.state()) {
+            self.fail("The file is on the printer, which is busy: start it when it is free".into(), now);
+        } else if !ready {
+            let why = "The file is on the printer; it is not printed since nobody has said that the bed is clear: set \
+                       the printer ready and start it";
+            self.fail(why.into(), now);
+        } else {
+            self.machine.expect(command, Effect::Started(path.as_str().into()), START, now);
+            self.starting = Some(command);
+            let task = orders::Task::Start { path: path.into(), mapping: Vec::new() };
+            self.outside.desk.begin(command, &task);
+        }
+    }
+
+    /// Tells of something that failed and belongs to no command under way.
+    fn fail(&mut self, why: Box<str>, now: Moment) {
+        log::warn!("prusa_connect: {why}");
+        self.line.tell(&Event::new(EventKind::Failed, Source::Wui).because(why), now);
+    }
+
+    fn described(&mut self, purpose: Purpose, description: Description, now: Moment) {
+        let Description { network, files, inserted } = description;
+        let identity = self.line.identity();
+        let who = machine::Identity {
+            printer_type: &identity.printer_type,
+            firmware: &identity.firmware,
+            sdk: identity.sdk(),
+            serial: &identity.serial,
+            fingerprint: &identity.fingerprint,
+        };
+        let info = self.machine.info(&who, network, files.as_deref());
+        match purpose {
+            Purpose::Command(id) => {
+                let event = Event::new(EventKind::Info, Source::Connect).with(info).of_command(Some(id));
+                self.end(id, Outcome::Answered(Box::new(event)), now);
+            }
+            Purpose::Greeting { .. } => {
+                self.inserted |= inserted.is_some();
+                let info = Event::new(EventKind::Info, Source::Firmware).with(info);
+                let events: Vec<Event> = [info].into_iter().chain(inserted).collect();
+                self.line.greet(&events, now);
+            }
+        }
+    }
+
+    fn keep_token(&mut self, order: &Order) -> Outcome {
+        let Some(token) = order.text("token", 0).and_then(Token::new) else {
+            return Outcome::Refused("Missing or broken parameters".into());
+        };
+        match self.outside.keeper.keep_token(&token) {
+            Ok(()) => {
+                self.line.change_token(token);
+                Outcome::Finished(Source::Connect)
+            }
+            Err(why) => Outcome::Failed(why.into()),
+        }
+    }
+
+    /// Ends a command.
+    fn end(&mut self, id: u32, outcome: Outcome, now: Moment) {
+        if self.running.take_if(|running| running.id == id).is_some() {
+            self.machine.command_ends();
+        }
+        self.line.conclude(id, outcome, now);
+    }
+
+    /// Judges the printer, tells what changed, and ends the command whose end that is.
+    fn judge(&mut self, now: Moment) {
+        for news in self.machine.tick(now) {
+            self.line.set_job(news.job);
+            self.line.set_dialog(self.machine.dialog());
+            if news.event.kind == EventKind::StateChanged && news.state != self.line.state() {
+                self.line.set_state(news.state, &news.event, now);
+            } else {
+                self.line.tell(&news.event, now);
+            }
+        }
+        self.line.set_job(self.machine.job());
+        self.line.set_dialog(self.machine.dialog());
+        self.outside.printing.store(self.machine.situation().active, Ordering::Relaxed);
+        let ended =
+            self.running.as_mut().and_then(|running| Some((running.id, running.look(&self.machine, now)?)));
+        if let Some((id, outcome)) = ended {
+            self.end(id, outcome, now);
+        }
+    }
+
+    /// The file that prints, as its path in the root.
+    fn in_print(&self) -> Option<String> {
+        let print = self.sight.as_ref()?.snapshot.print.as_ref()?;
+        matches!(print.state, PrintState::Printing | PrintState::Paused).then(|| print.file.clone())?
+    }
+
+    fn save(&mut self) {
+        let line = self.line.take_unsaved();
+        let machine = self.machine.take_unsaved();
+        if line.is_none() && !machine {
+            return;
+        }
+        if let Some(line) = line {
+            self.kept.line = line;
+        }
+        self.kept.machine = self.machine.kept();
+        self.outside.keeper.keep(&self.kept);
+    }
+}

@@ -1,0 +1,478 @@
+//! The rules against recordings of the official client, and against files of any kind.
+
+use super::changes::{Changes, item};
+use super::info::{Folders, file_info};
+use super::path::Place;
+use super::shelf::{Item, Shelf};
+use super::{commands, tree};
+use crate::bridge::prusa_connect::connect::event::{Event, EventKind, Source};
+use crate::bridge::prusa_connect::connect::order::{Order, Outcome};
+use crate::printer::{FileChange, Metadata, Thumbnail};
+use crate::source::control::DiskUsage;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const NOW: Duration = Duration::from_secs(1000);
+
+/// A recording by its name.
+pub(crate) fn vector(name: &str) -> Value {
+    let path = format!("{}/tests/vectors/prusa-connect/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The files and their place, as a recording begins.
+fn begin(vector: &Value) -> (Place, Shelf) {
+    let step = &vector["inputs"]["steps"][0];
+    (Place::new(step["storage"].as_str().unwrap()).unwrap(), Shelf::of_vector(step))
+}
+
+/// The commands of a recording, in order.
+pub(crate) fn orders(vector: &Value) -> Vec<Order> {
+    let answers = vector["server_responses"].as_array().unwrap().iter();
+    answers
+        .filter_map(|answer| {
+            let id = answer["headers"]["Command-Id"].as_str()?.parse().unwrap();
+            let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+            let kwargs = body["kwargs"].as_object().cloned().unwrap_or_default();
+            Some(Order { id, name: body["command"].as_str().unwrap().to_owned(), kwargs, ..Order::default() })
+        })
+        .collect()
+}
+
+/// The bodies of the events of those kinds that a recording expects, in order.
+pub(crate) fn expected(vector: &Value, kinds: &[&str]) -> Vec<Value> {
+    let requests = vector["expected_requests"].as_array().unwrap().iter();
+    requests
+        .map(|request| request["body_json"].clone())
+        .filter(|body| kinds.iter().any(|kind| body["event"] == *kind))
+        .collect()
+}
+
+/// JSON by value: as a recording is compared.
+pub(crate) fn same(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            let by_name =
+                |(name, value): (&String, &Value)| other.get(name).is_some_and(|other| same(value, other));
+            one.len() == other.len() && one.iter().all(by_name)
+        }
+        _ => left == right,
+    }
+}
+
+/// Sorts children by name: their order means nothing.
+fn sorted(mut value: Value) -> Value {
+    match &mut value {
+        Value::Object(map) => map.values_mut().for_each(|inner| *inner = sorted(inner.take())),
+        Value::Array(list) => {
+            list.iter_mut().for_each(|inner| *inner = sorted(inner.take()));
+            list.sort_by_key(|inner| inner["name"].as_str().map(str::to_owned));
+        }
+        _ => {}
+    }
+    value
+}
+
+#[track_caller]
+fn assert_event(event: &Event, body: &Value) {
+    assert_eq!(event.kind.word(), body["event"].as_str().unwrap());
+    assert_eq!(event.source.word(), body["source"].as_str().unwrap());
+    let data = sorted(serde_json::from_str(&event.data).unwrap());
+    assert!(same(&data, &sorted(body["data"].clone())), "{data}\nis not\n{}", body["data"]);
+    let command = event.command.map_or(Value::Null, Value::from);
+    assert_eq!(command, body.get("command_id").cloned().unwrap_or_default());
+}
+
+fn order(name: &str, kwargs: Value) -> Order {
+    let kwargs = kwargs.as_object().cloned().unwrap();
+    Order { id: 7, name: name.to_owned(), kwargs, ..Order::default() }
+}
+
+fn answer(outcome: Outcome) -> Value {
+    match outcome {
+        Outcome::Answered(event) => serde_json::from_str(&event.data).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_tree_is_that_of_the_recordings() {
+    for name in [
+        "medium_inserted_ejected_a",
+        "file_commands_b",
+        "delete_protected_a",
+        "file_info_failures_a",
+        "send_file_info_b",
+    ] {
+        let vector = vector(name);
+        let (place, mut shelf) = begin(&vector);
+        let inserted = tree::inserted(&place, &mut shelf).unwrap();
+        assert_event(&inserted, &expected(&vector, &["MEDIUM_INSERTED"])[0]);
+        for body in expected(&vector, &["MEDIUM_EJECTED"]) {
+            assert_event(&tree::ejected(&place), &body);
+        }
+        let files: Value = serde_json::from_str(&tree::files(&place, &mut shelf).unwrap()).unwrap();
+        assert_eq!(
+            (&files["type"], &files["name"], &files["read_only"]),
+            (&json!("DIR"), &json!("/"), &json!(true))
+        );
+        let inner: Value = serde_json::from_str(&inserted.data).unwrap();
+        assert_eq!(files["children"], json!([inner["files"]]));
+    }
+}
+
+#[test]
+fn what_is_not_known_of_a_storage_is_not_told() {
+    let vector = vector("medium_readonly_b");
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    let file = |size, modified| Item { content: Some(Vec::new()), size, modified, read_only: true };
+    let mut shelf = Shelf {
+        root: Item { modified: seconds(1_700_000_001), read_only: true, ..Item::default() },
+        disk: Some(DiskUsage { total: 0, used: 0, free: 0 }),
+        ..Shelf::default()
+    };
+    shelf.items.insert("TEST~1.GCO".into(), file(100, seconds(1_600_000_000)));
+    shelf.items.insert("SUB".into(), Item { read_only: true, ..Item::default() });
+    shelf.items.insert("SUB/b.gcode".into(), file(66, None));
+    let inserted = tree::inserted(&Place::new("usb").unwrap(), &mut shelf).unwrap();
+    assert_event(&inserted, &expected(&vector, &["MEDIUM_INSERTED"])[0]);
+}
+
+#[test]
+fn a_tree_without_end_is_cut_off() {
+    let place = Place::new("local").unwrap();
+    let mut shelf = Shelf::default();
+    (0..6000).for_each(|number| shelf.put(&format!("{number}.gcode"), b"G28\n"));
+    let whole: Value = serde_json::from_str(&tree::files(&place, &mut shelf).unwrap()).unwrap();
+    assert_eq!(whole["children"][0]["children"].as_array().unwrap().len(), 5000);
+    let mut deep = Shelf::default();
+    (1..100).for_each(|depth| drop(deep.items.insert(vec!["d"; depth].join("/"), Item::default())));
+    let text = tree::files(&place, &mut deep).unwrap();
+    assert_eq!(text.matches(r#""name":"d""#).count(), 16);
+    let hidden = ["a/.thumbs/b.png", ".moonraker", "b.gcode.part", ".c.gcode.part"];
+    let mut shelf = Shelf::default();
+    for path in hidden {
+        shelf.put(path, b"x");
+    }
+    shelf.items.insert("a".into(), Item::default());
+    shelf.items.insert("a/.thumbs".into(), Item::default());
+    let whole: Value = serde_json::from_str(&tree::files(&place, &mut shelf).unwrap()).unwrap();
+    let seen = &whole["children"][0]["children"];
+    let folder = json!([{"type": "DIR", "name": "a", "read_only": false, "size": 0, "children": []}]);
+    assert_eq!(seen, &folder);
+}
+
+#[test]
+fn changes_are_those_of_the_recording() {
+    let vector = vector("file_changed_a");
+    let (place, mut shelf) = begin(&vector);
+    let mut changes = Changes::new(place);
+    let mut told = Vec::new();
+    for step in &vector["inputs"]["steps"].as_array().unwrap()[1..] {
+        let modified = step["new_mtime"].as_u64().map(Duration::from_secs);
+        let size = step["change"]["size"].as_u64().unwrap_or(0);
+        let (what, at) =
+            step["change"].as_object().unwrap().iter().find(|(name, _)| *name != "size").unwrap();
+        let file = Item { content: Some(Vec::new()), size, modified, read_only: false };
+        let path = |at: &Value| at.as_str().unwrap_or_default().to_owned();
+        let change = match what.as_str() {
+            "rename" => {
+                let (from, to) = (path(&at[0]), path(&at[1]));
+                let old = shelf.items.remove(&from).unwrap();
+                shelf.items.insert(to.clone(), Item { modified, ..old });
+                FileChange::Moved { from, to: item(&mut shelf, &to).unwrap() }
+            }
+            "delete" => {
+                shelf.items.remove(&path(at)).unwrap();
+                FileChange::Deleted { path: path(at) }
+            }
+            what => {
+                let new = if what == "mkdir" { Item { modified, ..Item::default() } } else { file };
+                shelf.items.insert(path(at), new);
+                let item = item(&mut shelf, &path(at)).unwrap();
+                if what == "modify" { FileChange::Modified(item) } else { FileChange::Created(item) }
+            }
+        };
+        told.extend(changes.events(&change, &mut shelf, NOW));
+    }
+    let expected = expected(&vector, &["FILE_CHANGED"]);
+    assert_eq!(told.len(), expected.len());
+    for (event, body) in told.iter().zip(&expected) {
+        assert_event(event, body);
+    }
+}
+
+#[test]
+fn a_folder_that_comes_with_content_is_told_file_by_file() {
+    let mut shelf = Shelf::default();
+    for folder in ["new", "new/inner", "new/.hidden"] {
+        shelf.items.insert(folder.into(), Item::default());
+    }
+    shelf.put("new/a.gcode", b"12345");
+    shelf.put("new/inner/b.txt", b"123");
+    shelf.put("new/.hidden/c.gcode", b"1");
+    let mut changes = Changes::new(Place::new("local").unwrap());
+    let to = item(&mut shelf, "new").unwrap();
+    let events = changes.events(&FileChange::Moved { from: "old".into(), to }, &mut shelf, NOW);
+    let data: Vec<Value> = events.iter().map(|event| serde_json::from_str(&event.data).unwrap()).collect();
+    assert_eq!(data[0], json!({"old_path": "/local/old"}));
+    assert_eq!(
+        (&data[1]["new_path"], &data[1]["file"]["type"]),
+        (&json!("/local/new/a.gcode"), &json!("PRINT_FILE"))
+    );
+    assert_eq!(
+        (&data[2]["new_path"], &data[2]["file"]["type"]),
+        (&json!("/local/new/inner/b.txt"), &json!("FILE"))
+    );
+    let top = &data[3]["file"];
+    assert_eq!(
+        (&data[3]["new_path"], &top["size"], &top["type"]),
+        (&json!("/local/new"), &json!(8), &json!("FOLDER"))
+    );
+    let names: Vec<&str> =
+        top["children"].as_array().unwrap().iter().map(|child| child["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["a.gcode", "inner"]);
+    assert!(top["children"][1].get("children").is_none());
+    assert_eq!(data.len(), 4);
+    // So much that it would never end is not told one by one.
+    (0..1000).for_each(|number| shelf.put(&format!("new/{number}.gcode"), b""));
+    let created = FileChange::Created(item(&mut shelf, "new").unwrap());
+    assert!((200..=202).contains(&changes.events(&created, &mut shelf, NOW).len()));
+    let all = changes.events(&FileChange::Everything, &mut shelf, NOW);
+    let kinds: Vec<EventKind> = all.iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, [EventKind::MediumEjected, EventKind::MediumInserted]);
+}
+
+#[test]
+fn free_space_is_asked_for_now_and_then() {
+    let mut shelf = Shelf { disk: Some(DiskUsage { total: 9, used: 0, free: 8 }), ..Shelf::default() };
+    let mut changes = Changes::new(Place::new("local").unwrap());
+    let gone = FileChange::Deleted { path: "a".into() };
+    let mut free = |shelf: &mut Shelf, seconds| {
+        let event = changes.events(&gone, shelf, Duration::from_secs(seconds)).pop().unwrap();
+        serde_json::from_str::<Value>(&event.data).unwrap()["free_space"].as_u64()
+    };
+    assert_eq!(free(&mut shelf, 100), Some(8));
+    shelf.disk = None;
+    assert_eq!((free(&mut shelf, 109), free(&mut shelf, 110)), (Some(8), None));
+}
+
+#[test]
+fn a_files_details_are_those_of_the_recording() {
+    let vector = vector("send_file_info_b");
+    let (place, mut shelf) = begin(&vector);
+    let Outcome::Answered(event) = file_info(&place, &mut shelf, &orders(&vector)[0], Folders::Refused)
+    else {
+        panic!("no answer")
+    };
+    assert_event(&event, &expected(&vector, &["FILE_INFO"])[0]);
+}
+
+#[test]
+fn what_has_no_details_fails() {
+    let vector = vector("file_info_failures_a");
+    let (place, mut shelf) = begin(&vector);
+    for order in orders(&vector) {
+        let outcome = file_info(&place, &mut shelf, &order, Folders::Refused);
+        assert!(matches!(&outcome, Outcome::Failed(why) if !why.is_empty()), "{outcome:?}");
+    }
+    for kwargs in
+        [json!({}), json!({"path": 7}), json!({"path": "/usb/a"}), json!({"path": "/local/../etc/passwd"})]
+    {
+        let outcome = file_info(&place, &mut shelf, &order("SEND_FILE_INFO", kwargs), Folders::Listed);
+        assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_folder_is_listed_where_that_is_wanted() {
+    let place = Place::new("usb").unwrap();
+    let mut shelf = Shelf::default();
+    shelf.items.insert("sub".into(), Item { modified: Some(NOW), ..Item::default() });
+    shelf.put("a.gcode", b"G28\n");
+    shelf.put(".hidden", b"");
+    let ask = order("SEND_FILE_INFO", json!({"path": "/usb"}));
+    let expected = json!({
+        "path": "/usb", "display_name": "usb", "type": "FOLDER", "read_only": false, "file_count": 2,
+        "children": [
+            {"name": "sub", "display_name": "sub", "size": 0, "m_timestamp": 1000, "read_only": false, "type": "FOLDER"},
+            {"name": "a.gcode", "display_name": "a.gcode", "size": 4, "read_only": false, "type": "PRINT_FILE"},
+        ],
+    });
+    assert_eq!(answer(file_info(&place, &mut shelf, &ask, Folders::Listed)), expected);
+}
+
+#[test]
+fn what_the_file_does_not_tell_the_printers_scan_and_the_name_do() {
+    let place = Place::new("local").unwrap();
+    let mut shelf = Shelf {
+        metadata: Some(Metadata {
+            estimated_time: Some(Duration::from_secs(93_784)),
+            layer_height: Some(0.2),
+            object_height: Some(12.5),
+            first_layer_nozzle_temperature: Some(219.6),
+            filament_type: Some("PLA;PLA".into()),
+            thumbnails: vec![Thumbnail { width: 9, height: 9, size: 3, path: "x".into() }],
+            ..Metadata::default()
+        }),
+        picture: Some(b"abc".to_vec()),
+        ..Shelf::default()
+    };
+    shelf.put("cube_0.6n_MK4.gcode", b"; temperature = 215,240\n; layer_height = 0.3\n");
+    let ask = order("SEND_FILE_INFO", json!({"path": "/local/cube_0.6n_MK4.gcode"}));
+    let expected = json!({
+        "path": "/local/cube_0.6n_MK4.gcode", "read_only": false, "size": 45,
+        "temperature per tool": [215, 240], "layer_height": 0.3,
+        "estimated printing time (normal mode)": "1d 2h 3m 4s", "max_layer_z": 12.5,
+        "filament_type per tool": ["PLA", "PLA"], "filament_type": "PLA",
+        "nozzle_diameter": 0.6, "printer_model": "MK4", "preview": "YWJj",
+    });
+    assert_eq!(answer(file_info(&place, &mut shelf, &ask, Folders::Refused)), expected);
+    shelf.put("notes_0.6n.txt", b"; layer_height = 0.3\n");
+    let ask = order("SEND_FILE_INFO", json!({"path": "/local/notes_0.6n.txt"}));
+    let expected = json!({"path": "/local/notes_0.6n.txt", "read_only": false, "size": 21});
+    assert_eq!(answer(file_info(&place, &mut shelf, &ask, Folders::Refused)), expected);
+}
+
+#[test]
+fn only_both_ends_of_a_large_file_are_read() {
+    let place = Place::new("local").unwrap();
+    let mut content = b"; layer_height = 0.3\n".to_vec();
+    content.resize(1_000_000, b'\n');
+    content.extend_from_slice(b"; max_layer_z = 5\n");
+    content.resize(2_000_000, b'\n');
+    content.extend_from_slice(b"; printer_model = XL\n");
+    let mut shelf = Shelf::default();
+    shelf.put("a.gcode", &content);
+    let ask = order("SEND_FILE_INFO", json!({"path": "/local/a.gcode"}));
+    let data = answer(file_info(&place, &mut shelf, &ask, Folders::Refused));
+    assert_eq!((&data["layer_height"], &data["printer_model"]), (&json!(0.3), &json!("XL")));
+    assert!(data.get("max_layer_z").is_none());
+    assert!(shelf.read < 450_000, "{}", shelf.read);
+}
+
+#[test]
+fn folders_are_made_and_things_deleted_as_in_the_recordings() {
+    for (name, in_print) in [("file_commands_b", None), ("delete_protected_a", Some("job.gcode"))] {
+        let vector = vector(name);
+        let (place, mut shelf) = begin(&vector);
+        let ends = expected(&vector, &["FINISHED", "FAILED"]);
+        let orders = orders(&vector);
+        assert_eq!(orders.len(), ends.len());
+        for (order, end) in orders.iter().zip(&ends) {
+            let outcome = match order.name.as_str() {
+                "DELETE_FILE" => commands::delete_file(&place, &mut shelf, order, in_print),
+                "DELETE_DIRECTORY" => commands::delete_folder(&place, &mut shelf, order, in_print),
+                _ => commands::create_folder(&place, &mut shelf, order),
+            };
+            match outcome {
+                Outcome::Finished(source) => {
+                    assert_eq!((end["event"].as_str(), source), (Some("FINISHED"), Source::Connect));
+                }
+                Outcome::Failed(why) => {
+                    assert_eq!((end["event"].as_str(), why.is_empty()), (Some("FAILED"), false))
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_is_deleted_that_is_not_to_be() {
+    let place = Place::new("local").unwrap();
+    let mut shelf = Shelf::default();
+    for folder in ["a", "a/.thumbs", "b", "empty", "locked"] {
+        shelf.items.insert(folder.into(), Item::default());
+    }
+    shelf.put("a/.thumbs/x.png", b"");
+    shelf.put("b/c.gcode", b"");
+    shelf.put("bb.gcode", b"");
+    shelf.put("readonly.gcode", b"");
+    shelf.items.get_mut("readonly.gcode").unwrap().read_only = true;
+    shelf.items.get_mut("locked").unwrap().read_only = true;
+    for (name, path, force, in_print, done) in [
+        ("DELETE_FILE", "/local/a", false, None, false),
+        ("DELETE_FILE", "/local/none", false, None, false),
+        ("DELETE_FILE", "/local/readonly.gcode", false, None, false),
+        ("DELETE_FILE", "/local/b/c.gcode", false, Some("b/c.gcode"), false),
+        ("DELETE_FOLDER", "/local", true, None, false),
+        ("DELETE_FOLDER", "/local/bb.gcode", true, None, false),
+        ("DELETE_FOLDER", "/local/none", true, None, false),
+        ("DELETE_FOLDER", "/local/locked", true, None, false),
+        ("DELETE_FOLDER", "/local/b", false, None, false),
+        ("DELETE_FOLDER", "/local/b", true, Some("b/c.gcode"), false),
+        ("DELETE_FOLDER", "/local/a", false, None, true),
+        ("DELETE_FOLDER", "/local/empty", false, None, true),
+        ("DELETE_FOLDER", "/local/b", true, Some("bb.gcode"), true),
+        ("DELETE_FILE", "/local/bb.gcode", false, Some("b"), true),
+    ] {
+        let before = shelf.items.len();
+        let order = order(name, json!({"path": path, "force": force}));
+        let outcome = match name {
+            "DELETE_FILE" => commands::delete_file(&place, &mut shelf, &order, in_print),
+            _ => commands::delete_folder(&place, &mut shelf, &order, in_print),
+        };
+        assert_eq!(matches!(outcome, Outcome::Finished(_)), done, "{path}: {outcome:?}");
+        assert_eq!(shelf.items.len() < before, done, "{path}");
+    }
+    for (path, done) in [
+        ("/local/x/y/z", true),
+        ("/local/x/y", true),
+        ("/local/readonly.gcode", false),
+        ("/local/readonly.gcode/x", false),
+    ] {
+        let outcome =
+            commands::create_folder(&place, &mut shelf, &order("CREATE_FOLDER", json!({"path": path})));
+        assert_eq!(matches!(outcome, Outcome::Finished(_)), done, "{path}: {outcome:?}");
+    }
+    assert!(shelf.items.contains_key("x/y/z"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_tree_is_told(
+        paths in proptest::collection::vec(("[ab.\\PC]{1,4}", "[c\"\\\\d]{0,3}", any::<bool>(), any::<u64>()), 0..20),
+        seconds in proptest::option::of(any::<u64>()),
+    ) {
+        let mut shelf = Shelf::default();
+        for (folder, name, is_file, size) in paths {
+            let folder = folder.replace('/', "_");
+            let modified = seconds.map(Duration::from_secs);
+            let file = Item { content: Some(Vec::new()), size, modified, read_only: is_file };
+            if name.is_empty() && is_file {
+                shelf.items.entry(folder).or_insert(file);
+            } else {
+                shelf.items.entry(folder.clone()).or_default();
+                shelf.items.entry(format!("{folder}/{name}")).or_insert(file);
+            }
+        }
+        let place = Place::new("local").unwrap();
+        let text = tree::files(&place, &mut shelf).unwrap();
+        prop_assert!(serde_json::from_str::<Value>(&text).is_ok(), "{}", text);
+        prop_assert!(!text.contains("null"));
+        let ask = order("SEND_FILE_INFO", json!({"path": "/local"}));
+        answer(file_info(&place, &mut shelf, &ask, Folders::Listed));
+    }
+
+    #[test]
+    fn any_command_on_any_path_stays_within(path in r"(/local)?(/|\.\.|a|b|\PC){0,8}", force in any::<bool>()) {
+        let place = Place::new("local").unwrap();
+        let mut shelf = Shelf::default();
+        shelf.items.insert("a".into(), Item::default());
+        shelf.put("a/b", b"");
+        let order = order("X", json!({"path": path, "force": force}));
+        commands::create_folder(&place, &mut shelf, &order);
+        commands::delete_file(&place, &mut shelf, &order, None);
+        commands::delete_folder(&place, &mut shelf, &order, None);
+        file_info(&place, &mut shelf, &order, Folders::Listed);
+        prop_assert!(shelf.items.keys().all(|path| !path.starts_with('/') && !path.contains("..")));
+    }
+}

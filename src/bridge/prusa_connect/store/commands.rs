@@ -1,0 +1,136 @@
+//! What became of the last commands, so that none is done twice, and the numbers of jobs.
+//!
+//! Written by the service.
+
+use super::{Drawer, StoreError};
+use crate::bridge::prusa_connect::connect::kept::Kept;
+use crate::bridge::prusa_connect::transfer;
+use serde_json::{Map, Value};
+use std::path::Path;
+
+/// What is kept of the work for Connect.
+#[derive(Clone, PartialEq, Default)]
+pub(crate) struct Commands {
+    /// What the line to Connect must know of its commands. Its token and code are kept elsewhere, and are none here.
+    pub(crate) line: Kept,
+    /// What must be known of the jobs and tools.
+    pub(crate) machine: Value,
+    /// The transfer under way.
+    pub(crate) transfer: Option<transfer::Kept>,
+}
+
+/// The file, as long as the service runs.
+pub(crate) struct CommandsFile {
+    drawer: Drawer,
+    stored: Commands,
+}
+
+impl CommandsFile {
+    pub(super) const NAME: &str = "commands";
+
+    /// Opens it. The second is why it is begun anew, or not kept at all; the service goes on nevertheless.
+    pub(crate) fn open(data_dir: &Path, id: &str) -> (Self, Option<StoreError>) {
+        let mut drawer = Drawer::new(data_dir, id, Self::NAME);
+        let (content, error) = match drawer.open() {
+            Ok(content) => (content, None),
+            Err(error) => (Map::new(), Some(error)),
+        };
+        (Self { drawer, stored: read(&content) }, error)
+    }
+
+    /// What is kept.
+    pub(crate) fn kept(&self) -> &Commands {
+        &self.stored
+    }
+
+    /// Keeps this, if it differs from what is kept. On the medium when it returns.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written; the next call tries it again.
+    pub(crate) fn keep(&mut self, commands: &Commands) -> Result<(), StoreError> {
+        let line = Kept { token: None, code: None, ..commands.line.clone() };
+        let commands = Commands { line, ..commands.clone() };
+        if self.stored == commands {
+            return Ok(());
+        }
+        let mut content = Map::new();
+        let mut put = |name: &str, value: Value| content.insert(name.to_owned(), value);
+        // Its text is JSON.
+        put("line", serde_json::from_str(&commands.line.to_text()).unwrap_or_default());
+        put("machine", commands.machine.clone());
+        if let Some(transfer) = &commands.transfer {
+            put("transfer", transfer.to_json().into());
+        }
+        self.drawer.write(content)?;
+        self.stored = commands;
+        Ok(())
+    }
+}
+
+fn read(content: &Map<String, Value>) -> Commands {
+    let line = content.get("line").and_then(|line| Kept::from_text(&line.to_string())).unwrap_or_default();
+    Commands {
+        line: Kept { token: None, code: None, ..line },
+        machine: content.get("machine").cloned().unwrap_or_default(),
+        transfer: content.get("transfer").and_then(Value::as_str).and_then(transfer::Kept::from_json),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bridge::prusa_connect::connect::ledger::{End, Past};
+    use crate::bridge::prusa_connect::connect::token::Token;
+    use serde_json::json;
+
+    #[test]
+    fn commands_come_back_as_they_were_and_no_secret_with_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut file, error) = CommandsFile::open(dir.path(), "p");
+        assert!(error.is_none() && *file.kept() == Commands::default());
+        let past = |id, end, reason: &str| Past { id, end, reason: reason.into() };
+        let line = Kept {
+            past: vec![past(u32::MAX, End::Finished, ""), past(2, End::Rejected, "No such \"file\"")],
+            running: Some(42),
+            untold: Some(2),
+            ..Kept::default()
+        };
+        let transfer = transfer::Kept::from_json(r#"{"id":7,"command":42,"path":"/local/a \"b\".gcode"}"#);
+        for kept in [
+            Commands { line, machine: json!({"job": {"last": 7}}), transfer: transfer.clone() },
+            Commands { transfer, ..Commands::default() },
+        ] {
+            let with_token = Kept { token: Token::new("hunter2"), ..kept.line.clone() };
+            file.keep(&Commands { line: with_token, ..kept.clone() }).unwrap();
+            assert!(*CommandsFile::open(dir.path(), "p").0.kept() == kept);
+            let text = std::fs::read_to_string(dir.path().join("p_commands.json")).unwrap();
+            assert!(!text.contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn equal_content_is_not_written_and_a_failure_is_tried_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut file, _) = CommandsFile::open(dir.path(), "p");
+        file.keep(&Commands::default()).unwrap();
+        assert!(!dir.path().join("p_commands.json").exists());
+        let kept = Commands { machine: json!({"job": 1}), ..Commands::default() };
+        std::fs::create_dir(dir.path().join("p_commands.json.new")).unwrap();
+        assert!(file.keep(&kept).is_err());
+        std::fs::remove_dir(dir.path().join("p_commands.json.new")).unwrap();
+        file.keep(&kept).unwrap();
+        assert!(*CommandsFile::open(dir.path(), "p").0.kept() == kept);
+    }
+
+    #[test]
+    fn a_damaged_file_is_told_and_begun_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("p_commands.json"), "{").unwrap();
+        let (mut file, error) = CommandsFile::open(dir.path(), "p");
+        assert!(matches!(error, Some(StoreError::PutAside { .. })));
+        let kept = Commands { machine: json!({"job": 3}), ..Commands::default() };
+        file.keep(&kept).unwrap();
+        assert!(*CommandsFile::open(dir.path(), "p").0.kept() == kept);
+    }
+}

@@ -1,0 +1,93 @@
+//! The cipher of encrypted downloads: AES-128 in counter mode. Whoever has the key may have changed the file on its way:
+//! nothing tells.
+
+use aes::Aes128;
+use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
+
+/// Size of a block, in bytes.
+pub(super) const BLOCK: u64 = 16;
+
+/// What decrypts one file. Never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Key {
+    key: [u8; 16],
+    /// The first twelve bytes of each counter; the number of the block follows.
+    nonce: [u8; 12],
+}
+
+impl Key {
+    /// A key, and a vector of which the last four bytes are not used: the block's number takes their place.
+    pub(super) fn new(key: [u8; 16], vector: [u8; 16]) -> Self {
+        let mut nonce = [0; 12];
+        nonce.iter_mut().zip(vector).for_each(|(to, from)| *to = from);
+        Self { key, nonce }
+    }
+
+    /// What decrypts from the byte at that place of the file on.
+    pub(super) fn at(&self, place: u64) -> Stream {
+        Stream {
+            cipher: Aes128::new(&Array(self.key)),
+            nonce: self.nonce,
+            place,
+            block: [0; 16],
+            known: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key")
+    }
+}
+
+/// Decrypts a file piece by piece.
+pub(super) struct Stream {
+    cipher: Aes128,
+    nonce: [u8; 12],
+    place: u64,
+    /// What the bytes of the block of that number are mixed with.
+    block: [u8; 16],
+    known: Option<u64>,
+}
+
+impl Stream {
+    /// Decrypts the next bytes.
+    pub(super) fn apply(&mut self, mut bytes: &mut [u8]) {
+        while !bytes.is_empty() {
+            let number = self.place / BLOCK;
+            if self.known != Some(number) {
+                self.block = self.mask(number);
+                self.known = Some(number);
+            }
+            let inside = (self.place % BLOCK) as usize;
+            let mask = self.block.get(inside..).unwrap_or_default();
+            let (now, rest) = bytes.split_at_mut(mask.len().min(bytes.len()));
+            now.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
+            self.place += now.len() as u64;
+            bytes = rest;
+        }
+    }
+
+    fn mask(&self, number: u64) -> [u8; 16] {
+        let mut block = [0; 16];
+        // Of the number only the last four bytes count: a file of more than 64 GiB has no place on a printer.
+        let counter = self.nonce.iter().copied().chain((number as u32).to_be_bytes());
+        block.iter_mut().zip(counter).for_each(|(to, from)| *to = from);
+        let mut block = Array(block);
+        self.cipher.encrypt_block(&mut block);
+        block.0
+    }
+}
+
+/// Sixteen bytes written as hex digits.
+pub(super) fn from_hex(text: &str) -> Option<[u8; 16]> {
+    let mut bytes = [0; 16];
+    if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}

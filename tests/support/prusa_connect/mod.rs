@@ -1,0 +1,315 @@
+//! A strict stand-in for Prusa Connect: registration and cameras. Any request that its protocol does not have, or not in
+//! this form or order, fails the test.
+//!
+//! `rules` says what a request has to be; this says what the server knows, and what it answers.
+
+mod rules;
+
+use super::http::{self, Message};
+use rules::Fault;
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::io::{BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Serves as long as the test runs.
+pub(crate) struct Connect {
+    url: String,
+    state: Arc<Mutex<State>>,
+}
+
+/// What it knows.
+#[derive(Default)]
+struct State {
+    registrations: Vec<Registration>,
+    cameras: Vec<CameraEntry>,
+    /// First lines of the requests, as they came.
+    requests: Vec<String>,
+    /// Answers that are given instead, each once, by the method and path that they are for.
+    instead: VecDeque<(String, Answer)>,
+    faults: Vec<String>,
+    /// How many codes, printers and cameras got theirs.
+    issued: usize,
+}
+
+/// A printer that asked for a code.
+#[derive(Debug, Clone)]
+pub(crate) struct Registration {
+    /// The body of the request.
+    pub(crate) body: Value,
+    /// The code that it got.
+    pub(crate) code: String,
+    /// What its requests carry.
+    pub(crate) timestamp: String,
+    /// The token, once somebody entered the code.
+    pub(crate) token: Option<String>,
+    polls: usize,
+}
+
+/// A camera that is known.
+#[derive(Debug, Clone)]
+pub(crate) struct CameraEntry {
+    /// What it told of itself; nothing for one that was added in the web page.
+    pub(crate) config: Value,
+    /// Its fingerprint; none for one that was added in the web page and has not come yet.
+    pub(crate) fingerprint: Option<String>,
+    /// Its token.
+    pub(crate) token: String,
+    /// Its pictures.
+    pub(crate) pictures: Vec<Vec<u8>>,
+}
+
+/// An answer.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Answer {
+    /// The status.
+    pub(crate) status: u16,
+    /// The headers.
+    pub(crate) headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn status(status: u16) -> Self {
+        Self { status, ..Self::default() }
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
+    pub(crate) fn saying(mut self, body: &str) -> Self {
+        body.clone_into(&mut self.body);
+        self
+    }
+}
+
+impl Connect {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let state: Arc<Mutex<State>> = Arc::default();
+        let shared = Arc::clone(&state);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Ok(stream) = stream else { return };
+                let shared = Arc::clone(&shared);
+                std::thread::spawn(move || serve(&stream, &shared));
+            }
+        });
+        Self { url, state }
+    }
+
+    /// Its address.
+    pub(crate) fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// The printers that asked for a code, the newest last.
+    pub(crate) fn registrations(&self) -> Vec<Registration> {
+        self.state().registrations.clone()
+    }
+
+    /// Somebody enters a code. The token that the printer gets.
+    pub(crate) fn enter(&self, code: &str) -> String {
+        let mut state = self.state();
+        let token = state.issue("Pr1nTokSECRET");
+        let known = state.registrations.iter_mut().find(|known| known.code == code);
+        known.expect("a code that was given").token = Some(token.clone());
+        token
+    }
+
+    /// A code is worth nothing any more.
+    pub(crate) fn expire(&self, code: &str) {
+        self.state().registrations.retain(|known| known.code != code);
+    }
+
+    /// A printer is registered already, with this fingerprint and token.
+    pub(crate) fn add_printer(&self, fingerprint: &str, token: &str) {
+        let body = serde_json::json!({ "fingerprint": fingerprint });
+        let (code, timestamp, token) = (String::new(), String::new(), Some(token.to_owned()));
+        self.state().registrations.push(Registration { body, code, timestamp, token, polls: 0 });
+    }
+
+    /// Somebody adds a camera in the web page. Its token.
+    pub(crate) fn add_camera(&self) -> String {
+        let mut state = self.state();
+        let token = state.issue("CamOwnSECRET");
+        let (config, pictures) = (Value::Null, Vec::new());
+        state.cameras.push(CameraEntry { config, fingerprint: None, token: token.clone(), pictures });
+        token
+    }
+
+    /// The cameras, in the order in which they came.
+    pub(crate) fn cameras(&self) -> Vec<CameraEntry> {
+        self.state().cameras.clone()
+    }
+
+    /// Somebody deletes all cameras in the web page.
+    pub(crate) fn delete_cameras(&self) {
+        self.state().cameras.clear();
+    }
+
+    /// The next request of this method and path is answered with this instead.
+    pub(crate) fn instead(&self, what: &str, answer: Answer) {
+        self.state().instead.push_back((what.to_owned(), answer));
+    }
+
+    /// Method and path of each request so far.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.state().requests.clone()
+    }
+}
+
+impl Drop for Connect {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let faults = &self.state().faults;
+            assert!(faults.is_empty(), "requests that Connect does not have:\n{}", faults.join("\n"));
+        }
+    }
+}
+
+impl State {
+    /// Something of 20 characters that nobody has yet.
+    fn issue(&mut self, kind: &str) -> String {
+        self.issued += 1;
+        format!("{kind}{:0width$}", self.issued, width = 20 - kind.len())
+    }
+
+    fn answer(&mut self, request: &Message) -> Answer {
+        let line = request.first_line.clone();
+        let what = line.strip_suffix(" HTTP/1.1").unwrap_or(&line).to_owned();
+        self.requests.push(what.clone());
+        let place = self.instead.iter().position(|(of, _)| *of == what);
+        let instead = place.and_then(|place| self.instead.remove(place));
+        // What is answered otherwise is checked, and nothing else becomes of it.
+        let before = instead.is_some().then(|| (self.registrations.clone(), self.cameras.clone()));
+        let answer = match &*what {
+            "POST /p/register" => self.register(request),
+            "GET /p/register" => self.poll(request),
+            "POST /p/camera" => self.register_camera(request),
+            "PUT /c/snapshot" => self.picture(request),
+            "PUT /c/info" => self.camera_info(request),
+            _ => Err(Fault::new("there is no such path")),
+        };
+        if let Some(before) = before {
+            (self.registrations, self.cameras) = before;
+        }
+        match (answer, instead) {
+            (Err(fault), _) => {
+                self.faults.push(format!("{what}: {fault}"));
+                Answer::status(400).saying(&fault.to_string())
+            }
+            (Ok(_), Some((_, answer))) => answer,
+            (Ok(answer), None) => answer,
+        }
+    }
+
+    fn register(&mut self, request: &Message) -> Result<Answer, Fault> {
+        let body = rules::registration(request)?;
+        let code = self.issue("C0DE")[..10].to_owned();
+        let code = format!("{code}{}", self.issued);
+        let timestamp = rules::header(request, "timestamp")?.to_owned();
+        self.registrations.push(Registration { body, code: code.clone(), timestamp, token: None, polls: 0 });
+        // As the real server was seen to answer; the dates are those of its own clock.
+        let answer = Answer::status(200).with("Code", &code).with("Temporary-Code", &code);
+        let answer = answer.with("Date", "Tue, 14 Nov 2023 22:13:20 GMT");
+        Ok(answer.with("Expires", "Wed, 15 Nov 2023 22:13:20 GMT").with("Content-Type", "text/html"))
+    }
+
+    fn poll(&mut self, request: &Message) -> Result<Answer, Fault> {
+        let code = rules::poll(request)?;
+        let Some(known) = self.registrations.iter_mut().find(|known| known.code == code) else {
+            return Ok(
+                Answer::status(404).saying(r#"{"message":"There is no such code","code":"NOT_FOUND"}"#)
+            );
+        };
+        rules::same_printer(request, &known.body)?;
+        if rules::header(request, "timestamp")? != known.timestamp {
+            return Err(Fault::new("the timestamp is not that of the registration"));
+        }
+        known.polls += 1;
+        Ok(match &known.token {
+            Some(token) => Answer::status(200).with("Token", token),
+            None => {
+                let said = r#"{"message":"wait","code":"REGISTRATION_ACCEPTED"}"#;
+                Answer::status(202).with("Content-Type", "application/json").saying(said)
+            }
+        })
+    }
+
+    fn register_camera(&mut self, request: &Message) -> Result<Answer, Fault> {
+        let token = rules::header(request, "token")?;
+        let printer = self.registrations.iter().find(|known| known.token.as_deref() == Some(token));
+        let Some(printer) = printer else { return Ok(Answer::status(403).saying("no such printer")) };
+        let body = rules::camera(request)?;
+        rules::same_printer(request, &printer.body)?;
+        let token = self.issue("CamTokSECRET");
+        let fingerprint = body["fingerprint"].as_str().map(str::to_owned);
+        let known = self.cameras.iter_mut().find(|known| known.fingerprint == fingerprint);
+        let config = body["config"].clone();
+        match known {
+            Some(known) => (known.config, known.token) = (config, token.clone()),
+            None => {
+                let pictures = Vec::new();
+                self.cameras.push(CameraEntry { config, fingerprint, token: token.clone(), pictures });
+            }
+        }
+        Ok(Answer::status(200).with("Token", &token))
+    }
+
+    /// The camera that a request is of: by its token, and its fingerprint from its first request on.
+    fn camera_of(&mut self, request: &Message) -> Result<Option<&mut CameraEntry>, Fault> {
+        let (token, fingerprint) =
+            (rules::header(request, "token")?.to_owned(), rules::header(request, "fingerprint")?);
+        let Some(known) = self.cameras.iter_mut().find(|known| known.token == token) else { return Ok(None) };
+        if known.fingerprint.get_or_insert_with(|| fingerprint.to_owned()) != fingerprint {
+            return Err(Fault::new("the token is another camera's"));
+        }
+        Ok(Some(known))
+    }
+
+    fn picture(&mut self, request: &Message) -> Result<Answer, Fault> {
+        rules::picture(request)?;
+        let Some(known) = self.camera_of(request)? else {
+            return Ok(Answer::status(401).saying(r#"{"message":"bad token"}"#));
+        };
+        known.pictures.push(request.body.clone());
+        Ok(Answer::status(204))
+    }
+
+    fn camera_info(&mut self, request: &Message) -> Result<Answer, Fault> {
+        let config = rules::camera_info(request)?;
+        let Some(known) = self.camera_of(request)? else { return Ok(Answer::status(401)) };
+        known.config = config;
+        Ok(Answer::status(200))
+    }
+}
+
+fn serve(stream: &TcpStream, state: &Mutex<State>) {
+    let mut reader = BufReader::new(stream);
+    let mut writer = stream;
+    while let Ok(Some(request)) = http::read(&mut reader) {
+        let answer = state.lock().unwrap_or_else(std::sync::PoisonError::into_inner).answer(&request);
+        let mut text = format!("HTTP/1.1 {} Whatever\r\n", answer.status);
+        for (name, value) in &answer.headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if answer.status != 204 && answer.status != 304 {
+            text.push_str(&format!("Content-Length: {}\r\n", answer.body.len()));
+        }
+        text.push_str("\r\n");
+        text.push_str(&answer.body);
+        if writer.write_all(text.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
