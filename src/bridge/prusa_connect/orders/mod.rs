@@ -6,7 +6,6 @@
 #![allow(unused_imports, reason = "the bridge's core takes them up when it is there")]
 
 mod catalogue;
-mod clerk;
 mod decision;
 pub(crate) mod desk;
 mod filament;
@@ -20,7 +19,6 @@ mod tests;
 mod values;
 
 pub(crate) use catalogue::decide;
-pub(crate) use clerk::{Taken, take};
 pub(crate) use decision::{Answer, Change, Decision, Filament, FileOrder, Goal, Task, ToolChange, Work};
 pub(crate) use options::{Macros, Options, Permissions};
 pub(crate) use running::{Running, Said, Trouble};

@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 mod at_printer;
 mod course;
-mod taken;
 
 fn order(name: &str, kwargs: Value) -> Order {
     let kwargs = kwargs.as_object().cloned().unwrap_or_default();
