@@ -208,9 +208,8 @@ impl View {
     async fn first(&mut self) -> Option<Arc<Snapshot>> {
         loop {
             tokio::select! {
-                seen = self.inbox.recv() => match seen?.what {
-                    Observation::Seen(snapshot) => return Some(snapshot),
-                    _ => {}
+                seen = self.inbox.recv() => if let Observation::Seen(snapshot) = seen?.what {
+                    return Some(snapshot);
                 },
                 failed = self.told.wait_for(|status| status.link == LinkState::Retrying) => {
                     drop(failed);

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use octobridge::clock::SystemClock;
-use octobridge::printer::{JobStatus, KlippyState, Observation};
+use octobridge::printer::{FileChange, FileItem, JobStatus, KlippyState, Observation};
 use octobridge::source::control::{
     self, Control, ControlError, Progress, RefusalKind, TransferError, Upload,
 };
@@ -25,6 +25,8 @@ struct Source {
     status: watch::Receiver<SourceStatus>,
     /// How often the connection was lost.
     lost: Arc<AtomicUsize>,
+    /// What it told of files.
+    changes: Arc<Mutex<Vec<FileChange>>>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -36,6 +38,8 @@ impl Source {
         let (stop, stopped) = watch::channel(false);
         let lost = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&lost);
+        let changes = Arc::<Mutex<Vec<FileChange>>>::default();
+        let log = Arc::clone(&changes);
         let config = Config { endpoints: vec![endpoint], api_key: key.map(ApiKey::new), version: "0.0.0" };
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -44,14 +48,16 @@ impl Source {
                 let watched = run(config, SystemClock::new(), send, tell, requests, stopped);
                 tokio::join!(watched, async {
                     while let Some(observed) = observations.recv().await {
-                        if matches!(observed.what, Observation::Lost { .. }) {
-                            count.fetch_add(1, Ordering::Relaxed);
+                        match observed.what {
+                            Observation::Lost { .. } => drop(count.fetch_add(1, Ordering::Relaxed)),
+                            Observation::Files(change) => log.lock().unwrap().push(change.as_ref().clone()),
+                            _ => {}
                         }
                     }
                 });
             });
         });
-        Self { control, status, lost, stop, thread: Some(thread) }
+        Self { control, status, lost, changes, stop, thread: Some(thread) }
     }
 
     /// Connected, with Klipper ready.
@@ -252,6 +258,82 @@ fn files_pass_byte_for_byte_over_each_way_in() {
         let gone = control.directory("gcodes", "neu ü").unwrap_err();
         assert_eq!(refusal(&gone), Some(RefusalKind::NotFound), "{gone}");
     }
+}
+
+#[test]
+fn a_file_of_unknown_length_passes_and_parts_of_it_come_back() {
+    let bed = Bed::up();
+    let source = Source::ready(websocket(&bed), None);
+    let control = &source.control;
+    let content = b"; \x03\r\n--\n".repeat(120_000);
+    let length = content.len() as u64;
+    let told = Upload { root: "gcodes", path: "a b/c.gcode", length, checksum: None, print: false };
+    assert_eq!(control.upload_to_end(&told, &mut &content[..], &mut go_on).unwrap().path, "a b/c.gcode");
+    assert_eq!(fetch(control, "gcodes", "a b/c.gcode").unwrap(), content);
+    for (from, most) in [(0, 1000), (length - 40_000, 40_000), (length - 10, 40_000), (length, 10)] {
+        let mut part = Vec::new();
+        control
+            .download_part("gcodes", "a b/c.gcode", from, most, &mut |piece| part.extend_from_slice(piece))
+            .unwrap();
+        let end = (from + most).min(length) as usize;
+        assert!(part == content[from as usize..end], "{from} {most}: {} bytes", part.len());
+    }
+    let mut stop = |done, _| if done > 200_000 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let stopped = Upload { path: "a b/stopped.gcode", ..told };
+    let error = control.upload_to_end(&stopped, &mut &content[..], &mut stop).unwrap_err();
+    assert!(matches!(error, TransferError::Cancelled), "{error}");
+    let long = Upload { path: "a b/long.gcode", length: length - 1, ..told };
+    let error = control.upload_to_end(&long, &mut &content[..], &mut go_on).unwrap_err();
+    assert!(matches!(error, TransferError::TooLong { .. }), "{error}");
+    // Nothing is left of what broke off.
+    let directory = control.directory("gcodes", "a b").unwrap();
+    let names: Vec<&str> = directory.files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(names, ["c.gcode"]);
+}
+
+#[test]
+fn each_change_of_a_file_is_told_once_it_is_complete() {
+    let bed = Bed::up();
+    let source = Source::ready(unix(&bed), None);
+    let control = &source.control;
+    let next = |what: &str| {
+        wait::until(what, Duration::from_secs(20), || {
+            let mut changes = source.changes.lock().unwrap();
+            // Moonraker's pictures of what it scans come and go as they like.
+            changes.retain(|change| !format!("{change:?}").contains(".thumbs"));
+            (!changes.is_empty()).then(|| changes.remove(0))
+        })
+    };
+    let is = |item: &FileItem, path: &str, is_folder: bool, size: u64| {
+        let same = (item.path.as_str(), item.is_folder, item.writable) == (path, is_folder, true);
+        assert!(same && (is_folder || item.size == size) && item.modified.is_some(), "{item:?}");
+    };
+    control.create_directory("gcodes", "d").wait().unwrap();
+    let FileChange::Created(item) = next("a folder") else { panic!("no creation") };
+    is(&item, "d", true, 0);
+    send(control, "d/a.gcode", b"G28\n").unwrap();
+    let FileChange::Created(item) = next("a file") else { panic!("no creation") };
+    is(&item, "d/a.gcode", false, 4);
+    send(control, "d/a.gcode", b"G28\nG28\n").unwrap();
+    // Moonraker says so of an upload in any case.
+    let FileChange::Created(item) = next("a file again") else { panic!("no creation") };
+    is(&item, "d/a.gcode", false, 8);
+    control.move_file("gcodes", "d/a.gcode", "b.gcode").wait().unwrap();
+    let FileChange::Moved { from, to } = next("a move") else { panic!("no move") };
+    assert_eq!(from, "d/a.gcode");
+    is(&to, "b.gcode", false, 8);
+    control.delete_file("gcodes", "b.gcode").wait().unwrap();
+    assert_eq!(next("a deletion"), FileChange::Deleted { path: "b.gcode".to_owned() });
+    control.delete_directory("gcodes", "d", true).wait().unwrap();
+    assert_eq!(next("a folder's deletion"), FileChange::Deleted { path: "d".to_owned() });
+    // Somebody copies a file there, past Moonraker.
+    let copy = bed.root("gcodes").join("c.gcode");
+    std::fs::write(&copy, "G28\n").unwrap();
+    let FileChange::Created(item) = next("a copy") else { panic!("no creation") };
+    is(&item, "c.gcode", false, 4);
+    std::fs::write(&copy, "G28\nG28\n").unwrap();
+    let FileChange::Modified(item) = next("a change") else { panic!("no modification") };
+    is(&item, "c.gcode", false, 8);
 }
 
 /// Five thousand files of long names: the list is longer than a message of the source's connection may be.

@@ -5,13 +5,13 @@ mod files;
 mod pictures;
 mod soak;
 
+use crate::support::camera::never_asked;
 use crate::support::telegram::{Behaviour, Call, Telegram as BotApi};
 use crate::support::wait;
 use octobridge::bridge::telegram::{Config, Telegram, send_now};
 use octobridge::bridge::{
     BRIDGES, Bridge, BridgeState, BridgeStatus, Examination, Health, Lookup, Setup, StartError,
 };
-use octobridge::camera::{Camera, Limits as CameraLimits};
 use octobridge::clock::{Clock, Moment, SystemClock};
 use octobridge::outbox::{Entry, Importance, Limits, Outbox};
 use octobridge::printer::{Event, EventKind, Job, PausedBy};
@@ -56,19 +56,6 @@ fn no_extra_roots() -> Arc<ClientConfig> {
     tls::client_config(None).unwrap()
 }
 
-/// A camera that is never asked.
-fn camera() -> Camera {
-    Camera::new(octobridge::camera::Setup {
-        wanted: None,
-        web: "http://127.0.0.1:9".to_owned(),
-        moonraker: "http://127.0.0.1:9".to_owned(),
-        wake: None,
-        tls: no_extra_roots(),
-        clock: Box::new(SystemClock::new()),
-        limits: CameraLimits::default(),
-    })
-}
-
 /// How the bridge goes. Another thread may be busy with its queue for a moment.
 fn status(bridge: &dyn Bridge) -> BridgeStatus {
     let reporter = bridge.reporter();
@@ -90,7 +77,7 @@ fn setup<'a>(tls: Arc<ClientConfig>, data_dir: &'a Path, setting: &'a Lookup<'a>
         data_dir,
         tls,
         printer_id: "u1",
-        camera: camera(),
+        camera: never_asked(SystemClock::new()),
         fresh: Duration::from_secs(60),
         clock: SystemClock::new(),
         log: None,

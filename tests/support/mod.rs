@@ -9,6 +9,7 @@ pub(crate) mod feed;
 pub(crate) mod forward;
 pub(crate) mod http;
 pub(crate) mod kills;
+pub(crate) mod listening;
 pub(crate) mod openrouter;
 pub(crate) mod pcap;
 pub(crate) mod printer;

@@ -122,8 +122,7 @@ fn outside(
         let (identity, token, clock) = (identity.clone(), Arc::clone(token), setup.clock);
         move || {
             let token = token.lock().unwrap_or_else(PoisonError::into_inner);
-            let request = Request::new("GET", "", &identity, token.as_ref(), clock.now().unix);
-            request.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+            Request::new("GET", "", &identity, token.as_ref(), clock.now().unix).headers
         }
     };
     let server = Origin::of(&config.server)

@@ -5,7 +5,8 @@ use super::files::changes::Changes;
 use super::files::info::Folders;
 use super::files::path::Place;
 use super::files::printer::PrinterDisk;
-use super::files::{commands, info, tree};
+use super::files::tree::Tree;
+use super::files::{commands, info};
 use super::machine;
 use super::orders::FileOrder;
 use super::outside::{Clerk, Description, Errand, FileNews, Purpose};
@@ -133,13 +134,13 @@ impl Work {
         // The bridge runs on the printer itself.
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let network: Value = machine::network(&interfaces, host.trim(), None);
-        let files = tree::files(&self.place, &mut self.disk);
-        let files =
-            files.inspect_err(|why| log::warn!("prusa_connect: Connect is not told of the files: {why}"));
+        let tree = Tree::of(&self.place, &mut self.disk)
+            .inspect_err(|why| log::warn!("prusa_connect: Connect is not told of the files: {why}"))
+            .ok();
         let inserted = match purpose {
-            Purpose::Greeting { first: true } => tree::inserted(&self.place, &mut self.disk).ok(),
+            Purpose::Greeting { first: true } => tree.as_ref().map(|tree| tree.inserted(&self.place)),
             _ => None,
         };
-        Description { network, files: files.ok(), inserted }
+        Description { network, files: tree.map(|tree| tree.files()), inserted }
     }
 }

@@ -48,7 +48,7 @@ pub struct Made {
     /// Its headers.
     pub headers: Vec<(&'static str, String)>,
     /// Its body.
-    pub body: Option<String>,
+    pub body: Option<Vec<u8>>,
 }
 
 /// An answer: status, headers and body; an error where there is none.
@@ -135,7 +135,7 @@ impl Rehearsal {
                 method: request.method,
                 path: request.path.into_owned(),
                 headers: request.headers,
-                body: request.body.map(|body| (*body).to_owned()),
+                body: request.body.map(|body| body.as_bytes().to_vec()),
             }),
             Next::Wait(until) => Does::Waits(until),
             Next::Do(arrival) => match arrival {

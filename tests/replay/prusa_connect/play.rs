@@ -5,6 +5,7 @@
 //! - P2: what was answered by 401, 403, 404, 408, 429 or 5xx comes again. The server takes it then, as the recordings lack
 //!   that request.
 //! - P3: while the line waits for a retry, time goes on; what the application does keeps its time.
+//! - P8: where the notes say that `FILE_CHANGED` was left out, it may come.
 
 use super::expect;
 use super::parts::{self, steps};

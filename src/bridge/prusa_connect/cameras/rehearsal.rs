@@ -155,7 +155,7 @@ impl CameraRehearsal {
                 let (identity, token) = self.printer.as_ref()?;
                 self.registers = true;
                 let made = request::register(&self.card, self.known.as_ref(), identity, token, now.unix);
-                let body = made.body.map(|body| (*body).to_owned());
+                let body = made.body.map(|body| body.as_bytes().to_vec());
                 Some(Made { method: made.method, path: made.path.into_owned(), headers: made.headers, body })
             }
             Step::Picture => {

@@ -1,10 +1,10 @@
 //! Changes among the files, in Connect's words.
 
-use super::disk::{Disk, Found, Trouble, find};
+use super::disk::Disk;
 use super::json::{Object, separate};
 use super::kind_of;
 use super::path::{self, Place};
-use super::tree::{self, timestamp};
+use super::tree::{self, Tree, timestamp};
 use crate::bridge::prusa_connect::connect::event::{Event, EventKind, Source};
 use crate::printer::{FileChange, FileItem};
 use crate::source::control::FileEntry;
@@ -45,8 +45,8 @@ impl Changes {
                 self.deleted(from, disk, now, &mut events);
                 self.created(to, disk, now, &mut events);
             }
-            FileChange::Everything => match tree::inserted(&self.place, disk) {
-                Ok(inserted) => events.extend([tree::ejected(&self.place), inserted]),
+            FileChange::Everything => match Tree::of(&self.place, disk) {
+                Ok(tree) => events.extend([tree::ejected(&self.place), tree.inserted(&self.place)]),
                 Err(error) => {
                     log::warn!("prusa_connect: Connect is not told of the printer's files: {error}")
                 }
@@ -153,20 +153,6 @@ impl Inner<'_> {
         write(&mut text, &FileEntry { size, ..entry.clone() }, "FOLDER", Some(&children));
         (text, size)
     }
-}
-
-/// What is at a path, as a change would tell it.
-///
-/// # Errors
-///
-/// If there is nothing, or it cannot be told.
-pub(crate) fn item(disk: &mut dyn Disk, path: &str) -> Result<FileItem, Trouble> {
-    let (entry, is_folder) = match find(disk, path)? {
-        Found::File(entry) => (entry, false),
-        Found::Folder(entry) => (entry, true),
-    };
-    let FileEntry { size, modified, writable, .. } = entry;
-    Ok(FileItem { path: path.to_owned(), is_folder, size, modified, writable })
 }
 
 fn entry_of(item: &FileItem) -> FileEntry {

@@ -1,14 +1,16 @@
 //! The rules against recordings of the official client, and against files of any kind.
 
-use super::changes::{Changes, item};
+use super::changes::Changes;
+use super::commands;
+use super::disk::{Found, find};
 use super::info::{Folders, file_info};
 use super::path::Place;
 use super::shelf::{Item, Shelf};
-use super::{commands, tree};
+use super::tree::{self, Tree};
 use crate::bridge::prusa_connect::connect::event::{Event, EventKind, Source};
 use crate::bridge::prusa_connect::connect::order::{Order, Outcome};
-use crate::printer::{FileChange, Metadata, Thumbnail};
-use crate::source::control::DiskUsage;
+use crate::printer::{FileChange, FileItem, Metadata, Thumbnail};
+use crate::source::control::{DiskUsage, FileEntry};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -100,6 +102,16 @@ fn answer(outcome: Outcome) -> Value {
     }
 }
 
+/// What is at a path, as a change tells it.
+fn item(shelf: &mut Shelf, path: &str) -> FileItem {
+    let (entry, is_folder) = match find(shelf, path).unwrap() {
+        Found::File(entry) => (entry, false),
+        Found::Folder(entry) => (entry, true),
+    };
+    let FileEntry { size, modified, writable, .. } = entry;
+    FileItem { path: path.to_owned(), is_folder, size, modified, writable }
+}
+
 #[test]
 fn the_tree_is_that_of_the_recordings() {
     for name in [
@@ -111,12 +123,13 @@ fn the_tree_is_that_of_the_recordings() {
     ] {
         let vector = vector(name);
         let (place, mut shelf) = begin(&vector);
-        let inserted = tree::inserted(&place, &mut shelf).unwrap();
+        let tree = Tree::of(&place, &mut shelf).unwrap();
+        let inserted = tree.inserted(&place);
         assert_event(&inserted, &expected(&vector, &["MEDIUM_INSERTED"])[0]);
         for body in expected(&vector, &["MEDIUM_EJECTED"]) {
             assert_event(&tree::ejected(&place), &body);
         }
-        let files: Value = serde_json::from_str(&tree::files(&place, &mut shelf).unwrap()).unwrap();
+        let files: Value = serde_json::from_str(&tree.files()).unwrap();
         assert_eq!(
             (&files["type"], &files["name"], &files["read_only"]),
             (&json!("DIR"), &json!("/"), &json!(true))
@@ -139,7 +152,8 @@ fn what_is_not_known_of_a_storage_is_not_told() {
     shelf.items.insert("TEST~1.GCO".into(), file(100, seconds(1_600_000_000)));
     shelf.items.insert("SUB".into(), Item { read_only: true, ..Item::default() });
     shelf.items.insert("SUB/b.gcode".into(), file(66, None));
-    let inserted = tree::inserted(&Place::new("usb").unwrap(), &mut shelf).unwrap();
+    let place = Place::new("usb").unwrap();
+    let inserted = Tree::of(&place, &mut shelf).unwrap().inserted(&place);
     assert_event(&inserted, &expected(&vector, &["MEDIUM_INSERTED"])[0]);
 }
 
@@ -148,11 +162,11 @@ fn a_tree_without_end_is_cut_off() {
     let place = Place::new("local").unwrap();
     let mut shelf = Shelf::default();
     (0..6000).for_each(|number| shelf.put(&format!("{number}.gcode"), b"G28\n"));
-    let whole: Value = serde_json::from_str(&tree::files(&place, &mut shelf).unwrap()).unwrap();
+    let whole: Value = serde_json::from_str(&Tree::of(&place, &mut shelf).unwrap().files()).unwrap();
     assert_eq!(whole["children"][0]["children"].as_array().unwrap().len(), 5000);
     let mut deep = Shelf::default();
     (1..100).for_each(|depth| drop(deep.items.insert(vec!["d"; depth].join("/"), Item::default())));
-    let text = tree::files(&place, &mut deep).unwrap();
+    let text = Tree::of(&place, &mut deep).unwrap().files();
     assert_eq!(text.matches(r#""name":"d""#).count(), 16);
     let hidden = ["a/.thumbs/b.png", ".moonraker", "b.gcode.part", ".c.gcode.part"];
     let mut shelf = Shelf::default();
@@ -161,7 +175,7 @@ fn a_tree_without_end_is_cut_off() {
     }
     shelf.items.insert("a".into(), Item::default());
     shelf.items.insert("a/.thumbs".into(), Item::default());
-    let whole: Value = serde_json::from_str(&tree::files(&place, &mut shelf).unwrap()).unwrap();
+    let whole: Value = serde_json::from_str(&Tree::of(&place, &mut shelf).unwrap().files()).unwrap();
     let seen = &whole["children"][0]["children"];
     let folder = json!([{"type": "DIR", "name": "a", "read_only": false, "size": 0, "children": []}]);
     assert_eq!(seen, &folder);
@@ -185,7 +199,7 @@ fn changes_are_those_of_the_recording() {
                 let (from, to) = (path(&at[0]), path(&at[1]));
                 let old = shelf.items.remove(&from).unwrap();
                 shelf.items.insert(to.clone(), Item { modified, ..old });
-                FileChange::Moved { from, to: item(&mut shelf, &to).unwrap() }
+                FileChange::Moved { from, to: item(&mut shelf, &to) }
             }
             "delete" => {
                 shelf.items.remove(&path(at)).unwrap();
@@ -194,7 +208,7 @@ fn changes_are_those_of_the_recording() {
             what => {
                 let new = if what == "mkdir" { Item { modified, ..Item::default() } } else { file };
                 shelf.items.insert(path(at), new);
-                let item = item(&mut shelf, &path(at)).unwrap();
+                let item = item(&mut shelf, &path(at));
                 if what == "modify" { FileChange::Modified(item) } else { FileChange::Created(item) }
             }
         };
@@ -217,7 +231,7 @@ fn a_folder_that_comes_with_content_is_told_file_by_file() {
     shelf.put("new/inner/b.txt", b"123");
     shelf.put("new/.hidden/c.gcode", b"1");
     let mut changes = Changes::new(Place::new("local").unwrap());
-    let to = item(&mut shelf, "new").unwrap();
+    let to = item(&mut shelf, "new");
     let events = changes.events(&FileChange::Moved { from: "old".into(), to }, &mut shelf, NOW);
     let data: Vec<Value> = events.iter().map(|event| serde_json::from_str(&event.data).unwrap()).collect();
     assert_eq!(data[0], json!({"old_path": "/local/old"}));
@@ -241,7 +255,7 @@ fn a_folder_that_comes_with_content_is_told_file_by_file() {
     assert_eq!(data.len(), 4);
     // So much that it would never end is not told one by one.
     (0..1000).for_each(|number| shelf.put(&format!("new/{number}.gcode"), b""));
-    let created = FileChange::Created(item(&mut shelf, "new").unwrap());
+    let created = FileChange::Created(item(&mut shelf, "new"));
     assert!((200..=202).contains(&changes.events(&created, &mut shelf, NOW).len()));
     let all = changes.events(&FileChange::Everything, &mut shelf, NOW);
     let kinds: Vec<EventKind> = all.iter().map(|event| event.kind).collect();
@@ -455,11 +469,26 @@ proptest! {
             }
         }
         let place = Place::new("local").unwrap();
-        let text = tree::files(&place, &mut shelf).unwrap();
+        let text = Tree::of(&place, &mut shelf).unwrap().files();
         prop_assert!(serde_json::from_str::<Value>(&text).is_ok(), "{}", text);
         prop_assert!(!text.contains("null"));
         let ask = order("SEND_FILE_INFO", json!({"path": "/local"}));
         answer(file_info(&place, &mut shelf, &ask, Folders::Listed));
+    }
+
+    #[test]
+    fn any_file_has_details(content in proptest::collection::vec(any::<u8>(), 0..600), told in any::<u32>(), name in "[a-z0-9.]{1,9}[nm]{0,2}") {
+        let place = Place::new("local").unwrap();
+        let mut shelf = Shelf::default();
+        let path = format!("{}.gcode", name.trim_start_matches('.'));
+        prop_assume!(!path.starts_with('.'));
+        shelf.put(&path, &content);
+        // It may have grown or shrunk since it was listed.
+        shelf.items.get_mut(&path).unwrap().size = u64::from(told);
+        let ask = order("SEND_FILE_INFO", json!({"path": place.outside(&path)}));
+        let data = answer(file_info(&place, &mut shelf, &ask, Folders::Refused));
+        prop_assert_eq!(&data["path"], &json!(place.outside(&path)));
+        prop_assert!(!data.to_string().contains("null"));
     }
 
     #[test]
@@ -473,6 +502,7 @@ proptest! {
         commands::delete_file(&place, &mut shelf, &order, None);
         commands::delete_folder(&place, &mut shelf, &order, None);
         file_info(&place, &mut shelf, &order, Folders::Listed);
-        prop_assert!(shelf.items.keys().all(|path| !path.starts_with('/') && !path.contains("..")));
+        let odd = |part: &str| matches!(part, "" | "." | "..");
+        prop_assert!(!shelf.items.keys().any(|path| path.split('/').any(odd)));
     }
 }

@@ -12,29 +12,34 @@ const MOST_ENTRIES: usize = 5000;
 /// Most folders inside each other.
 const MOST_DEPTH: usize = 16;
 
-/// What INFO holds as `files`: the text of the root with the storage in it.
-///
-/// # Errors
-///
-/// If the files cannot be listed.
-pub(crate) fn files(place: &Place, disk: &mut dyn Disk) -> Result<String, Trouble> {
-    let storage = storage(place, disk)?;
-    Ok(format!(r#"{{"type":"DIR","name":"/","read_only":true,"children":[{storage}]}}"#))
-}
+/// All files of the storage, as they were at one moment: the text of the storage's node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tree(String);
 
-/// Tells that the storage is there, with all its files.
-///
-/// # Errors
-///
-/// If the files cannot be listed.
-pub(crate) fn inserted(place: &Place, disk: &mut dyn Disk) -> Result<Event, Trouble> {
-    let storage = storage(place, disk)?;
-    let mut data = String::with_capacity(storage.len() + 64);
-    let mut object = Object::begin(&mut data);
-    object.text("root", &place.outside(""));
-    object.field("files").push_str(&storage);
-    object.end();
-    Ok(Event::new(EventKind::MediumInserted, Source::Wui).with(data))
+impl Tree {
+    /// Lists the files.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be listed.
+    pub(crate) fn of(place: &Place, disk: &mut dyn Disk) -> Result<Self, Trouble> {
+        storage(place, disk).map(Self)
+    }
+
+    /// What INFO holds as `files`: the text of the root with the storage in it.
+    pub(crate) fn files(&self) -> String {
+        format!(r#"{{"type":"DIR","name":"/","read_only":true,"children":[{}]}}"#, self.0)
+    }
+
+    /// Tells that the storage is there, with all its files.
+    pub(crate) fn inserted(&self, place: &Place) -> Event {
+        let mut data = String::with_capacity(self.0.len() + 64);
+        let mut object = Object::begin(&mut data);
+        object.text("root", &place.outside(""));
+        object.field("files").push_str(&self.0);
+        object.end();
+        Event::new(EventKind::MediumInserted, Source::Wui).with(data)
+    }
 }
 
 /// Tells that the storage is gone.

@@ -62,10 +62,10 @@ fn reply(head: &str, body: &[u8]) -> Vec<u8> {
     [b"HTTP/1.1 ", head.as_bytes(), b"\r\n", length.as_bytes(), body].concat()
 }
 
-/// What arrived, by its path.
+/// What arrived.
 #[derive(Clone, Default)]
 struct Memory {
-    stored: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    stored: Arc<Mutex<Vec<Vec<u8>>>>,
     free: Option<u64>,
     /// Refuses what comes.
     refuses: bool,
@@ -97,7 +97,7 @@ impl Sink for Memory {
             return Err(TransferError::Broken { why: "the card is full".to_owned() });
         }
         assert!(length.is_none_or(|length| length == content.len() as u64), "the length is wrong");
-        self.stored.lock().unwrap().push((path.to_owned(), content));
+        self.stored.lock().unwrap().push(content);
         Ok(path.to_owned())
     }
 }
@@ -119,7 +119,7 @@ impl Rig {
             server: Origin::of(&server.url("")).unwrap(),
             headers: Box::new(|| {
                 [("User-Agent", "Test/1"), ("Token", "SECRET"), ("Fingerprint", "FINGER")]
-                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .map(|(name, value)| (name, value.to_owned()))
                     .to_vec()
             }),
             local_targets,
@@ -153,7 +153,7 @@ impl Rig {
     }
 
     fn content(&self) -> Vec<Vec<u8>> {
-        self.memory.stored.lock().unwrap().iter().map(|(_, content)| content.clone()).collect()
+        self.memory.stored.lock().unwrap().clone()
     }
 }
 

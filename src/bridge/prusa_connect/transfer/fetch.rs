@@ -30,7 +30,7 @@ const STACK: usize = 256 * 1024;
 const MOST_UNTOLD: u64 = 4 * 1024 * 1024 * 1024;
 
 /// Gives the headers of a request to Connect, its credentials among them.
-pub(crate) type Headers = Box<dyn Fn() -> Vec<(String, String)> + Send + Sync>;
+pub(crate) type Headers = Box<dyn Fn() -> Vec<(&'static str, String)> + Send + Sync>;
 
 /// What a download needs.
 pub(crate) struct Tools {

@@ -251,7 +251,7 @@ impl Control {
         from: &mut dyn Read,
         progress: Progress<'_>,
     ) -> Result<Uploaded, TransferError> {
-        self.send_form(multipart::Form::new(upload, from, progress).to_end(), upload)
+        self.send_form(multipart::Form::new(upload, from, progress).open_ended(), upload)
     }
 
     fn send_form(

@@ -55,7 +55,7 @@ impl<'a, 'b> Form<'a, 'b> {
     }
 
     /// The same with a file that ends where it ends, after that many bytes at most.
-    pub(super) fn to_end(self) -> Self {
+    pub(super) fn open_ended(self) -> Self {
         Self { to_end: true, ..self }
     }
 
@@ -238,7 +238,7 @@ mod tests {
                 seen.push(all);
                 ControlFlow::Continue(())
             };
-            let mut form = Form::new(&told, &mut from, &mut progress).to_end();
+            let mut form = Form::new(&told, &mut from, &mut progress).open_ended();
             assert_eq!(form.length(), None);
             let mut text = String::new();
             assert_eq!(form.read_to_string(&mut text).is_ok(), whole, "{most}");
