@@ -107,13 +107,15 @@ impl Reply {
         found.map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
     }
 
-    /// What it says, for people: the `message` of a JSON body, else the beginning of the body, else the status.
-    pub(crate) fn words(&self) -> String {
+    /// What it says, for people: the `message` of a JSON body, else the beginning of the body, else the status; without the
+    /// token, which some servers say back.
+    pub(crate) fn words(&self, token: Option<&Token>) -> String {
         let body = self.body.get(..self.body.len().min(4096)).unwrap_or_default();
         let json: Option<Value> = serde_json::from_slice(body).ok();
         let message = json.as_ref().and_then(|json| json.get("message")).and_then(Value::as_str);
         let text = String::from_utf8_lossy(body);
         let text = message.unwrap_or(&text).trim();
+        let text = token.map_or_else(|| text.to_owned(), |token| token.hide_in(text));
         let shown: String = text.chars().filter(|letter| !letter.is_control()).take(MOST_SHOWN).collect();
         if shown.is_empty() { format!("status {}", self.status) } else { shown }
     }

@@ -131,9 +131,12 @@ fn what_an_answer_says_to_people() {
         (r#"{"message":"unknown code"}"#, "unknown code"),
         (r#"{"code":1}"#, r#"{"code":1}"#),
     ] {
-        assert_eq!(reply(&[], body).words(), words);
+        assert_eq!(reply(&[], body).words(None), words);
     }
-    assert_eq!(reply(&[], &"ž".repeat(5000)).words().chars().count(), MOST_SHOWN);
+    let (token, late) = (Token::new("secret-token"), "x".repeat(MOST_SHOWN - 3));
+    let said_back = reply(&[], &format!("{late}secret-token")).words(token.as_ref());
+    assert_eq!(said_back, format!("{late}***"));
+    assert_eq!(reply(&[], &"ž".repeat(5000)).words(None).chars().count(), MOST_SHOWN);
 }
 
 proptest! {
@@ -145,7 +148,7 @@ proptest! {
     ) {
         for body in [body, json.into_bytes()] {
             let reply = Reply { status: 200, headers: headers.clone(), body };
-            let _ = (reply.words(), reply.retry_after(Duration::ZERO), reply.lifetime(Duration::ZERO));
+            let _ = (reply.words(None), reply.retry_after(Duration::ZERO), reply.lifetime(Duration::ZERO));
             if let Ok(order) = command(&reply) {
                 prop_assert!(order.id > 0);
             }

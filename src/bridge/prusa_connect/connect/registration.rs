@@ -159,9 +159,9 @@ impl Registration {
                     None => News::Trouble("the answer has no token in it".to_owned()),
                 }),
                 (Phase::Polling { .. }, 202 | 204) => None,
-                (_, 408 | 429) => Some(News::Trouble(reply.words())),
-                (_, 400..=499) => Some(News::Ended(reply.words())),
-                _ => Some(News::Trouble(reply.words())),
+                (_, 408 | 429) => Some(News::Trouble(reply.words(None))),
+                (_, 400..=499) => Some(News::Ended(reply.words(None))),
+                _ => Some(News::Trouble(reply.words(None))),
             },
         };
         match &news {

@@ -7,6 +7,8 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Token(Box<str>);
 
+/// Shortest token that is hidden, in bytes.
+const SHORTEST_HIDDEN: usize = 8;
 /// Longest token that is taken, in bytes. Those seen have 20.
 const LONGEST: usize = 512;
 
@@ -22,6 +24,12 @@ impl Token {
     /// The token itself, for the header of a request and for the file that keeps it, and for nothing else.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
+    }
+
+    /// A text of somebody else's without the token in it. One that is as short as a word protects nothing, and would take
+    /// words out of the text.
+    pub(crate) fn hide_in(&self, text: &str) -> String {
+        if self.0.len() < SHORTEST_HIDDEN { text.to_owned() } else { text.replace(&*self.0, "***") }
     }
 
     /// Its first five characters at most, and never more than a quarter of it: enough for its owner to know it.
@@ -49,6 +57,7 @@ mod tests {
         }
         let token = Token::new(" Ta3kPq9LmZx81BvCwYt5\n").unwrap();
         assert_eq!((token.reveal(), token.hint().as_str()), ("Ta3kPq9LmZx81BvCwYt5", "Ta3kP…"));
+        assert_eq!(token.hide_in("a Ta3kPq9LmZx81BvCwYt5 b"), "a *** b");
         assert_eq!(Token::new("abc").unwrap().hint(), "…");
         assert_eq!(format!("{token:?}"), "Token(***)");
     }

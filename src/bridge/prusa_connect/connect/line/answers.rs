@@ -234,7 +234,7 @@ impl Line {
     /// Remembers what went wrong, and logs it unless it is the same as before.
     fn note(&mut self, reply: Result<&Reply, &str>) {
         let words = match reply {
-            Ok(reply) => format!("Connect answers {}: {}", reply.status, reply.words()),
+            Ok(reply) => format!("Connect answers {}: {}", reply.status, reply.words(self.token.as_ref())),
             Err(error) => error.to_owned(),
         };
         if self.last_error.as_deref() != Some(words.as_str()) {

@@ -323,11 +323,14 @@ fn an_incomplete_identity_tells_its_state_and_takes_no_command() {
 }
 
 #[test]
-fn no_token_gets_into_a_report() {
-    let mut bed = Bed::new(registered());
-    for answer in [401, 500, 200] {
-        bed.run(100.0, |_| status(answer));
+fn a_server_that_says_the_token_back_does_not_get_it_into_a_text() {
+    let kept = Kept { token: Token::new("Ta3kPq9LmZx81BvCwYt5"), ..Kept::default() };
+    for answer in [400, 401, 429, 500] {
+        let mut bed = Bed::new(kept.clone());
+        bed.run(100.0, |out| Ok((answer, Vec::new(), format!("{:?} is wrong", out.headers))));
         let report = bed.line.report();
-        assert!(!format!("{report:?}").contains("token\""), "{report:?}");
+        assert!(report.last_error.is_some(), "{answer}");
+        let texts = format!("{report:?} {:?}", bed.arrived);
+        assert!(!texts.contains("Ta3kPq9LmZx81BvCwYt5"), "{texts}");
     }
 }
