@@ -1,5 +1,5 @@
 //! Files that are made from the code: the completion scripts, the manual, and the tables of
-//! settings in docs/container.md and docs/telegram.md. A stale copy fails the test; `UPDATE_GENERATED=1 cargo test --lib generated` writes them anew.
+//! settings in docs/container.md, docs/prusa-connect.md and docs/telegram.md. A stale copy fails the test; `UPDATE_GENERATED=1 cargo test --lib generated` writes them anew.
 
 use super::CommandLine;
 use crate::settings::{ALL_KEYS, BridgeName};
@@ -93,8 +93,19 @@ fn the_table_for_the_container_is_that_of_the_code() {
 
 #[test]
 fn the_table_for_telegram_is_that_of_the_code() {
-    let mut table = String::from("| in `[telegram]` | variable | default | what |\n|---|---|---|---|\n");
-    for key in ALL_KEYS.iter().filter(|key| key.bridge() == Some(BridgeName::Telegram)) {
+    check_settings(BridgeName::Telegram, "docs/telegram.md");
+}
+
+#[test]
+fn the_table_for_prusa_connect_is_that_of_the_code() {
+    check_settings(BridgeName::PrusaConnect, "docs/prusa-connect.md");
+}
+
+/// Checks the table of a bridge's settings in its page.
+fn check_settings(bridge: BridgeName, path: &str) {
+    let mut table =
+        format!("| in `[{}]` | variable | default | what |\n|---|---|---|---|\n", bridge.section());
+    for key in ALL_KEYS.iter().filter(|key| key.bridge() == Some(bridge)) {
         let place = match key.cfg {
             Some((_, name)) => format!("`{name}`"),
             None => format!("secret `{}`", key.file_name()),
@@ -102,7 +113,7 @@ fn the_table_for_telegram_is_that_of_the_code() {
         let default = key.default.map(|text| format!("`{text}`")).unwrap_or_default();
         let _ = writeln!(table, "| {place} | `{}` | {default} | {} |", key.name, key.about);
     }
-    check_table("docs/telegram.md", &table);
+    check_table(path, &table);
 }
 
 /// Checks the table that stands in a page behind the comment that says where it is from.

@@ -32,6 +32,8 @@ pub struct Machine {
     pub pause_requested: Option<bool>,
     /// Objects of the job that can be excluded from it.
     pub objects: Objects,
+    /// How high the bed is, in mm, in rows of points from the front; empty where it was not measured.
+    pub mesh: Arc<[Box<[f64]>]>,
 }
 
 /// Something with a name, by which the printer calls it (`heater_fan hotend` is `hotend`).

@@ -3,11 +3,10 @@
 use super::source::SourceSettings;
 use crate::clock::SystemClock;
 use crate::settings::Settings;
-use crate::source::control::{self, Control};
+use crate::source::control::{self, Control, ControlError};
 use crate::source::{LinkState, SourceConfig, SourceStatus, moonraker};
-use std::sync::mpsc as plain;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 /// Moonraker shows the printer within this time, or does not.
@@ -43,7 +42,8 @@ impl Way {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("cannot connect to the printer: {error}"))?;
         let (control, requests) = control::channel();
-        let (tell, told) = plain::channel();
+        // Of the type of other answers, so that the program holds its code once.
+        let (tell, told) = oneshot::channel::<Result<String, ControlError>>();
         let thread = std::thread::Builder::new().name("moonraker".to_owned());
         let spawned = thread.spawn(move || {
             runtime.block_on(async {
@@ -56,11 +56,14 @@ impl Way {
                 let first = async {
                     let settled =
                         timeout(SIGHT, seen.wait_for(|now| now.link != LinkState::Connecting)).await;
-                    let silent = || "Moonraker takes a connection but tells nothing; restart it".to_owned();
-                    let _ = tell.send(match settled {
-                        Ok(Ok(now)) if now.link == LinkState::Connected => Ok(()),
-                        Ok(Ok(now)) => Err(now.last_error.clone().unwrap_or_else(silent)),
-                        _ => Err(silent()),
+                    let why = match settled {
+                        Ok(Ok(now)) if now.link == LinkState::Connected => None,
+                        Ok(Ok(now)) => Some(now.last_error.clone().unwrap_or_default()),
+                        _ => Some("Moonraker takes a connection but tells nothing; restart it".to_owned()),
+                    };
+                    let _ = tell.send(match why {
+                        None => Ok(String::new()),
+                        Some(why) => Err(ControlError::NotConnected { why }),
                     });
                 };
                 // What is seen must be taken, or the source would wait.
@@ -69,8 +72,10 @@ impl Way {
             });
         });
         spawned.map_err(|error| format!("cannot start a thread ({error}); restart the machine"))?;
-        let ended = || Err("the connection to the printer ended by an error of this program".to_owned());
-        told.recv().unwrap_or_else(|_| ended())?;
-        Ok(control)
+        match told.blocking_recv() {
+            Ok(Ok(_)) => Ok(control),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("the connection to the printer ended by an error of this program".to_owned()),
+        }
     }
 }

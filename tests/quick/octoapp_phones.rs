@@ -31,9 +31,10 @@ struct Side {
     plugin: bool,
     /// Reading fails.
     away: bool,
+    /// It wants a key.
+    locked: bool,
     /// Nothing is deleted.
     firm: bool,
-    reads: usize,
 }
 
 #[derive(Clone)]
@@ -85,14 +86,12 @@ impl Moonraker {
 impl Side {
     fn answer(&mut self, method: &str, params: &Value) -> Option<Result<Value, (i64, String)>> {
         Some(match method {
+            _ if self.locked => Err((-32602, "Unauthorized".to_owned())),
             "server.database.get_item" | "server.database.delete_item" | "server.database.post_item" => {
                 let (namespace, key) = (params["namespace"].as_str().unwrap(), levels(&params["key"]));
                 let missing = Err((-32601, format!("Key '{key:?}' in namespace '{namespace}' not found")));
-                if method.ends_with("get_item") {
-                    self.reads += 1;
-                    if self.away {
-                        return Some(Err((500, "database is locked".to_owned())));
-                    }
+                if method.ends_with("get_item") && self.away {
+                    return Some(Err((500, "database is locked".to_owned())));
                 }
                 let (last, path) = key.split_last().unwrap();
                 let space = &mut self.database[namespace];
@@ -314,6 +313,12 @@ fn what_keeps_it_from_pairing_is_said_with_its_remedy() {
     assert_eq!(moonraker.public(), public, "beside the plugin nothing is written");
     assert_eq!(run_test(&sound).0, Some(1));
     moonraker.side().plugin = false;
+    moonraker.side().locked = true;
+    for (exit, said) in [walk(&sound, &[], "").end(), walk(&sound, &["--forget"], "").end(), run_test(&sound)]
+    {
+        assert!(exit == Some(1) && said.contains("MOONRAKER_API_KEY"), "{said}");
+    }
+    moonraker.side().locked = false;
     moonraker.side().away = true;
     let (exit, said) = walk(&sound, &[], "").end();
     assert!(exit == Some(1) && said.contains("database is locked"), "{said}");

@@ -20,6 +20,8 @@ type Counts = [usize; 5];
 const NOTHING: Counts = [0, 0, 0, 0, 0];
 const SOURCE: Counts = [1, 0, 0, 0, 0];
 const OCTOAPP: Counts = [0, 1, 0, 0, 0];
+/// The bridge to Prusa Connect is not started yet.
+const CONNECT: Counts = NOTHING;
 const TELEGRAM: Counts = [0, 0, 1, 0, 0];
 const BRIDGES: Counts = [0, 1, 1, 1, 0];
 const REST: Counts = [0, 0, 0, 0, 1];
@@ -47,6 +49,23 @@ const AT_MOONRAKER: &[Row] = &[
     ("OCTOBRIDGE_LOG", "warn", NOTHING, Some("loud")),
     ("OCTOAPP_API_URL", "http://127.0.0.1:8", OCTOAPP, Some("nonsense")),
     ("OCTOAPP_CONFIG_URL", "http://127.0.0.1:8", OCTOAPP, Some("nonsense")),
+    ("PRUSA_CONNECT_TOKEN", "another", CONNECT, None),
+    ("PRUSA_CONNECT_URL", "http://127.0.0.1:8", CONNECT, None),
+    ("PRUSA_CONNECT_PRINTER_TYPE", "XL", CONNECT, None),
+    ("PRUSA_CONNECT_FIRMWARE", "1.3.20", CONNECT, None),
+    ("PRUSA_CONNECT_SERIAL", "OB-ANOTHER1", CONNECT, None),
+    ("PRUSA_CONNECT_FINGERPRINT", "0123456789abcdef", CONNECT, None),
+    ("PRUSA_CONNECT_USER_AGENT", "octobridge/1", CONNECT, None),
+    ("PRUSA_CONNECT_TREAT_IDLE_AS_READY", "on", CONNECT, None),
+    ("PRUSA_CONNECT_ALLOW_PRINT", "on", CONNECT, None),
+    ("PRUSA_CONNECT_ALLOW_GCODE", "on", CONNECT, None),
+    ("PRUSA_CONNECT_ALLOW_DELETE", "on", CONNECT, None),
+    ("PRUSA_CONNECT_ALLOW_URL_DOWNLOAD", "on", CONNECT, None),
+    ("PRUSA_CONNECT_ALLOW_RESET", "on", CONNECT, None),
+    ("PRUSA_CONNECT_CAMERAS", "off", CONNECT, None),
+    ("PRUSA_CONNECT_CAMERA_TRIGGER", "manual", CONNECT, None),
+    ("PRUSA_CONNECT_CAMERA_TOKENS", "case=abc", CONNECT, None),
+    ("PRUSA_CONNECT_SLOTS", "on", CONNECT, None),
     ("TELEGRAM_BOT_TOKEN", "2:another", TELEGRAM, Some("no token")),
     ("TELEGRAM_CHAT_ID", "8", TELEGRAM, Some("eight")),
     ("TELEGRAM_THREAD_ID", "7", TELEGRAM, Some("seven")),
@@ -159,7 +178,7 @@ impl Service {
             _ => None,
         };
         let on = "enabled: true\n";
-        let sections = [("octobridge", ""), ("octoapp", on), ("telegram", on)];
+        let sections = [("octobridge", ""), ("octoapp", on), ("prusa_connect", ""), ("telegram", on)];
         let mut sections = sections.map(|(name, on)| (name, format!("[{name}]\n{on}")));
         for key in ALL_KEYS {
             let changed = other.filter(|(name, _)| *name == key.name).map(|(_, value)| value);

@@ -129,7 +129,7 @@ fn files(folder: &Path, each: &mut impl FnMut(&Path, Vec<u8>)) {
         let name = path.file_name().unwrap().to_str().unwrap();
         if kind.is_dir() {
             files(&path, each);
-        } else if kind.is_file() && !name.ends_with("_bot_token") && !name.ends_with("_api_key") {
+        } else if kind.is_file() && !["_token", "_tokens", "_api_key"].iter().any(|end| name.ends_with(end)) {
             // One that is replaced just now is looked at under its own name.
             let Ok(bytes) = std::fs::read(&path) else { continue };
             each(&path, bytes);
@@ -230,7 +230,7 @@ fn no_output_shows_a_secret() {
     let (moonraker, feed) = (mirror("401 Unauthorized"), mirror("403 Forbidden"));
     let api = mirror("400 Bad Request");
     let secrets: Vec<&str> = ALL_KEYS.iter().filter(|key| key.secret).map(|key| key.name).collect();
-    assert_eq!(secrets.len(), 3, "{secrets:?}");
+    assert_eq!(secrets.len(), 5, "{secrets:?}");
     let bridges = format!(
         "[telegram]\nenabled: true\nchat_id: 5\napi_url: http://127.0.0.1:{api}\nopenrouter_base_url: \
          http://127.0.0.1:{api}/v1\n[telegram two]\nenabled: true\nchat_id: 6\napi_url: http://127.0.0.1:{api}\n"
@@ -274,6 +274,16 @@ fn no_complaint_about_a_wrong_setting_shows_a_secret() {
         ("a key of two lines", on.to_owned(), &[("OPENROUTER_API_KEY", "LeakMark\nLeakMark")]),
         ("a Moonraker key of two lines", on.to_owned(), &[("MOONRAKER_API_KEY", "LeakMark\nLeakMark")]),
         ("a token in the open", format!("{on}bot_token: {token}\ntoken: {token}\n"), &[]),
+        (
+            "a token of Prusa Connect in the open",
+            format!("{on}[prusa_connect]\ntoken: LeakMark\ncamera_tokens: a=LeakMark\n"),
+            &[],
+        ),
+        (
+            "a login at Prusa Connect",
+            format!("{on}[prusa_connect]\nenabled: true\nurl: https://u:LeakMark@h\n"),
+            &[("PRUSA_CONNECT_TOKEN", "Leak LeakMark"), ("PRUSA_CONNECT_CAMERA_TOKENS", "a=LeakMark x")],
+        ),
         ("a mistyped name", format!("{on}bot_tokn: {token}\n"), &[]),
         ("a line that is none", format!("{on}{}\n", token.replace(':', " ")), &[]),
         ("a token as a section", format!("{on}[telegram {token}]\nenabled: true\n"), &[]),

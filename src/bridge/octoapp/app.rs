@@ -114,9 +114,7 @@ impl App {
 /// Name and model for people, in one line: any client may write there. What holds the token is not shown.
 fn label(name: Option<String>, model: Option<String>, token: &str) -> String {
     let shown = |text: &String| {
-        let plain =
-            |c: &char| c.is_alphanumeric() || *c == ' ' || c.is_ascii_punctuation() || "’–".contains(*c);
-        let line: String = text.chars().filter(plain).collect();
+        let line: String = text.chars().filter(|c| !c.is_control() && !is_hidden(*c)).collect();
         let short: String = line.trim().chars().take(MOST_LABEL).collect();
         (!short.is_empty() && !line.contains(token)).then_some(short)
     };
@@ -129,6 +127,11 @@ fn label(name: Option<String>, model: Option<String>, token: &str) -> String {
             Device::Phone | Device::Activity => "an iPhone".to_owned(),
         },
     }
+}
+
+/// Whether it shows nothing itself, and changes how others are shown.
+fn is_hidden(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 fn number(value: &Value) -> Option<f64> {
@@ -192,7 +195,7 @@ mod tests {
             (r#""displayName":"Pixel 7 of Ada","model":"Pixel 7""#, "Pixel 7 of Ada"),
             (r#""displayName":" \u001b[2J ","model":"iPhone15,4""#, "[2J (iPhone15,4)"),
             (r#""displayName":"\u202eevil\n","model":null"#, "evil"),
-            (r#""model":"Größe 電話""#, "Größe 電話"),
+            (r#""model":"Größe 電話 📱""#, "Größe 電話 📱"),
             (r#""displayName":7,"model":[]"#, "an Android device"),
             (r#""displayName":"dead:BEEF-token","model":"x""#, "x"),
             (r#""displayName":"it is dead:\u0000BEEF-token!","model":null"#, "an Android device"),

@@ -4,6 +4,7 @@ use super::connect::event::{Event, EventKind, Source};
 use super::connect::http::{Reply, Request};
 use super::connect::line::{Arrival, Line, Next};
 use super::connect::order::{Order, Outcome};
+use super::connect::state::State;
 use super::connect::token::Token;
 use super::files::path::Place;
 use super::machine::{self, Effect, Machine};
@@ -381,6 +382,11 @@ impl Core {
             self.line.set_job(news.job);
             self.line.set_dialog(self.machine.dialog());
             if news.event.kind == EventKind::StateChanged && news.state != self.line.state() {
+                let job = |state| matches!(state, State::Printing | State::Paused | State::Attention);
+                // The connection may be away for a while, and the job go on.
+                if job(self.line.state()) && !job(news.state) && news.state != State::Busy {
+                    self.outside.desk.job_over();
+                }
                 self.line.set_state(news.state, &news.event, now);
             } else {
                 self.line.tell(&news.event, now);

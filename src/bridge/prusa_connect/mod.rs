@@ -44,7 +44,7 @@ pub(crate) mod settings_file;
 mod store;
 pub(crate) mod transfer;
 
-pub use cameras::rehearsal::CameraRound;
+pub use cameras::rehearsal::{CameraRehearsal, CameraRound, CameraSheet};
 pub use examine::{examine, test};
 
 use self::bridge::PrusaConnect;

@@ -3,7 +3,7 @@
 
 use super::connect::event::{Event, EventKind, Source};
 use super::connect::http::Reply;
-use super::connect::identity::{self, Identity, SDK_PRODUCT};
+use super::connect::identity::{Identity, SDK_PRODUCT};
 use super::connect::json::prune;
 use super::connect::kept::Kept;
 use super::connect::line::{Arrival, Line, Next};
@@ -20,7 +20,7 @@ use std::time::Duration;
 pub use identity_of::{camera_fingerprint, camera_id, fingerprint};
 
 mod identity_of {
-    use super::identity;
+    use crate::bridge::prusa_connect::connect::identity;
 
     /// The fingerprint of a printer with that serial number.
     pub fn fingerprint(serial: &str) -> String {
@@ -48,7 +48,7 @@ pub struct Made {
     /// Its headers.
     pub headers: Vec<(&'static str, String)>,
     /// Its body.
-    pub body: Option<String>,
+    pub body: Option<Vec<u8>>,
 }
 
 /// An answer: status, headers and body; an error where there is none.
@@ -108,17 +108,9 @@ impl Rehearsal {
     /// A line of a printer that has the fields `sn`, `fingerprint`, `printer_type_string`, `firmware`, `software` and
     /// `token`, which may be null.
     pub fn new(printer: &Value, now: Moment) -> Self {
-        let text = |key: &str| printer.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let identity = Identity {
-            serial: text("sn"),
-            fingerprint: text("fingerprint"),
-            printer_type: text("printer_type_string"),
-            firmware: text("firmware"),
-            software: text("software"),
-            product: SDK_PRODUCT.to_owned(),
-        };
-        let kept = Kept { token: Token::new(&text("token")), ..Kept::default() };
-        Self { line: Line::new(identity, kept, 1, now) }
+        let token = printer.get("token").and_then(Value::as_str).and_then(Token::new);
+        let kept = Kept { token, ..Kept::default() };
+        Self { line: Line::new(identity(printer), kept, 1, now) }
     }
 
     /// The same line after a restart of the program, with what it had saved.
@@ -143,7 +135,7 @@ impl Rehearsal {
                 method: request.method,
                 path: request.path.into_owned(),
                 headers: request.headers,
-                body: request.body.map(|body| (*body).to_owned()),
+                body: request.body.map(|body| body.as_bytes().to_vec()),
             }),
             Next::Wait(until) => Does::Waits(until),
             Next::Do(arrival) => match arrival {
@@ -273,6 +265,30 @@ impl Rehearsal {
 }
 
 /// An event with those fields; ids and reason are taken out of its details.
+/// Who a printer with those fields is.
+pub(super) fn identity(printer: &Value) -> Identity {
+    let text = |key: &str| printer.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Identity {
+        serial: text("sn"),
+        fingerprint: text("fingerprint"),
+        printer_type: text("printer_type_string"),
+        firmware: text("firmware"),
+        software: text("software"),
+        product: SDK_PRODUCT.to_owned(),
+    }
+}
+
+/// What a `prusa_printer_settings.ini` says: the server's address, and the token, which may be empty.
+///
+/// # Errors
+///
+/// If it is none.
+pub fn settings_file(text: &str) -> Result<(String, String), String> {
+    let file = super::settings_file::read(text).map_err(|error| error.to_string())?;
+    let token = file.token.map(|token| token.reveal().to_owned());
+    Ok((file.server, token.unwrap_or_default()))
+}
+
 fn event(name: &str, source: &str, fields: &Value) -> Option<Event> {
     let mut data = fields.clone();
     prune(&mut data);

@@ -162,7 +162,7 @@ impl Bridge for Telegram {
     }
 
     fn wants(&self) -> Wants {
-        Wants { snapshots: true, console: self.macros || self.gcode }
+        Wants { snapshots: true, console: self.macros || self.gcode, files: false }
     }
 
     fn reporter(&self) -> Reporter {

@@ -39,6 +39,9 @@ _octobridge() {
             octoapp)
                 cmd="octobridge_pair_octoapp"
                 ;;
+            prusa-connect)
+                cmd="octobridge_pair_prusa-connect"
+                ;;
             telegram)
                 cmd="octobridge_pair_telegram"
                 ;;
@@ -143,7 +146,7 @@ _octobridge() {
             ;;
         octobridge_pair)
             opts="--help"
-            cmds="octoapp telegram"
+            cmds="octoapp prusa-connect telegram"
             case "${prev}" in
                 *)
                     COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
@@ -154,6 +157,23 @@ _octobridge() {
         octobridge_pair_octoapp)
             opts="--help --forget --yes --wait"
             case "${prev}" in
+                --wait)
+                    COMPREPLY=()
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
+                    return 0
+                    ;;
+            esac
+            ;;
+        octobridge_pair_prusa-connect)
+            opts="--help --forget --import --wait"
+            case "${prev}" in
+                --import)
+                    COMPREPLY=()
+                    return 0
+                    ;;
                 --wait)
                     COMPREPLY=()
                     return 0

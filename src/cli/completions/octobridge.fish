@@ -3,7 +3,7 @@ function __fish_octobridge_using_command
     set -e cmd[1]
     set -l target_cmd $argv
 
-    set -l known_value_flags 'camera' 'delay' 'restarts' 'takeovers' 'wait' 
+    set -l known_value_flags 'camera' 'delay' 'import' 'restarts' 'takeovers' 'wait' 
 
     set -l i 1
     set -l cleaned_cmd
@@ -69,11 +69,16 @@ complete -c octobridge -n '__fish_octobridge_using_command config check' -l help
 complete -c octobridge -n '__fish_octobridge_using_command config check' -l json -d 'print JSON (schema 1)'
 complete -c octobridge -n '__fish_octobridge_using_command pair' -f -l help -d 'display usage information'
 complete -c octobridge -n '__fish_octobridge_using_command pair' -f -a 'octoapp' -d 'Show what the app needs, wait for a phone to register, send it a first push, and switch the bridge on'
+complete -c octobridge -n '__fish_octobridge_using_command pair' -f -a 'prusa-connect' -d 'Register the printer with Prusa Connect by a code, store its token, and switch the bridge on'
 complete -c octobridge -n '__fish_octobridge_using_command pair' -f -a 'telegram' -d 'Find the chat to send to, store the bot\'s token, and switch the bridge on'
 complete -c octobridge -n '__fish_octobridge_using_command pair octoapp' -f -l help -d 'display usage information'
 complete -c octobridge -n '__fish_octobridge_using_command pair octoapp' -f -l forget -d 'delete the registrations of all phones, after asking, and switch the bridge off; the encryption key stays'
 complete -c octobridge -n '__fish_octobridge_using_command pair octoapp' -f -l yes -d 'forget without asking'
 complete -c octobridge -n '__fish_octobridge_using_command pair octoapp' -f -l wait -r -d 'seconds to wait for a phone, up to 3600; default: 300'
+complete -c octobridge -n '__fish_octobridge_using_command pair prusa-connect' -f -l help -d 'display usage information'
+complete -c octobridge -n '__fish_octobridge_using_command pair prusa-connect' -f -l forget -d 'delete token and code, and switch the bridge off; the serial number stays'
+complete -c octobridge -n '__fish_octobridge_using_command pair prusa-connect' -f -l import -r -d 'take the token of a prusa_printer_settings.ini that Connect gave'
+complete -c octobridge -n '__fish_octobridge_using_command pair prusa-connect' -f -l wait -r -d 'seconds to wait for the code to be entered, up to 3600; default: 900'
 complete -c octobridge -n '__fish_octobridge_using_command pair telegram' -l help -d 'display usage information'
 complete -c octobridge -n '__fish_octobridge_using_command pair telegram' -l yes -d 'take the chat that sends the code without asking back'
 complete -c octobridge -n '__fish_octobridge_using_command pair telegram' -l control -d 'let the person who sends the code control the printer from the chat; asked for without --yes'

@@ -47,6 +47,13 @@ export extern "octobridge pair octoapp" [
     --wait: string # seconds to wait for a phone, up to 3600; default: 300
 ]
 
+export extern "octobridge pair prusa-connect" [
+    --help # display usage information
+    --forget # delete token and code, and switch the bridge off; the serial number stays
+    --import: string # take the token of a prusa_printer_settings.ini that Connect gave
+    --wait: string # seconds to wait for the code to be entered, up to 3600; default: 900
+]
+
 export extern "octobridge pair telegram" [
     --help # display usage information
     --yes # take the chat that sends the code without asking back

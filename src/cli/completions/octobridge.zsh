@@ -163,6 +163,7 @@ _octobridge_pair() {
             local -a subcommands
             subcommands=(
                 'octoapp:Show what the app needs, wait for a phone to register, send it a first push, and switch the bridge on'
+                'prusa-connect:Register the printer with Prusa Connect by a code, store its token, and switch the bridge on'
                 'telegram:Find the chat to send to, store the bot'\''s token, and switch the bridge on'
             )
             if (( CURRENT == 1 )); then
@@ -174,6 +175,9 @@ _octobridge_pair() {
             case $cmd in
                 (octoapp)
                     _octobridge_pair_octoapp
+                    ;;
+                (prusa-connect)
+                    _octobridge_pair_prusa-connect
                     ;;
                 (telegram)
                     _octobridge_pair_telegram
@@ -192,6 +196,18 @@ _octobridge_pair_octoapp() {
         '--forget[delete the registrations of all phones, after asking, and switch the bridge off; the encryption key stays]' \
         '--yes[forget without asking]' \
         '--wait[seconds to wait for a phone, up to 3600; default\: 300]'': :' \
+        && return 0
+}
+
+_octobridge_pair_prusa-connect() {
+    local context state state_descr line
+    typeset -A opt_args
+
+    _arguments -s -S \
+        '--help[display usage information]' \
+        '--forget[delete token and code, and switch the bridge off; the serial number stays]' \
+        '--import[take the token of a prusa_printer_settings.ini that Connect gave]'': :' \
+        '--wait[seconds to wait for the code to be entered, up to 3600; default\: 900]'': :' \
         && return 0
 }
 

@@ -5,6 +5,7 @@
 //! - P5: the words of a failure, of what a parser says, and `error` in the details: they are there, and free.
 //! - P6: commands that are newer than the SDK end in another way than `Unknown command`.
 //! - P7: polling goes on after 408, 429 and 5xx.
+//! - P8: the order of a camera's capabilities and resolutions.
 
 use super::play::Played;
 use octobridge::bridge::prusa_connect::rehearsal::Made;
@@ -12,7 +13,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The headers that count, in lower case.
-const HEADERS: [&str; 8] = [
+const HEADERS: [&str; 10] = [
     "fingerprint",
     "timestamp",
     "user-agent-printer",
@@ -21,7 +22,11 @@ const HEADERS: [&str; 8] = [
     "code",
     "clock-adjusted",
     "content-type",
+    "content-encryption-mode",
+    "range",
 ];
+/// Lists whose order does not count.
+const UNORDERED: [&str; 3] = ["children", "capabilities", "available_resolutions"];
 /// Reasons of refusals whose words count.
 const WORDS: [&str; 7] = [
     "Invalid Command-Id header",
@@ -54,7 +59,8 @@ pub(crate) fn compare(vector: &Value, played: &Played) -> Result<(), String> {
             same(vector, request, made).map_err(|difference| format!("request {index}: {difference}"))?;
         }
         if let Some(made) = made.next() {
-            return Err(format!("nobody expects {} {} {:?}", made.method, made.path, made.body));
+            let body = String::from_utf8_lossy(made.body.as_deref().unwrap_or_default());
+            return Err(format!("nobody expects {} {} {body}", made.method, made.path));
         }
     }
     outcome(vector, played)
@@ -76,14 +82,21 @@ fn same(vector: &Value, expected: &Value, made: &Made) -> Result<(), String> {
             return Err(format!("the header {name} is {ours:?}, not {theirs:?}"));
         }
     }
-    let agent = ours.get("user-agent").filter(|agent| !agent.is_empty());
-    agent.ok_or("there is no User-Agent")?;
+    let agent =
+        |headers: &BTreeMap<String, String>| headers.get("user-agent").is_some_and(|agent| !agent.is_empty());
+    if agent(&theirs) != agent(&ours) {
+        return Err(format!("the header user-agent is {:?}", ours.get("user-agent")));
+    }
     let body = made.body.as_deref().unwrap_or_default();
+    if let Some(theirs) = expected["body_base64"].as_str() {
+        return if body == theirs { Ok(()) } else { Err("the picture is another one".to_owned()) };
+    }
     let Some(theirs) = expected.get("body_json").filter(|body| !body.is_null()) else {
-        return if body.is_empty() { Ok(()) } else { Err(format!("the body is {body}")) };
+        let same = super::stage::body(expected) == body;
+        return if same { Ok(()) } else { Err(format!("the body is {}", String::from_utf8_lossy(body))) };
     };
     let ours: Value =
-        serde_json::from_str(body).map_err(|error| format!("the body {body} is no JSON: {error}"))?;
+        serde_json::from_slice(body).map_err(|error| format!("the body is no JSON: {error}"))?;
     value("", &loosened(vector, theirs, &ours), &ours)
 }
 
@@ -94,6 +107,20 @@ fn headers<'h>(pairs: impl Iterator<Item = (&'h str, &'h str)>) -> BTreeMap<Stri
 /// What is expected, with the words that are free taken from what came.
 fn loosened(vector: &Value, expected: &Value, made: &Value) -> Value {
     let mut expected = expected.clone();
+    // P8.
+    for list in ["/capabilities", "/options/available_resolutions"] {
+        let sorted = |body: &Value| {
+            let mut entries: Vec<String> =
+                body.pointer(list)?.as_array()?.iter().map(Value::to_string).collect();
+            entries.sort();
+            Some(entries)
+        };
+        if sorted(&expected) == sorted(made)
+            && let (Some(theirs), Some(ours)) = (expected.pointer_mut(list), made.pointer(list))
+        {
+            theirs.clone_from(ours);
+        }
+    }
     let kind = expected["event"].as_str().unwrap_or_default().to_owned();
     let reason = expected["reason"].as_str().unwrap_or_default().to_owned();
     let words = |value: &Value| value.as_str().is_some_and(|words| !words.is_empty());
@@ -137,6 +164,10 @@ pub(crate) fn value(place: &str, expected: &Value, made: &Value) -> Result<(), S
             })
         }
         (Value::Array(expected), Value::Array(made)) if expected.len() == made.len() => {
+            let key = place.rsplit('/').next().unwrap_or_default();
+            if UNORDERED.contains(&key) {
+                return unordered(place, expected, made);
+            }
             let mut pairs = expected.iter().zip(made).enumerate();
             pairs.try_for_each(|(index, (expected, made))| value(&format!("{place}/{index}"), expected, made))
         }
@@ -144,6 +175,16 @@ pub(crate) fn value(place: &str, expected: &Value, made: &Value) -> Result<(), S
         _ if expected == made => Ok(()),
         _ => Err(format!("{place} is {made}, not {expected}")),
     }
+}
+
+/// Each of the expected is among those that came.
+fn unordered(place: &str, expected: &[Value], made: &[Value]) -> Result<(), String> {
+    let mut left: Vec<&Value> = made.iter().collect();
+    for expected in expected {
+        let found = left.iter().position(|made| value(place, expected, made).is_ok());
+        left.remove(found.ok_or_else(|| format!("{place} has no {expected}"))?);
+    }
+    Ok(())
 }
 
 /// P7: whether the last answer of a vector is one after which the line asks again.
@@ -160,6 +201,8 @@ fn outcome(vector: &Value, played: &Played) -> Result<(), String> {
     for (key, expected) in outcome {
         let found = match key.as_str() {
             "code" => played.code_shown.clone().into(),
+            "camera_token" => played.camera_token.clone().into(),
+            "camera_fingerprint" => played.camera_fingerprint.clone().into(),
             "token" => played.token.clone().into(),
             "code_cleared_after_token" => played.code.is_none().into(),
             // P7.

@@ -1,12 +1,23 @@
 //! What follows from other things, and the proof that a difference is seen.
 
 use super::{expect, play};
-use octobridge::bridge::prusa_connect::rehearsal::{camera_fingerprint, camera_id, fingerprint};
+use octobridge::bridge::prusa_connect::rehearsal::{
+    camera_fingerprint, camera_id, fingerprint, settings_file,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Identifiers that follow from serial numbers and cameras.
+/// Identifiers that follow from serial numbers and cameras, or what files of settings say.
 pub(crate) fn derived(vector: &Value) -> Result<(), String> {
+    let files = &vector["inputs"]["steps"][0]["ini_files"];
+    if let Some(files) = files.as_array() {
+        let read = |text: &Value| match settings_file(text.as_str().unwrap()) {
+            Ok((server, token)) => json!({ "server": server, "token": token }),
+            Err(error) => json!({ "error": error }),
+        };
+        let results: Vec<Value> = files.iter().map(read).collect();
+        return expect::value("", &vector["outcome"], &json!({ "results": results }));
+    }
     let table = |make: &dyn Fn(&str) -> String, name: &str| -> BTreeMap<String, String> {
         let rows = vector["outcome"][name].as_object().unwrap();
         rows.keys().map(|key| (key.clone(), make(key))).collect()

@@ -5,6 +5,7 @@
 //! [`play::Actor`] and a line in [`parts`].
 
 mod application;
+mod cameras;
 mod expect;
 mod known;
 mod parts;

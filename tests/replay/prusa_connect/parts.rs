@@ -1,7 +1,7 @@
 //! Which parts of the bridge a vector needs, by what is done in it: its actions, and the commands that are carried out.
 
-use super::application;
 use super::play::Actor;
+use super::{application, cameras};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -26,7 +26,9 @@ enum Part {
 type Make = fn(&Value) -> Box<dyn Actor>;
 
 /// The parts that are played. Of two that would do the same the first one does it.
-const ACTORS: [(Part, Make); 1] = [(Part::Line, application::actor)];
+const ACTORS: [(Part, Make); 2] = [(Part::Line, application::actor), (Part::Cameras, cameras::actor)];
+/// What else is played: no actions, but inputs.
+const READERS: [Part; 1] = [Part::Ini];
 
 /// Which part does what an application does.
 const ACTIONS: [(&str, Part); 22] = [
@@ -91,7 +93,7 @@ pub(crate) fn missing(vector: &Value) -> Vec<String> {
     }
     let given = |input: &str| inputs.iter().any(|inputs| !inputs[input].is_null());
     needed.extend(INPUTS.iter().filter(|(input, _)| given(input)).map(|(_, part)| *part));
-    needed.retain(|part| !ACTORS.iter().any(|(played, _)| played == part));
+    needed.retain(|part| !ACTORS.iter().any(|(played, _)| played == part) && !READERS.contains(part));
     needed.into_iter().map(|part| format!("{part:?}").to_lowercase()).collect()
 }
 

@@ -5,6 +5,7 @@
 //! - P2: what was answered by 401, 403, 404, 408, 429 or 5xx comes again. The server takes it then, as the recordings lack
 //!   that request.
 //! - P3: while the line waits for a retry, time goes on; what the application does keeps its time.
+//! - P8: where the notes say that `FILE_CHANGED` was left out, it may come.
 
 use super::expect;
 use super::parts::{self, steps};
@@ -39,6 +40,8 @@ pub(crate) struct Played {
     pub(crate) code_shown: Option<String>,
     pub(crate) code: Option<String>,
     pub(crate) token: Option<String>,
+    pub(crate) camera_token: Option<String>,
+    pub(crate) camera_fingerprint: Option<String>,
     /// What people were told last.
     pub(crate) error: Option<String>,
     /// Whether the line goes on asking for a token.
@@ -77,6 +80,7 @@ pub(crate) fn play(vector: &Value) -> Result<Played, String> {
     played.error = stage.line.report().last_error;
     played.polls = played.code.is_some();
     played.pending = player.pending.is_some();
+    (played.camera_token, played.camera_fingerprint) = stage.camera.unwrap_or_default();
     played.made = stage.made;
     Ok(played)
 }

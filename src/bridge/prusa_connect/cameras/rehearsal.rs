@@ -1,13 +1,21 @@
-//! The cameras at work on their own, for tests: without the rest of the bridge, against a server and cameras of theirs.
+//! The cameras for tests: at work on their own, without the rest of the bridge, against a server and cameras of theirs; and
+//! one camera on somebody else's clock, without network.
 
+use super::course::{Answer, Course, Sent, Step};
+use super::request::{self, Card};
 use super::{Cameras, Condition, Means, Trigger};
 use crate::bridge::prusa_connect::config;
-use crate::bridge::prusa_connect::connect::identity::{Identity, SDK_PRODUCT, fingerprint};
+use crate::bridge::prusa_connect::connect::http::Reply;
+use crate::bridge::prusa_connect::connect::identity::{
+    Identity, SDK_PRODUCT, camera_fingerprint, fingerprint,
+};
 use crate::bridge::prusa_connect::connect::token::Token;
+use crate::bridge::prusa_connect::rehearsal::{self, Made};
 use crate::camera::Camera;
-use crate::clock::SystemClock;
+use crate::clock::{Moment, SystemClock};
 use crate::printer::Snapshot;
 use rustls::ClientConfig;
+use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,5 +92,108 @@ impl CameraRound {
     /// Ends them within `grace`.
     pub fn stop(&self, grace: Duration) {
         self.0.stop(grace);
+    }
+}
+
+/// What is known of a camera before anything happens.
+#[derive(Debug, Default)]
+pub struct CameraSheet {
+    /// Its name.
+    pub name: String,
+    /// Its identity; empty: what follows from it is given.
+    pub id: String,
+    /// Its fingerprint, where there is no identity.
+    pub fingerprint: String,
+    /// Connect's word for its trigger.
+    pub trigger: String,
+    /// What else can be set of it.
+    pub settings: Vec<(&'static str, Value)>,
+    /// The resolutions that it could have.
+    pub resolutions: Vec<[u16; 2]>,
+}
+
+/// A camera without network, which does nothing but when it is told to.
+pub struct CameraRehearsal {
+    card: Card,
+    course: Course,
+    /// The token of an earlier registration.
+    known: Option<Token>,
+    printer: Option<(Identity, Token)>,
+    registers: bool,
+}
+
+impl CameraRehearsal {
+    /// A camera of a printer with the fields of [`rehearsal::Rehearsal::new`]. With a token, it is registered; and again
+    /// nevertheless if it `registers`.
+    pub fn new(
+        sheet: CameraSheet,
+        printer: &Value,
+        token: Option<&str>,
+        registers: bool,
+        now: Moment,
+    ) -> Self {
+        let CameraSheet { name, id, fingerprint, trigger, settings, resolutions } = sheet;
+        let trigger = Trigger::from_word(&trigger).unwrap_or(Trigger::TenSec);
+        let fingerprint = if id.is_empty() { fingerprint } else { camera_fingerprint(&id) };
+        let known = token.and_then(Token::new);
+        let course = Course::new(trigger, known.clone().filter(|_| !registers), false, now.monotonic);
+        let card = Card { name, id, fingerprint, trigger, settings, resolutions };
+        let printer_token = printer.get("token").and_then(Value::as_str).and_then(Token::new);
+        let printer = printer_token.map(|token| (rehearsal::identity(printer), token));
+        Self { card, course, known, printer, registers: false }
+    }
+
+    /// Somebody wants a picture.
+    pub fn demand(&mut self, now: Moment) {
+        self.course.demand(now.monotonic);
+    }
+
+    /// The request that it has made, if it wants one. The bytes of a picture are not in it.
+    pub fn next(&mut self, now: Moment) -> Option<Made> {
+        match self.course.step(self.printer.is_some(), now.monotonic) {
+            Step::Register => {
+                let (identity, token) = self.printer.as_ref()?;
+                self.registers = true;
+                let made = request::register(&self.card, self.known.as_ref(), identity, token, now.unix);
+                let body = made.body.map(|body| body.as_bytes().to_vec());
+                Some(Made { method: made.method, path: made.path.into_owned(), headers: made.headers, body })
+            }
+            Step::Picture => {
+                self.registers = false;
+                let made = request::snapshot(&self.card, self.course.token()?, now.unix);
+                Some(Made {
+                    method: made.method,
+                    path: made.path.to_owned(),
+                    headers: made.headers,
+                    body: None,
+                })
+            }
+            Step::Wait(_) => None,
+        }
+    }
+
+    /// The answer to that.
+    pub fn answered(&mut self, answer: rehearsal::Answer, now: Moment) {
+        let reply = answer.map(|(status, headers, body)| Reply { status, headers, body });
+        let token = reply.as_ref().ok().and_then(|reply| Token::new(reply.header("Token")?));
+        let answer = match reply {
+            Ok(reply) => Answer::Status(reply.status, reply.words(), reply.retry_after(now.unix)),
+            Err(why) => Answer::Unreachable(why),
+        };
+        if self.registers {
+            self.course.registered(answer, token, 0, now.monotonic);
+        } else {
+            self.course.sent(Sent::Answered(answer), 0, now.monotonic);
+        }
+    }
+
+    /// Its token.
+    pub fn token(&self) -> Option<&str> {
+        self.course.token().map(Token::reveal)
+    }
+
+    /// What Connect knows it by.
+    pub fn fingerprint(&self) -> &str {
+        &self.card.fingerprint
     }
 }

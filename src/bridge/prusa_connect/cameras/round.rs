@@ -101,7 +101,7 @@ impl Cameras {
         let shared = Arc::new(Shared::default());
         let (alive, ended) = channel();
         let own = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name("connect-camera".to_owned()).stack_size(STACK);
+        let thread = std::thread::Builder::new().name(means.id.clone()).stack_size(STACK);
         let handle = thread.spawn(move || Round::new(means, own, alive).run())?;
         Ok(Self { shared, thread: handle.thread().clone(), ended })
     }

@@ -23,6 +23,8 @@ pub(super) struct Waiting {
     pub(super) command: Option<u32>,
     /// It ends that command.
     pub(super) terminal: bool,
+    /// It is part of an introduction.
+    pub(super) greets: bool,
     /// The state that it tells.
     pub(super) state: State,
     pub(super) body: Arc<str>,
@@ -41,6 +43,7 @@ impl Waiting {
         self.terminal || end_of_transfer || matches!(self.kind, Info | StateChanged)
     }
 
+    /// Whether it says who the printer is, unasked.
     fn is_greeting(&self) -> bool {
         self.kind == EventKind::Info && self.command.is_none()
     }
@@ -89,16 +92,20 @@ impl Queue {
             return;
         }
         if waiting.is_greeting() {
-            self.remove_greeting();
+            self.discard(Waiting::is_greeting);
         }
         self.bytes = self.bytes.saturating_add(waiting.body.len());
         self.list.push_back(waiting);
         self.shrink();
     }
 
-    /// Adds these at the front, the first of them first. They replace an introduction that waits.
+    /// Makes room for an introduction with events of these kinds: what an earlier one left of them goes.
+    pub(super) fn make_room(&mut self, kinds: &[EventKind]) {
+        self.discard(|waiting| waiting.is_greeting() || (waiting.greets && kinds.contains(&waiting.kind)));
+    }
+
+    /// Adds these at the front, the first of them first.
     pub(super) fn push_first(&mut self, these: Vec<Waiting>) {
-        self.remove_greeting();
         for waiting in these.into_iter().rev() {
             self.bytes = self.bytes.saturating_add(waiting.body.len());
             self.list.push_front(waiting);
@@ -113,10 +120,9 @@ impl Queue {
         Some(first)
     }
 
-    /// Puts back what was taken and not delivered; `counts` if it was tried. It is given up, and false comes back, if
-    /// that was enough.
-    pub(super) fn put_back(&mut self, mut waiting: Waiting, counts: bool, now: Duration) -> bool {
-        waiting.tries = waiting.tries.saturating_add(u8::from(counts));
+    /// Puts back what was taken and not delivered. It is given up, and false comes back, if it was tried often enough.
+    pub(super) fn put_back(&mut self, mut waiting: Waiting, now: Duration) -> bool {
+        waiting.tries = waiting.tries.saturating_add(1);
         if (waiting.tries >= MOST_TRIES && !waiting.lasts()) || is_old(&waiting, now) {
             self.dropped = self.dropped.saturating_add(1);
             return false;
@@ -134,13 +140,8 @@ impl Queue {
 
     /// Gives up what is too old.
     pub(super) fn expire(&mut self, now: Duration) {
-        let before = self.list.len();
-        self.list.retain(|waiting| !is_old(waiting, now));
-        let gone = before.saturating_sub(self.list.len());
-        if gone > 0 {
-            self.bytes = self.list.iter().map(|waiting| waiting.body.len()).sum();
-            self.dropped = self.dropped.saturating_add(gone as u64);
-        }
+        let gone = self.discard(|waiting| is_old(waiting, now));
+        self.dropped = self.dropped.saturating_add(gone as u64);
     }
 
     /// Forgets all of them, without counting.
@@ -149,10 +150,15 @@ impl Queue {
         self.bytes = 0;
     }
 
-    fn remove_greeting(&mut self) {
-        if let Some(index) = self.list.iter().position(Waiting::is_greeting) {
-            self.remove(index);
+    /// Takes some away; gives how many those were.
+    fn discard(&mut self, these: impl Fn(&Waiting) -> bool) -> usize {
+        let before = self.list.len();
+        self.list.retain(|waiting| !these(waiting));
+        let gone = before.saturating_sub(self.list.len());
+        if gone > 0 {
+            self.bytes = self.list.iter().map(|waiting| waiting.body.len()).sum();
         }
+        gone
     }
 
     fn remove(&mut self, index: usize) {

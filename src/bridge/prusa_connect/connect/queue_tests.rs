@@ -6,6 +6,7 @@ fn event(kind: EventKind, number: usize) -> Waiting {
         kind,
         command: None,
         terminal: false,
+        greets: false,
         state: State::Idle,
         body: number.to_string().into(),
         created: Duration::ZERO,
@@ -29,9 +30,13 @@ fn it_keeps_the_order_and_what_is_introduced_comes_first() {
     queue.push(event(EventKind::FileChanged, 1));
     queue.push(event(EventKind::Info, 2));
     queue.push(event(EventKind::FileChanged, 3));
-    queue.push_first(vec![event(EventKind::Info, 4), event(EventKind::StateChanged, 5)]);
+    let greets = |kind, number| Waiting { greets: true, ..event(kind, number) };
+    for number in [4, 7] {
+        queue.make_room(&[EventKind::Info, EventKind::StateChanged]);
+        queue.push_first(vec![greets(EventKind::Info, number), greets(EventKind::StateChanged, number + 1)]);
+    }
     assert!(queue.has_change() && queue.has_greeting());
-    assert_eq!(bodies(&mut queue), ["4", "5", "1", "3"]);
+    assert_eq!(bodies(&mut queue), ["7", "8", "1", "3"]);
     assert!(queue.is_empty() && queue.bytes == 0);
     // The newest introduction says it all.
     queue.push(event(EventKind::Info, 6));
@@ -103,19 +108,13 @@ fn how_often_and_how_long_one_is_tried() {
         while let Some(waiting) = queue.take() {
             tries += 1;
             if tries == 50 {
-                assert!(!queue.put_back(waiting, true, LONGEST + Duration::from_secs(1)), "{kind:?}");
+                assert!(!queue.put_back(waiting, LONGEST + Duration::from_secs(1)), "{kind:?}");
                 break;
             }
-            queue.put_back(waiting, true, LONGEST);
+            queue.put_back(waiting, LONGEST);
         }
         assert_eq!(tries, if lasts { 50 } else { u32::from(MOST_TRIES) }, "{kind:?}");
         assert_eq!(queue.dropped(), 1);
-        // What is not its fault does not count.
-        queue.push(event(FileChanged, 1));
-        for _ in 0..10 {
-            let waiting = queue.take().unwrap();
-            assert!(queue.put_back(waiting, false, LONGEST));
-        }
     }
 }
 
@@ -146,7 +145,7 @@ proptest! {
                 2 => queue.push_first(vec![waiting, event(EventKind::StateChanged, 1)]),
                 3 => {
                     if let Some(waiting) = queue.take() {
-                        queue.put_back(waiting, true, LONGEST);
+                        queue.put_back(waiting, LONGEST);
                     }
                 }
                 _ => queue.push(waiting),

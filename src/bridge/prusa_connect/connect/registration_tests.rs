@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 
 const NOW: Moment =
     Moment { unix: Duration::from_millis(1_700_000_000_370), monotonic: Duration::from_secs(50) };
@@ -156,4 +157,34 @@ fn the_link_that_people_follow() {
         link("a/b", "U1 & co"),
         "https://connect.example/add-printer/connect/6.1.0/a%2Fb?name=U1%20%26%20co"
     );
+}
+
+proptest! {
+    #[test]
+    fn any_answers_end_it_or_leave_something_to_ask(
+        answers in prop::collection::vec(
+            prop::option::of((
+                prop_oneof![Just(200_u16), Just(202), 100..600_u16],
+                prop::collection::vec(("(?i)(code|temporary-code|token|expires|date|retry-after)", "[A-Za-z0-9]{1,12}|\\PC{0,20}"), 0..4),
+            )),
+            0..20,
+        ),
+        random in any::<u32>(),
+    ) {
+        let mut registration = Registration::new(None, NOW);
+        registration.begin(NOW);
+        let mut now = NOW;
+        for answer in answers {
+            let reply = answer.map(|(status, headers)| Reply { status, headers, body: Vec::new() });
+            let under_way = registration.is_under_way();
+            let news = registration.answered(reply.as_ref().ok_or("no network"), now, random);
+            prop_assert_eq!(registration.is_under_way(), under_way && !matches!(news, Some(News::Token(_) | News::Ended(_))));
+            prop_assert_eq!(registration.question().is_some(), registration.is_under_way());
+            if let Some(due) = registration.due() {
+                // Never later than it was asked for, and a failure's longest delay.
+                prop_assert!(due <= now.monotonic + LONGEST_PAUSE);
+                now.monotonic = now.monotonic.max(due);
+            }
+        }
+    }
 }

@@ -2,11 +2,16 @@
 
 use crate::printer::Machine;
 
-/// Turns per minute of the fan that cools the part at that toolhead. Klipper's `fan` is that of the first.
+/// Turns per minute of the fan that cools the part at that toolhead. Klipper's `fan` is that of the first, and of all if
+/// no other has one of its own.
 pub(super) fn part(machine: &Machine, toolhead: u8) -> Option<f64> {
-    let own = |name: &str| of_toolhead(name, toolhead) && !is_hotend(name);
-    let shared = || machine.part_fan().filter(|_| toolhead == 0 || !has_own(machine, own));
-    rpm(machine, own).or_else(|| shared().and_then(|fan| fan.rpm))
+    let part = |name: &str| number(name).filter(|_| !is_hotend(name));
+    let names = || machine.fans.iter().map(|fan| fan.name.to_ascii_lowercase());
+    if names().any(|name| part(&name) == Some(toolhead)) {
+        return rpm(machine, |name| part(name) == Some(toolhead));
+    }
+    let shared = toolhead == 0 || !names().any(|name| part(&name).is_some());
+    if shared { rpm(machine, |name| name == "fan") } else { None }
 }
 
 /// Turns per minute of the fan that cools the hotend of that toolhead.
@@ -25,10 +30,6 @@ pub(super) fn chamber(machine: &Machine) -> Option<f64> {
 fn rpm(machine: &Machine, is_it: impl Fn(&str) -> bool) -> Option<f64> {
     let fan = machine.fans.iter().find(|fan| is_it(&fan.name.to_ascii_lowercase()))?;
     fan.value.rpm.filter(|rpm| rpm.is_finite() && *rpm >= 0.0)
-}
-
-fn has_own(machine: &Machine, own: impl Fn(&str) -> bool) -> bool {
-    machine.fans.iter().any(|fan| own(&fan.name.to_ascii_lowercase()))
 }
 
 fn is_hotend(name: &str) -> bool {
@@ -82,7 +83,7 @@ mod tests {
         );
         assert_eq!(
             [0, 1, 2, 3].map(|number| part(&machine, number)),
-            [Some(3000.0), Some(2400.0), None, Some(3000.0)]
+            [Some(3000.0), Some(2400.0), None, None]
         );
         assert_eq!([0, 1, 2].map(|number| hotend(&machine, number)), [Some(5000.0), Some(5100.0), None]);
         assert_eq!(chamber(&machine), Some(900.0));

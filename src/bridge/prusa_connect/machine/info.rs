@@ -112,6 +112,13 @@ pub(super) fn tools(machine: &Machine, tools: &Tools) -> Map<String, Value> {
     data
 }
 
+/// The points of the bed's mesh, in rows, in mm.
+pub(super) fn mesh(rows: &[Box<[f64]>]) -> Value {
+    rows.iter()
+        .map(|row| row.iter().map(|height| Value::from(rounded(*height, 4))).collect::<Value>())
+        .collect()
+}
+
 /// Who the printer is.
 pub(super) fn identity(who: &Identity<'_>) -> Map<String, Value> {
     let mut data = Map::new();

@@ -3,6 +3,7 @@
 
 mod attention;
 mod cause;
+mod describe;
 mod dialog;
 mod fans;
 mod info;
@@ -10,6 +11,7 @@ mod job;
 mod rules;
 mod situation;
 mod telemetry;
+mod tell;
 #[cfg(test)]
 mod tests;
 
@@ -19,11 +21,10 @@ pub(crate) use info::Identity;
 pub(crate) use info::network;
 pub(crate) use situation::Situation;
 
-use super::connect::event::{Event, EventKind, Source};
+use super::connect::event::{Event, Source};
 use super::connect::state::State;
-use super::connect::telemetry::Telemetry;
 use crate::clock::Moment;
-use crate::printer::{self, Objects, PausedBy, Sight, Snapshot};
+use crate::printer::{self, Objects, PausedBy, Sight};
 use attention::Pause;
 use cause::Causes;
 use dialog::Dialogs;
@@ -34,6 +35,7 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use telemetry::JobValues;
+use tell::Details;
 
 /// How long the number of a job is waited for; the history tells it a moment after the job began.
 const NUMBER: Duration = Duration::from_secs(3);
@@ -86,14 +88,18 @@ pub(crate) struct Machine {
     reason: Option<Box<str>>,
     dialogs: Dialogs,
     values: JobValues,
+    /// What is known of the file of the job under way.
+    details: Option<Details>,
     /// A job runs whose number is not known, since then.
     numberless: Option<Duration>,
     /// The command that is being worked on.
     command: Option<u32>,
     objects: Objects,
     tools: Tools,
-    /// What was told of the tools.
+    /// What was told of the tools; none before they were seen.
     told_tools: Map<String, Value>,
+    /// The mesh of the bed that was told; none before one was seen.
+    told_mesh: Option<Arc<[Box<[f64]>]>>,
     unsaved: bool,
 }
 
@@ -114,11 +120,13 @@ impl Machine {
             reason: None,
             dialogs: Dialogs::default(),
             values: JobValues::default(),
+            details: None,
             numberless: None,
             command: None,
             objects: Objects::default(),
             tools,
             told_tools: Map::new(),
+            told_mesh: None,
             unsaved: false,
         }
     }
@@ -250,99 +258,6 @@ impl Machine {
         now.saturating_sub(since) < NUMBER
     }
 
-    /// Takes notice of the job that is under way.
-    fn follow_job(
-        &mut self,
-        key: Option<&Arc<str>>,
-        snapshot: Option<&Snapshot>,
-        now: Duration,
-        news: &mut Vec<News>,
-    ) {
-        let print = snapshot.and_then(|snapshot| snapshot.print.as_ref());
-        let file = print.and_then(|print| print.file.as_deref());
-        let command = self.causes.starter(file, now);
-        let before = self.jobs.id();
-        if self.jobs.run(key, command) {
-            self.unsaved = true;
-            self.values = JobValues::default();
-            if before.is_some() && matches!(self.state, State::Printing | State::Paused | State::Attention) {
-                // Another job runs in its place: the one before has ended unseen.
-                self.state = State::Stopped;
-                let event = self.state_event(Source::Firmware, None);
-                news.push(News { event, state: State::Stopped, job: before });
-            }
-        }
-        if let Some(print) = print {
-            self.values.see(print);
-        }
-    }
-
-    /// Tells that the state is another one.
-    fn change(
-        &mut self,
-        verdict: Verdict,
-        active: bool,
-        snapshot: Option<&Snapshot>,
-        now: Duration,
-        news: &mut Vec<News>,
-    ) {
-        let file = snapshot.and_then(|s| s.print.as_ref()).and_then(|print| print.file.as_deref());
-        let to = verdict.state;
-        let ends = matches!(to, State::Finished | State::Stopped);
-        // What was too short to be seen, or not seen in order, has been all the same.
-        if let Some(between) = between(self.state, to, active) {
-            let prints = between == State::Printing;
-            let cause = if active && prints { self.causes.of(between, file, now) } else { None };
-            let (source, command) = cause.unwrap_or((Source::Firmware, None));
-            self.state = between;
-            let event = self.state_event(source, None).of_command(command);
-            news.push(News { event, state: between, job: self.jobs.id().filter(|_| prints) });
-        }
-        let cause = match to {
-            State::Error => None,
-            _ => self.causes.of(to, file, now),
-        };
-        let (source, command) = cause.unwrap_or((verdict.source, None));
-        self.state = to;
-        self.reason.clone_from(&verdict.reason);
-        let event = self.state_event(source, verdict.reason).of_command(command);
-        let job = self.jobs.id().filter(|_| active || ends);
-        news.push(News { event, state: to, job });
-    }
-
-    fn state_event(&self, source: Source, reason: Option<Box<str>>) -> Event {
-        let mut event =
-            Event::new(EventKind::StateChanged, source).with(Value::from(self.dialogs.data()).to_string());
-        event.dialog = self.dialog();
-        event.reason = reason;
-        event
-    }
-
-    /// What else changed that is told unasked.
-    fn parts(&mut self, snapshot: &Snapshot, news: &mut Vec<News>) {
-        let objects = &snapshot.machine.objects;
-        let same = objects.all == self.objects.all && objects.excluded == self.objects.excluded;
-        if !same && (!objects.all.is_empty() || !self.objects.all.is_empty()) {
-            self.objects = objects.clone();
-            let event = self.objects_event();
-            news.push(self.now(event));
-        }
-        // Before Klipper works nothing is known of the toolheads.
-        if snapshot.machine.toolheads.is_empty() {
-            return;
-        }
-        let tools = info::tools(&snapshot.machine, &self.tools);
-        if tools != self.told_tools {
-            let first = self.told_tools.is_empty();
-            self.told_tools = tools.clone();
-            if !first {
-                let event =
-                    Event::new(EventKind::Info, Source::Firmware).with(Value::from(tools).to_string());
-                news.push(self.now(event));
-            }
-        }
-    }
-
     /// An event that goes with the present state and job.
     pub(crate) fn now(&self, event: Event) -> News {
         News { event, state: self.state, job: self.job() }
@@ -430,85 +345,4 @@ impl Machine {
         self.tools.change(toolhead, change);
         self.unsaved = true;
     }
-
-    /// The values of this moment; state, command, job, transfer and dialog are not among them.
-    pub(crate) fn telemetry(&self) -> Telemetry {
-        let Some(snapshot) = self.sight.as_ref().map(|sight| &*sight.snapshot).filter(|_| !self.rules.lost)
-        else {
-            return Telemetry::default();
-        };
-        let active = self.rules.is_active();
-        let mut telemetry = telemetry::always(snapshot, active, self.options.slots);
-        if telemetry::tells_job(self.state, active) {
-            for (key, value) in self.values.fields() {
-                telemetry.put(key, value);
-            }
-        }
-        telemetry
-    }
-
-    /// The data of `INFO`: the text of a JSON object. `network` is what [`network`] gives, `files` the text of the tree.
-    pub(crate) fn info(&self, who: &Identity<'_>, network: Value, files: Option<&str>) -> String {
-        let mut data = info::identity(who);
-        data.insert("network_info".into(), network);
-        if let Some(sight) = &self.sight {
-            data.extend(info::tools(&sight.snapshot.machine, &self.tools));
-        }
-        info::text(data, files)
-    }
-
-    /// The event that tells the present state when it is asked for.
-    pub(crate) fn state_info(&self, command: u32) -> Event {
-        self.state_event(Source::Connect, self.reason.clone()).of_command(Some(command))
-    }
-
-    /// The event that describes the job of that number; none if it is not under way.
-    pub(crate) fn job_info(&self, id: u32, command: Option<u32>) -> Option<Event> {
-        let job = self.jobs.current.as_ref().filter(|job| job.id == id && self.job() == Some(id))?;
-        let print = self.sight.as_ref()?.snapshot.print.as_ref()?;
-        let mut data = Map::new();
-        let mut put = |key: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                data.insert(key.into(), value);
-            }
-        };
-        let path = print.file.as_deref().map(|file| format!("/{}/{file}", self.options.storage));
-        put("path_incomplete", (path.is_none() || print.file_is_name).then(|| true.into()));
-        put("path", path.map(Value::from));
-        put("start_cmd_id", job.command.map(Value::from));
-        let metadata = print.metadata.as_deref();
-        put("m_timestamp", metadata.and_then(|known| known.modified).map(|at| at.as_secs().into()));
-        put("size", metadata.and_then(|known| known.size).map(Value::from));
-        put("from_sd", Some(false.into()));
-        for (key, value) in self.values.fields() {
-            put(key, value.filter(|_| key != "filament"));
-        }
-        let source = if command.is_some() { Source::Connect } else { Source::Firmware };
-        let event = Event::new(EventKind::JobInfo, source).with(Value::from(data).to_string());
-        Some(event.of_command(command))
-    }
-
-    /// The event that lists the objects of the job.
-    pub(crate) fn objects_event(&self) -> Event {
-        let of = |(id, name): (usize, &Arc<str>)| {
-            let canceled = self.objects.excluded.contains(name);
-            json!({ "id": id, "name": &**name, "canceled": canceled })
-        };
-        let objects: Vec<Value> = self.objects.all.iter().enumerate().map(of).collect();
-        let data = json!({ "objects": objects });
-        Event::new(EventKind::CancelableChanged, Source::Firmware).with(data.to_string())
-    }
-}
-
-/// The state in which a printer must have been between two others. `active` says that a job is under way.
-fn between(from: State, to: State, active: bool) -> Option<State> {
-    let prints = match to {
-        State::Paused => matches!(from, State::Idle | State::Ready | State::Finished | State::Stopped),
-        State::Finished => !matches!(from, State::Printing | State::Finished | State::Busy | State::Error),
-        State::Stopped => matches!(from, State::Idle | State::Ready | State::Finished),
-        State::Attention => matches!(from, State::Finished | State::Stopped) && active,
-        _ => false,
-    };
-    let idle = to == State::Attention && matches!(from, State::Finished | State::Stopped) && !active;
-    if prints { Some(State::Printing) } else { idle.then_some(State::Idle) }
 }

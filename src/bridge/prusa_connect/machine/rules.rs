@@ -279,14 +279,13 @@ impl Rules {
 
     /// The job is over, once it is known how.
     fn over(&mut self, print: &Print, now: Duration) -> Option<()> {
-        let told = self.told.take_if(|(_, at)| now.saturating_sub(*at) > TOLD).and(None);
-        let told = told.or_else(|| self.told.as_ref().map(|(how, _)| how.clone()));
+        self.told.take_if(|(_, at)| now.saturating_sub(*at) > TOLD);
         let how = match print.state {
             PrintState::Complete => How::Finished,
             PrintState::Cancelled => How::Stopped,
             PrintState::Error => How::Failed(print.message.as_deref().map(Box::from)),
-            _ => match told {
-                Some(how) => how,
+            _ => match self.told.take() {
+                Some((how, _)) => how,
                 None => {
                     let since = *self.gone_since.get_or_insert(now);
                     if now.saturating_sub(since) < UNTOLD {

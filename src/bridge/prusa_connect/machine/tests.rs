@@ -1,7 +1,8 @@
 use super::*;
+use crate::bridge::prusa_connect::connect::event::EventKind;
 use crate::printer::{
     Activity, Fault, FaultCode, Filament, FilamentSensor, Heat, Job, Klippy, KlippyState, Metadata, Motion,
-    Named, Print, PrintState, Prompt, PromptButton, Toolhead,
+    Named, Print, PrintState, Prompt, PromptButton, Snapshot, Toolhead,
 };
 
 mod orderly;

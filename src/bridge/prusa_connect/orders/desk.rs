@@ -31,6 +31,9 @@ pub(crate) trait Desk {
 
     /// The task under way is not of interest any more.
     fn forget(&mut self);
+
+    /// The job under way is over: what was set for it alone is taken back.
+    fn job_over(&mut self);
 }
 
 /// Takes the answer of the printer to the task of a command. Called on the task's thread.
@@ -43,18 +46,23 @@ pub(crate) struct PrinterDesk {
     told: Told,
     /// The command whose answer is of interest; 0 for none.
     wanted: Arc<AtomicU32>,
+    /// The tools that are mapped to other toolheads for the job under way.
+    mapped: Vec<u8>,
 }
 
 impl PrinterDesk {
     /// A desk at that printer.
     pub(crate) fn new(control: &Control, macros: Macros, told: Told) -> Self {
-        Self { control: control.by(NAME), macros, told, wanted: Arc::default() }
+        Self { control: control.by(NAME), macros, told, wanted: Arc::default(), mapped: Vec::new() }
     }
 }
 
 impl Desk for PrinterDesk {
     fn begin(&mut self, command: u32, task: &Task) {
         self.wanted.store(command, Ordering::SeqCst);
+        if let Task::Start { mapping, .. } = task {
+            self.mapped = mapping.iter().map(|(tool, _)| *tool).collect();
+        }
         let hands = Hands { control: self.control.clone(), macros: self.macros.clone() };
         let (told, wanted, task) = (Arc::clone(&self.told), Arc::clone(&self.wanted), task.clone());
         let work = move || {
@@ -71,6 +79,15 @@ impl Desk for PrinterDesk {
 
     fn forget(&mut self) {
         self.wanted.store(0, Ordering::SeqCst);
+    }
+
+    fn job_over(&mut self) {
+        let own: Vec<(u8, u8)> =
+            std::mem::take(&mut self.mapped).into_iter().map(|tool| (tool, tool)).collect();
+        if !own.is_empty() {
+            // Nobody waits for it, and the next start with a mapping sets its own.
+            drop(self.control.gcode(&mapping_lines(&own), Some(LIMIT)));
+        }
     }
 }
 
@@ -104,9 +121,7 @@ impl Hands {
             if !self.known()?.has(MAP) {
                 return Err(Trouble::Refused("Tools mapping not enabled".into()));
             }
-            let line = |(tool, head): &(u8, u8)| format!("{MAP} CONFIG_EXTRUDER={tool} MAP_EXTRUDER={head}");
-            let lines: Vec<String> = mapping.iter().map(line).collect();
-            done(self.control.gcode(&lines.join("\n"), Some(LIMIT)))?;
+            done(self.control.gcode(&mapping_lines(mapping), Some(LIMIT)))?;
         }
         match self.control.start_print(path, Some(LIMIT)).wait() {
             Err(error) if error.is_not_found() => Err(Trouble::Failed("File not found".into())),
@@ -206,6 +221,11 @@ impl Known {
     fn has(&self, name: &str) -> bool {
         self.names.contains(name) || (!self.whole && BASE.contains(&name))
     }
+}
+
+fn mapping_lines(mapping: &[(u8, u8)]) -> String {
+    let line = |(tool, head): &(u8, u8)| format!("{MAP} CONFIG_EXTRUDER={tool} MAP_EXTRUDER={head}");
+    mapping.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Whether Klipper's process does not hear.

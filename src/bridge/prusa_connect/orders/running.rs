@@ -53,11 +53,6 @@ impl Running {
         Self { id, work, since: now.monotonic, said: None, down: false }
     }
 
-    /// What the desk is to do.
-    pub(crate) fn task(&self) -> &Task {
-        &self.work.task
-    }
-
     /// The printer answers.
     pub(crate) fn on_said(&mut self, said: Said, now: Moment) {
         self.said = Some((said, now.monotonic));

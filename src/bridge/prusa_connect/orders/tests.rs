@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+mod at_printer;
 mod course;
 
 fn order(name: &str, kwargs: Value) -> Order {
@@ -353,14 +354,8 @@ fn filament_is_heated_for() {
 #[test]
 fn a_value_is_set_by_its_name() {
     for (kwargs, expected) in [
-        (
-            json!({"chamber.target_temp": 40}),
-            "script SET_HEATER_TEMPERATURE HEATER=\"chamber heater\" TARGET=40",
-        ),
-        (
-            json!({"chamber_target_temp": 0}),
-            "script SET_HEATER_TEMPERATURE HEATER=\"chamber heater\" TARGET=0",
-        ),
+        (json!({"chamber.target_temp": 40}), "script SET_HEATER_TEMPERATURE HEATER=heater TARGET=40"),
+        (json!({"chamber_target_temp": 0}), "script SET_HEATER_TEMPERATURE HEATER=heater TARGET=0"),
         (json!({"chamber.target_temp": 56}), "refused: The chamber is heated to 0 to 55 °C"),
         (json!({"chamber.target_temp": "40"}), "refused: The chamber is heated to 0 to 55 °C"),
         (json!({"tools.1.nozzle_diameter": 0.6}), "change Tool(0, Nozzle(0.6))"),

@@ -39,7 +39,8 @@ fn chamber(value: &Value, now: &Situation<'_>, options: &Options) -> Decision {
     let Some(degrees) = value.as_f64().filter(|degrees| (0.0..=MOST_CHAMBER).contains(degrees)) else {
         return Decision::Refuse(format!("The chamber is heated to 0 to {MOST_CHAMBER} °C").into());
     };
-    let heater = now.chamber.and_then(gcode::quoted);
+    // Klipper calls a heater by the last word of its section.
+    let heater = now.chamber.and_then(|name| gcode::quoted(name.rsplit(' ').next()?));
     let Some(heater) = heater else { return Decision::Refuse("The chamber has no heater".into()) };
     if now.state == State::Error || !now.works {
         return Decision::Refuse("Can't heat the chamber now".into());

@@ -26,6 +26,7 @@ pub(super) enum Target {
     PauseResume,
     IdleTimeout,
     ExcludeObject,
+    Mesh,
     /// By the toolhead's number.
     Nozzle(u8),
     Bed,
@@ -60,6 +61,7 @@ impl Target {
             Self::PauseResume => r#"["is_paused"]"#,
             Self::IdleTimeout => r#"["state"]"#,
             Self::ExcludeObject => r#"["objects","excluded_objects","current_object"]"#,
+            Self::Mesh => r#"["probed_matrix"]"#,
             Self::Nozzle(_) | Self::Bed | Self::Heater(_) => r#"["temperature","target","power"]"#,
             Self::Sensor(_) => r#"["temperature"]"#,
             Self::Fan(_) => r#"["speed","rpm"]"#,
@@ -195,6 +197,7 @@ fn place(name: &str, machine: &mut Machine) -> Option<Target> {
             }
             "fan" => Some(Target::Fan(push(&mut machine.fans, kind, Fan::default()))),
             "exclude_object" => Some(Target::ExcludeObject),
+            "bed_mesh" => Some(Target::Mesh),
             "print_task_config" => Some(Target::Spools),
             _ => {
                 let number = toolhead_number(kind)?;
@@ -242,13 +245,14 @@ mod tests {
     use serde_json::Value;
 
     /// As Klipper 0.13 lists them, and some more.
-    const NAMES: [&str; 27] = [
+    const NAMES: [&str; 28] = [
         "gcode",
         "webhooks",
         "configfile",
         "mcu",
         "heaters",
         "heater_bed",
+        "bed_mesh",
         "fan",
         "heater_fan hotend_fan",
         "controller_fan board",
@@ -300,7 +304,7 @@ mod tests {
     fn the_request_asks_for_each_with_its_fields_and_for_no_clock() {
         let text = Layout::of(NAMES.into_iter()).in_json();
         let json: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(json.as_object().unwrap().len(), BASE.len() + 15, "{text}");
+        assert_eq!(json.as_object().unwrap().len(), BASE.len() + 16, "{text}");
         assert_eq!(json["extruder2"], serde_json::json!(["temperature", "target", "power"]));
         assert!(json["filament_motion_sensor \"odd\""].is_array());
         assert!(!text.contains("estimated_print_time"));

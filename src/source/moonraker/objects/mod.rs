@@ -18,7 +18,7 @@ use crate::printer::{
 use layout::{Target, toolhead_number};
 use slicer::Slicer;
 use spools::{Entries, Spools};
-use status::{Flag, Number, PartName, PartNames, Parts, Position, Text};
+use status::{Flag, Mesh, Number, PartName, PartNames, Parts, Position, Text};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -245,6 +245,22 @@ impl Known {
         };
         if !known.iter().eq(names.iter().map(|PartName(name)| name)) {
             *known = names.into_iter().map(|PartName(name)| name).collect();
+            self.machine_changed = true;
+            self.changed = true;
+        }
+    }
+
+    fn mesh(&mut self, value: Field<Mesh>) {
+        let rows = match value {
+            Field::Value(rows) => rows.0,
+            Field::Null => Vec::new(),
+            Field::Absent => return,
+        };
+        // Without a mesh there is one row without points.
+        let rows = || rows.iter().map(|row| &row.0).filter(|row| !row.is_empty());
+        let known = &mut self.machine.mesh;
+        if !known.iter().map(|row| &**row).eq(rows().map(Vec::as_slice)) {
+            *known = rows().map(|row| row.as_slice().into()).collect();
             self.machine_changed = true;
             self.changed = true;
         }

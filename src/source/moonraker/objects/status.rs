@@ -49,6 +49,7 @@ impl<'de> Reader<'de> for Fields<'_> {
                 Item::Flag(item) => known.flag(target, item, map.next_value()?),
                 Item::Position => known.position(map.next_value()?),
                 Item::Parts(item) => known.parts(target, item, map.next_value()?),
+                Item::Mesh => known.mesh(map.next_value()?),
                 Item::Spools(item) => known.spools(item, map.next_value()?),
                 Item::Info => map.next_value_seed(With(Fields { known, target: Target::LayerInfo }))?,
             }
@@ -67,6 +68,7 @@ enum Item {
     Position,
     Parts(Parts),
     Spools(Spools),
+    Mesh,
     Info,
 }
 
@@ -159,6 +161,7 @@ fn item(target: Target, name: &str) -> Item {
         (Target::ExcludeObject, "objects") => Item::Parts(Parts::All),
         (Target::ExcludeObject, "excluded_objects") => Item::Parts(Parts::Excluded),
         (Target::ExcludeObject, "current_object") => Item::Text(Text::CurrentObject),
+        (Target::Mesh, "probed_matrix") => Item::Mesh,
         (Target::Spools, name) => Spools::named(name).map_or(Item::None, Item::Spools),
         (Target::AppStatus, "notify_message") => Item::Text(Text::NotifyMessage),
         _ => Item::None,
@@ -209,3 +212,9 @@ impl<'de> Scalar<'de> for PartName {
 
 /// Names of objects of the job.
 pub(super) type PartNames = List<PartName, MAX_PARTS>;
+
+/// Most points of a bed's mesh in a row, and most rows, that are kept.
+const MAX_MESH: usize = 64;
+
+/// The points of a bed's mesh, in rows.
+pub(super) type Mesh = List<List<f64, MAX_MESH>, MAX_MESH>;

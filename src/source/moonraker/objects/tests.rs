@@ -115,6 +115,7 @@ fn full() -> Known {
         "heater_fan e0",
         "filament_motion_sensor f0",
         "exclude_object",
+        "bed_mesh",
         "gcode_macro _OCTOAPP_STATUS",
     ];
     known.adopt(Layout::of(names.into_iter()));
@@ -142,6 +143,7 @@ fn every_part_of_the_machine_takes_its_values() {
         "filament_motion_sensor f0": {"filament_detected": false, "enabled": true},
         "exclude_object": {"objects": [{"name": "A", "polygon": [[1, 2]]}, {"center": [1]}, "B"],
             "excluded_objects": ["B"], "current_object": "A"},
+        "bed_mesh": {"probed_matrix": [[0.1, -0.05], [0.025, 0]], "mesh_matrix": [[1.0]]},
         "gcode_macro _OCTOAPP_STATUS": {"notify_message": "title|||detail~~~1"},
     });
     assert!(merge(&mut known, &objects.to_string()));
@@ -166,6 +168,8 @@ fn every_part_of_the_machine_takes_its_values() {
     let sensor = FilamentSensor { detected: Some(false), enabled: Some(true) };
     assert_eq!(machine.filament_sensors, [Named { name: "f0".into(), value: sensor }]);
     assert_eq!(machine.motion.position, Some([1.0, 2.0, 3.5]));
+    let rows: Vec<&[f64]> = machine.mesh.iter().map(|row| &**row).collect();
+    assert_eq!(rows, [&[0.1, -0.05][..], &[0.025, 0.0]]);
     assert_eq!(machine.motion.homed_axes.as_deref(), Some("xyz"));
     assert_eq!(machine.motion.speed, Some(100.0), "mm/s");
     assert_eq!((machine.motion.speed_factor, machine.motion.flow_factor), (Some(1.5), Some(0.9)));

@@ -103,12 +103,13 @@ impl Line {
                 self.event_over(&waiting);
             }
             Fate::Refused => {
-                // It is not the event's fault.
-                self.queue.put_back(waiting, false, now.monotonic);
+                if !self.queue.put_back(waiting.clone(), now.monotonic) {
+                    self.event_over(&waiting);
+                }
                 self.refused(reply, now);
             }
             Fate::Later(all) => {
-                let given_up = !self.queue.put_back(waiting.clone(), true, now.monotonic);
+                let given_up = !self.queue.put_back(waiting.clone(), now.monotonic);
                 if given_up {
                     self.event_over(&waiting);
                 }
@@ -215,8 +216,11 @@ impl Line {
         if !self.queue.has_greeting() {
             self.greeting = Greeting::Due;
         }
-        // Once it is tried again at once: Connect may only have to be reminded who this is.
-        if self.refusals < 2 {
+        // Once it is tried again at once: Connect may only have to be reminded who this is. But not for each refusal of a
+        // server that refuses some and takes others.
+        let lately = |at: Duration| now.monotonic.saturating_sub(at) < super::FIRST_REFUSED;
+        if self.refusals < 2 && !self.retried.is_some_and(lately) {
+            self.retried = Some(now.monotonic);
             return;
         }
         if self.refusals == 2 {

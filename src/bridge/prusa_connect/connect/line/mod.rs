@@ -118,6 +118,8 @@ pub(crate) struct Line {
     refused_backoff: Backoff,
     /// Refusals of the token in a row.
     refusals: u32,
+    /// When it was last tried again at once.
+    retried: Option<Duration>,
     /// Since when nothing succeeds.
     trouble: Option<Duration>,
     /// The printer introduced itself since then.
@@ -162,6 +164,7 @@ impl Line {
             pulse_backoff: Backoff::patient(FIRST_DELAY, LONGEST_DELAY),
             refused_backoff: Backoff::patient(FIRST_REFUSED, LONGEST_REFUSED),
             refusals: 0,
+            retried: None,
             trouble: None,
             greeted: false,
             events_pass: false,
@@ -251,6 +254,7 @@ impl Line {
         self.queue.clear();
         self.greeting = Greeting::Done;
         self.refusals = 0;
+        self.retried = None;
         self.pause = Duration::ZERO;
         self.ended = None;
         self.last_error = None;
@@ -264,6 +268,7 @@ impl Line {
         self.trouble = None;
         self.registration.end();
         self.refusals = 0;
+        self.retried = None;
         self.refused_backoff.reset();
         self.pause = Duration::ZERO;
         self.last_error = None;
@@ -316,11 +321,14 @@ impl Line {
         if events.is_empty() || self.token.is_none() {
             return;
         }
+        let kinds = events.iter().map(|event| event.kind).chain([EventKind::StateChanged]);
+        self.queue.make_room(&kinds.collect::<Vec<_>>());
         let mut these: Vec<Waiting> = events.iter().map(|event| self.waiting(event, false, now)).collect();
         // One that waits tells it anyway.
         if !self.queue.has_change() {
             these.push(self.waiting(&Event::new(EventKind::StateChanged, Source::Firmware), false, now));
         }
+        these.iter_mut().for_each(|waiting| waiting.greets = true);
         self.queue.push_first(these);
     }
 
@@ -358,6 +366,7 @@ impl Line {
             kind: event.kind,
             command: event.command,
             terminal,
+            greets: false,
             state: self.present.state,
             body: json::event(event, &self.present).into(),
             created: now.unix,

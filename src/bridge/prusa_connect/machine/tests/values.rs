@@ -180,8 +180,8 @@ fn four_toolheads_are_slots_where_wished() {
         "active": 1,
         "1": {"material": "PLA", "temp": 215.0, "fan_hotend": 5000, "fan_print": 3200},
         "2": {"material": "PETG", "temp": 28.1, "fan_hotend": 0, "fan_print": 0},
-        "3": {"material": "TPU", "temp": 27.9, "fan_print": 3200},
-        "4": {"material": "---", "temp": 28.0, "fan_print": 3200},
+        "3": {"material": "TPU", "temp": 27.9},
+        "4": {"material": "---", "temp": 28.0},
     });
     assert_eq!(told["slot"], expected);
     Arc::make_mut(&mut rig.snapshot.machine).active_toolhead = None;
@@ -253,4 +253,63 @@ fn the_whole_description_is_one_object() {
     ] {
         assert_eq!(data[key], expected, "{key}");
     }
+}
+
+#[test]
+fn a_bed_that_was_measured_anew_is_told() {
+    let mut rig = Rig::idle();
+    let rows: [Box<[f64]>; 2] = [[0.1, -0.05].into(), [0.025, 0.000_001].into()];
+    Arc::make_mut(&mut rig.snapshot.machine).mesh = rows.clone().into();
+    rig.show();
+    let news = rig.news();
+    let [told] = &news[..] else { panic!("{news:?}") };
+    assert_eq!((told.event.kind, told.event.source), (EventKind::MeshBedData, Source::Marlin));
+    assert_eq!(&*told.event.data, r#"{"mbl":[[0.1,-0.05],[0.025,0.0]]}"#);
+    rig.show();
+    assert_eq!(rig.news(), []);
+    // Taken away it is no news, and one that was there at first neither.
+    Arc::make_mut(&mut rig.snapshot.machine).mesh = [].into();
+    rig.show();
+    assert_eq!(rig.news(), []);
+    let mut again = Rig::new(Options::default());
+    Arc::make_mut(&mut again.snapshot.machine).mesh = rows.into();
+    assert_eq!(again.see(), ["IDLE FIRMWARE"]);
+    let who = Identity { printer_type: "6.1.0", firmware: "", sdk: "", serial: "S", fingerprint: "f" };
+    let data: Value = serde_json::from_str(&again.machine.info(&who, json!({}), None)).unwrap();
+    assert_eq!(data["mbl"], json!([[0.1, -0.05], [0.025, 0.0]]));
+}
+
+#[test]
+fn what_becomes_known_of_the_file_later_is_told() {
+    let mut rig = Rig::idle();
+    rig.print(PrintState::Printing);
+    let metadata = Metadata { size: Some(12), ..Metadata::default() };
+    rig.snapshot.print.as_mut().unwrap().metadata = Some(Arc::new(metadata));
+    rig.show();
+    let news = rig.news();
+    let [told] = &news[..] else { panic!("{news:?}") };
+    assert_eq!((told.event.kind, told.job, told.event.command), (EventKind::JobInfo, Some(43), None));
+    assert!(told.event.data.contains("\"size\":12"), "{}", told.event.data);
+    rig.show();
+    assert_eq!(rig.news(), []);
+}
+
+#[test]
+fn what_is_critical_is_told_as_failed_besides() {
+    let mut rig = Rig::idle();
+    rig.snapshot.klippy = Klippy { state: KlippyState::Shutdown, message: Some("MCU gone".to_owned()) };
+    rig.show();
+    let news = rig.news();
+    let told: Vec<_> =
+        news.iter().map(|news| (news.event.kind, news.event.source, news.event.command)).collect();
+    let changed = (EventKind::StateChanged, Source::Firmware, None);
+    assert_eq!(told, [changed, (EventKind::Failed, Source::Wui, None)]);
+    assert!(
+        news.iter()
+            .all(|news| news.event.reason.as_deref() == Some("MCU gone") && news.state == State::Error)
+    );
+    // Other words for it are not critical again.
+    rig.snapshot.klippy.message = Some("MCU gone, really".to_owned());
+    rig.show();
+    assert_eq!(rig.news().len(), 1);
 }

@@ -20,6 +20,8 @@ impl Desk for Idle {
     }
 
     fn forget(&mut self) {}
+
+    fn job_over(&mut self) {}
 }
 
 struct Bed {
@@ -51,9 +53,9 @@ impl Bed {
         let Decision::Work(work) = decide(order, &machine.situation(), &all()) else { panic!("no work") };
         let limit = work.limit.unwrap_or_default();
         machine.command_begins(order.id, work.effect.clone().map(|effect| (effect, limit)), at(0.0));
-        let running = Running::new(order.id, work, at(0.0));
         let mut desk = Idle::default();
-        desk.begin(running.id, running.task());
+        desk.begin(order.id, &work.task);
+        let running = Running::new(order.id, work, at(0.0));
         Self { machine, snapshot, running, desk, now: 0.0 }
     }
 

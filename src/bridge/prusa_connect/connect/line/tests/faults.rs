@@ -169,6 +169,19 @@ fn a_token_that_is_refused_is_kept_and_tried_slowly() {
 }
 
 #[test]
+fn a_server_that_refuses_every_other_request_is_not_flooded() {
+    let mut bed = Bed::new(registered());
+    bed.tell(EventKind::MeshBedData);
+    let mut count = 0;
+    let out = bed.run(600.0, |_| {
+        count += 1;
+        status(if count % 2 == 1 { 401 } else { 204 })
+    });
+    assert!(out.len() < 100, "{}", out.len());
+    assert!(bed.line.waits().0 < 5);
+}
+
+#[test]
 fn telemetry_alone_refused_brings_an_introduction_but_not_too_often() {
     let mut bed = Bed::new(registered());
     bed.run(99.5, |_| status(204));
