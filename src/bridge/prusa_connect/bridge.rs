@@ -10,6 +10,7 @@ use super::connect::kept::Kept;
 use super::connect::line::Line;
 use super::connect::token::Token;
 use super::core::{Core, Settings, Step};
+use super::files::info::Folders;
 use super::files::path::Place;
 use super::identity::{as_now, identity, outdated};
 use super::inbox::{Mailbox, News};
@@ -146,6 +147,7 @@ fn outside(
     let clerk = PrinterClerk::new(
         setup.control.by(machine::NAME),
         place,
+        Folders::of_type(&identity.printer_type),
         setup.clock,
         Arc::new(move |news| filed(Answer::Files(news))),
     );

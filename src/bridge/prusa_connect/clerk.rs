@@ -28,6 +28,7 @@ pub(super) type Told = Arc<dyn Fn(FileNews) + Send + Sync>;
 /// The clerk of a printer.
 pub(super) struct PrinterClerk {
     control: Control,
+    folders: Folders,
     clock: SystemClock,
     told: Told,
     desk: Arc<Mutex<Desk>>,
@@ -43,10 +44,16 @@ struct Desk {
 
 impl PrinterClerk {
     /// A clerk with nothing to do.
-    pub(super) fn new(control: Control, place: Place, clock: SystemClock, told: Told) -> Self {
+    pub(super) fn new(
+        control: Control,
+        place: Place,
+        folders: Folders,
+        clock: SystemClock,
+        told: Told,
+    ) -> Self {
         let changes = Some(Changes::new(place.clone()));
         let desk = Desk { waiting: VecDeque::new(), busy: false, changes, place };
-        Self { control, clock, told, desk: Arc::new(Mutex::new(desk)) }
+        Self { control, folders, clock, told, desk: Arc::new(Mutex::new(desk)) }
     }
 }
 
@@ -67,6 +74,7 @@ impl Clerk for PrinterClerk {
         let work = Work {
             disk: PrinterDisk::new(self.control.clone()),
             control: self.control.clone(),
+            folders: self.folders,
             clock: self.clock,
             told: Arc::clone(&self.told),
             place: desk.place.clone(),
@@ -89,6 +97,7 @@ fn lock(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
 struct Work {
     disk: PrinterDisk,
     control: Control,
+    folders: Folders,
     clock: SystemClock,
     told: Told,
     place: Place,
@@ -119,7 +128,7 @@ impl Work {
             Errand::Order { order, what, in_print } => {
                 let (place, disk, in_print) = (&self.place, &mut self.disk, in_print.as_deref());
                 let outcome = match what {
-                    FileOrder::Info(_) => info::file_info(place, disk, &order, Folders::Listed),
+                    FileOrder::Info(_) => info::file_info(place, disk, &order, self.folders),
                     FileOrder::Delete(_) => commands::delete_file(place, disk, &order, in_print),
                     FileOrder::DeleteFolder(..) => commands::delete_folder(place, disk, &order, in_print),
                     FileOrder::CreateFolder(_) => commands::create_folder(place, disk, &order),

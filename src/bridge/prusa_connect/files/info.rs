@@ -28,6 +28,15 @@ pub(crate) enum Folders {
     Listed,
 }
 
+impl Folders {
+    /// What a printer of that type tells, such as `6.1.0`: those that speak through the official SDK refuse, and any
+    /// other is asked for its folders one by one.
+    pub(crate) fn of_type(printer_type: &str) -> Self {
+        let of_sdk = ["1.2.5", "1.2.6", "1.3.0", "1.3.1", "5.1.0", "5.1.1", "5.2.0", "6.1.0"];
+        if of_sdk.contains(&printer_type) { Self::Refused } else { Self::Listed }
+    }
+}
+
 /// Answers `SEND_FILE_INFO`. Reads up to half a megabyte of the file.
 pub(crate) fn file_info(place: &Place, disk: &mut dyn Disk, order: &Order, folders: Folders) -> Outcome {
     match data(place, disk, order, folders) {

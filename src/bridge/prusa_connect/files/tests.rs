@@ -305,6 +305,14 @@ fn what_has_no_details_fails() {
 
 #[test]
 fn a_folder_is_listed_where_that_is_wanted() {
+    for (printer_type, folders) in [
+        ("6.1.0", Folders::Refused),
+        ("1.3.0", Folders::Refused),
+        ("1.3.5", Folders::Listed),
+        ("3.1.0", Folders::Listed),
+    ] {
+        assert_eq!(Folders::of_type(printer_type), folders, "{printer_type}");
+    }
     let place = Place::new("usb").unwrap();
     let mut shelf = Shelf::default();
     shelf.items.insert("sub".into(), Item { modified: Some(NOW), ..Item::default() });
