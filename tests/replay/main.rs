@@ -33,12 +33,12 @@ use std::process::ExitCode;
 /// How the vectors of one folder are tried: how their names end, and what tries one.
 type Player = (&'static str, fn(&Path) -> Verdict);
 
-/// The folders of vectors that there may be. One without a player belongs to a bridge that this version lacks.
-const FOLDERS: [(&str, Option<Player>); 4] = [
-    ("octoapp", Some((octoapp::SUFFIX, octoapp::verdict))),
-    ("prusa-connect", Some((prusa_connect::SUFFIX, prusa_connect::verdict))),
-    ("telegram", Some((telegram::SUFFIX, telegram::verdict))),
-    ("moonraker", Some((moonraker::SUFFIX, moonraker::verdict))),
+/// The folders of vectors that there may be.
+const FOLDERS: [(&str, Player); 4] = [
+    ("octoapp", (octoapp::SUFFIX, octoapp::verdict)),
+    ("prusa-connect", (prusa_connect::SUFFIX, prusa_connect::verdict)),
+    ("telegram", (telegram::SUFFIX, telegram::verdict)),
+    ("moonraker", (moonraker::SUFFIX, moonraker::verdict)),
 ];
 
 fn main() -> ExitCode {
@@ -48,18 +48,11 @@ fn main() -> ExitCode {
     // A panic is that vector's failure, and told in its line.
     std::panic::set_hook(Box::new(|_| {}));
     let (mut found, mut failed, mut tried) = (false, false, false);
-    for (name, player) in FOLDERS {
+    for (name, (suffix, verdict)) in FOLDERS {
         let path = place.join(name);
         if !path.is_dir() {
             continue;
         }
-        let Some((suffix, verdict)) = player else {
-            found = true;
-            if wanted.is_empty() {
-                println!("{name}: not in this version");
-            }
-            continue;
-        };
         let all = folder::with_subfolders(&path, suffix, &[]).len();
         found |= all > 0;
         let whole = wanted.iter().any(|word| word == name);

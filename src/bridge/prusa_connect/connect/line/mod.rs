@@ -252,6 +252,7 @@ impl Line {
         self.ledger = Ledger::default();
         self.untold = None;
         self.queue.clear();
+        self.arrivals.clear();
         self.greeting = Greeting::Done;
         self.refusals = 0;
         self.retried = None;
