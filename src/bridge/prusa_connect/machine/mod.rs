@@ -16,9 +16,7 @@ mod tell;
 mod tests;
 
 pub(crate) use cause::Effect;
-pub(crate) use info::Identity;
-#[allow(unused_imports, reason = "the bridge's core takes it up when it is there")]
-pub(crate) use info::network;
+pub(crate) use info::{Identity, network};
 pub(crate) use situation::Situation;
 
 use super::connect::event::{Event, Source};

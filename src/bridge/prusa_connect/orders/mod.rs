@@ -3,8 +3,6 @@
 //! [`decide`] judges, without doing anything; [`Running`] watches whether what was to come of it has come;
 //! [`desk`] does it.
 
-#![allow(unused_imports, reason = "the bridge's core takes them up when it is there")]
-
 mod catalogue;
 mod decision;
 pub(crate) mod desk;
@@ -19,6 +17,6 @@ mod tests;
 mod values;
 
 pub(crate) use catalogue::decide;
-pub(crate) use decision::{Answer, Change, Decision, Filament, FileOrder, Goal, Task, ToolChange, Work};
+pub(crate) use decision::{Answer, Change, Decision, FileOrder, Task, ToolChange};
 pub(crate) use options::{Macros, Options, Permissions};
-pub(crate) use running::{Running, Said, Trouble};
+pub(crate) use running::{Running, Said};

@@ -1,4 +1,4 @@
-use super::decision::{Filament, Work};
+use super::decision::{Filament, Goal, Work};
 use super::gcode::Material;
 use super::*;
 use crate::bridge::prusa_connect::connect::order::Order;

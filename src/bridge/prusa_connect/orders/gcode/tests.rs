@@ -1,4 +1,4 @@
-use super::super::options::{Macros, Permissions};
+use super::super::options::Macros;
 use super::*;
 use proptest::prelude::*;
 
