@@ -62,8 +62,8 @@ pub fn test(examination: &Examination<'_>, _text: &str) -> Result<String, String
         401 | 403 | 404 => Err(format!(
             "Prusa Connect refuses the printer's token ({}); if the printer was removed there, run \
              `octobridge pair prusa-connect`",
-            reply.words()
+            reply.words(Some(token))
         )),
-        _ => Err(format!("Prusa Connect does not take it: {}", reply.words())),
+        _ => Err(format!("Prusa Connect does not take it: {}", reply.words(Some(token)))),
     }
 }

@@ -2,6 +2,8 @@
 
 use super::play::Actor;
 use super::stage::{Command, Stage};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use octobridge::bridge::prusa_connect::rehearsal::{Ended, Made};
 use octobridge::bridge::prusa_connect::{CameraRehearsal, CameraSheet};
 use serde_json::Value;
@@ -39,7 +41,7 @@ impl Actor for Cameras {
                 if !headers.iter().any(|(name, _)| *name == "User-Agent") {
                     headers.push(("User-Agent", "octobridge".to_owned()));
                 }
-                let jpeg = step["jpeg_base64"].as_str().map(str::to_owned);
+                let jpeg = step["jpeg_base64"].as_str().map(|text| STANDARD.decode(text).unwrap());
                 let made = Made { headers, body: made.body.or(jpeg), ..made };
                 stage.request(CONNECT, made).map(|answer| camera.answered(answer, stage.now()))
             }

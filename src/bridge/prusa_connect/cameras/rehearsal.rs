@@ -177,7 +177,7 @@ impl CameraRehearsal {
         let reply = answer.map(|(status, headers, body)| Reply { status, headers, body });
         let token = reply.as_ref().ok().and_then(|reply| Token::new(reply.header("Token")?));
         let answer = match reply {
-            Ok(reply) => Answer::Status(reply.status, reply.words(), reply.retry_after(now.unix)),
+            Ok(reply) => Answer::Status(reply.status, reply.words(None), reply.retry_after(now.unix)),
             Err(why) => Answer::Unreachable(why),
         };
         if self.registers {

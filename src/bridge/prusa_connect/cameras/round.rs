@@ -274,8 +274,8 @@ impl Round {
                     let request = request::register(&one.wanted.card, None, identity, token, now.unix);
                     let reply = self.carrier.send(&request);
                     let now = self.means.clock.now();
-                    let token = reply.as_ref().ok().and_then(|reply| Token::new(reply.header("Token")?));
-                    one.course.registered(answer(reply, now), token, random(), now.monotonic);
+                    let own = reply.as_ref().ok().and_then(|reply| Token::new(reply.header("Token")?));
+                    one.course.registered(answer(reply, token, now), own, random(), now.monotonic);
                     let (id, token) = (one.wanted.card.id.clone(), one.course.token().cloned());
                     if token.is_some() {
                         log::info!("{}: camera \"{}\" is registered", self.means.id, one.wanted.card.name);
@@ -295,7 +295,7 @@ impl Round {
                                 Some(&frame.jpeg),
                             );
                             (
-                                Sent::Answered(answer(reply, self.means.clock.now())),
+                                Sent::Answered(answer(reply, token, self.means.clock.now())),
                                 Some((frame.width, frame.height)),
                             )
                         }
@@ -361,9 +361,10 @@ fn introduce(carrier: &Carrier, card: &Card, token: &Token, size: (u16, u16)) {
     }
 }
 
-fn answer(reply: Result<Reply, String>, now: Moment) -> Answer {
+/// `token` is what was sent, and may be said back.
+fn answer(reply: Result<Reply, String>, token: &Token, now: Moment) -> Answer {
     match reply {
-        Ok(reply) => Answer::Status(reply.status, reply.words(), reply.retry_after(now.unix)),
+        Ok(reply) => Answer::Status(reply.status, reply.words(Some(token)), reply.retry_after(now.unix)),
         Err(why) => Answer::Unreachable(why),
     }
 }
