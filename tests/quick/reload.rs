@@ -61,6 +61,7 @@ const AT_MOONRAKER: &[Row] = &[
     ("PRUSA_CONNECT_ALLOW_DELETE", "on", CONNECT, Some("maybe")),
     ("PRUSA_CONNECT_ALLOW_URL_DOWNLOAD", "on", CONNECT, Some("maybe")),
     ("PRUSA_CONNECT_ALLOW_RESET", "on", CONNECT, Some("maybe")),
+    ("PRUSA_CONNECT_MACROS", "load=AUTO_FEEDING", CONNECT, Some("load")),
     ("PRUSA_CONNECT_CAMERAS", "off", CONNECT, Some("maybe")),
     ("PRUSA_CONNECT_CAMERA_TRIGGER", "manual", CONNECT, Some("often")),
     ("PRUSA_CONNECT_CAMERA_TOKENS", "case=abc", CONNECT, Some("case=")),

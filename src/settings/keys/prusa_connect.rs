@@ -14,7 +14,7 @@ pub(in crate::settings) const PRUSA_CONNECT_CAMERA_TOKENS: Key = secret(
 );
 
 /// All of them, in the order in which they are shown.
-pub(super) const KEYS: [Key; 17] = [
+pub(super) const KEYS: [Key; 18] = [
     PRUSA_CONNECT_TOKEN,
     own("PRUSA_CONNECT_URL", "url", Some("https://connect.prusa3d.com"), "address of Prusa Connect"),
     own(
@@ -82,6 +82,12 @@ pub(super) const KEYS: [Key; 17] = [
         "allow_reset",
         Some("off"),
         "on: Connect may restart the printer's firmware",
+    ),
+    own(
+        "PRUSA_CONNECT_MACROS",
+        "macros",
+        Some("load=LOAD_FILAMENT unload=UNLOAD_FILAMENT change=M600"),
+        "the printer's macros that load, unload and change filament; change= alone: there is none",
     ),
     own(
         "PRUSA_CONNECT_CAMERAS",
