@@ -84,6 +84,7 @@ fn from_nothing_to_registered() {
         format!("{}/add and enter this code", connect.url()),
         "good for 24 h".to_owned(),
         format!("(serial number {serial})"),
+        "start it with `/etc/init.d/S66octoapp start`".to_owned(),
     ] {
         assert!(said.contains(&part), "{part}: {said}");
     }
@@ -95,6 +96,7 @@ fn from_nothing_to_registered() {
     }
     assert_eq!(cfg(&printer), format!("# mine\n[prusa_connect]\nurl: {}\nenabled: true\n", connect.url()));
     assert_eq!(kept(&printer, "registration").get("code"), None, "the code is used up");
+    assert_eq!(printer.run(&["config", "check"], "").status.code(), Some(0));
 }
 
 #[test]
