@@ -4,6 +4,7 @@
 //! read off the sights of the printer, one after the other, since the apps are told by other rules than the domain has:
 //! see [`super::follow`].
 
+use super::app::App;
 use super::frontend::Frontend;
 use super::letter::{Answer, Errand, Step, answer, letters};
 use super::outside::{Outside, Reply};
@@ -251,9 +252,9 @@ impl<O: Outside, S: Store> Core<O, S> {
                         return self.fail(errand, format!("cannot read who is to be told: {why}"), now);
                     }
                 };
-                let entitled = self.registry.entitled(&apps, now.unix);
-                let letters = letters(push, &entitled, *urgent, &self.frontend.name, now.unix);
-                self.report().receivers = Some(super::upkeep::devices(entitled.iter().copied()));
+                let apps: Vec<&App> = apps.iter().filter(|app| !app.is_expired(now.unix)).collect();
+                let letters = letters(push, &apps, *urgent, &self.frontend.name, now.unix);
+                self.report().receivers = Some(super::upkeep::devices(apps.iter().copied()));
                 if letters.is_empty() {
                     self.settle(errand.key.as_deref());
                 }
@@ -265,6 +266,8 @@ impl<O: Outside, S: Store> Core<O, S> {
                 }
             }
             Step::Send(letter) => {
+                // It may have been held back for hours.
+                letter.strike_expired(now.unix);
                 if letter.targets.is_empty() {
                     return self.finish(&errand);
                 }

@@ -58,6 +58,14 @@ impl Letter {
         self.targets.iter().any(|target| target.device == Device::Android)
     }
 
+    /// Leaves out whose time is over by now.
+    pub(super) fn strike_expired(&mut self, now: Duration) {
+        self.targets.retain(|target| !target.is_expired(now));
+        if self.targets.iter().all(|target| target.device == Device::Android) {
+            self.apple = None;
+        }
+    }
+
     /// The body of the request at `now`. Without a key the text for Android is left out.
     pub(super) fn body(&self, key: Option<&cipher::Key>, vector: [u8; 16], now: Duration) -> String {
         let text = self.push.as_ref().zip(key);

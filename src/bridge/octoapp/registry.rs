@@ -19,7 +19,7 @@ const PLUGIN_VERSION: &str = "3.2.0";
 pub(super) struct Registry {
     printer_id: String,
     key: Option<Key>,
-    /// Records that were found expired, and could perhaps not be deleted.
+    /// Tokens of records that were found expired, and could perhaps not be deleted.
     condemned: Vec<String>,
 }
 
@@ -37,17 +37,14 @@ impl Registry {
         }
     }
 
-    /// Those of `apps` that may be told: not those whose time was found to be over, and is.
-    pub(super) fn entitled<'a>(&self, apps: &'a [App], now: Duration) -> Vec<&'a App> {
-        let over = |app: &App| app.is_expired(now) && self.condemned.contains(&app.token);
-        apps.iter().filter(|app| !over(app)).collect()
-    }
-
-    /// The records whose time is over, which are told nothing from now on.
-    pub(super) fn condemn<'a>(&mut self, apps: &'a [App], now: Duration) -> Vec<&'a App> {
-        let expired: Vec<&App> = apps.iter().filter(|app| app.is_expired(now)).collect();
-        self.condemned = expired.iter().map(|app| app.token.clone()).collect();
-        expired
+    /// The records whose time is over, and whether each is found so for the first time: one that cannot be deleted is
+    /// found again.
+    pub(super) fn condemn<'a>(&mut self, apps: &'a [App], now: Duration) -> Vec<(&'a App, bool)> {
+        let expired = apps.iter().filter(|app| app.is_expired(now));
+        let found = expired.map(|app| (app, !self.condemned.contains(&app.token)));
+        let found: Vec<(&App, bool)> = found.collect();
+        self.condemned = found.iter().map(|(app, _)| app.token.clone()).collect();
+        found
     }
 
     /// The key, made if there is none yet. None while the database cannot be asked.

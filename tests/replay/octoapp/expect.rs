@@ -5,6 +5,7 @@
 //! - D2: where one phone is to start a Live Activity and another's runs, the plugin tells both to start it. The bridge
 //!   sends two requests.
 //! - D3: a print that Klipper ends by an error is told; the plugin is silent.
+//! - D7: the plugin tells a record whose time is over until its next clean-up. The bridge does not.
 //! - D10: the plugin may tell the start of a print as the end of a pause, right before it tells the start.
 //! - D11: a pause that a cancellation ends is not told; the plugin may tell it behind the cancellation.
 //! - D13: of files of an automation nothing is told; the plugin leaves out their start alone.
@@ -86,6 +87,7 @@ impl Comparison<'_> {
     fn requests(&mut self, made: &[Request]) -> Result<(), String> {
         let mut open: Vec<&Request> = made.iter().collect();
         for expected in self.vector["expected_requests"].as_array().unwrap() {
+            let Some(expected) = &self.to_the_living(expected) else { continue };
             let t = expected["t"].as_f64().unwrap();
             let near = |request: &&Request| (request.t - t).abs() <= self.slack;
             let candidates: Vec<usize> = (0..open.len()).filter(|index| near(&open[*index])).collect();
@@ -137,6 +139,50 @@ impl Comparison<'_> {
         let messages = self.vector["moonraker_messages"].as_array().into_iter().flatten();
         let of = messages.filter(move |message| message["notify"]["method"] == method);
         of.map(|message| (message["t"].as_f64().unwrap(), &message["notify"]["params"][0]))
+    }
+
+    /// D7: what is expected without the targets whose time is over; none if there is no other. That a Live Activity's
+    /// time is over is told to itself.
+    fn to_the_living(&self, expected: &Value) -> Option<Value> {
+        let mut expected = expected.clone();
+        if expected["body"]["apnsData"]["content-state"]["state"] == "expired" {
+            return Some(expected);
+        }
+        let t = expected["t"].as_f64().unwrap();
+        let now = self.vector["clock"]["epoch"].as_f64().unwrap() + t;
+        let targets = expected.pointer_mut("/body/targets").and_then(Value::as_array_mut);
+        let Some(targets) = targets else { return Some(expected) };
+        let before = targets.len();
+        targets.retain(|target| {
+            let record = self.record(target["fcmToken"].as_str().unwrap(), t);
+            record.is_none_or(|record| match record.get("expireAt") {
+                None => false,
+                Some(expires) => expires.as_f64().is_none_or(|expires| expires >= now),
+            })
+        });
+        if targets.is_empty() {
+            return None;
+        }
+        let apple = |target: &Value| {
+            let token = target["fcmToken"].as_str().unwrap();
+            token.starts_with("ios:") || token.starts_with("activity:")
+        };
+        if targets.len() < before && !targets.iter().any(apple) {
+            expected["body"]["apnsData"] = Value::Null;
+        }
+        Some(expected)
+    }
+
+    /// The record of that token as it is at that time.
+    fn record(&self, token: &str, t: f64) -> Option<&Value> {
+        let first = self.vector["apps"].as_array().into_iter().flatten();
+        let first = first.filter(|record| record["fcmToken"] == token);
+        let messages = self.vector["moonraker_messages"].as_array().into_iter().flatten();
+        let messages = messages.filter(|message| message["t"].as_f64().is_some_and(|at| at <= t));
+        let changes = messages.flat_map(|message| message["db_set"].as_array().into_iter().flatten());
+        let key = format!("apps.{token}");
+        let later = changes.filter(|change| change[0] == "octoapp" && change[1] == key.as_str());
+        first.chain(later.map(|change| &change[2])).next_back()
     }
 
     /// D3: Klipper ends a print by an error.
