@@ -280,6 +280,33 @@ fn two_prints_and_a_restart_in_the_second() {
 }
 
 #[test]
+fn who_changes_over_from_the_plugin_in_mid_print_keeps_the_print() {
+    let shelf = Shelf::with_phone();
+    let mut printer = Printer::new(shelf.clone());
+    printer.begin("one.gcode");
+    printer.print_to(20);
+    let (infos, kept) =
+        (printer.place.path().join("PrintInfos"), printer.place.path().join("octoapp-print.json"));
+    for (age, inherited) in [(0, true), (90_000, false)] {
+        let id = "THEPLUGINSPRINT00000000000000000";
+        let start = EPOCH - age;
+        let info = json!({"PrintId": id, "PrintStartTimeSec": start, "FileName": "one.gcode"});
+        std::fs::create_dir_all(&infos).unwrap();
+        std::fs::write(infos.join("one.gcode.json"), info.to_string()).unwrap();
+        std::fs::remove_file(&kept).unwrap();
+        printer.restart();
+        let text = std::fs::read_to_string(&kept).unwrap();
+        let known: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            (known["id"] == id, known["started_ms"] == start * 1000),
+            (inherited, inherited),
+            "{known}"
+        );
+    }
+    assert!(infos.join("one.gcode.json").is_file());
+}
+
+#[test]
 fn a_record_that_was_there_before_the_history_was_known_is_no_start() {
     let shelf = Shelf::with_phone();
     let mut printer = Printer::new(shelf.clone());

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// A database whose calls fail now and then.
 #[derive(Default)]
-struct Base {
+pub(super) struct Base {
     values: BTreeMap<String, String>,
     /// Which of the next calls fail.
     fails: Vec<bool>,

@@ -141,12 +141,15 @@ impl<O: Outside, S: Store> Core<O, S> {
                 self.print = Some(Followed::found(known, now));
             }
             _ => {
+                let began = now.unix.saturating_sub(print.total_duration.unwrap_or_default());
+                let inherited = self.file.inherited(path, began);
+                let (id, started) = inherited.unwrap_or_else(|| (fresh_print(&mut self.outside), now.unix));
                 let known = Known {
-                    id: fresh_print(&mut self.outside),
+                    id,
                     path: path.to_owned(),
                     is_name: print.file_is_name,
                     record: record.clone(),
-                    started_ms: now.unix.as_millis() as u64,
+                    started_ms: started.as_millis() as u64,
                 };
                 self.print = Some(Followed::found(known, now));
             }
