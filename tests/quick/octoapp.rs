@@ -457,10 +457,12 @@ fn beside_the_plugin_nothing_is_told_and_nothing_is_written() {
     assert!(shelf.told().is_empty() && shelf.0.borrow().values.is_empty());
     shelf.0.borrow_mut().plugin = false;
     printer.pass(60.0);
+    assert!(!shelf.0.borrow().values.is_empty(), "the printer is announced");
     printer.print_to(75);
     assert_eq!(shelf.told(), ["printing 75"]);
-    printer.pass(300.0);
-    assert!(!shelf.0.borrow().values.is_empty(), "the printer is announced");
+    shelf.0.borrow_mut().plugin = true;
+    printer.print_to(80);
+    assert!(shelf.told().is_empty(), "the plugin is seen before the next push");
 }
 
 #[test]

@@ -137,7 +137,6 @@ impl<O: Outside, S: Store> Core<O, S> {
     pub(super) fn on_sight(&mut self, sight: Sight, now: Moment) {
         if self.presence.is_none() {
             self.presence = Some(now.monotonic);
-            self.look_for_plugin();
             self.pass(now);
         }
         self.follow(sight, now);
@@ -164,6 +163,7 @@ impl<O: Outside, S: Store> Core<O, S> {
     fn pass(&mut self, now: Moment) {
         let at = now.monotonic;
         if self.presence.is_some_and(|due| due <= at) {
+            self.look_for_plugin();
             let told = match self.rival {
                 true => Ok(()),
                 false => self.registry.announce(&mut self.outside, now.unix),
@@ -241,6 +241,10 @@ impl<O: Outside, S: Store> Core<O, S> {
     }
 
     pub(super) fn run(&mut self, mut errand: Errand, now: Moment) {
+        if matches!(errand.step, Step::Address { .. }) {
+            // It may have come since the last look.
+            self.look_for_plugin();
+        }
         if self.rival {
             return self.settle(errand.key.as_deref());
         }

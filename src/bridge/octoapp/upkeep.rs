@@ -29,6 +29,11 @@ impl<O: Outside, S: Store> Core<O, S> {
         if self.rival && !before {
             log::error!("octoapp: {PLUGIN_RUNS}");
         }
+        if before && !self.rival {
+            log::info!("octoapp: OctoApp's own plugin is gone; this bridge goes on");
+            // What the apps read of this printer is the plugin's.
+            self.presence = self.presence.map(|_| Duration::ZERO);
+        }
         self.report().rival = self.rival.then_some(PLUGIN_RUNS);
     }
 

@@ -3,6 +3,7 @@
 //! Each test has a table: one row for each push, in order, written from the rules of the protocol. Progress is in no
 //! table, since when it is seen depends on the machine; each is checked by its own rules instead.
 
+mod plugin;
 mod prints;
 mod restarts;
 mod service;
@@ -17,19 +18,38 @@ use std::time::Duration;
 
 /// Starts the program with the bridge, and waits until the printer is announced.
 fn start(bed: &Bed, service: &Service) -> Program {
+    let program = launch(bed, service);
+    let public = wait_for_announcement(bed);
+    assert_eq!(public["printerId"].as_str().unwrap().len(), 60);
+    program
+}
+
+/// Waits until the printer is announced; gives what is said of it.
+fn wait_for_announcement(bed: &Bed) -> Value {
+    wait::until("the announcement", Duration::from_secs(70), || {
+        Some(stored(bed, "octoapp", "public")).filter(|public| public["printerId"].is_string())
+    })
+}
+
+/// What `status` says of the bridge, once it is in that state.
+fn wait_for_state(program: &Program, state: &str) -> Value {
+    wait::until(&format!("the bridge in the state {state}"), Duration::from_secs(70), || {
+        let bridges = program.report()["bridges"].as_array()?.clone();
+        let bridge = bridges.into_iter().find(|bridge| bridge["name"] == "octoapp")?;
+        (bridge["state"] == state).then_some(bridge)
+    })
+}
+
+/// Starts the program with the bridge.
+fn launch(bed: &Bed, service: &Service) -> Program {
     let source = format!("source: moonraker\nmoonraker_url: ws://127.0.0.1:{}/websocket", bed.port());
     let url = &service.url;
     let further = format!("[octoapp]\nenabled: true\napi_url: {url}/send\nconfig_url: {url}/config\n");
-    let program = Program::prepared(&source, &[], |data| {
+    Program::prepared(&source, &[], |data| {
         let file = data.join("config/extended/extended2.cfg");
         let settings = std::fs::read_to_string(&file).unwrap();
         std::fs::write(file, settings + &further).unwrap();
-    });
-    let public = wait::until("the announcement", Duration::from_secs(30), || {
-        Some(stored(bed, "octoapp", "public")).filter(|public| public["printerId"].is_string())
-    });
-    assert_eq!(public["printerId"].as_str().unwrap().len(), 60);
-    program
+    })
 }
 
 /// Writes into Moonraker's database.

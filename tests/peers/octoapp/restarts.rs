@@ -2,7 +2,7 @@
 
 use super::service::Service;
 use super::table::{Row, Seen, compare};
-use super::{register, start, stored, wait_for_records};
+use super::{register, start, stored, wait_for_records, wait_for_state};
 use crate::support::bed::{Bed, Job, Part};
 use crate::support::program::Program;
 use crate::support::wait;
@@ -65,12 +65,7 @@ fn kill_worker(program: &Program) {
 }
 
 fn wait_until_connected(program: &Program) {
-    wait::until("the bridge", Duration::from_secs(60), || {
-        let report = program.report();
-        let bridges = report["bridges"].as_array()?.clone();
-        let bridge = bridges.into_iter().find(|bridge| bridge["name"] == "octoapp")?;
-        (bridge["state"] == "connected").then_some(())
-    });
+    wait_for_state(program, "connected");
     // Its first sight of the printer follows its report at once.
     std::thread::sleep(Duration::from_secs(2));
 }
