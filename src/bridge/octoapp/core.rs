@@ -4,7 +4,7 @@
 //! read off the sights of the printer, one after the other, since the apps are told by other rules than the domain has:
 //! see [`super::follow`].
 
-use super::app::App;
+use super::app::{App, Device};
 use super::frontend::Frontend;
 use super::letter::{Answer, Errand, Step, answer, letters};
 use super::outside::{Outside, Reply};
@@ -256,6 +256,10 @@ impl<O: Outside, S: Store> Core<O, S> {
                         return self.fail(errand, format!("cannot read who is to be told: {why}"), now);
                     }
                 };
+                // Those that begin later are of the next print.
+                let running =
+                    apps.iter().filter(|app| push.kind.is_end() && app.device() == Device::Activity);
+                let over: Vec<String> = running.map(|app| app.name.clone()).collect();
                 let apps: Vec<&App> = apps.iter().filter(|app| !app.is_expired(now.unix)).collect();
                 let letters = letters(push, &apps, *urgent, &self.frontend.name, now.unix);
                 self.report().receivers = Some(super::upkeep::devices(apps.iter().copied()));
@@ -263,7 +267,8 @@ impl<O: Outside, S: Store> Core<O, S> {
                     self.settle(errand.key.as_deref());
                 }
                 let mut key = errand.key;
-                for (letter, hold) in letters {
+                for (mut letter, hold) in letters {
+                    letter.over.clone_from(&over);
                     let errand =
                         Errand { key: key.take(), ..Errand::new(Step::Send(letter), now.monotonic + hold) };
                     if hold.is_zero() { self.run(errand, now) } else { self.put(errand) }
@@ -331,8 +336,8 @@ impl<O: Outside, S: Store> Core<O, S> {
 
     /// Nothing more is done for it.
     fn finish(&mut self, errand: &Errand) {
-        if errand.is_end() {
-            self.registry.end_activities(&mut self.outside);
+        if let Step::Send(letter) = &errand.step {
+            Registry::delete(&mut self.outside, letter.over.iter());
         }
         self.settle(errand.key.as_deref());
         self.report().waiting = self.errands.len();

@@ -51,6 +51,8 @@ pub(super) struct Letter {
     /// What Android phones get; none where the request is for Live Activities alone.
     pub(super) push: Option<Push>,
     pub(super) apple: Option<Value>,
+    /// Names of the records of Live Activities that are over with it.
+    pub(super) over: Vec<String>,
 }
 
 impl Letter {
@@ -143,7 +145,8 @@ pub(super) fn letters(
             continue;
         }
         let hold = if apple.is_some() && kind.is_end() { END_HOLD } else { delay };
-        letters.push((Letter { targets, high: urgent, push: Some(push.clone()), apple }, hold));
+        let letter = Letter { targets, high: urgent, push: Some(push.clone()), apple, over: Vec::new() };
+        letters.push((letter, hold));
     }
     letters
 }

@@ -4,7 +4,7 @@
 //! The key is the one thing that must not be lost: phones keep what they read. A fresh one is made only where Moonraker
 //! says that there is none.
 
-use super::app::{self, App, Device};
+use super::app::{self, App};
 use super::cipher::Key;
 use super::outside::{Outside, Unread};
 use serde_json::{Value, json};
@@ -86,19 +86,17 @@ impl Registry {
         outside.write(NAMESPACE, &["public"], &value)
     }
 
-    /// Deletes records. What cannot be deleted is found again.
-    pub(super) fn delete<'a, O: Outside>(outside: &mut O, apps: impl Iterator<Item = &'a App>) {
-        for app in apps {
-            if let Err(why) = outside.delete(NAMESPACE, &["apps", &app.name]) {
-                log::warn!("octoapp: cannot delete a record of an app: {why}");
-            }
-        }
+    /// The key is read again before it is used again.
+    pub(super) fn forget_key(&mut self) {
+        self.key = None;
     }
 
-    /// Deletes the records of Live Activities: the print is over.
-    pub(super) fn end_activities<O: Outside>(&self, outside: &mut O) {
-        if let Ok(apps) = self.apps(outside) {
-            Self::delete(outside, apps.iter().filter(|app| app.device() == Device::Activity));
+    /// Deletes records by their names. What cannot be deleted is found again.
+    pub(super) fn delete<'a, O: Outside>(outside: &mut O, names: impl Iterator<Item = &'a String>) {
+        for name in names {
+            if let Err(why) = outside.delete(NAMESPACE, &["apps", name]) {
+                log::warn!("octoapp: cannot delete a record of an app: {why}");
+            }
         }
     }
 
@@ -111,7 +109,7 @@ impl Registry {
             dead.contains(&app.token) || app.fallback.as_ref().is_some_and(|token| dead.contains(token))
         };
         if let Ok(apps) = self.apps(outside) {
-            Self::delete(outside, apps.iter().filter(is_dead));
+            Self::delete(outside, apps.iter().filter(is_dead).map(|app| &app.name));
         }
     }
 }

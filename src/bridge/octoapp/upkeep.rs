@@ -31,8 +31,9 @@ impl<O: Outside, S: Store> Core<O, S> {
         }
         if before && !self.rival {
             log::info!("octoapp: OctoApp's own plugin is gone; this bridge goes on");
-            // What the apps read of this printer is the plugin's.
+            // What the apps read of this printer is the plugin's, and the key may be another one.
             self.presence = self.presence.map(|_| Duration::ZERO);
+            self.registry.forget_key();
         }
         self.report().rival = self.rival.then_some(PLUGIN_RUNS);
     }
@@ -56,7 +57,8 @@ impl<O: Outside, S: Store> Core<O, S> {
             Err(Unread::Failed(why)) => Err(why),
         };
         let found = general("mainsail", &["general"]).and_then(|mainsail| {
-            let named = mainsail.as_ref().is_some_and(|mainsail| mainsail.get("printername").is_some());
+            let name = mainsail.as_ref().and_then(|mainsail| mainsail.get("printername")?.as_str());
+            let named = name.is_some_and(|name| !name.trim().is_empty());
             let fluidd = if named { None } else { general("fluidd", &["uiSettings", "general"])? };
             Ok(Frontend::read(mainsail.as_ref(), fluidd.as_ref()))
         });
@@ -77,7 +79,7 @@ impl<O: Outside, S: Store> Core<O, S> {
         };
         self.report().receivers = Some(devices(apps.iter().filter(|app| !app.is_expired(now.unix))));
         let request = |targets, apple| {
-            let letter = Letter { targets, high: true, push: None, apple: Some(apple) };
+            let letter = Letter { targets, high: true, push: None, apple: Some(apple), over: Vec::new() };
             Errand::new(Step::Send(letter), now.monotonic)
         };
         let mut renewed = Vec::new();
@@ -99,14 +101,14 @@ impl<O: Outside, S: Store> Core<O, S> {
                 renewed.push(app);
             }
         }
-        Registry::delete(&mut self.outside, renewed.into_iter());
+        Registry::delete(&mut self.outside, renewed.into_iter().map(|app| &app.name));
         let expired = self.registry.condemn(&apps, now.unix);
         let activities = expired.iter().filter(|(app, fresh)| *fresh && app.device() == Device::Activity);
         let targets: Vec<_> = activities.map(|(app, _)| audience::Target::of(app).anyway()).collect();
         if let Some(last) = self.last.clone().filter(|_| !targets.is_empty()) {
             self.run(request(targets, apple::expired(&last, now.unix)), now);
         }
-        Registry::delete(&mut self.outside, expired.into_iter().map(|(app, _)| app));
+        Registry::delete(&mut self.outside, expired.into_iter().map(|(app, _)| &app.name));
     }
 }
 

@@ -1,6 +1,8 @@
 //! The OctoApp bridge over the life of a printer: which pushes go out, by the rules of the protocol. The tables are
 //! written from those; `first` to `last` column: when, what happens, and what iPhones then get.
 
+mod troubles;
+
 use octobridge::bridge::octoapp::rehearsal::{Peer, Rehearsal};
 use octobridge::clock::Moment;
 use octobridge::printer::{
@@ -25,6 +27,8 @@ struct Side {
     plugin: bool,
     /// The file that prints.
     gcode: String,
+    /// It takes time to read it.
+    slow: bool,
 }
 
 /// Moonraker's database and the service. Clones are the same one.
@@ -100,7 +104,8 @@ impl Peer for Shelf {
     }
 
     fn file(&mut self, _path: &str) -> Option<Vec<u8>> {
-        Some(self.0.borrow().gcode.clone().into_bytes())
+        let side = self.0.borrow();
+        (!side.slow).then(|| side.gcode.clone().into_bytes())
     }
 
     fn plugin_runs(&mut self) -> bool {
