@@ -246,7 +246,7 @@ impl<O: Outside, S: Store> Core<O, S> {
             self.look_for_plugin();
         }
         if self.rival {
-            return self.settle(errand.key.as_deref());
+            return self.settle(&errand);
         }
         match &mut errand.step {
             Step::Address { push, urgent } => {
@@ -264,7 +264,7 @@ impl<O: Outside, S: Store> Core<O, S> {
                 let letters = letters(push, &apps, *urgent, &self.frontend.name, now.unix);
                 self.report().receivers = Some(super::upkeep::devices(apps.iter().copied()));
                 if letters.is_empty() {
-                    self.settle(errand.key.as_deref());
+                    return self.settle(&errand);
                 }
                 let mut key = errand.key;
                 for (mut letter, hold) in letters {
@@ -317,7 +317,7 @@ impl<O: Outside, S: Store> Core<O, S> {
             let least = self.errands.iter().position(|errand| !errand.is_end()).unwrap_or(0);
             let least = self.errands.remove(least);
             self.report().dropped += 1;
-            self.settle(least.key.as_deref());
+            self.settle(&least);
         }
         self.errands.push(errand);
         self.report().waiting = self.errands.len();
@@ -339,24 +339,24 @@ impl<O: Outside, S: Store> Core<O, S> {
         if let Step::Send(letter) = &errand.step {
             Registry::delete(&mut self.outside, letter.over.iter());
         }
-        self.settle(errand.key.as_deref());
+        self.settle(errand);
         self.report().waiting = self.errands.len();
     }
 
+    /// The end that it tells is done with, and so is the print.
+    fn settle(&mut self, errand: &Errand) {
+        let Some(key) = errand.key.as_deref() else { return };
+        self.done_with(key);
+        if let Some(push) = errand.push() {
+            self.file.forget(&push.state.id);
+        }
+    }
+
     /// An event in the outbox is done with.
-    pub(super) fn settle(&mut self, key: Option<&str>) {
-        let Some(key) = key else { return };
+    pub(super) fn done_with(&mut self, key: &str) {
         let held = self.ends.peek_row(usize::MAX, |_| true);
         for held in held.iter().filter(|held| held.entry.key == key) {
             self.ends.done(held.id);
-            // The print is kept as long as its end may have to be told by the next process.
-            let id = match &self.print {
-                None => self.file.kept_id(),
-                Some(print) => self.file.kept_id().filter(|id| *id != print.known.id),
-            };
-            if let Some(id) = id {
-                self.file.forget(&id);
-            }
         }
     }
 

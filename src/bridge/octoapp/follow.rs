@@ -146,13 +146,7 @@ impl<O: Outside, S: Store> Core<O, S> {
                 let began = now.unix.saturating_sub(print.total_duration.unwrap_or_default());
                 let inherited = self.file.inherited(path, began);
                 let (id, started) = inherited.unwrap_or_else(|| (fresh_print(&mut self.outside), now.unix));
-                let known = Known {
-                    id,
-                    path: path.to_owned(),
-                    is_name: print.file_is_name,
-                    record: record.clone(),
-                    started_ms: started.as_millis() as u64,
-                };
+                let known = Known::new(id, path, print.file_is_name, record.clone(), started);
                 self.print = Some(Followed::found(known, now));
             }
         }
@@ -173,13 +167,7 @@ impl<O: Outside, S: Store> Core<O, S> {
             self.drop_print();
             return;
         }
-        let known = Known {
-            id: fresh_print(&mut self.outside),
-            path: path.to_owned(),
-            is_name,
-            record,
-            started_ms: now.unix.as_millis() as u64,
-        };
+        let known = Known::new(fresh_print(&mut self.outside), path, is_name, record, now.unix);
         self.file.keep(&known);
         self.read_frontend();
         self.print = Some(Followed::begins(known, now));

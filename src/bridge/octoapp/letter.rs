@@ -88,11 +88,16 @@ impl Errand {
         Self { due, born: due, tries: 0, key: None, step }
     }
 
-    fn kind(&self) -> Option<Kind> {
+    /// What it tells; none where it is for Live Activities alone.
+    pub(super) fn push(&self) -> Option<&Push> {
         match &self.step {
-            Step::Address { push, .. } => Some(push.kind),
-            Step::Send(letter) => letter.push.as_ref().map(|push| push.kind),
+            Step::Address { push, .. } => Some(push),
+            Step::Send(letter) => letter.push.as_ref(),
         }
+    }
+
+    fn kind(&self) -> Option<Kind> {
+        self.push().map(|push| push.kind)
     }
 
     /// Whether the print is over with it.

@@ -111,3 +111,49 @@ fn fluidds_name_counts_where_mainsails_is_empty() {
     printer.begin("one.gcode");
     assert_eq!(shelf.last()["apnsData"]["alert"]["title-loc-args"], json!(["Fluid one"]));
 }
+
+#[test]
+fn the_ends_of_two_prints_are_told_by_the_next_process() {
+    let shelf = Shelf::with_phone();
+    let mut printer = Printer::new(shelf.clone());
+    printer.begin("a/one.gcode");
+    printer.print_to(20);
+    shelf.told();
+    shelf.0.borrow_mut().away = true;
+    printer.end(PrintState::Cancelled, JobStatus::Cancelled);
+    printer.pass(20.0);
+    printer.begin("two.gcode");
+    printer.print_to(30);
+    printer.end(PrintState::Complete, JobStatus::Completed);
+    printer.pass(20.0);
+    printer.restart();
+    printer.pass(20.0);
+    assert!(shelf.told().is_empty());
+    shelf.0.borrow_mut().away = false;
+    printer.pass(700.0);
+    let pushes = shelf.0.borrow().pushes.clone();
+    let paths = |push: &Value| push["apnsData"]["content-state"]["filePath"].as_str().unwrap().to_owned();
+    assert_eq!(pushes.iter().map(paths).collect::<Vec<_>>(), ["a/one.gcode", "two.gcode"]);
+    assert_eq!(shelf.told(), ["cancelled_title 20", "print_done_title 100"]);
+    assert!(!printer.place.path().join("octoapp-print.json").exists());
+    printer.restart();
+    printer.pass(700.0);
+    assert!(shelf.told().is_empty());
+}
+
+#[test]
+fn klipper_may_take_a_paused_print_with_it() {
+    let shelf = Shelf::with_phone();
+    let mut printer = Printer::new(shelf.clone());
+    printer.begin("one.gcode");
+    printer.print_to(20);
+    printer.set(|print| print.state = PrintState::Paused);
+    printer.pass(10.0);
+    shelf.told();
+    printer.klipper(KlippyState::Shutdown);
+    printer.pass(9.0);
+    assert!(shelf.told().is_empty());
+    printer.pass(2.0);
+    assert_eq!(shelf.last()["apnsData"]["content-state"]["error"], "Klipper Disconnected");
+    assert_eq!(shelf.told().len(), 1);
+}
