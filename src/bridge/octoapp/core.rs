@@ -163,7 +163,7 @@ impl<O: Outside, S: Store> Core<O, S> {
     fn pass(&mut self, now: Moment) {
         let at = now.monotonic;
         if self.presence.is_some_and(|due| due <= at) {
-            self.look_for_plugin();
+            self.look_for_plugin(false);
             let told = match self.rival {
                 true => Ok(()),
                 false => self.registry.announce(&mut self.outside, now.unix),
@@ -174,7 +174,7 @@ impl<O: Outside, S: Store> Core<O, S> {
         if self.minute <= at {
             self.minute = at + MINUTE;
             if self.presence.is_some() {
-                self.look_for_plugin();
+                self.look_for_plugin(true);
                 self.look_through(now);
             }
         }
@@ -243,7 +243,7 @@ impl<O: Outside, S: Store> Core<O, S> {
     pub(super) fn run(&mut self, mut errand: Errand, now: Moment) {
         if matches!(errand.step, Step::Address { .. }) {
             // It may have come since the last look.
-            self.look_for_plugin();
+            self.look_for_plugin(false);
         }
         if self.rival {
             return self.settle(&errand);

@@ -36,9 +36,9 @@ pub trait Peer {
     /// A file of the gcodes root, if it can be had by now.
     fn file(&mut self, path: &str) -> Option<Vec<u8>>;
 
-    /// Whether OctoApp's own plugin is connected to Moonraker.
-    fn plugin_runs(&mut self) -> bool {
-        false
+    /// Whether OctoApp's own plugin is connected to Moonraker; none where Moonraker does not answer.
+    fn plugin_runs(&mut self) -> Option<bool> {
+        Some(false)
     }
 }
 
@@ -91,7 +91,7 @@ impl<P: Peer> Outside for World<P> {
         marks
     }
 
-    fn plugin_runs(&mut self) -> bool {
+    fn plugin_runs(&mut self) -> Option<bool> {
         self.0.plugin_runs()
     }
 

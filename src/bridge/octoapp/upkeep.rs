@@ -24,8 +24,15 @@ const PLUGIN_RUNS: &str = "OctoApp's own plugin runs for this printer, and nothi
 
 impl<O: Outside, S: Store> Core<O, S> {
     /// Two that tell the same would tell everything twice, and take each other's key for their own.
-    pub(super) fn look_for_plugin(&mut self) {
-        let before = std::mem::replace(&mut self.rival, self.outside.plugin_runs());
+    ///
+    /// When Moonraker comes back the plugin may need some seconds more; so it is gone only where `may_be_gone` says that
+    /// the look is not one of those that follow what happens.
+    pub(super) fn look_for_plugin(&mut self, may_be_gone: bool) {
+        let before = self.rival;
+        self.rival = match self.outside.plugin_runs() {
+            Some(runs) => runs || (before && !may_be_gone),
+            None => before,
+        };
         if self.rival && !before {
             log::error!("octoapp: {PLUGIN_RUNS}");
         }

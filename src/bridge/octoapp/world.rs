@@ -140,10 +140,13 @@ impl Outside for World {
         getrandom::fill(bytes).is_ok()
     }
 
-    fn plugin_runs(&mut self) -> bool {
-        let answer = self.control.call("server.extensions.list", &Value::Null, Some(ANSWER)).wait();
-        // An old Moonraker, or none: nothing tells.
-        answer.is_ok_and(|answer| names_plugin(&answer))
+    fn plugin_runs(&mut self) -> Option<bool> {
+        match self.control.call("server.extensions.list", &Value::Null, Some(ANSWER)).wait() {
+            Ok(answer) => Some(names_plugin(&answer)),
+            // An old Moonraker, or another source: nothing tells.
+            Err(error) if error.refusal().is_some() => Some(false),
+            Err(_) => None,
+        }
     }
 }
 

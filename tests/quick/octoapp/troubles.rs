@@ -92,10 +92,10 @@ fn the_key_is_read_again_when_the_plugin_is_gone() {
     let shelf = Shelf::with_phone();
     let mut printer = Printer::new(shelf.clone());
     printer.pass(1.0);
-    shelf.0.borrow_mut().plugin = true;
+    shelf.0.borrow_mut().plugin = Some(true);
     printer.pass(60.0);
     shelf.clone().write("octoapp", &["public", "encryptionKey"], &json!("the plugin's"));
-    shelf.0.borrow_mut().plugin = false;
+    shelf.0.borrow_mut().plugin = Some(false);
     printer.pass(61.0);
     let values = &shelf.0.borrow().values;
     let announced = values.iter().rfind(|(place, _)| place == "octoapp/public").unwrap();
