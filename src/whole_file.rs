@@ -3,9 +3,9 @@
 //! What is read may have been replaced by anything: a folder, a pipe, a gigabyte. What is replaced is whole after a
 //! crash, either as it was or as it should be.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
 /// Why a small file could not be read.
@@ -119,6 +119,29 @@ pub fn replace_with(
         return Err(error);
     }
     File::open(folder_of(path))?.sync_all()
+}
+
+/// As [`replace`], in a folder that is made (mode 0700) where it is missing. What root writes is given to whom the folder
+/// belongs, and a folder that root makes to whom the one above it does: over SSH people are root, and the service is not.
+///
+/// # Errors
+///
+/// As [`replace`], and if the folder cannot be made or either be given away.
+pub fn replace_for_owner(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = folder_of(path);
+    if !folder.is_dir() {
+        DirBuilder::new().mode(0o700).create(folder)?;
+        give_to_owner_of(folder_of(folder), folder)?;
+    }
+    replace_with(path, bytes, |fresh| give_to_owner_of(folder, fresh))
+}
+
+fn give_to_owner_of(model: &Path, path: &Path) -> io::Result<()> {
+    if nix::unistd::geteuid().is_root() {
+        let owner = std::fs::metadata(model)?;
+        chown(path, Some(owner.uid()), Some(owner.gid()))?;
+    }
+    Ok(())
 }
 
 /// The folder that `path` lies in.

@@ -30,7 +30,8 @@ pub const BRIDGES: &[Kind] = &[
         name: telegram::NAME,
         check: telegram::check,
         start: telegram::start,
-        test: telegram::test,
+        // It has one receiver, whom the settings tell.
+        test: |examination, text| telegram::test(examination, text).map(|()| String::new()),
         examine: telegram::examine,
     },
 ];
@@ -44,8 +45,9 @@ pub struct Kind {
     pub check: fn(&Lookup<'_>) -> Result<(), StartError>,
     /// Starts it.
     pub start: fn(&Setup<'_>) -> Result<Box<dyn Bridge>, StartError>,
-    /// Sends one message now, past the queue; the error says why it was not taken, and what to do.
-    pub test: fn(&Examination<'_>, &str) -> Result<(), String>,
+    /// Sends one message now, past the queue. Gives what is to be said of the receivers, if anything, as in " for A and
+    /// B"; the error says why it was not taken, and what to do.
+    pub test: fn(&Examination<'_>, &str) -> Result<String, String>,
     /// Looks at its service for `octobridge doctor`, within some 15 s, and changes nothing there. What [`Kind::check`]
     /// refuses is told already, so that nothing is found then. No finding names the bridge; none holds a secret.
     pub examine: fn(&Examination<'_>) -> Vec<Finding>,
@@ -61,7 +63,12 @@ pub struct Examination<'a> {
     pub tls: Arc<ClientConfig>,
     /// Looks a setting up, as in [`Setup::setting`].
     pub setting: &'a Lookup<'a>,
+    /// Reaches the printer.
+    pub control: &'a Reach<'a>,
 }
+
+/// Connects to the printer, within some 8 s; the error says why not, and what to do.
+pub type Reach<'a> = dyn Fn() -> Result<Control, String> + 'a;
 
 /// Finds the text of a setting by the name of its environment variable.
 pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;

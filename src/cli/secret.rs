@@ -4,9 +4,7 @@ use super::{Exit, complain, say, terminal};
 use crate::settings::{ALL_KEYS, Environment, Key, Settings};
 use crate::whole_file;
 use argh::FromArgs;
-use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
 /// Store a secret, read from standard input
@@ -77,21 +75,8 @@ pub(super) fn store(folder: &Path, file: &str, text: &str) -> io::Result<String>
             _ => Ok(format!("{file} is deleted.")),
         };
     }
-    if !folder.is_dir() {
-        DirBuilder::new().mode(0o700).create(folder)?;
-        give_to_owner_of(folder.parent().unwrap_or(folder), folder)?;
-    }
-    // Root stores it over SSH; the service, which runs as lava, must be able to read it.
-    whole_file::replace_with(&path, text.as_bytes(), |new| give_to_owner_of(folder, new))?;
+    whole_file::replace_for_owner(&path, text.as_bytes())?;
     Ok(format!("Stored in {}.", path.display()))
-}
-
-fn give_to_owner_of(model: &Path, path: &Path) -> io::Result<()> {
-    if nix::unistd::geteuid().is_root() {
-        let owner = std::fs::metadata(model)?;
-        std::os::unix::fs::chown(path, Some(owner.uid()), Some(owner.gid()))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

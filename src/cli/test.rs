@@ -4,6 +4,7 @@ use super::{Exit, complain, say};
 use crate::bridge::{BRIDGES, Examination};
 use crate::settings::{Environment, Instance, Settings};
 use crate::tls;
+use crate::worker::Way;
 use argh::FromArgs;
 use std::path::Path;
 
@@ -18,7 +19,8 @@ const TEXT: &str =
     subcommand,
     name = "test",
     help_triggers("-h", "--help"),
-    example = "octobridge test telegram\noctobridge test telegram workshop",
+    example = "octobridge test telegram\noctobridge test telegram workshop\noctobridge test octoapp",
+    note = "octoapp: to the phones that are registered with this printer's Moonraker.",
     error_code(0, "The service has taken it."),
     error_code(1, "It has not; the message says why."),
     error_code(2, "There is no such bridge, or its settings are wrong.")
@@ -52,11 +54,12 @@ impl Test {
             .map_err(|error| error.to_string())
             .and_then(|tls| {
                 let (data_dir, id) = (&settings.paths.data, &instance.id());
-                (kind.test)(&Examination { data_dir, id, tls, setting: &setting }, TEXT)
+                let control = &|| Way::of(&settings)?.control();
+                (kind.test)(&Examination { data_dir, id, tls, setting: &setting, control }, TEXT)
             });
         match sent {
-            Ok(()) => {
-                say(&format!("{name} has taken a test message."));
+            Ok(receivers) => {
+                say(&format!("{name} has taken a test message{receivers}."));
                 Exit::Done
             }
             Err(why) => {

@@ -4,6 +4,7 @@ use super::Finding;
 use crate::bridge::{BRIDGES, Examination};
 use crate::settings::{Instance, Settings};
 use crate::tls;
+use crate::worker::Way;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -35,11 +36,14 @@ pub(super) fn begin(settings: &Settings) -> Clouds {
             let (found, findings) = mpsc::channel();
             let (instance, tls, data_dir) = (instance.clone(), Arc::clone(&tls), settings.paths.data.clone());
             let name = instance.name();
+            let way = Way::of(settings);
             let thread = std::thread::Builder::new().name(instance.id()).stack_size(STACK);
             let thread = thread.spawn(move || {
                 let setting = |name: &str| instance.text(name).map(str::to_owned);
                 let id = instance.id();
-                let examination = Examination { data_dir: &data_dir, id: &id, tls, setting: &setting };
+                let control = &|| way.as_ref().map_err(Clone::clone)?.control();
+                let examination =
+                    Examination { data_dir: &data_dir, id: &id, tls, setting: &setting, control };
                 let all =
                     (kind.examine)(&examination).into_iter().map(|finding| labelled(finding, &instance));
                 // Who does not wait any more has said so.

@@ -15,6 +15,7 @@ mod runner;
 mod service;
 mod signals;
 mod source;
+mod way;
 
 use crate::settings::{Environment, Settings, SourceName};
 use crate::source::feed;
@@ -28,6 +29,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
+pub(crate) use way::Way;
 
 /// What the worker is started with.
 #[derive(Debug)]

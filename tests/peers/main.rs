@@ -22,6 +22,7 @@ mod folder;
 mod image;
 mod moonraker_calls;
 mod octoapp;
+mod octoapp_pairing;
 mod outbox;
 mod phases;
 mod reproducible;

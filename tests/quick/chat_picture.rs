@@ -3,16 +3,15 @@
 
 mod draw;
 
-use crate::support::camera::picture;
+use crate::support::camera::{never_asked, picture};
+use crate::support::virtual_time::Turned;
 use draw::Bubble;
 use octobridge::bridge::telegram::rehearsal::{Rehearsal, Server};
-use octobridge::camera::{Camera, Limits, Setup};
-use octobridge::clock::{Clock, Moment};
+use octobridge::clock::Clock;
 use octobridge::printer::{
     FilamentSensor, Klippy, KlippyState, Machine, Memory, Metadata, Named, Observation, Observer, Print,
     PrintState, Sight, Snapshot,
 };
-use octobridge::tls;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -27,19 +26,8 @@ const PRINT: Duration = Duration::from_secs(7800);
 const RUNOUT: Duration = Duration::from_secs(3000);
 const LOADED: Duration = Duration::from_secs(3540);
 
-/// A clock that the test turns.
-#[derive(Clone, Default)]
-struct Turned(Arc<Mutex<Duration>>);
-
-impl Clock for Turned {
-    fn now(&self) -> Moment {
-        let monotonic = *self.0.lock().unwrap();
-        Moment { monotonic, unix: Duration::from_secs(START) + monotonic }
-    }
-}
-
 /// The other side: takes everything, and remembers it. Its model sees a defect once.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Chat {
     clock: Turned,
     bubbles: Arc<Mutex<Vec<Bubble>>>,
@@ -133,17 +121,9 @@ fn sight(state: PrintState, since: Duration, printed: Duration, has_filament: bo
 /// Plays a print; gives what was sent.
 fn play() -> Vec<Bubble> {
     let folder = tempfile::tempdir().unwrap();
-    let clock = Turned::default();
-    let camera = Camera::new(Setup {
-        wanted: None,
-        web: "http://127.0.0.1:9".to_owned(),
-        moonraker: "http://127.0.0.1:9".to_owned(),
-        wake: None,
-        tls: tls::client_config(None).unwrap(),
-        clock: Box::new(clock.clone()),
-        limits: Limits::default(),
-    });
-    let chat = Chat { clock: clock.clone(), ..Chat::default() };
+    let clock = Turned::from(START);
+    let camera = never_asked(clock.clone());
+    let chat = Chat { clock: clock.clone(), bubbles: Arc::default(), checks: Arc::default() };
     let clocks = || -> Box<dyn Clock> { Box::new(clock.clone()) };
     let fresh = Duration::from_secs(60);
     let mut bridge =
@@ -153,7 +133,7 @@ fn play() -> Vec<Bubble> {
     let begin = Duration::from_secs(60);
     let mut now = Duration::ZERO;
     while now < begin + PRINT + (LOADED - RUNOUT) + Duration::from_secs(300) {
-        *clock.0.lock().unwrap() = now;
+        clock.turn(now);
         let since = now.saturating_sub(begin);
         let printed = since.min(RUNOUT) + since.saturating_sub(LOADED);
         let snapshot = match printed {

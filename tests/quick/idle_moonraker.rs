@@ -1,4 +1,4 @@
-//! Moonraker on its Unix socket, before a printer that does nothing and has these cameras.
+//! Moonraker on its Unix socket, before a printer that does nothing and has these cameras, and whatever a test adds.
 
 use crate::stand_in::StandIn;
 use serde_json::{Value, json};
@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+
+/// Answers calls that a test has an answer for: the result, or the number and the words of a refusal.
+pub(crate) type Further = Arc<dyn Fn(&str, &Value) -> Option<Result<Value, (i64, String)>> + Send + Sync>;
 
 /// Serves until it is dropped.
 pub(crate) struct IdleMoonraker {
@@ -19,6 +22,11 @@ pub(crate) struct IdleMoonraker {
 impl IdleMoonraker {
     /// Listens in the printer's data folder, for clients of a printer with these cameras.
     pub(crate) fn start(data: &Path, webcams: &Value) -> Self {
+        Self::with(data, webcams, Arc::new(|_, _| None))
+    }
+
+    /// The same, with further answers, which count before the usual ones.
+    pub(crate) fn with(data: &Path, webcams: &Value, further: Further) -> Self {
         let socket = data.join("comms/moonraker.sock");
         std::fs::create_dir_all(data.join("comms")).unwrap();
         let listener = UnixListener::bind(&socket).unwrap();
@@ -32,8 +40,8 @@ impl IdleMoonraker {
                 if over.load(Ordering::SeqCst) {
                     break;
                 }
-                let stand_in = stand_in.clone();
-                std::thread::spawn(move || serve(stream.unwrap(), &stand_in));
+                let (stand_in, further) = (stand_in.clone(), Arc::clone(&further));
+                std::thread::spawn(move || serve(stream.unwrap(), &stand_in, &further));
             }
         });
         Self { socket, ended, thread: Some(thread) }
@@ -49,7 +57,7 @@ impl Drop for IdleMoonraker {
     }
 }
 
-fn serve(mut stream: UnixStream, stand_in: &StandIn) {
+fn serve(mut stream: UnixStream, stand_in: &StandIn, further: &Further) {
     let (mut unread, mut piece) = (Vec::new(), [0; 4096]);
     while let Ok(count @ 1..) = stream.read(&mut piece) {
         unread.extend_from_slice(&piece[..count]);
@@ -57,17 +65,27 @@ fn serve(mut stream: UnixStream, stand_in: &StandIn) {
             let message: Vec<u8> = unread.drain(..=end).collect();
             let request: Value = serde_json::from_slice(&message[..end]).unwrap();
             let (method, id) = (request["method"].as_str().unwrap(), request["id"].as_u64().unwrap());
-            let answer = match method {
-                // Only the vendor's own has it.
-                "camera.start_monitor" => json!({
-                    "jsonrpc": "2.0", "error": {"code": -32601, "message": "Method not found"}, "id": id
-                }),
-                method => stand_in.answer(method, id),
+            let answer = match further(method, &request["params"]) {
+                Some(Ok(result)) => json!({"jsonrpc": "2.0", "result": result, "id": id}),
+                Some(Err((code, message))) => {
+                    json!({"jsonrpc": "2.0", "error": {"code": code, "message": message}, "id": id})
+                }
+                None => usual(stand_in, method, id),
             };
             let sent = stream.write_all(&[answer.to_string().as_bytes(), &[3]].concat());
             if sent.is_err() {
                 return;
             }
         }
+    }
+}
+
+fn usual(stand_in: &StandIn, method: &str, id: u64) -> Value {
+    match method {
+        // Only the vendor's own has it.
+        "camera.start_monitor" => json!({
+            "jsonrpc": "2.0", "error": {"code": -32601, "message": "Method not found"}, "id": id
+        }),
+        method => stand_in.answer(method, id),
     }
 }

@@ -24,6 +24,7 @@ mod idle_moonraker;
 mod init;
 mod moonraker_connection;
 mod octoapp;
+mod octoapp_phones;
 mod outbox;
 mod pairing;
 #[allow(dead_code, reason = "the vectors use the rest")]
@@ -44,3 +45,4 @@ mod telegram;
 #[allow(dead_code, reason = "the vectors use the rest")]
 #[path = "../replay/transcript.rs"]
 mod transcript;
+mod walk;

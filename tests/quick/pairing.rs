@@ -6,14 +6,15 @@ use crate::idle_moonraker::IdleMoonraker;
 use crate::support::camera::{Answer, Camera, picture};
 use crate::support::telegram::{Behaviour, Chat, ChatKind, Telegram, Which};
 use crate::support::wait;
+use crate::walk::{Service, Walk, follow};
 use nix::pty::openpty;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 use std::fs::File;
-use std::io::{Read, Write};
-use std::process::{Child, ChildStdin, Stdio};
+use std::io::Write;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -39,80 +40,14 @@ fn token(printer: &Printer) -> Option<String> {
     std::fs::read_to_string(printer.data().join("octoapp/telegram_bot_token")).ok()
 }
 
-/// The command while it runs.
-struct Walk {
-    child: Child,
-    input: Option<ChildStdin>,
-    said: Arc<Mutex<Vec<u8>>>,
-    readers: Vec<std::thread::JoinHandle<()>>,
+fn begin(printer: &Printer, args: &[&str], input: &str) -> Walk {
+    Walk::with(printer.command(&[&["pair", "telegram"], args].concat()), input)
 }
 
-impl Walk {
-    fn begin(printer: &Printer, args: &[&str], input: &str) -> Self {
-        Self::with(printer.command(&[&["pair", "telegram"], args].concat()), input)
-    }
-
-    fn with(mut command: std::process::Command, input: &str) -> Self {
-        let mut child = command.spawn().unwrap();
-        let said = Arc::new(Mutex::new(Vec::new()));
-        let outputs: [Box<dyn Read + Send>; 2] =
-            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
-        let readers = outputs.map(|output| follow(output, Arc::clone(&said)));
-        let mut stdin = child.stdin.take().unwrap();
-        // A command that reads nothing may have ended already.
-        let _ = stdin.write_all(format!("{}\n", input.trim_end()).as_bytes());
-        Self { child, input: Some(stdin), said, readers: readers.into() }
-    }
-
-    fn said(&self) -> String {
-        String::from_utf8_lossy(&self.said.lock().unwrap()).into_owned()
-    }
-
-    fn wait_for(&self, part: &str) {
-        wait::until(part, SOON, || self.said().contains(part).then_some(()));
-    }
-
-    /// The code, once it is shown and waited for.
-    fn code(&self) -> String {
-        self.wait_for("Waiting up to");
-        code_in(&self.said())
-    }
-
-    /// The exit code and all that was said.
-    fn end(mut self) -> (Option<i32>, String) {
-        drop(self.input.take());
-        let status = self.child.wait().unwrap();
-        self.readers.drain(..).for_each(|reader| reader.join().unwrap());
-        let said = self.said();
-        assert!(!said.contains("SECRET"), "{said}");
-        (status.code(), said)
-    }
-}
-
-/// The service while it runs; it is ended when this is dropped.
-struct Service(Child);
-
-impl Service {
-    fn start(printer: &Printer) -> Self {
-        Self(printer.command(&["run"]).stdin(Stdio::null()).spawn().unwrap())
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = kill(Pid::from_raw(self.0.id().cast_signed()), Signal::SIGTERM);
-        let _ = self.0.wait();
-    }
-}
-
-fn follow(mut output: Box<dyn Read + Send>, said: Arc<Mutex<Vec<u8>>>) -> std::thread::JoinHandle<()> {
-    std::thread::spawn(move || {
-        let mut bytes = [0; 4096];
-        // A terminal that is gone gives an error.
-        while let Ok(count @ 1..) = output.read(&mut bytes) {
-            said.lock().unwrap().extend_from_slice(&bytes[..count]);
-        }
-    })
+/// The code, once it is shown and waited for.
+fn code_of(walk: &Walk) -> String {
+    walk.wait_for("Waiting up to");
+    code_in(&walk.said())
 }
 
 fn code_in(said: &str) -> String {
@@ -124,8 +59,8 @@ fn code_in(said: &str) -> String {
 fn from_the_token_to_the_first_message() {
     let telegram = Telegram::plain(TOKEN, ADA);
     let printer = printer(&telegram);
-    let walk = Walk::begin(&printer, &[], &format!("{TOKEN}\ny\nn\n"));
-    let code = walk.code();
+    let walk = begin(&printer, &[], &format!("{TOKEN}\ny\nn\n"));
+    let code = code_of(&walk);
     assert_eq!(code.len(), 10);
     assert_eq!((token(&printer), telegram.calls().len()), (None, 0), "so far it only looked");
     telegram.say(ADA, ADA, &format!("/start {code}"));
@@ -155,8 +90,8 @@ fn a_topic_of_a_group_and_a_person_who_may_control() {
     let telegram = Telegram::plain(TOKEN, ADA);
     telegram.add_chat(Chat::forum(GROUP, &[17]));
     let printer = printer(&telegram);
-    let walk = Walk::begin(&printer, &["--yes", "--control"], TOKEN);
-    let code = walk.code();
+    let walk = begin(&printer, &["--yes", "--control"], TOKEN);
+    let code = code_of(&walk);
     telegram.say_in(GROUP, Some(17), ADA, &format!("/start@printer_bot {code}"));
     let (exit, said) = walk.end();
     assert_eq!(exit, Some(0), "{said}");
@@ -167,8 +102,8 @@ fn a_topic_of_a_group_and_a_person_who_may_control() {
     assert_eq!(telegram.done("paired")[0].arguments["message_thread_id"], 17);
 
     // Another chat takes its place, and keeps the lists.
-    let walk = Walk::begin(&printer, &[], &format!("{TOKEN}\ny\ny\n"));
-    let code = walk.code();
+    let walk = begin(&printer, &[], &format!("{TOKEN}\ny\ny\n"));
+    let code = code_of(&walk);
     telegram.say(ADA, ADA, &code);
     let (exit, said) = walk.end();
     assert!(exit == Some(0) && said.contains("So far messages went to -1001"), "{said}");
@@ -184,8 +119,8 @@ fn a_stranger_with_another_code_is_left_out() {
     let printer = printer(&telegram);
     // What waits from before counts for nothing either.
     telegram.say(7, 7, "/start");
-    let walk = Walk::begin(&printer, &[], &format!("{TOKEN}\nn\n"));
-    let code = walk.code();
+    let walk = begin(&printer, &[], &format!("{TOKEN}\nn\n"));
+    let code = code_of(&walk);
     telegram.say(7, 7, "/start aaaaaaaaaa");
     walk.wait_for("User 7 wrote to the bot without the code");
     telegram.say(ADA, ADA, &format!("/start {code}"));
@@ -220,13 +155,13 @@ fn what_is_wrong_is_said_with_its_remedy_and_nothing_is_stored() {
         (&bare, &[], TOKEN, 1, &["restart the printer"]),
     ];
     for (printer, args, input, expected, parts) in table {
-        let (exit, said) = Walk::begin(printer, args, input).end();
+        let (exit, said) = begin(printer, args, input).end();
         assert_eq!(exit, Some(expected), "{input}: {said}");
         assert!(parts.iter().all(|part| said.contains(part)), "{parts:?}: {said}");
         assert!(!printer.data().join("octoapp").exists(), "{said}");
     }
     telegram.set_webhook(Some("https://example.org/bot"));
-    let (exit, said) = Walk::begin(&sound, &[], TOKEN).end();
+    let (exit, said) = begin(&sound, &[], TOKEN).end();
     assert!(exit == Some(1) && said.contains("webhook") && said.contains("nothing was stored"), "{said}");
 }
 
@@ -235,7 +170,7 @@ fn a_program_that_fetches_the_same_messages_is_named() {
     let telegram = Telegram::plain(TOKEN, ADA);
     let printer = printer(&telegram);
     telegram.misbehave(Which::Method("getUpdates"), 4, Behaviour::Refuse(409, POLLER));
-    let (exit, said) = Walk::begin(&printer, &[], TOKEN).end();
+    let (exit, said) = begin(&printer, &[], TOKEN).end();
     assert!(exit == Some(1) && said.contains("another program") && said.contains("end that one"), "{said}");
     assert_eq!(token(&printer), None);
 
@@ -248,7 +183,7 @@ fn a_program_that_fetches_the_same_messages_is_named() {
         (printer.run(&["status"], "").status.code() == Some(0)).then_some(())
     });
     telegram.misbehave(Which::Method("getUpdates"), 4, Behaviour::Refuse(409, POLLER));
-    let (exit, said) = Walk::begin(&printer, &[], TOKEN).end();
+    let (exit, said) = begin(&printer, &[], TOKEN).end();
     assert!(exit == Some(1) && said.contains("the service on this printer does. Stop it"), "{said}");
 }
 
@@ -256,8 +191,8 @@ fn a_program_that_fetches_the_same_messages_is_named() {
 fn the_network_may_fail_meanwhile() {
     let telegram = Telegram::plain(TOKEN, ADA);
     let printer = printer(&telegram);
-    let walk = Walk::begin(&printer, &["--yes"], TOKEN);
-    let code = walk.code();
+    let walk = begin(&printer, &["--yes"], TOKEN);
+    let code = code_of(&walk);
     telegram.misbehave(Which::Method("getUpdates"), 2, Behaviour::Html(502));
     walk.wait_for("it goes on");
     telegram.say(ADA, ADA, &code);
@@ -269,8 +204,8 @@ fn the_network_may_fail_meanwhile() {
 fn a_chat_that_takes_no_message_is_not_stored() {
     let telegram = Telegram::plain(TOKEN, ADA);
     let printer = printer(&telegram);
-    let walk = Walk::begin(&printer, &["--yes"], TOKEN);
-    let code = walk.code();
+    let walk = begin(&printer, &["--yes"], TOKEN);
+    let code = code_of(&walk);
     telegram.usually(Behaviour::Refuse(403, "Forbidden: bot was blocked by the user"));
     telegram.say(ADA, ADA, &code);
     let (exit, said) = walk.end();
@@ -291,8 +226,8 @@ fn the_first_message_shows_what_the_camera_sees() {
         let listed = json!([{"name": "case", "snapshot_url": camera.url()}]);
         let _moonraker = IdleMoonraker::start(&printer.data(), &listed);
         telegram.misbehave(Which::Method("sendPhoto"), 1, behaviour);
-        let walk = Walk::begin(&printer, &["--yes"], TOKEN);
-        let code = walk.code();
+        let walk = begin(&printer, &["--yes"], TOKEN);
+        let code = code_of(&walk);
         telegram.say(ADA, ADA, &code);
         let (exit, said) = walk.end();
         assert!(exit == Some(0) && said.contains(said_of_it), "{said}");
@@ -315,13 +250,13 @@ fn the_running_service_takes_the_bot_up_and_lets_it_go() {
         (bridge["state"] == expected).then_some(())
     };
     wait::until("a service that waits to be paired", SOON, || state("needs_pairing"));
-    let walk = Walk::begin(&printer, &["--yes"], TOKEN);
-    let code = walk.code();
+    let walk = begin(&printer, &["--yes"], TOKEN);
+    let code = code_of(&walk);
     telegram.say(ADA, ADA, &code);
     let (exit, said) = walk.end();
     assert!(exit == Some(0) && said.contains("reads its settings again"), "{said}");
     wait::until("a bridge that is paired", SOON, || state("needs_pairing").is_none().then_some(()));
-    let (exit, said) = Walk::begin(&printer, &["--forget"], "").end();
+    let (exit, said) = begin(&printer, &["--forget"], "").end();
     assert!(exit == Some(0) && said.contains("telegram_bot_token is deleted"), "{said}");
     assert_eq!(token(&printer), None);
     assert!(cfg(&printer).contains("enabled: false") && cfg(&printer).contains("chat_id: 5"));
@@ -338,7 +273,7 @@ fn a_further_bot_gets_a_section_and_a_secret_of_its_own() {
     let mut command = printer.command(&["pair", "telegram", "shop", "--yes"]);
     command.env("EXTRA_CA_FILE", printer.data().join("ca.pem"));
     let walk = Walk::with(command, TOKEN);
-    let code = walk.code();
+    let code = code_of(&walk);
     telegram.say(ADA, ADA, &code);
     let (exit, said) = walk.end();
     assert_eq!(exit, Some(0), "{said}");
@@ -357,7 +292,7 @@ fn off_a_printer_it_says_what_the_environment_must_hold() {
         .env("DATA_DIR", folder.path().join("data"))
         .env("TELEGRAM_API_URL", telegram.url());
     let walk = Walk::with(command, TOKEN);
-    let code = walk.code();
+    let code = code_of(&walk);
     telegram.say(ADA, ADA, &code);
     let (exit, said) = walk.end();
     assert_eq!(exit, Some(0), "{said}");
@@ -418,8 +353,8 @@ fn ended_while_it_waits_it_leaves_nothing() {
     let telegram = Telegram::plain(TOKEN, ADA);
     let printer = printer(&telegram);
     let before = cfg(&printer);
-    let walk = Walk::begin(&printer, &[], TOKEN);
-    walk.code();
+    let walk = begin(&printer, &[], TOKEN);
+    code_of(&walk);
     kill(Pid::from_raw(walk.child.id().cast_signed()), Signal::SIGINT).unwrap();
     let (exit, _) = walk.end();
     assert_eq!((exit, token(&printer), cfg(&printer)), (None, None, before));

@@ -14,14 +14,15 @@ use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// What is exchanged: the source, the bridge `telegram`, the bridge `telegram two`, the REST server.
-type Counts = [usize; 4];
+/// What is exchanged: the source, the bridges `octoapp`, `telegram` and `telegram two`, the REST server.
+type Counts = [usize; 5];
 
-const NOTHING: Counts = [0, 0, 0, 0];
-const SOURCE: Counts = [1, 0, 0, 0];
-const BRIDGE: Counts = [0, 1, 0, 0];
-const BRIDGES: Counts = [0, 1, 1, 0];
-const REST: Counts = [0, 0, 0, 1];
+const NOTHING: Counts = [0, 0, 0, 0, 0];
+const SOURCE: Counts = [1, 0, 0, 0, 0];
+const OCTOAPP: Counts = [0, 1, 0, 0, 0];
+const TELEGRAM: Counts = [0, 0, 1, 0, 0];
+const BRIDGES: Counts = [0, 1, 1, 1, 0];
+const REST: Counts = [0, 0, 0, 0, 1];
 
 /// A setting, another good value, what is exchanged then, and a value that is wrong.
 type Row = (&'static str, &'static str, Counts, Option<&'static str>);
@@ -31,7 +32,7 @@ const AT_MOONRAKER: &[Row] = &[
     ("SOURCE", "feed", SOURCE, Some("nonsense")),
     ("MOONRAKER_URL", "ws://127.0.0.1:8/websocket", SOURCE, Some("nonsense")),
     ("MOONRAKER_API_KEY", "another", SOURCE, None),
-    ("PRINTER_ID", "Other", [0, 1, 1, 1], Some(LONG)),
+    ("PRINTER_ID", "Other", [0, 1, 1, 1, 1], Some(LONG)),
     // The feed's, which is not asked.
     ("WS_URL", "ws://127.0.0.1:8/x", NOTHING, None),
     ("RECONNECT_MIN_SECONDS", "2", NOTHING, Some("soon")),
@@ -44,46 +45,48 @@ const AT_MOONRAKER: &[Row] = &[
     ("PORT", "", REST, Some("99999")),
     ("EXTRA_CA_FILE", "", BRIDGES, Some("/nonsense.pem")),
     ("OCTOBRIDGE_LOG", "warn", NOTHING, Some("loud")),
-    ("TELEGRAM_BOT_TOKEN", "2:another", BRIDGE, Some("no token")),
-    ("TELEGRAM_CHAT_ID", "8", BRIDGE, Some("eight")),
-    ("TELEGRAM_THREAD_ID", "7", BRIDGE, Some("seven")),
-    ("TELEGRAM_API_URL", "http://127.0.0.1:8", BRIDGE, Some("nonsense")),
-    ("TELEGRAM_EVENTS", "start", BRIDGE, Some("nonsense")),
-    ("TELEGRAM_SILENT", "start", BRIDGE, Some("nonsense")),
-    ("PROGRESS_STEP", "50", BRIDGE, Some("101")),
-    ("PHOTO_INTERVAL_SECONDS", "60", BRIDGE, Some("x")),
-    ("TELEGRAM_SHORT_PAUSE_SECONDS", "9", BRIDGE, Some("61")),
-    ("TELEGRAM_FORMAT", "html", BRIDGE, Some("pdf")),
-    ("TELEGRAM_PRINTER_NAME", "left", BRIDGE, None),
-    ("TELEGRAM_MENTION", "@name", BRIDGE, None),
-    ("TELEGRAM_GREETING", "on", BRIDGE, Some("maybe")),
-    ("TELEGRAM_STATUS_MESSAGE", "edit", BRIDGE, Some("maybe")),
-    ("TELEGRAM_ALLOWED_CHATS", "5", BRIDGE, Some("five")),
-    ("TELEGRAM_ALLOWED_USERS", "5", BRIDGE, Some("five")),
-    ("TELEGRAM_MACROS", "all", BRIDGE, None),
-    ("TELEGRAM_GCODE", "on", BRIDGE, Some("maybe")),
-    ("OPENROUTER_API_KEY", "sk-another", BRIDGE, Some("a b")),
-    ("OPENROUTER_BASE_URL", "https://127.0.0.1:8/v1", BRIDGE, Some("nonsense")),
-    ("AI_MODEL", "some/model", BRIDGE, None),
-    ("AI_CHECK_INTERVAL_SECONDS", "60", BRIDGE, Some("x")),
-    ("AI_CONFIDENCE_THRESHOLD", "0.9", BRIDGE, Some("2")),
-    ("AI_TIMEOUT_SECONDS", "9", BRIDGE, Some("0")),
-    ("AI_MAX_TOKENS", "99", BRIDGE, Some("0")),
-    ("AI_STRUCTURED", "1", BRIDGE, Some("maybe")),
-    ("AI_FIRST_DELAY_SECONDS", "9", BRIDGE, Some("-1")),
-    ("AI_CHECKS_PER_DAY", "9", BRIDGE, Some("-1")),
+    ("OCTOAPP_API_URL", "http://127.0.0.1:8", OCTOAPP, Some("nonsense")),
+    ("OCTOAPP_CONFIG_URL", "http://127.0.0.1:8", OCTOAPP, Some("nonsense")),
+    ("TELEGRAM_BOT_TOKEN", "2:another", TELEGRAM, Some("no token")),
+    ("TELEGRAM_CHAT_ID", "8", TELEGRAM, Some("eight")),
+    ("TELEGRAM_THREAD_ID", "7", TELEGRAM, Some("seven")),
+    ("TELEGRAM_API_URL", "http://127.0.0.1:8", TELEGRAM, Some("nonsense")),
+    ("TELEGRAM_EVENTS", "start", TELEGRAM, Some("nonsense")),
+    ("TELEGRAM_SILENT", "start", TELEGRAM, Some("nonsense")),
+    ("PROGRESS_STEP", "50", TELEGRAM, Some("101")),
+    ("PHOTO_INTERVAL_SECONDS", "60", TELEGRAM, Some("x")),
+    ("TELEGRAM_SHORT_PAUSE_SECONDS", "9", TELEGRAM, Some("61")),
+    ("TELEGRAM_FORMAT", "html", TELEGRAM, Some("pdf")),
+    ("TELEGRAM_PRINTER_NAME", "left", TELEGRAM, None),
+    ("TELEGRAM_MENTION", "@name", TELEGRAM, None),
+    ("TELEGRAM_GREETING", "on", TELEGRAM, Some("maybe")),
+    ("TELEGRAM_STATUS_MESSAGE", "edit", TELEGRAM, Some("maybe")),
+    ("TELEGRAM_ALLOWED_CHATS", "5", TELEGRAM, Some("five")),
+    ("TELEGRAM_ALLOWED_USERS", "5", TELEGRAM, Some("five")),
+    ("TELEGRAM_MACROS", "all", TELEGRAM, None),
+    ("TELEGRAM_GCODE", "on", TELEGRAM, Some("maybe")),
+    ("OPENROUTER_API_KEY", "sk-another", TELEGRAM, Some("a b")),
+    ("OPENROUTER_BASE_URL", "https://127.0.0.1:8/v1", TELEGRAM, Some("nonsense")),
+    ("AI_MODEL", "some/model", TELEGRAM, None),
+    ("AI_CHECK_INTERVAL_SECONDS", "60", TELEGRAM, Some("x")),
+    ("AI_CONFIDENCE_THRESHOLD", "0.9", TELEGRAM, Some("2")),
+    ("AI_TIMEOUT_SECONDS", "9", TELEGRAM, Some("0")),
+    ("AI_MAX_TOKENS", "99", TELEGRAM, Some("0")),
+    ("AI_STRUCTURED", "1", TELEGRAM, Some("maybe")),
+    ("AI_FIRST_DELAY_SECONDS", "9", TELEGRAM, Some("-1")),
+    ("AI_CHECKS_PER_DAY", "9", TELEGRAM, Some("-1")),
 ];
 
 /// With the feed as the source, where it makes a difference.
 const AT_THE_FEED: &[Row] = &[
     ("MOONRAKER_API_KEY", "another", NOTHING, None),
-    ("PRINTER_ID", "Other", [1, 1, 1, 1], Some(LONG)),
+    ("PRINTER_ID", "Other", [1, 1, 1, 1, 1], Some(LONG)),
     ("WS_URL", "ws://127.0.0.1:8/x", SOURCE, Some("nonsense")),
     ("RECONNECT_MIN_SECONDS", "2", SOURCE, Some("soon")),
     ("RECONNECT_MAX_SECONDS", "50", SOURCE, Some("late")),
-    ("IMAGE_TIMEOUT_SECONDS", "90", [1, 1, 1, 0], Some("never")),
+    ("IMAGE_TIMEOUT_SECONDS", "90", [1, 1, 1, 1, 0], Some("never")),
     ("WATCHDOG_TICK_SECONDS", "7", SOURCE, Some("-1")),
-    ("EXTRA_CA_FILE", "", [1, 1, 1, 0], Some("/nonsense.pem")),
+    ("EXTRA_CA_FILE", "", [1, 1, 1, 1, 0], Some("/nonsense.pem")),
     ("CAMERA", "nozzle", NOTHING, None),
 ];
 
@@ -124,7 +127,7 @@ impl Service {
         let mut command = service.printer.command(&["run"]);
         command.env_remove("PORT").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         service.child = command.spawn().unwrap();
-        wait::until("the start", SOON, || (service.counts() == [0, 1, 1, 1]).then_some(()));
+        wait::until("the start", SOON, || (service.counts() == [0, 1, 1, 1, 1]).then_some(()));
         service
     }
 
@@ -149,28 +152,31 @@ impl Service {
             "PRINTER_ID" => Some("Usual"),
             "BIND" => Some("127.0.0.1"),
             "PORT" => Some(port.as_str()),
+            "OCTOAPP_API_URL" | "OCTOAPP_CONFIG_URL" => Some("http://127.0.0.1:9"),
             "TELEGRAM_BOT_TOKEN" => Some("1:nobody"),
             "TELEGRAM_CHAT_ID" => Some("5"),
             "TELEGRAM_API_URL" => Some("http://127.0.0.1:9"),
             _ => None,
         };
-        let mut sections = [String::from("[octobridge]\n"), String::from("[telegram]\nenabled: true\n")];
+        let on = "enabled: true\n";
+        let sections = [("octobridge", ""), ("octoapp", on), ("telegram", on)];
+        let mut sections = sections.map(|(name, on)| (name, format!("[{name}]\n{on}")));
         for key in ALL_KEYS {
             let changed = other.filter(|(name, _)| *name == key.name).map(|(_, value)| value);
             let value = changed.or_else(|| usual(key.name));
             match (key.cfg, value) {
                 (Some((section, name)), Some(value)) => {
-                    let section = usize::from(section == "telegram");
-                    writeln!(sections[section], "{name}: {value}").unwrap();
+                    let (_, lines) = sections.iter_mut().find(|(known, _)| *known == section).unwrap();
+                    writeln!(lines, "{name}: {value}").unwrap();
                 }
                 (None, value) => self.secret(&key.name.to_lowercase(), value.unwrap_or_default()),
                 (Some(_), None) => {}
             }
         }
-        let [general, telegram] = sections;
+        let sections = sections.map(|(_, lines)| lines).concat();
         let two = "[telegram two]\nenabled: true\nchat_id: 6\napi_url: http://127.0.0.1:9\n";
         let file = self.printer.data().join("config/extended/extended2.cfg");
-        std::fs::write(file, format!("{general}{telegram}{two}")).unwrap();
+        std::fs::write(file, format!("{sections}{two}")).unwrap();
     }
 
     fn log(&self) -> String {
@@ -189,6 +195,7 @@ impl Service {
         let rest = log.matches("REST server: http").count();
         [
             count("the printer is watched by new settings"),
+            count(" octoapp: started"),
             count(" telegram: started"),
             count("telegram two: started"),
             rest,
@@ -215,7 +222,12 @@ impl Service {
         }
         // It answers after it has worked the signal through.
         self.report();
-        assert_eq!(changed(), expected, "{what}: source, telegram, telegram two, REST\n{}", self.log());
+        assert_eq!(
+            changed(),
+            expected,
+            "{what}: source, octoapp, telegram, telegram two, REST\n{}",
+            self.log()
+        );
     }
 }
 

@@ -5,13 +5,13 @@ mod files;
 mod pictures;
 mod soak;
 
+use crate::support::camera::never_asked;
 use crate::support::telegram::{Behaviour, Call, Telegram as BotApi};
 use crate::support::wait;
 use octobridge::bridge::telegram::{Config, Telegram, send_now};
 use octobridge::bridge::{
     BRIDGES, Bridge, BridgeState, BridgeStatus, Examination, Health, Lookup, Setup, StartError,
 };
-use octobridge::camera::{Camera, Limits as CameraLimits};
 use octobridge::clock::{Clock, Moment, SystemClock};
 use octobridge::outbox::{Entry, Importance, Limits, Outbox};
 use octobridge::printer::{Event, EventKind, Job, PausedBy};
@@ -56,19 +56,6 @@ fn no_extra_roots() -> Arc<ClientConfig> {
     tls::client_config(None).unwrap()
 }
 
-/// A camera that is never asked.
-fn camera() -> Camera {
-    Camera::new(octobridge::camera::Setup {
-        wanted: None,
-        web: "http://127.0.0.1:9".to_owned(),
-        moonraker: "http://127.0.0.1:9".to_owned(),
-        wake: None,
-        tls: no_extra_roots(),
-        clock: Box::new(SystemClock::new()),
-        limits: CameraLimits::default(),
-    })
-}
-
 /// How the bridge goes. Another thread may be busy with its queue for a moment.
 fn status(bridge: &dyn Bridge) -> BridgeStatus {
     let reporter = bridge.reporter();
@@ -90,7 +77,7 @@ fn setup<'a>(tls: Arc<ClientConfig>, data_dir: &'a Path, setting: &'a Lookup<'a>
         data_dir,
         tls,
         printer_id: "u1",
-        camera: camera(),
+        camera: never_asked(SystemClock::new()),
         fresh: Duration::from_secs(60),
         clock: SystemClock::new(),
         log: None,
@@ -246,18 +233,24 @@ fn a_test_goes_to_where_the_chat_moved() {
     let place = tempfile::tempdir().unwrap();
     let url = server.url();
     let find = |name: &str| setting(&url, name);
-    let examination =
-        || Examination { data_dir: place.path(), id: "telegram", tls: no_extra_roots(), setting: &find };
+    let examination = || Examination {
+        data_dir: place.path(),
+        id: "telegram",
+        tls: no_extra_roots(),
+        setting: &find,
+        control: &|| Err("Telegram needs no printer".to_owned()),
+    };
+    let kind = BRIDGES.iter().find(|kind| kind.name == "telegram").unwrap();
     // The service has not heard of the move: the remedy is in the words.
     server.once("one", Behaviour::Migrated(-100_777));
-    let error = (BRIDGES[0].test)(&examination(), "one").unwrap_err();
+    let error = (kind.test)(&examination(), "one").unwrap_err();
     assert_eq!(error, "the group -1001 became a supergroup; set TELEGRAM_CHAT_ID to -100777");
     std::fs::write(
         place.path().join("telegram-chat.json"),
         r#"{"version":1,"configured":"-1001","chat_id":-100777}"#,
     )
     .unwrap();
-    (BRIDGES[0].test)(&examination(), "two").unwrap();
+    (kind.test)(&examination(), "two").unwrap();
     assert_eq!(server.done("two").len(), 1);
 }
 

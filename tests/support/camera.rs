@@ -1,6 +1,9 @@
 //! A camera over HTTP, strict: it answers nothing but a proper GET of its one path, and records every request.
 
 use super::http::{self, Message};
+use octobridge::camera::{Limits, Setup};
+use octobridge::clock::Clock;
+use octobridge::tls;
 use std::io::{BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -221,6 +224,19 @@ fn give(stream: &mut TcpStream, answer: &Answer) -> std::io::Result<()> {
         Answer::Garbage => stream.write_all(b"\xFF\xD8\xFF this is no HTTP\r\n\r\n"),
         Answer::Close | Answer::Hang => Ok(()),
     }
+}
+
+/// The program's own camera where there is none to ask: it has the pictures that are offered to it.
+pub(crate) fn never_asked(clock: impl Clock + 'static) -> octobridge::camera::Camera {
+    octobridge::camera::Camera::new(Setup {
+        wanted: None,
+        web: "http://127.0.0.1:9".to_owned(),
+        moonraker: "http://127.0.0.1:9".to_owned(),
+        wake: None,
+        tls: tls::client_config(None).unwrap(),
+        clock: Box::new(clock),
+        limits: Limits::default(),
+    })
 }
 
 /// A JPEG of this size with `pixels` bytes of coded pixels, and a small picture in its header.

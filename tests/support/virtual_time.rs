@@ -1,9 +1,37 @@
-//! Time that a test drives, for the real code over real sockets.
+//! Time that a test drives: at a stroke, or in a flow for the real code over real sockets.
 
 use octobridge::clock::{Clock, Moment};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+
+/// A clock that the test turns. Clones are the same one.
+#[derive(Clone)]
+pub(crate) struct Turned {
+    /// What the wall clock shows at first, as time since the Unix epoch.
+    start: Duration,
+    passed: Arc<Mutex<Duration>>,
+}
+
+impl Turned {
+    /// One that shows so many seconds since the Unix epoch at first.
+    pub(crate) fn from(start: u64) -> Self {
+        Self { start: Duration::from_secs(start), passed: Arc::default() }
+    }
+
+    /// Turns both clocks to so much after the start.
+    pub(crate) fn turn(&self, passed: Duration) {
+        *self.passed.lock().unwrap() = passed;
+    }
+}
+
+impl Clock for Turned {
+    fn now(&self) -> Moment {
+        let monotonic = *self.passed.lock().unwrap();
+        Moment { monotonic, unix: self.start + monotonic }
+    }
+}
 
 /// Tokio's clock, which stands still while anything happens.
 #[derive(Clone)]

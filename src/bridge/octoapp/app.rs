@@ -14,6 +14,8 @@ use std::time::Duration;
 const MOST_RECORDS: usize = 200;
 /// Longest text of a record that is kept, in bytes; tokens have some 200.
 const MOST_TEXT: usize = 4096;
+/// Longest name of a phone that is shown, in characters.
+const MOST_LABEL: usize = 40;
 /// Most words in a list of unwanted notifications.
 const MOST_WORDS: usize = 64;
 
@@ -57,6 +59,8 @@ pub(super) struct App {
     pub(super) unwanted: Vec<String>,
     /// Where a Live Activity can be started.
     pub(super) auto_start: Option<String>,
+    /// What its owner knows it by: name and model.
+    pub(super) label: String,
 }
 
 impl fmt::Debug for App {
@@ -102,6 +106,7 @@ impl App {
             },
             unwanted: words.map(str::to_owned).collect(),
             auto_start: text("activityAutoStartToken"),
+            label: label(text("displayName"), text("model"), &text("fcmToken")?),
         })
     }
 }
@@ -109,6 +114,29 @@ impl App {
 /// Whether what ends at `expires`, in seconds since the Unix epoch, is over at `now`, by the wall clock.
 pub(super) fn is_over(expires: Option<f64>, now: Duration) -> bool {
     expires.is_some_and(|expires| expires < now.as_secs_f64())
+}
+
+/// Name and model for people, in one line: any client may write there. What holds the token is not shown.
+fn label(name: Option<String>, model: Option<String>, token: &str) -> String {
+    let shown = |text: &String| {
+        let line: String = text.chars().filter(|c| !c.is_control() && !is_hidden(*c)).collect();
+        let short: String = line.trim().chars().take(MOST_LABEL).collect();
+        (!short.is_empty() && !line.contains(token)).then_some(short)
+    };
+    let model = model.as_ref().and_then(shown);
+    match (name.as_ref().and_then(shown), model) {
+        (Some(name), Some(model)) if !name.contains(&model) => format!("{name} ({model})"),
+        (Some(name), _) | (None, Some(name)) => name,
+        (None, None) => match Device::of(token) {
+            Device::Android => "an Android device".to_owned(),
+            Device::Phone | Device::Activity => "an iPhone".to_owned(),
+        },
+    }
+}
+
+/// Whether it shows nothing itself, and changes how others are shown.
+fn is_hidden(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 fn number(value: &Value) -> Option<f64> {
@@ -166,12 +194,42 @@ mod tests {
     }
 
     #[test]
+    fn a_phone_is_called_as_its_owner_calls_it() {
+        for (fields, label) in [
+            (r#""displayName":"Ada's phone","model":"Pixel 7""#, "Ada's phone (Pixel 7)"),
+            (r#""displayName":"Pixel 7 of Ada","model":"Pixel 7""#, "Pixel 7 of Ada"),
+            (r#""displayName":" \u001b[2J ","model":"iPhone15,4""#, "[2J (iPhone15,4)"),
+            (r#""displayName":"\u202eevil\n","model":null"#, "evil"),
+            (r#""model":"Größe 電話 📱""#, "Größe 電話 📱"),
+            (r#""displayName":7,"model":[]"#, "an Android device"),
+            (r#""displayName":"dead:BEEF-token","model":"x""#, "x"),
+            (r#""displayName":"it is dead:\u0000BEEF-token!","model":null"#, "an Android device"),
+        ] {
+            let json = format!(r#"{{"a":{{"fcmToken":"dead:BEEF-token","instanceId":"i",{fields}}}}}"#);
+            assert_eq!(read(&json)[0].label, label, "{fields}");
+        }
+        assert_eq!(read(r#"{"a":{"fcmToken":"ios:x","instanceId":"i"}}"#)[0].label, "an iPhone");
+        let long = "ab ".repeat(500);
+        let json = format!(r#"{{"a":{{"fcmToken":"t","instanceId":"i","displayName":"{long}"}}}}"#);
+        assert!(read(&json)[0].label.len() <= MOST_LABEL);
+    }
+
+    #[test]
     fn a_token_is_in_no_debug_text() {
         let apps = read(r#"{"a":{"fcmToken":"secret-token","instanceId":"i","fcmTokenFallback":"secret"}}"#);
         assert!(!format!("{apps:?}").contains("secret"));
     }
 
     proptest! {
+        #[test]
+        fn no_label_breaks_the_line_or_shows_a_token(name in any::<String>(), model in any::<String>(), token in "[a-zA-Z0-9:_-]{20,40}") {
+            for (name, model) in [(name.clone(), token.clone()), (format!("{name}{token}"), model)] {
+                let label = label(Some(name), Some(model), &token);
+                prop_assert!(!label.chars().any(char::is_control) && !label.contains(&token), "{label}");
+                prop_assert!(label.chars().count() <= 2 * MOST_LABEL + 3 && !label.is_empty());
+            }
+        }
+
         #[test]
         fn any_database_is_read(json in r#"(\{|\}|\[|\]|,|"(fcmToken|instanceId|expireAt|excludeNotifications)":?|[0-9]{1,9}|-|1e999|null|true|"ios:x"){0,25}"#) {
             let _ = read(&json);

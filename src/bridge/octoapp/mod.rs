@@ -17,6 +17,7 @@
 //! | [`spacing`], [`remote`] | how often progress is told |
 //! | [`core`](self::core) | all of it, without threads |
 //! | [`outside`], [`world`] | what it needs of the world, and the real one |
+//! | [`pairing`], [`trial`] | the first push to a phone that registers, and one on trial |
 //! | [`mailbox`] | what waits for the bridge's thread |
 //! | [`secrets`], [`print_info`], [`ini`] | the plugin's files |
 //! | [`config`] | the settings |
@@ -40,6 +41,7 @@ mod ini;
 mod letter;
 mod mailbox;
 mod outside;
+pub(crate) mod pairing;
 mod print;
 mod print_info;
 mod push;
@@ -51,6 +53,7 @@ mod report;
 mod scan;
 mod secrets;
 mod spacing;
+mod trial;
 mod upkeep;
 mod world;
 
@@ -111,15 +114,16 @@ pub fn check(setting: &Lookup<'_>) -> Result<(), StartError> {
     config::read(setting).map(|_| ())
 }
 
-/// Sends one message now: not from here, since who is told is in Moonraker's database.
+/// Sends one message now to every phone that is registered; tells to which.
 ///
 /// # Errors
 ///
-/// Always: what to do instead.
-pub fn test(_examination: &Examination<'_>, _text: &str) -> Result<(), String> {
-    Err("a test push needs the running service, which this version does not ask; set the variable notify_message of a \
-         macro _OCTOAPP_STATUS instead, or pause a print for some seconds"
-        .to_owned())
+/// If Moonraker cannot be reached, no phone is registered, OctoApp's own plugin runs, or the service takes no push: what
+/// to do about it.
+pub fn test(examination: &Examination<'_>, text: &str) -> Result<String, String> {
+    let addresses = config::read(examination.setting).map_err(|error| error.to_string())?;
+    let mut world = World::new((examination.control)()?, Arc::clone(&examination.tls), Mailbox::default());
+    trial::test(&mut world, &addresses, text, SystemClock::new().now().unix)
 }
 
 impl OctoApp {

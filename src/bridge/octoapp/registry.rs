@@ -49,34 +49,37 @@ impl Registry {
 
     /// The key, made if there is none yet. None while the database cannot be asked.
     pub(super) fn key<O: Outside>(&mut self, outside: &mut O) -> Option<&Key> {
-        if self.key.is_none() {
-            self.key = match outside.read(NAMESPACE, &["public", "encryptionKey"]) {
-                Ok(json) => match serde_json::from_str::<Value>(&json) {
-                    Ok(Value::String(key)) => Some(Key(key)),
-                    Ok(Value::Null) => fresh_key(outside),
-                    _ => {
-                        log::error!(
-                            "octoapp: the encryption key in Moonraker's database is no text; \
-                                     delete public.encryptionKey in its namespace octoapp for a new one"
-                        );
-                        None
-                    }
-                },
-                Err(Unread::Missing) => fresh_key(outside),
-                Err(Unread::Failed(why)) => {
-                    log::warn!("octoapp: cannot read the encryption key: {why}");
-                    None
-                }
-            };
+        if let Err(why) = self.seek_key(outside) {
+            log::warn!("octoapp: {why}");
         }
         self.key.as_ref()
     }
 
+    /// The same; the error says why there is none, and what to do.
+    pub(super) fn seek_key<O: Outside>(&mut self, outside: &mut O) -> Result<&Key, String> {
+        if self.key.is_none() {
+            let found = match outside.read(NAMESPACE, &["public", "encryptionKey"]) {
+                Ok(json) => match serde_json::from_str::<Value>(&json) {
+                    Ok(Value::String(key)) => Key(key),
+                    Ok(Value::Null) => fresh_key(outside)?,
+                    _ => {
+                        return Err("the encryption key in Moonraker's database is no text; delete \
+                                    public.encryptionKey in its namespace octoapp for a new one"
+                            .to_owned());
+                    }
+                },
+                Err(Unread::Missing) => fresh_key(outside)?,
+                Err(Unread::Failed(why)) => return Err(format!("cannot read the encryption key: {why}")),
+            };
+            self.key = Some(found);
+        }
+        self.key.as_ref().ok_or_else(|| "there is no encryption key".to_owned())
+    }
+
     /// Says that somebody is here. The error says why that could not be done.
     pub(super) fn announce<O: Outside>(&mut self, outside: &mut O, now: Duration) -> Result<(), String> {
-        let Some(Key(key)) = self.key(outside).cloned() else {
-            return Err("there is no encryption key".to_owned());
-        };
+        let key = self.seek_key(outside).inspect_err(|why| log::warn!("octoapp: {why}"))?;
+        let Key(key) = key.clone();
         let value = json!({
             "pluginVersion": PLUGIN_VERSION,
             "lastSeen": now.as_secs_f64(),
@@ -114,12 +117,11 @@ impl Registry {
     }
 }
 
-/// A random UUID, written down. None if it could not be: phones would read another one later.
-fn fresh_key<O: Outside>(outside: &mut O) -> Option<Key> {
+/// A random UUID, written down. Not given if it could not be: phones would read another one later.
+fn fresh_key<O: Outside>(outside: &mut O) -> Result<Key, String> {
     let mut bytes = [0_u8; 16];
     if !outside.chance(&mut bytes) {
-        log::error!("octoapp: the system has no random numbers for an encryption key");
-        return None;
+        return Err("the system has no random numbers for an encryption key".to_owned());
     }
     let number = u128::from_be_bytes(bytes) & !(0xf << 76) & !(0b11 << 62) | (0x4 << 76) | (0b10 << 62);
     let mut text = format!("{number:032x}");
@@ -127,10 +129,7 @@ fn fresh_key<O: Outside>(outside: &mut O) -> Option<Key> {
         text.insert(place, '-');
     }
     match outside.write(NAMESPACE, &["public", "encryptionKey"], &json!(text)) {
-        Ok(()) => Some(Key(text)),
-        Err(why) => {
-            log::warn!("octoapp: cannot write down an encryption key: {why}");
-            None
-        }
+        Ok(()) => Ok(Key(text)),
+        Err(why) => Err(format!("cannot write down an encryption key: {why}")),
     }
 }

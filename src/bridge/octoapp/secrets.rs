@@ -48,7 +48,8 @@ pub(super) fn printer_id<O: Outside>(data_dir: &Path, outside: &mut O) -> String
     }
     let id = elsewhere(data_dir).unwrap_or_else(|| fresh_id(outside, LENGTH));
     if let Some(text) = text
-        && let Err(error) = whole_file::replace(&path, ini::with(&text, SECTION, KEY, &id).as_bytes())
+        && let Err(error) =
+            whole_file::replace_for_owner(&path, ini::with(&text, SECTION, KEY, &id).as_bytes())
     {
         log::warn!("octoapp: cannot keep the printer's identity in {}: {error}", path.display());
     }

@@ -19,7 +19,7 @@ const REMOTE_GOT: Duration = Duration::from_secs(24 * 3600);
 /// How long before its end a Live Activity is renewed, in seconds.
 const RENEWAL: f64 = 1800.0;
 /// What is wrong where the plugin runs, and what to do.
-const PLUGIN_RUNS: &str = "OctoApp's own plugin runs for this printer, and nothing is told by this bridge; \
+pub(super) const PLUGIN_RUNS: &str = "OctoApp's own plugin runs for this printer, and nothing is told by this bridge; \
                            remove the plugin, or switch the bridge off";
 
 impl<O: Outside, S: Store> Core<O, S> {

@@ -4,15 +4,13 @@
 //! It has a client and a thread of its own, and nothing of the outbox: however long a question hangs, no message waits
 //! for it, and nobody waits for its end.
 
-use super::client::Api;
-use super::config::Chat;
-use super::delivery::{Attempt, Class, Decision, Outcome, classify, decide};
+use super::api::{Api, Call, Class, Client, Interrupt, Outcome, classify, explain};
+use super::config::{Chat, Config};
+use super::delivery::{Attempt, Decision, chance, decide};
 use super::report::{Report, Trouble};
-use super::sender::explain;
-use super::wire::Call;
-use crate::bridge::Health;
+use crate::bridge::{Health, Setup};
 use crate::clock::Clock;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,25 +18,67 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_secs(2);
 /// How often it is looked whether deliveries go on failing.
 const ASIDE: Duration = Duration::from_secs(10);
+/// Stack of the thread, in bytes: a TLS handshake needs the most.
+const STACK: usize = 256 * 1024;
+
+/// Looks at token and chat on a thread that ends when all is well. Without one to be had the first message tells.
+pub(super) fn start(config: &Config, setup: &Setup<'_>, report: &Arc<Mutex<Report>>) -> Option<Looking> {
+    let client = Client::new(config, Arc::clone(&setup.tls));
+    let interrupt = client.interrupt();
+    let (bridge, end) = mpsc::channel();
+    let check = Check {
+        api: client,
+        chat: config.chat.clone(),
+        report: Arc::clone(report),
+        clock: Box::new(setup.clock),
+        spread: chance,
+        failures: 0,
+        told: None,
+        end,
+    };
+    let thread = std::thread::Builder::new().name(setup.id.to_owned()).stack_size(STACK);
+    match thread.spawn(move || check.run()) {
+        Ok(_) => Some(Looking { interrupt, bridge }),
+        Err(error) => {
+            log::warn!("{}: the token is not looked at: {error}", setup.id);
+            None
+        }
+    }
+}
+
+/// The look under way.
+pub(super) struct Looking {
+    interrupt: Interrupt,
+    /// Disconnected, it tells the look that the bridge ends.
+    bridge: mpsc::Sender<()>,
+}
+
+impl Looking {
+    /// Ends it soon; nobody waits for it.
+    pub(super) fn end(self) {
+        drop(self.bridge);
+        self.interrupt.now();
+    }
+}
 
 /// The look.
-pub(super) struct Check<A> {
-    pub(super) api: A,
-    pub(super) chat: Chat,
-    pub(super) report: Arc<Mutex<Report>>,
-    pub(super) clock: Box<dyn Clock>,
+struct Check<A> {
+    api: A,
+    chat: Chat,
+    report: Arc<Mutex<Report>>,
+    clock: Box<dyn Clock>,
     /// Chance, from 0 to 1.
-    pub(super) spread: fn() -> f64,
-    pub(super) failures: u32,
+    spread: fn() -> f64,
+    failures: u32,
     /// What it has put into the report.
-    pub(super) told: Option<Trouble>,
+    told: Option<Trouble>,
     /// Disconnected when the bridge ends.
-    pub(super) end: Receiver<()>,
+    end: Receiver<()>,
 }
 
 impl<A: Api> Check<A> {
     /// Looks until all is well, or the bridge ends.
-    pub(super) fn run(mut self) {
+    fn run(mut self) {
         let mut wait = Some(FIRST);
         while let Some(time) = wait {
             if self.end.recv_timeout(time) != Err(RecvTimeoutError::Timeout) {
@@ -121,8 +161,8 @@ impl<A: Api> Check<A> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::delivery::{Fault, FaultKind, PROBE};
-    use super::super::wire::Answer;
+    use super::super::api::{Answer, Fault, FaultKind};
+    use super::super::delivery::PROBE;
     use super::*;
     use crate::clock::Moment;
     use std::collections::VecDeque;

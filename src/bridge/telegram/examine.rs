@@ -3,12 +3,10 @@
 //! Nothing is sent to the chat, so that some things stay open: whether the bot may write there, and whether the topic is
 //! still there.
 
-use super::client::{Api, Client};
+use super::api::{Api, Call, Class, Client, FaultKind, Outcome, classify};
 use super::config::{API_URL, Chat, Config, redact};
-use super::delivery::{Class, FaultKind, Outcome, classify};
-use super::moved::MovedChat;
-use super::wire::Call;
-use super::{read_config, text};
+use super::delivery::MovedChat;
+use super::text;
 use crate::bridge::Examination;
 use crate::clock::{Clock, SystemClock};
 use crate::doctor::Finding;
@@ -24,7 +22,7 @@ const NAME: usize = 60;
 /// Asks the Bot API for the bot and for its chat.
 pub fn examine(examination: &Examination<'_>) -> Vec<Finding> {
     // What is wrong with the settings was told.
-    let Ok(config) = read_config(examination.setting) else { return Vec::new() };
+    let Ok(config) = Config::read(examination.setting) else { return Vec::new() };
     let mut client = Client::within(&config, Arc::clone(&examination.tls), PATIENCE, PATIENCE);
     let now = || SystemClock::new().now().unix;
     let outcome = client.call(&Call::new("getMe"), now());

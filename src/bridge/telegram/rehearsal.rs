@@ -1,22 +1,15 @@
 //! The whole bridge on somebody else's clock and without a socket, for tests and benchmarks: what is seen goes in, calls
 //! of the Bot API come out. Everything between is what runs on a printer; only threads and connections are missing.
 
-use super::client::Api;
+use super::api::{Answer, Api, Call, Class, Fault, FaultKind, Outcome, classify};
 use super::commands::{Incoming, Right, read};
-use super::config::{Access, Config};
-use super::delivery::{self, Class, Fault, FaultKind, Outcome};
-use super::diary::Diary;
-use super::inspector::Inspector;
+use super::config::{Access, Config, Kind};
+use super::delivery::{MovedChat, Next, Outgoing, Sender};
 use super::live::Live;
 use super::markup::Format;
-use super::moved::MovedChat;
 use super::notify::Notifier;
-use super::outgoing::Outgoing;
-use super::photos::Photos;
-use super::sender::{Next, Sender};
-use super::studio::{self, Desk, Want};
-use super::wire::{Answer, Call};
-use super::{Kind, text};
+use super::pictures::{Desk, Diary, Inspector, Photos, Want, look};
+use super::text;
 use crate::bridge::Lookup;
 use crate::camera::Camera;
 use crate::clock::Clock;
@@ -158,7 +151,7 @@ impl<S: Server + Clone> Rehearsal<S> {
     /// what happens.
     pub fn work(&mut self) -> Option<Duration> {
         while let Some(want) = self.desk.want(self.clock.now()) {
-            let frame = studio::look(&self.desk.camera, want, &|| false);
+            let frame = look(&self.desk.camera, want, &|| false);
             let now = self.clock.now();
             match (want, frame) {
                 (Want::Photo(wish), frame) => self.desk.on_photo(wish, frame.as_ref(), now),
@@ -197,7 +190,7 @@ impl<S: Server + Clone> Rehearsal<S> {
 /// What an answer of the Bot API is taken for, by a word: `done`, `flood`, `migrated`, `thread_gone`, `edit_gone`,
 /// `markup`, `too_long`, `photo_refused`, `chat_gone`, `token`, `conflict`, `transient`, `refused`.
 pub fn class_of(status: u16, retry_after: Option<&str>, body: &[u8]) -> &'static str {
-    match delivery::classify(&Outcome::Answered(Answer::read(status, retry_after, body))) {
+    match classify(&Outcome::Answered(Answer::read(status, retry_after, body))) {
         Class::Done => "done",
         Class::Flood(_) => "flood",
         Class::Migrated(_) => "migrated",

@@ -36,6 +36,9 @@ _octobridge() {
             pair)
                 cmd="octobridge_pair"
                 ;;
+            octoapp)
+                cmd="octobridge_pair_octoapp"
+                ;;
             telegram)
                 cmd="octobridge_pair_telegram"
                 ;;
@@ -140,8 +143,21 @@ _octobridge() {
             ;;
         octobridge_pair)
             opts="--help"
-            cmds="telegram"
+            cmds="octoapp telegram"
             case "${prev}" in
+                *)
+                    COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
+                    return 0
+                    ;;
+            esac
+            ;;
+        octobridge_pair_octoapp)
+            opts="--help --forget --yes --wait"
+            case "${prev}" in
+                --wait)
+                    COMPREPLY=()
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=( $(compgen -W "${opts} ${cmds}" -- "${cur}") )
                     return 0

@@ -40,6 +40,13 @@ export extern "octobridge pair" [
     --help # display usage information
 ]
 
+export extern "octobridge pair octoapp" [
+    --help # display usage information
+    --forget # delete the registrations of all phones, after asking, and switch the bridge off; the encryption key stays
+    --yes # forget without asking
+    --wait: string # seconds to wait for a phone, up to 3600; default: 300
+]
+
 export extern "octobridge pair telegram" [
     --help # display usage information
     --yes # take the chat that sends the code without asking back

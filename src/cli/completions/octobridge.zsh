@@ -162,6 +162,7 @@ _octobridge_pair() {
         (subcmd)
             local -a subcommands
             subcommands=(
+                'octoapp:Show what the app needs, wait for a phone to register, send it a first push, and switch the bridge on'
                 'telegram:Find the chat to send to, store the bot'\''s token, and switch the bridge on'
             )
             if (( CURRENT == 1 )); then
@@ -171,12 +172,27 @@ _octobridge_pair() {
             local cmd=$words[1]
             curcontext="${curcontext%:*:*}:octobridge_pair-$cmd"
             case $cmd in
+                (octoapp)
+                    _octobridge_pair_octoapp
+                    ;;
                 (telegram)
                     _octobridge_pair_telegram
                     ;;
             esac
             ;;
     esac
+}
+
+_octobridge_pair_octoapp() {
+    local context state state_descr line
+    typeset -A opt_args
+
+    _arguments -s -S \
+        '--help[display usage information]' \
+        '--forget[delete the registrations of all phones, after asking, and switch the bridge off; the encryption key stays]' \
+        '--yes[forget without asking]' \
+        '--wait[seconds to wait for a phone, up to 3600; default\: 300]'': :' \
+        && return 0
 }
 
 _octobridge_pair_telegram() {

@@ -1,6 +1,9 @@
 //! `octobridge pair SERVICE`: walks a person through pairing, in a terminal. One file per service.
 
+mod addresses;
+mod octoapp;
 mod qr;
+mod service;
 mod telegram;
 
 use super::Exit;
@@ -20,12 +23,14 @@ pub(super) struct Pair {
 #[cfg_attr(test, derive(argh::ArgsInfo))]
 #[argh(subcommand)]
 enum Service {
+    OctoApp(octoapp::PairOctoApp),
     Telegram(telegram::PairTelegram),
 }
 
 impl Pair {
     pub(super) fn execute(self, environment: &Environment) -> Exit {
         match self.service {
+            Service::OctoApp(octoapp) => octoapp.execute(environment),
             Service::Telegram(telegram) => telegram.execute(environment),
         }
     }

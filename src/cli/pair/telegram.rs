@@ -2,22 +2,19 @@
 
 use super::super::{Exit, complain, say, secret, terminal};
 use super::qr;
+use super::service::{Countdown, Stop, cfg_file, failed, patience, reload};
 use crate::bridge::telegram::pairing::{Candidate, News, PairError, Pairing, Person};
 use crate::settings::{ALL_KEYS, Environment, Instance, Key, Settings, set_in_file};
 use crate::status::{State, ask};
 use crate::tls;
 use crate::worker::{Seen, Wanted, look};
 use argh::FromArgs;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The first message.
 const HELLO: &str = "This printer is paired with this chat: messages about its prints arrive here.";
-/// Longest wait for the code, in seconds.
-const LONGEST: u64 = 3600;
 
 /// Find the chat to send to, store the bot's token, and switch the bridge on
 #[derive(Debug, FromArgs)]
@@ -51,13 +48,6 @@ pub(super) struct PairTelegram {
     name: Option<String>,
 }
 
-/// Why it ends early: the exit code, and what to say.
-type Stop = (Exit, String);
-
-fn failed(text: impl Into<String>) -> Stop {
-    (Exit::Failed, text.into())
-}
-
 impl PairTelegram {
     pub(super) fn execute(self, environment: &Environment) -> Exit {
         tls::install_provider();
@@ -75,9 +65,7 @@ impl PairTelegram {
         if self.forget {
             return target.forget(environment);
         }
-        if self.wait == 0 || self.wait > LONGEST {
-            return Err((Exit::Usage, format!("--wait takes 1 to {LONGEST} seconds")));
-        }
+        let patience = patience(self.wait)?;
         let typed = terminal::secret("Token of the bot, from @BotFather (it is not shown): ")
             .map_err(|error| failed(format!("no token could be read: {error}; nothing was stored")))?;
         let token = typed.trim();
@@ -96,7 +84,7 @@ impl PairTelegram {
         let stopped = |error| target.explain(&error, token);
         let mut pairing = Pairing::open(&setting, tls).map_err(stopped)?;
         invite(&pairing);
-        let found = wait(&mut pairing, Duration::from_secs(self.wait)).map_err(stopped)?;
+        let found = wait(&mut pairing, patience).map_err(stopped)?;
         let who = found.person.as_ref().map_or("Somebody", |person| &person.name);
         let topic = found.thread.map(|thread| format!(", topic {thread}")).unwrap_or_default();
         say(&format!("{who} sent the code from {} ({}{topic}).", found.title, found.chat));
@@ -128,7 +116,7 @@ impl PairTelegram {
             "The first message is sent. There was no picture of a camera to go with it; `octobridge doctor` tells more."
         });
         target.store(token, &target.values(&found, control))?;
-        target.reload(environment);
+        reload(environment);
         Ok(())
     }
 }
@@ -154,17 +142,12 @@ fn invite(pairing: &Pairing) {
 fn wait(pairing: &mut Pairing, patience: Duration) -> Result<Candidate, PairError> {
     let seconds = patience.as_secs();
     say(&format!("Waiting up to {seconds} s for it. Ctrl-C ends it; nothing is stored yet."));
-    let watched = io::stderr().is_terminal();
-    let clear = || terminal::show(if watched { "\r\u{1b}[K" } else { "" });
+    let countdown = Countdown::new();
     let found = pairing.wait(patience, &mut |news| match news {
-        News::Left(time) if watched => terminal::show(&format!("\r  {} s left \u{1b}[K", time.as_secs())),
-        News::Left(_) => {}
-        News::Remark(text) => {
-            clear();
-            say(&text);
-        }
+        News::Left(time) => countdown.left(time),
+        News::Remark(text) => countdown.remark(&text),
     });
-    clear();
+    countdown.clear();
     found
 }
 
@@ -190,17 +173,7 @@ impl Target {
         };
         let wrong = || (Exit::Usage, "a name is up to 32 letters, digits, - and _".to_owned());
         let secret = Key::secret_file(&secret).ok_or_else(wrong)?;
-        if let Some(problem) = settings.unreadable.first() {
-            return Err((Exit::Usage, problem.to_string()));
-        }
-        let cfg = settings.paths.cfg_files().into_iter().find(|path| path.exists());
-        if cfg.is_none() && settings.on_a_printer {
-            return Err(failed(format!(
-                "there is no extended2.cfg or extended.cfg in {}; the firmware makes it while it boots: restart the \
-                 printer, then try again",
-                settings.paths.config.join("extended").display()
-            )));
-        }
+        let cfg = cfg_file(&settings)?;
         let variables =
             ["TELEGRAM_BOT_TOKEN", "TELEGRAM_BOT_TOKEN_FILE", "TELEGRAM_CHAT_ID", "TELEGRAM_THREAD_ID"];
         let is_set = |name: &&str| environment.get(*name).is_some_and(|text| !text.trim().is_empty());
@@ -289,31 +262,8 @@ impl Target {
         if !self.fixed.is_empty() {
             complain(&format!("the environment still sets {}", self.fixed.join(", ")));
         }
-        self.reload(environment);
+        reload(environment);
         Ok(())
-    }
-
-    /// Lets the service read its settings again, or says how to start it.
-    fn reload(&self, environment: &Environment) {
-        let settings = Settings::load(None, environment);
-        let start = if settings.on_a_printer { "`/etc/init.d/S66octoapp start`" } else { "`octobridge run`" };
-        match ask(&settings) {
-            State::Running(report) => {
-                let pid = i32::try_from(report.pid).ok().filter(|pid| *pid > 1);
-                match pid.map(|pid| kill(Pid::from_raw(pid), Signal::SIGHUP)) {
-                    Some(Ok(())) => {
-                        say("The service reads its settings again; `octobridge status` tells how it goes.")
-                    }
-                    _ => complain(
-                        "the service runs as another user; run `/etc/init.d/S66octoapp reload` as root",
-                    ),
-                }
-            }
-            State::NothingEnabled(_) => {}
-            State::Dead(_) | State::Stopped(_) => {
-                say(&format!("The service does not run; start it with {start}."))
-            }
-        }
     }
 
     fn explain(&self, error: &PairError, token: &str) -> Stop {

@@ -2,12 +2,13 @@
 
 use super::pictures::jpeg;
 use super::{CHAT, SECRET, SOON, TOKEN, event, no_extra_roots, setting, setup, status};
+use crate::support::camera::never_asked;
 use crate::support::openrouter::{Behaviour as Says, OpenRouter};
 use crate::support::telegram::{Behaviour, Chat, ChatKind, Telegram as BotApi, Which};
 use crate::support::wait;
 use octobridge::bridge::telegram::{Config, Telegram};
 use octobridge::bridge::{Bridge, Health, Setup};
-use octobridge::camera::{Camera, Limits, Setup as CameraSetup};
+use octobridge::camera::Camera;
 use octobridge::clock::{Clock, SystemClock};
 use octobridge::printer::{EventKind, Klippy, KlippyState, Print, PrintState, Sight, Snapshot};
 use octobridge::source::control::{self, Requests};
@@ -43,15 +44,7 @@ impl Rig {
 
     fn before(server: BotApi, place: tempfile::TempDir, more: &[(&str, &str)]) -> Self {
         let clock = SystemClock::new();
-        let camera = Camera::new(CameraSetup {
-            wanted: None,
-            web: "http://127.0.0.1:9".to_owned(),
-            moonraker: "http://127.0.0.1:9".to_owned(),
-            wake: None,
-            tls: no_extra_roots(),
-            clock: Box::new(clock),
-            limits: Limits::default(),
-        });
+        let camera = never_asked(clock);
         let (control, requests) = control::channel();
         let told = Told::default();
         let noted = Arc::clone(&told);

@@ -1,11 +1,12 @@
 //! Pictures and checks over sockets: the threads, the form, the model.
 
 use super::{CHAT, SOON, TOKEN, event, no_extra_roots, setting, setup};
+use crate::support::camera::never_asked;
 use crate::support::openrouter::{Behaviour as Says, OpenRouter};
 use crate::support::telegram::{Behaviour, Call, Telegram as BotApi, Which};
 use octobridge::bridge::telegram::{Config, Telegram};
 use octobridge::bridge::{Bridge, Setup};
-use octobridge::camera::{Camera, Limits, Setup as CameraSetup};
+use octobridge::camera::Camera;
 use octobridge::clock::{Clock, SystemClock};
 use octobridge::printer::{EventKind, Print, PrintState, Sight, Snapshot};
 use serde_json::Value;
@@ -38,15 +39,7 @@ impl Rig {
     fn at(place: tempfile::TempDir, more: &[(&str, String)]) -> Self {
         let server = BotApi::plain(TOKEN, CHAT);
         let clock = SystemClock::new();
-        let camera = Camera::new(CameraSetup {
-            wanted: None,
-            web: "http://127.0.0.1:9".to_owned(),
-            moonraker: "http://127.0.0.1:9".to_owned(),
-            wake: None,
-            tls: no_extra_roots(),
-            clock: Box::new(clock),
-            limits: Limits::default(),
-        });
+        let camera = never_asked(clock);
         let url = server.url();
         let find = |name: &str| {
             let own = more.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());

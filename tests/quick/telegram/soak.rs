@@ -11,14 +11,14 @@ mod sky;
 mod verdict;
 
 use super::pictures::jpeg;
+use crate::support::camera::never_asked;
 use chat::{Chat, Clocks, GROUP, Hands, TOPIC};
 use day::{DAY, Day, What};
 use dice::Dice;
 use octobridge::bridge::telegram::rehearsal::Rehearsal;
-use octobridge::camera::{Camera, Limits, Setup};
+use octobridge::camera::Camera;
 use octobridge::clock::Clock;
 use octobridge::printer::{Event, Sight};
-use octobridge::tls;
 use sky::Sky;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -152,7 +152,7 @@ impl World {
         let clocks = Clocks::default();
         clocks.0.lock().unwrap().wall = START;
         let chat = Chat::new(clocks.clone(), sky, Dice::new(dice.below(u64::MAX)), folder);
-        let camera = camera(&clocks);
+        let camera = never_asked(clocks.clone());
         let folder = folder.to_owned();
         let mut world =
             Self { dice, clocks, chat, folder, camera, bridge: None, told: Vec::new(), restarts: 0 };
@@ -168,7 +168,7 @@ impl World {
             let mut hands = self.clocks.0.lock().unwrap();
             hands.born = hands.true_time;
         }
-        self.camera = camera(&self.clocks);
+        self.camera = never_asked(self.clocks.clone());
         let clocks = || -> Box<dyn Clock> { Box::new(self.clocks.clone()) };
         let fresh = Duration::from_secs(60);
         let bridge =
@@ -243,16 +243,4 @@ impl World {
         }
         self.clocks.turn(until);
     }
-}
-
-fn camera(clocks: &Clocks) -> Camera {
-    Camera::new(Setup {
-        wanted: None,
-        web: "http://127.0.0.1:9".to_owned(),
-        moonraker: "http://127.0.0.1:9".to_owned(),
-        wake: None,
-        tls: tls::client_config(None).unwrap(),
-        clock: Box::new(clocks.clone()),
-        limits: Limits::default(),
-    })
 }

@@ -2,29 +2,19 @@
 
 use super::chat::{Chat, Request};
 use super::vector::{START, Vector, What};
+use crate::support::camera::never_asked;
+use crate::support::virtual_time::Turned;
 use base64::Engine;
 use octobridge::backoff::Backoff;
 use octobridge::bridge::telegram::rehearsal::Rehearsal;
-use octobridge::camera::{Camera, Limits, Setup};
+use octobridge::camera::Camera;
 use octobridge::clock::{Clock, Moment};
 use octobridge::printer::{Memory, Observation, Observer, Sight};
 use octobridge::source::feed::{Action, Session, WatchdogSettings};
-use octobridge::tls;
 use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
-
-/// A clock that the world turns.
-#[derive(Clone, Default)]
-struct Turned(Arc<Mutex<Duration>>);
-
-impl Clock for Turned {
-    fn now(&self) -> Moment {
-        let monotonic = *self.0.lock().unwrap();
-        Moment { monotonic, unix: Duration::from_secs(START) + monotonic }
-    }
-}
 
 /// An attempt to reach the feed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -98,16 +88,8 @@ impl<'a> World<'a> {
         let most = seconds("RECONNECT_MAX_SECONDS", 30.0).max(least);
         let timeout = Some(seconds("IMAGE_TIMEOUT_SECONDS", 60.0)).filter(|timeout| !timeout.is_zero());
         let tick = seconds("WATCHDOG_TICK_SECONDS", 5.0).max(Duration::from_secs(1));
-        let clock = Turned::default();
-        let camera = Camera::new(Setup {
-            wanted: None,
-            web: "http://127.0.0.1:9".to_owned(),
-            moonraker: "http://127.0.0.1:9".to_owned(),
-            wake: None,
-            tls: tls::client_config(None).unwrap(),
-            clock: Box::new(clock.clone()),
-            limits: Limits::default(),
-        });
+        let clock = Turned::from(START);
+        let camera = never_asked(clock.clone());
         let now = Rc::new(Cell::new(Duration::ZERO));
         let chat = Chat::new(Rc::clone(&now));
         let setting = |name: &str| vector.env.get(name).filter(|text| !text.trim().is_empty()).cloned();
@@ -257,7 +239,7 @@ impl<'a> World<'a> {
     fn turn(&mut self, to: Duration) {
         let to = to.max(self.now.get());
         self.now.set(to);
-        *self.clock.0.lock().unwrap() = to;
+        self.clock.turn(to);
     }
 }
 

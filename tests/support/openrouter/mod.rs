@@ -8,11 +8,12 @@
 pub(crate) mod rules;
 mod server;
 
+use super::listening::Listening;
 use super::telegram::certificates;
 use rustls::ServerConfig;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Path of the API's base, as OpenRouter has it.
@@ -104,23 +105,13 @@ struct State {
     released: bool,
 }
 
-#[derive(Debug, Default)]
-struct Shared {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+type Shared = super::listening::Shared<State>;
 
 /// The stand-in. It serves until it is dropped, and fails the test then if there was a violation.
 #[derive(Debug)]
 pub(crate) struct OpenRouter {
     shared: Arc<Shared>,
-    listening: server::Listening,
+    listening: Listening,
     /// The authority that signed its certificate, as PEM; none without TLS.
     pub(crate) ca: Option<String>,
 }
@@ -139,7 +130,7 @@ impl OpenRouter {
     fn listen(key: &str, frames: &[(&str, &[u8])], certified: Option<(String, Arc<ServerConfig>)>) -> Self {
         let frames = frames.iter().map(|(name, jpeg)| ((*name).to_owned(), jpeg.to_vec())).collect();
         let state = State { key: key.to_owned(), frames, ..State::default() };
-        let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
+        let shared = Arc::new(Shared::new(state));
         let (ca, tls) = certified.unzip();
         let listening = server::listen(tls, Arc::clone(&shared));
         Self { shared, listening, ca }

@@ -1,14 +1,13 @@
-//! The stand-in's listener, and one thread for each connection.
+//! The stand-in's connections, each with a thread.
 
 use super::super::http::{self, Message};
+use super::super::listening::Listening;
 use super::{Asked, BASE, Behaviour, Shared, State, rules};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 use std::io::{BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long a connection may be silent.
@@ -26,42 +25,11 @@ const HEADERS: [&str; 8] = [
     "accept-encoding",
 ];
 
-/// An open port, closed when it is dropped.
-#[derive(Debug)]
-pub(super) struct Listening {
-    pub(super) address: SocketAddr,
-    closed: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        self.closed.store(true, Ordering::SeqCst);
-        // Wakes the thread, which then sees that it shall end.
-        let _ = TcpStream::connect(self.address);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
 pub(super) fn listen(tls: Option<Arc<ServerConfig>>, shared: Arc<Shared>) -> Listening {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let address = listener.local_addr().unwrap();
-    let closed = Arc::new(AtomicBool::new(false));
-    let ours = Arc::clone(&closed);
-    let thread = std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            if ours.load(Ordering::SeqCst) {
-                break;
-            }
-            let (tls, shared) = (tls.clone(), Arc::clone(&shared));
-            if let Ok(stream) = stream {
-                std::thread::spawn(move || converse(stream, tls, &shared));
-            }
-        }
-    });
-    Listening { address, closed, thread: Some(thread) }
+    Listening::open(0, move |stream| {
+        let (tls, shared) = (tls.clone(), Arc::clone(&shared));
+        std::thread::spawn(move || converse(stream, tls, &shared));
+    })
 }
 
 fn converse(stream: TcpStream, tls: Option<Arc<ServerConfig>>, shared: &Shared) {

@@ -33,7 +33,7 @@ pub(crate) use {
     request::Upload,
 };
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -129,17 +129,7 @@ impl State {
     }
 }
 
-#[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+type Shared = super::listening::Shared<State>;
 
 /// The stand-in. It serves until it is dropped, and fails the test then if there was a violation.
 #[derive(Debug)]
@@ -178,21 +168,18 @@ impl Telegram {
     }
 
     fn listen(token: &str, chat: i64, ca: String, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
-        let shared = Arc::new(Shared {
-            state: Mutex::new(State {
-                token: token.to_owned(),
-                world: World::new(token, chat),
-                calls: Vec::new(),
-                violations: Vec::new(),
-                plan: Plan::new(),
-                released: 0,
-                closing: false,
-                connections: 0,
-                handshakes: Vec::new(),
-                to_break: 0,
-            }),
-            changed: Condvar::new(),
-        });
+        let shared = Arc::new(Shared::new(State {
+            token: token.to_owned(),
+            world: World::new(token, chat),
+            calls: Vec::new(),
+            violations: Vec::new(),
+            plan: Plan::new(),
+            released: 0,
+            closing: false,
+            connections: 0,
+            handshakes: Vec::new(),
+            to_break: 0,
+        }));
         let listening = server::listen(0, tls.clone(), Arc::clone(&shared));
         let port = listening.port();
         Self { shared, listening: Some(listening), port, ca, tls }

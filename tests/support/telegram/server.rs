@@ -1,13 +1,14 @@
-//! The stand-in's listener, its certificate, and one thread for each connection.
+//! The stand-in's port, its certificate, and one thread for each connection.
 
 use std::collections::HashMap;
 use std::io::{BufReader, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::super::listening::Listening as Port;
 use super::Shared;
 use super::conversation::answer_all;
 use rcgen::{
@@ -54,18 +55,16 @@ pub(crate) fn certificates(names: &[&str], years: (i32, i32)) -> (String, Arc<Se
 /// The open connections, by their other ends.
 type Connections = Mutex<HashMap<SocketAddr, TcpStream>>;
 
-/// An open port; dropping it closes the port, and connections that are there go on.
+/// An open port, and the connections that were opened through it.
 #[derive(Debug)]
 pub(super) struct Listening {
-    address: SocketAddr,
-    closed: Arc<AtomicBool>,
+    port: Port,
     connections: Arc<Connections>,
-    thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Listening {
     pub(super) fn port(&self) -> u16 {
-        self.address.port()
+        self.port.address.port()
     }
 
     /// Breaks all connections.
@@ -76,50 +75,27 @@ impl Listening {
     }
 }
 
-impl Drop for Listening {
-    fn drop(&mut self) {
-        self.closed.store(true, Ordering::SeqCst);
-        // Wakes the thread, which then sees that it shall end.
-        let _ = TcpStream::connect(self.address);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
 pub(super) fn listen(port: u16, tls: Option<Arc<ServerConfig>>, shared: Arc<Shared>) -> Listening {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
-    let address = listener.local_addr().unwrap();
-    let closed = Arc::new(AtomicBool::new(false));
-    let ours = Arc::clone(&closed);
     let connections = Arc::new(Connections::default());
     let opened = Arc::clone(&connections);
-    let thread = std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            if ours.load(Ordering::SeqCst) {
-                break;
-            }
-            let (tls, shared) = (tls.clone(), Arc::clone(&shared));
-            if let Ok(stream) = stream {
-                let (opened, key) = (Arc::clone(&opened), stream.peer_addr());
-                if let (Ok(key), Ok(stream)) = (&key, stream.try_clone()) {
-                    opened.lock().unwrap_or_else(PoisonError::into_inner).insert(*key, stream);
-                }
-                std::thread::spawn(move || {
-                    // A mistake of the stand-in's own must fail the test, and not only end a thread that nobody
-                    // watches.
-                    if catch_unwind(AssertUnwindSafe(|| converse(stream, tls, &shared))).is_err() {
-                        shared.state().violate("the stand-in panicked".to_owned());
-                    }
-                    // Only then is the connection closed.
-                    if let Ok(key) = key {
-                        opened.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-                    }
-                });
-            }
+    let port = Port::open(port, move |stream| {
+        let (tls, shared) = (tls.clone(), Arc::clone(&shared));
+        let (opened, key) = (Arc::clone(&opened), stream.peer_addr());
+        if let (Ok(key), Ok(stream)) = (&key, stream.try_clone()) {
+            opened.lock().unwrap_or_else(PoisonError::into_inner).insert(*key, stream);
         }
+        std::thread::spawn(move || {
+            // A mistake of the stand-in's own must fail the test, and not only end a thread that nobody watches.
+            if catch_unwind(AssertUnwindSafe(|| converse(stream, tls, &shared))).is_err() {
+                shared.state().violate("the stand-in panicked".to_owned());
+            }
+            // Only then is the connection closed.
+            if let Ok(key) = key {
+                opened.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+            }
+        });
     });
-    Listening { address, closed, connections, thread: Some(thread) }
+    Listening { port, connections }
 }
 
 fn converse(mut stream: TcpStream, tls: Option<Arc<ServerConfig>>, shared: &Shared) {

@@ -3,6 +3,7 @@
 mod boot;
 mod build;
 mod check_program;
+mod diff;
 mod inspect;
 mod lock;
 mod sbom;
@@ -36,6 +37,7 @@ enum Command {
     Build(build::Args),
     #[command(hide = true)]
     Session(build::SessionArgs),
+    Diff(diff::Args),
     Inspect(inspect::Args),
     Lock(lock::Args),
     Sbom(sbom::Args),
@@ -50,6 +52,7 @@ impl Command {
             Self::Boot(args) => args.run(),
             Self::Build(args) => args.run(),
             Self::Session(args) => args.run(),
+            Self::Diff(args) => args.run(),
             Self::Inspect(args) => args.run(),
             Self::Lock(args) => args.run(),
             Self::Sbom(args) => args.run(),

@@ -9,6 +9,7 @@ mod content;
 mod dead;
 mod filesystem;
 mod metadata;
+mod same;
 pub mod splice;
 mod superblock;
 mod tables;
@@ -19,6 +20,7 @@ pub use compatible::{Incompatible, compatible};
 pub use content::{CopyError, LastFragment};
 pub use dead::dead_bytes_at;
 pub use filesystem::{Filesystem, ReadError};
+pub use same::Comparison;
 pub use superblock::{Compressor, Flags, SUPERBLOCK_LEN, Superblock, Tables};
 pub use tree::Tree;
 

@@ -2,7 +2,7 @@
 
 mod press;
 
-use super::super::config::{Access, Config, Macros};
+use super::super::config::{API_URL, Access, Config, Macros};
 use super::super::live::{Live, Mute};
 use super::super::notify::percent;
 use super::access::{Minute, Right};
@@ -82,7 +82,7 @@ impl Clerk {
         Self {
             access: config.access.clone(),
             macros: config.macros.clone(),
-            public: config.api_url == super::super::API_URL,
+            public: config.api_url == API_URL,
             menu: Menu::new(config, checks.is_some(), log),
             live,
             tokens,

@@ -1,10 +1,9 @@
 //! The thread that keeps messages up to date. It lives only while a job is under way of which there is one.
 
-use super::super::client::{Api, Client, Interrupt};
+use super::super::api::{Api, Call, Client, Interrupt};
 use super::super::config::{Board as Wanted, Chat, Config};
+use super::super::delivery::Paces;
 use super::super::live::Live;
-use super::super::pace::Paces;
-use super::super::wire::Call;
 use super::board::{Board, Step, Task};
 use super::errand::Reply;
 use super::update::{Place, Shown};

@@ -1,12 +1,10 @@
 //! The threads behind the commands: one that polls, and one for each errand under way.
 
-use super::super::client::{Api, Client, Interrupt};
+use super::super::api::{Api, Client, Interrupt};
 use super::super::config::{Chat, Config};
+use super::super::delivery::{MovedChat, Next, Paces};
 use super::super::live::Live;
-use super::super::moved::MovedChat;
-use super::super::pace::Paces;
 use super::super::report::Report;
-use super::super::sender::Next;
 use super::clerk::{Checks, Clerk, SharedTokens};
 use super::desk::Desk;
 use super::errand::{Errand, Task};

@@ -3,11 +3,9 @@
 //!
 //! One step makes at most one question and never waits besides: it says until when to wait. The thread around it waits.
 
-use super::super::client::Api;
-use super::super::delivery::{self, Attempt, Class, Decision, Outcome, PROBE};
+use super::super::api::{Api, Call, Class, Outcome, classify, explain};
+use super::super::delivery::{Attempt, Decision, Next, PROBE, chance, decide};
 use super::super::report::{Report, Trouble};
-use super::super::sender::{self, Next};
-use super::super::wire::Call;
 use super::clerk::Clerk;
 use super::errand::{Deed, Errand, Reply};
 use super::update::{self, Incoming};
@@ -161,7 +159,7 @@ impl<A: Api> Poller<A> {
         }
         let call = self.call();
         let outcome = self.voice.api.call(&call, now.unix);
-        let class = delivery::classify(&outcome);
+        let class = classify(&outcome);
         let result = match &outcome {
             Outcome::Answered(answer) => answer.envelope.as_ref().map(|envelope| &envelope.result),
             Outcome::Failed(_) => None,
@@ -293,11 +291,11 @@ impl<A: Api> Poller<A> {
         if status == Some(200) {
             self.unreadable_answer();
         }
-        let why = sender::explain(class, outcome);
+        let why = explain(class, outcome);
         let attempt = Attempt { failures: self.failures, ..Attempt::default() };
         self.failures = self.failures.saturating_add(1);
         let asks_for_updates = matches!(self.stage, Stage::First | Stage::Skip | Stage::Poll);
-        let (wait, health, why) = match (class, delivery::decide(class, attempt, super::super::chance())) {
+        let (wait, health, why) = match (class, decide(class, attempt, chance())) {
             (Class::Conflict, _) if says(outcome, "webhook") => {
                 log::warn!(
                     "telegram: another program had updates sent elsewhere; they come here from now on"

@@ -1,10 +1,8 @@
 //! What the tests of commands share, and what the whole of them is tried by.
 
-use super::super::client::{Api, Fetched};
+use super::super::api::{Answer, Api, Call, Fault, FaultKind, Fetched, Outcome};
 use super::super::config::Config;
-use super::super::delivery::{Fault, FaultKind, Outcome};
-use super::super::pace::Paces;
-use super::super::wire::{Answer, Call};
+use super::super::delivery::Paces;
 use super::voice::{Nap, Voice};
 use crate::clock::{Clock, Moment};
 use crate::printer::{Klippy, KlippyState, Print, PrintState, Sight, Snapshot};

@@ -1,13 +1,11 @@
 //! Speaks in the chats on the spot: answers to commands are worth nothing an hour later, so that they do not go through
 //! the outbox. A few tries within a bounded time, at the pace that all messages share.
 
-use super::super::client::Api;
+use super::super::api::{Api, Call, Class, File, Outcome, classify, explain, keyboard};
 use super::super::config::Chat;
-use super::super::delivery::{self, Attempt, Class, Decision, Shape};
+use super::super::delivery::{Attempt, Decision, Paces, Shape, chance, decide};
 use super::super::markup::Format;
-use super::super::pace::Paces;
-use super::super::wire::{self, Call, File};
-use super::super::{sender, text};
+use super::super::text;
 use super::errand::Reply;
 use super::update::Shown;
 use crate::clock::{Clock, Moment};
@@ -59,13 +57,11 @@ impl<A: Api> Voice<A> {
     /// Makes a call on the side, and gives its result; a failure is logged as `what` and why.
     pub(super) fn tell(&mut self, call: &Call<'_>, what: &str) -> Option<Value> {
         let outcome = self.api.call(call, self.now().unix);
-        let class = delivery::classify(&outcome);
+        let class = classify(&outcome);
         match (class, &outcome) {
-            (Class::Done, delivery::Outcome::Answered(answer)) => {
-                Some(answer.envelope.as_ref()?.result.clone())
-            }
+            (Class::Done, Outcome::Answered(answer)) => Some(answer.envelope.as_ref()?.result.clone()),
             _ => {
-                log::info!("telegram: {what}: {}", sender::explain(class, &outcome));
+                log::info!("telegram: {what}: {}", explain(class, &outcome));
                 None
             }
         }
@@ -111,8 +107,8 @@ impl<A: Api> Voice<A> {
             attempt.with_thread = thread.is_some() && over.is_none();
             let call = self.compose(reply, picture, &chat, thread, over, attempt);
             let outcome = self.api.call(&call, now.unix);
-            let class = delivery::classify(&outcome);
-            match delivery::decide(class, attempt, super::super::chance()) {
+            let class = classify(&outcome);
+            match decide(class, attempt, chance()) {
                 Decision::Delivered => {
                     let captioned = attempt.shape != Shape::Text;
                     return over.or_else(|| shown(&outcome, reply, thread, captioned));
@@ -133,7 +129,7 @@ impl<A: Api> Voice<A> {
                 }
                 Decision::GiveUp if class == Class::EditGone && over.is_some() => over = None,
                 Decision::GiveUp | Decision::ProbeChat(_) | Decision::ProbeToken(_) => {
-                    log::warn!("telegram: an answer was not sent: {}", sender::explain(class, &outcome));
+                    log::warn!("telegram: an answer was not sent: {}", explain(class, &outcome));
                     return None;
                 }
             }
@@ -195,7 +191,7 @@ impl<A: Api> Voice<A> {
             call = call.with("disable_notification", true);
         }
         if !reply.buttons.is_empty() {
-            call = call.with("reply_markup", wire::keyboard(&reply.buttons));
+            call = call.with("reply_markup", keyboard(&reply.buttons));
         }
         call
     }
@@ -219,8 +215,8 @@ impl<A: Api> Voice<A> {
 }
 
 /// The message that an answer of the server speaks of.
-fn shown(outcome: &delivery::Outcome, reply: &Reply, thread: Option<i64>, captioned: bool) -> Option<Shown> {
-    let delivery::Outcome::Answered(answer) = outcome else { return None };
+fn shown(outcome: &Outcome, reply: &Reply, thread: Option<i64>, captioned: bool) -> Option<Shown> {
+    let Outcome::Answered(answer) = outcome else { return None };
     let result = &answer.envelope.as_ref()?.result;
     let message = result.get("message_id").and_then(serde_json::Value::as_i64);
     let chat = result.get("chat").and_then(|chat| chat.get("id")).and_then(serde_json::Value::as_i64);

@@ -12,7 +12,7 @@ pub use token::Token;
 pub use crate::settings::redact;
 
 use super::markup::Format;
-use crate::bridge::Lookup;
+use crate::bridge::{Lookup, StartError};
 use std::time::Duration;
 
 /// Where the Bot API is unless set otherwise.
@@ -181,6 +181,18 @@ impl Config {
 }
 
 impl Config {
+    /// The settings that `setting` finds, for a bridge that is to start with them.
+    ///
+    /// # Errors
+    ///
+    /// If one is missing or wrong; the text names it.
+    pub(super) fn read(setting: &Lookup<'_>) -> Result<Self, StartError> {
+        Self::parse(setting).map_err(|error| match error.missing {
+            true => StartError::Unpaired(error.to_string()),
+            false => StartError::Setting(error.to_string()),
+        })
+    }
+
     /// Whether people may have G-code run, their own or macros.
     pub(super) fn takes_scripts(&self) -> bool {
         self.gcode || !matches!(&self.macros, Macros::These(names) if names.is_empty())

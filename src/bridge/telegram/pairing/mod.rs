@@ -6,11 +6,9 @@ mod talk;
 
 pub use talk::{Candidate, Person};
 
-use super::client::{Api, Client};
+use super::api::{Api, Call, Class, Client, Outcome, classify, explain};
 use super::config::{Config, redact};
-use super::delivery::{Class, Outcome, classify};
-use super::wire::Call;
-use super::{examine, sender, text};
+use super::{examine, text};
 use crate::bridge::{Lookup, StartError};
 use crate::clock::{Clock, SystemClock};
 use rustls::ClientConfig;
@@ -87,7 +85,7 @@ impl Pairing {
             "TELEGRAM_THREAD_ID" => None,
             name => setting(name),
         };
-        let config = super::read_config(&filled)?;
+        let config = Config::read(&filled)?;
         let mut letters = [0; CODE];
         getrandom::fill(&mut letters).map_err(|_| PairError::NoChance)?;
         let code = letters.iter().filter_map(|byte| LETTERS.get(usize::from(byte % 32)));
@@ -149,7 +147,7 @@ impl Pairing {
                                 format!("{name} wrote to the bot without the code, and is left out")
                             }
                             Remark::Trouble => {
-                                format!("{}; trying again", sender::explain(classify(&outcome), &outcome))
+                                format!("{}; trying again", explain(classify(&outcome), &outcome))
                             }
                             Remark::Back => "it goes on".to_owned(),
                         }));
@@ -193,7 +191,7 @@ impl Pairing {
         let outcome = self.call(&Call::message(&chat, to.thread, said));
         match classify(&outcome) {
             Class::Done => Ok(false),
-            class => Err(PairError::NotSent(sender::explain(class, &outcome))),
+            class => Err(PairError::NotSent(explain(class, &outcome))),
         }
     }
 

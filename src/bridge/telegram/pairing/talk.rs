@@ -1,7 +1,7 @@
 //! The course of a pairing: what to ask next, and what an answer means. Pure; time comes from outside.
 
+use super::super::api::{Class, Outcome, classify};
 use super::super::config::Chat;
-use super::super::delivery::{Class, Outcome, classify};
 use super::super::text;
 use serde_json::Value;
 use std::time::Duration;

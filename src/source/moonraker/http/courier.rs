@@ -71,6 +71,11 @@ impl<'a> Courier<'a> {
         })
     }
 
+    /// The address, without a slash at its end.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Largest file that Moonraker takes, in bytes, where it is known.
     pub(super) fn most_upload(&self) -> Option<u64> {
         self.most_upload

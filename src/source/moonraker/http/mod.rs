@@ -79,6 +79,16 @@ impl Web {
 }
 
 impl Control {
+    /// The address of Moonraker's HTTP server as this machine reaches it: `http://HOST:PORT`, and a prefix where it has
+    /// one. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// If there is no connection, or the source is not Moonraker.
+    pub fn web_address(&self) -> Result<String, ControlError> {
+        Ok(Courier::new(self)?.base().to_owned())
+    }
+
     /// Writes a file of a root to `to`, and gives its length. Blocks.
     ///
     /// # Errors

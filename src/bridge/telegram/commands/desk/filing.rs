@@ -1,9 +1,7 @@
 //! Errands about files to print: lists of them, the question before one is printed, and files from the chat.
 
-use super::super::super::client::Api;
-use super::super::super::delivery::{self, Class, Outcome};
-use super::super::super::wire::Call;
-use super::super::super::{redact, sender};
+use super::super::super::api::{Api, Call, Class, Outcome, classify, explain};
+use super::super::super::config::redact;
 use super::super::errand::{Errand, Reply};
 use super::super::files::{self, Listing};
 use super::super::order::{self, Mark, Order};
@@ -166,12 +164,12 @@ impl Desk {
         let now = voice.now().unix;
         let call = Call::new("getFile").with("file_id", document.file_id.as_str());
         let outcome = voice.api.call(&call, now);
-        let result = match (&outcome, delivery::classify(&outcome)) {
+        let result = match (&outcome, classify(&outcome)) {
             (Outcome::Answered(answer), Class::Done) => {
                 answer.envelope.as_ref().map(|envelope| &envelope.result)
             }
             (outcome, class) => {
-                let why = sender::explain(class, outcome);
+                let why = explain(class, outcome);
                 // It does not tell the size of every file before.
                 let too_big = why.contains("too big");
                 return Err(if too_big { wording::TOO_BIG.to_owned() } else { wording::not_stored(&why) });

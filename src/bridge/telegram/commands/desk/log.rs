@@ -1,6 +1,7 @@
 //! The end of this service's own log.
 
-use super::super::super::{redact, text};
+use super::super::super::config::redact;
+use super::super::super::text;
 use super::super::wording;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;

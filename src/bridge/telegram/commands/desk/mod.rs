@@ -4,10 +4,10 @@
 mod filing;
 mod log;
 
-use super::super::client::Api;
-use super::super::config::Macros;
+use super::super::api::Api;
+use super::super::config::{Macros, redact};
 use super::super::live::Live;
-use super::super::{redact, text};
+use super::super::text;
 use super::clerk::{SharedTokens, allows};
 use super::errand::{Errand, Reply, Task};
 use super::keeper::Keeper;

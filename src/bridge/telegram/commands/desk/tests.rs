@@ -3,7 +3,7 @@ use super::super::tests::{FakeClock, GROUP, Made, OWNER, Server, config, seconds
 use super::super::update::{Document, Origin, Shown};
 use super::*;
 use crate::bridge::Setup;
-use crate::bridge::telegram::pace::Paces;
+use crate::bridge::telegram::delivery::Paces;
 use crate::camera;
 use crate::clock::SystemClock;
 use crate::printer::{PrintState, Webcam};

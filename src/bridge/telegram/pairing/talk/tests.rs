@@ -1,5 +1,4 @@
-use super::super::super::delivery::{Fault, FaultKind};
-use super::super::super::wire::Answer;
+use super::super::super::api::{Answer, Fault, FaultKind};
 use super::*;
 use proptest::prelude::*;
 use serde_json::json;

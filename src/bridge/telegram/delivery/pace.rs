@@ -3,7 +3,7 @@
 //! Telegram's published limits: about one message a second in a chat, where short bursts pass, and 20 a minute
 //! in a group. They are no promise; a 429 is obeyed all the same.
 
-use super::config::Chat;
+use super::super::config::Chat;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ const MOST_CHATS: usize = 16;
 
 /// The paces of all chats. Clones are the same ones, so that all who send keep them together.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Paces(Arc<Mutex<Vec<(Chat, Pace)>>>);
+pub(in crate::bridge::telegram) struct Paces(Arc<Mutex<Vec<(Chat, Pace)>>>);
 
 impl Paces {
     /// Takes one message to `chat`, if it may go at `now`; else says from when on it may.
-    pub(super) fn take(&self, chat: &Chat, now: Duration) -> Result<(), Duration> {
+    pub(in crate::bridge::telegram) fn take(&self, chat: &Chat, now: Duration) -> Result<(), Duration> {
         let mut paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, pace)) = paces.iter_mut().find(|(known, _)| known == chat) {
             return pace.take(now);

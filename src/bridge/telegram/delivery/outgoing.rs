@@ -1,9 +1,9 @@
 //! Where messages are handed in: what a note asks for, done to the outbox.
 
-use super::config::{Kind, Kinds};
+use super::super::config::{Kind, Kinds};
+use super::super::notify::Note;
 use super::darkroom::Darkroom;
-use super::notify::Note;
-use super::wire::Stored;
+use super::stored::Stored;
 use crate::camera::Frame;
 use crate::clock::Moment;
 use crate::outbox::{Entry, FileStore, Pushed, Queue, Store};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// The way to the chat. Clones are the same way.
 #[derive(Debug)]
-pub(super) struct Outgoing<S = FileStore> {
+pub(in crate::bridge::telegram) struct Outgoing<S = FileStore> {
     queue: Queue<S>,
     darkroom: Darkroom,
     silent: Kinds,
@@ -25,12 +25,12 @@ impl<S> Clone for Outgoing<S> {
 
 impl<S: Store> Outgoing<S> {
     /// Into `queue`, whose pictures are in `darkroom`; kinds in `silent` make no sound.
-    pub(super) fn new(queue: Queue<S>, darkroom: Darkroom, silent: Kinds) -> Self {
+    pub(in crate::bridge::telegram) fn new(queue: Queue<S>, darkroom: Darkroom, silent: Kinds) -> Self {
         Self { queue, darkroom, silent }
     }
 
     /// Hands in a text. When this returns, one that must not be lost is on disk. Says whether it is new.
-    pub(super) fn post(&self, note: Note, buttons: Vec<(String, String)>) -> bool {
+    pub(in crate::bridge::telegram) fn post(&self, note: Note, buttons: Vec<(String, String)>) -> bool {
         if let Some((key, both)) = &note.takes_back {
             let taken = self.queue.take_back(key, "it was over before it was told");
             if taken && *both {
@@ -41,7 +41,12 @@ impl<S: Store> Outgoing<S> {
     }
 
     /// Hands in a picture with its caption. Says whether it is new.
-    pub(super) fn post_picture(&self, note: Note, frame: &Arc<Frame>, now: Moment) -> bool {
+    pub(in crate::bridge::telegram) fn post_picture(
+        &self,
+        note: Note,
+        frame: &Arc<Frame>,
+        now: Moment,
+    ) -> bool {
         let number = self.darkroom.keep(Arc::clone(frame), note.importance, now);
         let is_new = self.push(note, Some(number), Vec::new());
         if !is_new {
@@ -51,7 +56,7 @@ impl<S: Store> Outgoing<S> {
     }
 
     /// Whether a message of that key was handed in before, not long ago.
-    pub(super) fn knows(&self, key: &str) -> bool {
+    pub(in crate::bridge::telegram) fn knows(&self, key: &str) -> bool {
         self.queue.knows(key)
     }
 
@@ -78,7 +83,7 @@ impl<S: Store> Outgoing<S> {
     }
 
     /// Whether a picture grew too old to be sent, since this was asked last: a fresh one is due.
-    pub(super) fn take_lost_picture(&self) -> bool {
+    pub(in crate::bridge::telegram) fn take_lost_picture(&self) -> bool {
         self.darkroom.take_lost()
     }
 }

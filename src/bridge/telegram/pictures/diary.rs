@@ -14,29 +14,29 @@ const MOST_LINES: usize = 200;
 
 /// Something of a job that is due some time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Due {
+pub(in crate::bridge::telegram) struct Due {
     /// The beginning of the job's keys.
-    pub(super) job: String,
+    pub(in crate::bridge::telegram) job: String,
     /// Until then.
-    pub(super) left: Duration,
+    pub(in crate::bridge::telegram) left: Duration,
 }
 
 /// What is remembered, as seen at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Page {
+pub(in crate::bridge::telegram) struct Page {
     /// The next photo.
-    pub(super) photo: Option<Due>,
+    pub(in crate::bridge::telegram) photo: Option<Due>,
     /// The next check.
-    pub(super) check: Option<Due>,
+    pub(in crate::bridge::telegram) check: Option<Due>,
     /// Whether the job of the next check is not checked any more.
-    pub(super) muted: bool,
+    pub(in crate::bridge::telegram) muted: bool,
     /// For how long so many requests count for the day.
-    pub(super) requests: Vec<(Duration, u32)>,
+    pub(in crate::bridge::telegram) requests: Vec<(Duration, u32)>,
 }
 
 /// The file.
 #[derive(Debug)]
-pub(super) struct Diary {
+pub(in crate::bridge::telegram) struct Diary {
     path: PathBuf,
     page: Page,
     written: String,
@@ -45,7 +45,7 @@ pub(super) struct Diary {
 
 impl Diary {
     /// The file of the bridge `id` in `data_dir`, as it is at `now`.
-    pub(super) fn open(data_dir: &Path, id: &str, now: Moment) -> Self {
+    pub(in crate::bridge::telegram) fn open(data_dir: &Path, id: &str, now: Moment) -> Self {
         // The version in the name keeps two versions of the program apart.
         let path = data_dir.join(format!("{id}-pictures-v1"));
         let written = whole_file::read_text(&path, LIMIT).unwrap_or_else(|error| {
@@ -59,12 +59,12 @@ impl Diary {
     }
 
     /// What it says.
-    pub(super) fn page(&self) -> &Page {
+    pub(in crate::bridge::telegram) fn page(&self) -> &Page {
         &self.page
     }
 
     /// Changes what it says. A failure is logged once: the printer's storage is full or broken, and all goes on.
-    pub(super) fn change(&mut self, now: Moment, change: impl FnOnce(&mut Page)) {
+    pub(in crate::bridge::telegram) fn change(&mut self, now: Moment, change: impl FnOnce(&mut Page)) {
         change(&mut self.page);
         let text = write(&self.page, now);
         if text == self.written {

@@ -1,8 +1,8 @@
 //! Remembers on disk where a group went when it became a supergroup, until the settings name the new chat.
 
-use super::config::Chat;
-use super::wire::Moved;
+use super::super::config::Chat;
 use crate::whole_file;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// Version of the file.
@@ -10,27 +10,38 @@ const VERSION: u32 = 1;
 /// A hundred bytes, and room for what a newer version adds.
 const LIMIT: u64 = 16 * 1024;
 
+/// Where a group went, as the state file keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Moved {
+    /// Version of this form.
+    version: u32,
+    /// The chat as the settings name it.
+    configured: String,
+    /// The chat it is now.
+    chat_id: i64,
+}
+
 /// The state file of one configured chat.
 #[derive(Debug)]
-pub(super) struct MovedChat {
+pub(in crate::bridge::telegram) struct MovedChat {
     path: PathBuf,
     configured: Chat,
 }
 
 impl MovedChat {
     /// The file of the bridge `id` in `data_dir` for the chat that the settings name.
-    pub(super) fn new(data_dir: &Path, id: &str, configured: &Chat) -> Self {
+    pub(in crate::bridge::telegram) fn new(data_dir: &Path, id: &str, configured: &Chat) -> Self {
         Self { path: data_dir.join(format!("{id}-chat.json")), configured: configured.clone() }
     }
 
     /// Where the configured chat went, if it did.
-    pub(super) fn load(&self) -> Option<i64> {
+    pub(in crate::bridge::telegram) fn load(&self) -> Option<i64> {
         let moved = self.read()?;
         (moved.version <= VERSION && moved.configured == self.configured.to_string()).then_some(moved.chat_id)
     }
 
     /// Stores where the configured chat went. A failure is logged: the server tells again.
-    pub(super) fn save(&self, chat_id: i64) {
+    pub(in crate::bridge::telegram) fn save(&self, chat_id: i64) {
         if self.read().is_some_and(|moved| moved.version > VERSION) {
             log::warn!("{} is from a newer version and stays as it is", self.path.display());
             return;

@@ -1,8 +1,8 @@
 //! The only place of the bridge that talks to the network.
 
-use super::config::{Config, Token, redact};
-use super::delivery::{Fault, FaultKind, Outcome};
+use super::super::config::{Config, Token, redact};
 use super::form::Form;
+use super::outcome::{Fault, FaultKind, Outcome};
 use super::wire::{Answer, Call};
 use crate::calendar;
 use crate::http;
@@ -25,7 +25,7 @@ const AFTER_HOLD: Duration = Duration::from_secs(15);
 const MOST_ANSWER: u64 = 1024 * 1024;
 
 /// What makes calls. Tests pass their own.
-pub(super) trait Api {
+pub(in crate::bridge::telegram) trait Api {
     /// Makes one call at `now`, by the wall clock as time since the Unix epoch, and waits for what comes of it.
     fn call(&mut self, call: &Call<'_>, now: Duration) -> Outcome;
 
@@ -40,10 +40,10 @@ pub(super) trait Api {
 }
 
 /// A file on its way to us: its length in bytes where it is told, and its content.
-pub(super) type Fetched = (Option<u64>, Box<dyn Read>);
+pub(in crate::bridge::telegram) type Fetched = (Option<u64>, Box<dyn Read>);
 
 /// The Bot API over HTTP.
-pub(super) struct Client {
+pub(in crate::bridge::telegram) struct Client {
     agent: Arc<Mutex<Agent>>,
     tls: Arc<rustls::ClientConfig>,
     connect: Duration,
@@ -54,12 +54,12 @@ pub(super) struct Client {
 
 impl Client {
     /// A client for the bot of `config`.
-    pub(super) fn new(config: &Config, tls: Arc<rustls::ClientConfig>) -> Self {
+    pub(in crate::bridge::telegram) fn new(config: &Config, tls: Arc<rustls::ClientConfig>) -> Self {
         Self::within(config, tls, CONNECT, WHOLE)
     }
 
     /// The same with other limits for the set-up of a connection and for a request.
-    pub(super) fn within(
+    pub(in crate::bridge::telegram) fn within(
         config: &Config,
         tls: Arc<rustls::ClientConfig>,
         connect: Duration,
@@ -70,7 +70,7 @@ impl Client {
     }
 
     /// The handle by which another thread interrupts a request.
-    pub(super) fn interrupt(&self) -> Interrupt {
+    pub(in crate::bridge::telegram) fn interrupt(&self) -> Interrupt {
         Interrupt(Arc::clone(&self.agent))
     }
 
@@ -139,11 +139,11 @@ fn longest(call: &Call<'_>, whole: Duration) -> Duration {
 
 /// Interrupts what a client does.
 #[derive(Clone)]
-pub(super) struct Interrupt(Arc<Mutex<Agent>>);
+pub(in crate::bridge::telegram) struct Interrupt(Arc<Mutex<Agent>>);
 
 impl Interrupt {
     /// Lets the request under way fail, and every further one.
-    pub(super) fn now(&self) {
+    pub(in crate::bridge::telegram) fn now(&self) {
         let agent = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         agent.shutdown();
     }
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_call_may_take_as_long_as_it_needs() {
-        let chat = super::super::config::Chat::Id(5);
+        let chat = super::super::super::config::Chat::Id(5);
         let jpeg = vec![0; 2_000_000];
         let held = Call { held: Duration::from_secs(50), ..Call::new("getUpdates") };
         for (call, expected) in [

@@ -1,12 +1,12 @@
 //! Has pictures of the job checked for defects, and tells what is found. Pure but for the shared state: when a check is
 //! due, what it is about, and the words of the alert.
 
-use super::config::{Config, Kind};
+use super::super::config::{Config, Kind};
+use super::super::live::Live;
+use super::super::notify::{Note, Summary};
+use super::super::report::Trouble;
+use super::super::text;
 use super::diary::{Due, Page};
-use super::live::Live;
-use super::notify::{Note, Summary};
-use super::report::Trouble;
-use super::text;
 use crate::bridge;
 use crate::calendar;
 use crate::camera::Frame;
@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// Watches one printer for one chat.
 #[derive(Debug)]
-pub(super) struct Inspector {
+pub(in crate::bridge::telegram) struct Inspector {
     schedule: Schedule,
     health: Health,
     threshold: f64,
@@ -44,16 +44,16 @@ struct Running {
 
 /// One check on its way.
 #[derive(Debug)]
-pub(super) struct Errand {
+pub(in crate::bridge::telegram) struct Errand {
     ticket: Ticket,
     job: Running,
     /// The picture, which is the evidence as well.
-    pub(super) frame: Arc<Frame>,
+    pub(in crate::bridge::telegram) frame: Arc<Frame>,
 }
 
 impl Errand {
     /// What the picture shows.
-    pub(super) fn subject(&self) -> Subject<'_> {
+    pub(in crate::bridge::telegram) fn subject(&self) -> Subject<'_> {
         Subject {
             job: Some(&self.job.name),
             percent: self.job.summary.percent.map(f64::from),
@@ -63,19 +63,24 @@ impl Errand {
     }
 
     /// The beginning of the job's keys.
-    pub(super) fn job(&self) -> &str {
+    pub(in crate::bridge::telegram) fn job(&self) -> &str {
         &self.job.key
     }
 
     /// Most requests that it may make.
-    pub(super) fn most_requests(&self) -> u32 {
+    pub(in crate::bridge::telegram) fn most_requests(&self) -> u32 {
         self.ticket.most_requests
     }
 }
 
 impl Inspector {
     /// Has seen nothing yet. A picture is fresh up to the age `fresh`.
-    pub(super) fn new(config: &Config, checks: &defects::Config, fresh: Duration, live: Live) -> Self {
+    pub(in crate::bridge::telegram) fn new(
+        config: &Config,
+        checks: &defects::Config,
+        fresh: Duration,
+        live: Live,
+    ) -> Self {
         Self {
             schedule: Schedule::new(checks, fresh),
             health: Health::default(),
@@ -90,7 +95,7 @@ impl Inspector {
     }
 
     /// What was known when the program ran before.
-    pub(super) fn recall(&mut self, page: &Page, now: Moment) {
+    pub(in crate::bridge::telegram) fn recall(&mut self, page: &Page, now: Moment) {
         let kept = Kept {
             job: page.check.as_ref().map(|due| due.job.clone()),
             due_in: page.check.as_ref().map(|due| due.left).unwrap_or_default(),
@@ -102,20 +107,20 @@ impl Inspector {
     }
 
     /// What the next run must know; with `begun` a check is under way.
-    pub(super) fn keep(&self, page: &mut Page, begun: bool, now: Moment) {
+    pub(in crate::bridge::telegram) fn keep(&self, page: &mut Page, begun: bool, now: Moment) {
         let kept = self.schedule.keep(begun, now.monotonic);
         page.check = kept.job.map(|job| Due { job, left: kept.due_in });
         (page.muted, page.requests) = (kept.muted, kept.requests);
     }
 
     /// Whether a job begins whose first check is not due yet, of which `page` knows nothing.
-    pub(super) fn is_delayed(&self, page: &Page, now: Moment) -> bool {
+    pub(in crate::bridge::telegram) fn is_delayed(&self, page: &Page, now: Moment) -> bool {
         let known = page.check.as_ref().map(|due| due.job.as_str());
         self.schedule.waiting(now.monotonic).is_some_and(|job| known != Some(job))
     }
 
     /// What is seen of the printer.
-    pub(super) fn on_sight(&mut self, sight: &Sight) {
+    pub(in crate::bridge::telegram) fn on_sight(&mut self, sight: &Sight) {
         let print = sight.snapshot.print.as_ref().filter(|print| print.state.is_active());
         self.job = match (&sight.job, print) {
             (Some(key), Some(print)) => {
@@ -128,7 +133,7 @@ impl Inspector {
     }
 
     /// The greatest age of the picture that a check needs now; none while no check is due.
-    pub(super) fn wish(&mut self, now: Moment) -> Option<Duration> {
+    pub(in crate::bridge::telegram) fn wish(&mut self, now: Moment) -> Option<Duration> {
         if now.monotonic < self.look {
             return None;
         }
@@ -138,12 +143,12 @@ impl Inspector {
     }
 
     /// When [`Self::wish`] is worth asking, on the monotonic clock; none while no job is under way.
-    pub(super) fn next(&self) -> Option<Duration> {
+    pub(in crate::bridge::telegram) fn next(&self) -> Option<Duration> {
         self.job.as_ref().map(|_| self.look)
     }
 
     /// Here is the picture: begins the check.
-    pub(super) fn begin(&mut self, frame: Arc<Frame>, now: Moment) -> Option<Errand> {
+    pub(in crate::bridge::telegram) fn begin(&mut self, frame: Arc<Frame>, now: Moment) -> Option<Errand> {
         let job = self.job.clone()?;
         let age = now.monotonic.saturating_sub(frame.taken.monotonic);
         let ticket = self.schedule.begin(Some(&job.key), Some(age), now.monotonic)?;
@@ -151,7 +156,12 @@ impl Inspector {
     }
 
     /// What came of it: the alert's text and the caption of the evidence, if there is one.
-    pub(super) fn done(&mut self, errand: Errand, outcome: &Outcome, now: Moment) -> Option<(Note, Note)> {
+    pub(in crate::bridge::telegram) fn done(
+        &mut self,
+        errand: Errand,
+        outcome: &Outcome,
+        now: Moment,
+    ) -> Option<(Note, Note)> {
         let Errand { ticket, job, frame } = errand;
         self.schedule.done(ticket, outcome, now.monotonic);
         if let Some(trouble) = self.health.note(outcome, now) {
@@ -194,7 +204,7 @@ impl Inspector {
     }
 
     /// Whether the job of these keys is seen under way.
-    pub(super) fn is_under_way(&self, job: &str) -> bool {
+    pub(in crate::bridge::telegram) fn is_under_way(&self, job: &str) -> bool {
         self.job.as_ref().is_some_and(|running| *running.key == *job)
     }
 
@@ -220,7 +230,7 @@ impl Inspector {
     /// # Errors
     ///
     /// If there will be none: why, in words.
-    pub(super) fn ask(&mut self, now: Moment) -> Result<(), String> {
+    pub(in crate::bridge::telegram) fn ask(&mut self, now: Moment) -> Result<(), String> {
         let Some(job) = &self.job else { return Err("No job is under way.".to_owned()) };
         if let Some(wait) = self.schedule.used_up_for(now.monotonic) {
             return Err(format!("The checks of this day are used up; more in {}.", text::span(wait)));
@@ -231,7 +241,7 @@ impl Inspector {
     }
 
     /// Checks this job no more: its alarm was a false one.
-    pub(super) fn mute(&mut self, job: &str) {
+    pub(in crate::bridge::telegram) fn mute(&mut self, job: &str) {
         self.schedule.mute(job);
     }
 }

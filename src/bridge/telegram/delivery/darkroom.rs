@@ -15,7 +15,7 @@ const LARGE: Duration = Duration::from_secs(60);
 
 /// The pictures that messages in the outbox speak of. Clones are the same darkroom.
 #[derive(Clone, Default)]
-pub(super) struct Darkroom(Arc<Mutex<Shelf>>);
+pub(in crate::bridge::telegram) struct Darkroom(Arc<Mutex<Shelf>>);
 
 struct Kept {
     number: u64,
@@ -50,7 +50,12 @@ impl Shelf {
 impl Darkroom {
     /// Keeps a picture, and gives the number by which a message speaks of it. Numbers of another run of the program
     /// mean nothing. Without room the oldest of the least important go.
-    pub(super) fn keep(&self, frame: Arc<Frame>, importance: Importance, now: Moment) -> u64 {
+    pub(in crate::bridge::telegram) fn keep(
+        &self,
+        frame: Arc<Frame>,
+        importance: Importance,
+        now: Moment,
+    ) -> u64 {
         // By chance, since the outbox outlives the program and its pictures do not.
         let number = u64::from(crate::backoff::random()) << 32 | u64::from(crate::backoff::random());
         let mut shelf = self.shelf();
@@ -66,12 +71,12 @@ impl Darkroom {
     }
 
     /// The picture of that number, while it is kept.
-    pub(super) fn get(&self, number: u64) -> Option<Arc<Frame>> {
+    pub(in crate::bridge::telegram) fn get(&self, number: u64) -> Option<Arc<Frame>> {
         self.shelf().frames.iter().find(|kept| kept.number == number).map(|kept| Arc::clone(&kept.frame))
     }
 
     /// Throws away the picture of that number, if any, and all that no message speaks of any more at `now`.
-    pub(super) fn clear(&self, number: Option<u64>, now: Moment) {
+    pub(in crate::bridge::telegram) fn clear(&self, number: Option<u64>, now: Moment) {
         let mut shelf = self.shelf();
         shelf.frames.retain(|kept| Some(kept.number) != number);
         let (old, young) =
@@ -83,17 +88,17 @@ impl Darkroom {
     }
 
     /// When the next picture is to be thrown away, on the monotonic clock.
-    pub(super) fn next(&self) -> Option<Duration> {
+    pub(in crate::bridge::telegram) fn next(&self) -> Option<Duration> {
         self.shelf().frames.iter().map(Kept::until).min()
     }
 
     /// Throws the picture of that number away.
-    pub(super) fn forget(&self, number: u64) {
+    pub(in crate::bridge::telegram) fn forget(&self, number: u64) {
         self.shelf().frames.retain(|kept| kept.number != number);
     }
 
     /// Whether a picture grew too old since this was asked last.
-    pub(super) fn take_lost(&self) -> bool {
+    pub(in crate::bridge::telegram) fn take_lost(&self) -> bool {
         std::mem::take(&mut self.shelf().lost)
     }
 

@@ -1,50 +1,50 @@
-//! What goes over the wire to the Bot API and comes back, and what the outbox keeps. Types only, no I/O.
+//! What goes over the wire to the Bot API and comes back. Types only, no I/O.
 
-use super::config::Chat;
-use serde::{Deserialize, Deserializer, Serialize};
+use super::super::config::Chat;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 /// One call of the Bot API.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Call<'a> {
+pub(in crate::bridge::telegram) struct Call<'a> {
     /// The method's name.
-    pub(super) method: &'static str,
+    pub(in crate::bridge::telegram) method: &'static str,
     /// Its arguments.
-    pub(super) fields: Map<String, Value>,
+    pub(in crate::bridge::telegram) fields: Map<String, Value>,
     /// A file that goes with them.
-    pub(super) file: Option<File<'a>>,
+    pub(in crate::bridge::telegram) file: Option<File<'a>>,
     /// How long the server may hold the answer back (`getUpdates`).
-    pub(super) held: Duration,
+    pub(in crate::bridge::telegram) held: Duration,
 }
 
 /// A file on its way to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct File<'a> {
+pub(in crate::bridge::telegram) struct File<'a> {
     /// The field that it is the value of.
-    pub(super) field: &'static str,
+    pub(in crate::bridge::telegram) field: &'static str,
     /// What it is called there: plain ASCII.
-    pub(super) name: &'static str,
+    pub(in crate::bridge::telegram) name: &'static str,
     /// Its media type.
-    pub(super) kind: &'static str,
+    pub(in crate::bridge::telegram) kind: &'static str,
     /// Its content.
-    pub(super) bytes: &'a [u8],
+    pub(in crate::bridge::telegram) bytes: &'a [u8],
 }
 
 impl<'a> Call<'a> {
     /// A call without arguments.
-    pub(super) fn new(method: &'static str) -> Self {
+    pub(in crate::bridge::telegram) fn new(method: &'static str) -> Self {
         Self { method, fields: Map::new(), file: None, held: Duration::ZERO }
     }
 
     /// The same with one more argument.
-    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+    pub(in crate::bridge::telegram) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.fields.insert(name.to_owned(), value.into());
         self
     }
 
     /// The same to a chat, and perhaps to a topic in it.
-    pub(super) fn to(self, chat: &Chat, thread: Option<i64>) -> Self {
+    pub(in crate::bridge::telegram) fn to(self, chat: &Chat, thread: Option<i64>) -> Self {
         let to = self.with("chat_id", chat);
         match thread {
             Some(thread) => to.with("message_thread_id", thread),
@@ -53,19 +53,29 @@ impl<'a> Call<'a> {
     }
 
     /// A text.
-    pub(super) fn message(chat: &Chat, thread: Option<i64>, text: &str) -> Self {
+    pub(in crate::bridge::telegram) fn message(chat: &Chat, thread: Option<i64>, text: &str) -> Self {
         // A file name may look like an address.
         let no_preview = json!({"is_disabled": true});
         Self::new("sendMessage").to(chat, thread).with("text", text).with("link_preview_options", no_preview)
     }
 
     /// A picture with a caption.
-    pub(super) fn photo(chat: &Chat, thread: Option<i64>, caption: &str, jpeg: &'a [u8]) -> Self {
+    pub(in crate::bridge::telegram) fn photo(
+        chat: &Chat,
+        thread: Option<i64>,
+        caption: &str,
+        jpeg: &'a [u8],
+    ) -> Self {
         Self::new("sendPhoto").to(chat, thread).with("caption", caption).carrying("photo", jpeg)
     }
 
     /// A picture as a file, which has wider bounds.
-    pub(super) fn document(chat: &Chat, thread: Option<i64>, caption: &str, jpeg: &'a [u8]) -> Self {
+    pub(in crate::bridge::telegram) fn document(
+        chat: &Chat,
+        thread: Option<i64>,
+        caption: &str,
+        jpeg: &'a [u8],
+    ) -> Self {
         Self::new("sendDocument").to(chat, thread).with("caption", caption).carrying("document", jpeg)
     }
 
@@ -85,7 +95,7 @@ impl From<&Chat> for Value {
 }
 
 /// A row of buttons for each four: what they say, and what comes back when one is pressed.
-pub(super) fn keyboard(buttons: &[(String, String)]) -> Value {
+pub(in crate::bridge::telegram) fn keyboard(buttons: &[(String, String)]) -> Value {
     let button = |(text, data): &(String, String)| json!({"text": text, "callback_data": data});
     let rows: Vec<Vec<Value>> = buttons.chunks(4).map(|row| row.iter().map(button).collect()).collect();
     json!({ "inline_keyboard": rows })
@@ -93,48 +103,48 @@ pub(super) fn keyboard(buttons: &[(String, String)]) -> Value {
 
 /// The envelope around every answer. Unknown fields are passed over: each version of the API adds some.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-pub(super) struct Envelope {
+pub(in crate::bridge::telegram) struct Envelope {
     /// Whether the request was carried out.
-    pub(super) ok: bool,
+    pub(in crate::bridge::telegram) ok: bool,
     /// What the method gives, in successes.
     #[serde(default)]
-    pub(super) result: Value,
+    pub(in crate::bridge::telegram) result: Value,
     /// Equal to the HTTP status in failures.
     #[serde(default, deserialize_with = "lenient")]
-    pub(super) error_code: Option<i64>,
+    pub(in crate::bridge::telegram) error_code: Option<i64>,
     /// Words for people, and often the only distinction between failures.
     #[serde(default)]
-    pub(super) description: Option<String>,
+    pub(in crate::bridge::telegram) description: Option<String>,
     /// Hints to a program.
     #[serde(default)]
-    pub(super) parameters: Option<Parameters>,
+    pub(in crate::bridge::telegram) parameters: Option<Parameters>,
 }
 
 /// Hints in a failure.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-pub(super) struct Parameters {
+pub(in crate::bridge::telegram) struct Parameters {
     /// Seconds to wait (429).
     #[serde(default, deserialize_with = "lenient")]
-    pub(super) retry_after: Option<i64>,
+    pub(in crate::bridge::telegram) retry_after: Option<i64>,
     /// Where the group went.
     #[serde(default, deserialize_with = "lenient")]
-    pub(super) migrate_to_chat_id: Option<i64>,
+    pub(in crate::bridge::telegram) migrate_to_chat_id: Option<i64>,
 }
 
 /// What came back: the HTTP status, and the envelope if the body was one.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Answer {
+pub(in crate::bridge::telegram) struct Answer {
     /// HTTP status.
-    pub(super) status: u16,
+    pub(in crate::bridge::telegram) status: u16,
     /// `Retry-After` in seconds.
-    pub(super) retry_after: Option<i64>,
+    pub(in crate::bridge::telegram) retry_after: Option<i64>,
     /// The body, if it was the API's and not a proxy's.
-    pub(super) envelope: Option<Envelope>,
+    pub(in crate::bridge::telegram) envelope: Option<Envelope>,
 }
 
 impl Answer {
     /// Reads an answer; any body is taken.
-    pub(super) fn read(status: u16, retry_after: Option<&str>, body: &[u8]) -> Self {
+    pub(in crate::bridge::telegram) fn read(status: u16, retry_after: Option<&str>, body: &[u8]) -> Self {
         let retry_after = retry_after.and_then(|text| text.trim().parse().ok());
         Self { status, retry_after, envelope: serde_json::from_slice(body).ok() }
     }
@@ -157,36 +167,6 @@ fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D:
         Form::Text(text) => text.trim().parse().ok(),
         Form::Float(_) | Form::Other(_) => None,
     })
-}
-
-/// A message as the outbox keeps it. Later versions may add fields.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Stored {
-    /// The text, not yet dated.
-    pub(super) text: String,
-    /// The picture that goes with it, by its number in the darkroom.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) picture: Option<u64>,
-    /// Whether the phone keeps quiet.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) silent: bool,
-    /// It is not sent before this, in milliseconds since the Unix epoch: it may turn out not to be worth it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) not_before_ms: Option<u64>,
-    /// Buttons below it: what they say, and what comes back when one is pressed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) buttons: Vec<(String, String)>,
-}
-
-/// Where a group went, as the state file keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Moved {
-    /// Version of this form.
-    pub(super) version: u32,
-    /// The chat as the settings name it.
-    pub(super) configured: String,
-    /// The chat it is now.
-    pub(super) chat_id: i64,
 }
 
 #[cfg(test)]

@@ -1,0 +1,209 @@
+//! `octobridge pair octoapp`: from the printer's address to the first push.
+
+use super::super::{Exit, complain, say, terminal};
+use super::service::{Countdown, Stop, cfg_file, failed, patience, reload};
+use super::{addresses, qr};
+use crate::bridge::octoapp::NAME;
+use crate::bridge::octoapp::pairing::{News, PairError, Pairing};
+use crate::settings::{BridgeName, Environment, Instance, Settings, set_in_file};
+use crate::status::{State, ask};
+use crate::tls;
+use crate::worker::Way;
+use argh::FromArgs;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The first push.
+const HELLO: &str = "This printer is paired with this phone: messages about its prints arrive here.";
+
+/// Show what the app needs, wait for a phone to register, send it a first push, and switch the bridge on
+#[derive(Debug, FromArgs)]
+#[cfg_attr(test, derive(argh::ArgsInfo))]
+#[argh(
+    subcommand,
+    name = "octoapp",
+    help_triggers("-h", "--help"),
+    example = "octobridge pair octoapp\noctobridge pair octoapp --forget",
+    note = "A phone registers itself, in Moonraker's database, when this printer is added or opened in the app. One that \
+            is registered already counts again when it does so anew. Ctrl-C ends it at any time.",
+    error_code(0, "Paired, or forgotten."),
+    error_code(1, "Not paired, or not forgotten; the message says why."),
+    error_code(2, "Wrong usage or settings.")
+)]
+pub(super) struct PairOctoApp {
+    /// delete the registrations of all phones, after asking, and switch the bridge off; the encryption key stays
+    #[argh(switch)]
+    forget: bool,
+    /// forget without asking
+    #[argh(switch)]
+    yes: bool,
+    /// seconds to wait for a phone, up to 3600; default: 300
+    #[argh(option, default = "300")]
+    wait: u64,
+}
+
+impl PairOctoApp {
+    pub(super) fn execute(self, environment: &Environment) -> Exit {
+        tls::install_provider();
+        match self.walk(environment) {
+            Ok(()) => Exit::Done,
+            Err((exit, text)) => {
+                complain(&text);
+                exit
+            }
+        }
+    }
+
+    fn walk(self, environment: &Environment) -> Result<(), Stop> {
+        let patience = patience(self.wait)?;
+        let printer = Printer::find(environment)?;
+        let tls = tls::client_config(printer.settings.text("EXTRA_CA_FILE").map(Path::new));
+        let tls = tls.map_err(|error| failed(error.to_string()))?;
+        let way = Way::of(&printer.settings).map_err(|why| (Exit::Usage, why))?;
+        let control = way.control().map_err(failed)?;
+        let setting = |name: &str| printer.instance().and_then(|own| own.text(name)).map(str::to_owned);
+        let mut pairing = Pairing::new(&setting, Arc::clone(&tls), control.clone()).map_err(stop)?;
+        if self.forget {
+            forget(&mut pairing, self.yes)?;
+            return printer.switch(false, environment);
+        }
+        pairing.prepare(&printer.settings.paths.data).map_err(stop)?;
+        let known = pairing.registered().map_err(stop)?;
+        if !known.is_empty() {
+            say("These are registered with this printer already:");
+            known.iter().for_each(|known| say(&format!("  {known}")));
+            say("`octobridge test octoapp` sends them a push. What follows is for another phone.\n");
+        }
+        invite(&addresses::find(&control, tls).map_err(failed)?);
+        say(&format!("Waiting up to {} s for a phone. Ctrl-C ends it.", self.wait));
+        let countdown = Countdown::new();
+        let found = pairing.wait(patience, &mut |news| match news {
+            News::Left(time) => countdown.left(time),
+            News::Remark(text) => countdown.remark(&text),
+        });
+        countdown.clear();
+        let arrived = found.map_err(stop)?;
+        say(&format!("{arrived} has registered."));
+        pairing.greet(&arrived, HELLO).map_err(|error| {
+            failed(format!("{error}. The phone stays registered; `octobridge test octoapp` tries it again"))
+        })?;
+        say("OctoApp's service has taken the first push: it should be on the phone in a moment.");
+        printer.switch(true, environment)
+    }
+}
+
+fn stop(error: PairError) -> Stop {
+    let exit = if matches!(error, PairError::Setting(_)) { Exit::Usage } else { Exit::Failed };
+    (exit, error.to_string())
+}
+
+/// Shows where the printer is, and what is to be done in the app.
+fn invite(found: &addresses::Found) {
+    let Some((best, others)) = found.urls.split_first() else {
+        say(
+            "Moonraker knows no address of this printer in a network. Connect the printer to Wi-Fi or to a cable, or \
+             take the address by which a browser opens its web page.\n",
+        );
+        return steps("that address");
+    };
+    say(&format!("This printer is at\n\n  {best}\n"));
+    if io::stdout().is_terminal()
+        && let Some(drawing) = qr::draw(best)
+    {
+        say(&drawing);
+        say("The phone's camera opens the printer's page by this code: if that works, so will the app.\n");
+    }
+    if !others.is_empty() {
+        say(&format!("or, from another of its networks, at\n\n  {}\n", others.join("\n  ")));
+    }
+    if !found.answers {
+        complain(
+            "Moonraker does not answer there, at least not to this machine; if the app does not find the printer, check \
+             that a browser on the phone opens its page",
+        );
+    }
+    if found.login {
+        complain(
+            "Moonraker wants a login or a key of phones; give the app one, or add your network to trusted_clients in \
+             moonraker.conf",
+        );
+    }
+    steps("this address");
+}
+
+fn steps(address: &str) {
+    say(&format!(
+        "1. Bring the phone into the printer's network, and open OctoApp.\n\
+         2. Add a printer there, by {address}; or open this one, if the app has it already.\n\
+         3. Allow notifications when the app asks, or in its settings.\n"
+    ));
+}
+
+/// Deletes what apps have registered, if that is wanted.
+fn forget(pairing: &mut Pairing, yes: bool) -> Result<(), Stop> {
+    let known = pairing.registered().map_err(stop)?;
+    if known.is_empty() {
+        say("No phone is registered with this printer.");
+        return Ok(());
+    }
+    say("These are registered with this printer:");
+    known.iter().for_each(|known| say(&format!("  {known}")));
+    if pairing.plugin_runs() {
+        say("OctoApp's own plugin runs for this printer, and tells them too; it forgets them with this.");
+    }
+    if !yes && !terminal::confirm("Forget all of them?") {
+        return Err(failed("not confirmed (--yes confirms it for scripts); nothing was changed"));
+    }
+    pairing.forget().map_err(stop)?;
+    say(
+        "Their registrations are deleted. A phone registers anew when this printer is opened in its app; delete the \
+         printer there to be rid of it for good.",
+    );
+    Ok(())
+}
+
+/// Where the switch is.
+struct Printer {
+    settings: Settings,
+    /// The printer's settings file; none off a printer.
+    cfg: Option<PathBuf>,
+}
+
+impl Printer {
+    fn find(environment: &Environment) -> Result<Self, Stop> {
+        let settings = Settings::load(None, environment);
+        let cfg = cfg_file(&settings)?;
+        Ok(Self { settings, cfg })
+    }
+
+    fn instance(&self) -> Option<&Instance> {
+        self.settings.instances.iter().find(|instance| instance.bridge == BridgeName::OctoApp)
+    }
+
+    /// Switches the bridge on or off, and lets the service know.
+    fn switch(&self, on: bool, environment: &Environment) -> Result<(), Stop> {
+        if self.settings.is_enabled(BridgeName::OctoApp) == on {
+            let running = matches!(ask(&self.settings), State::Running(_));
+            match (on, running) {
+                (true, true) => {
+                    say("The bridge is on, and the service runs: you are told of the next print.")
+                }
+                (true, false) => reload(environment),
+                (false, _) => {}
+            }
+            return Ok(());
+        }
+        let lines = format!("  [{NAME}]\n  enabled: {on}\n");
+        let Some(cfg) = &self.cfg else {
+            let place = self.settings.paths.cfg_files().into_iter().next().unwrap_or_default();
+            say(&format!("There is no settings file here. Write this into {}:\n{lines}", place.display()));
+            return Ok(());
+        };
+        set_in_file(cfg, NAME, &[("enabled", on.to_string())])
+            .map_err(|error| failed(format!("{error}. Still to be written:\n{lines}")))?;
+        say(&format!("Stored in {}:\n{lines}", cfg.display()));
+        reload(environment);
+        Ok(())
+    }
+}

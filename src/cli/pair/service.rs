@@ -1,0 +1,95 @@
+//! What the ways to pair have in common: the file of the switch, the service that follows it, and how it ends early.
+
+use super::super::{Exit, complain, say, terminal};
+use crate::settings::{Environment, Settings};
+use crate::status::{State, ask};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Longest wait, in seconds.
+pub(super) const LONGEST: u64 = 3600;
+
+/// Why it ends early: the exit code, and what to say.
+pub(super) type Stop = (Exit, String);
+
+pub(super) fn failed(text: impl Into<String>) -> Stop {
+    (Exit::Failed, text.into())
+}
+
+/// How long is waited, as it was asked for.
+pub(super) fn patience(seconds: u64) -> Result<Duration, Stop> {
+    match seconds {
+        1..=LONGEST => Ok(Duration::from_secs(seconds)),
+        _ => Err((Exit::Usage, format!("--wait takes 1 to {LONGEST} seconds"))),
+    }
+}
+
+/// The printer's settings file; none off a printer.
+pub(super) fn cfg_file(settings: &Settings) -> Result<Option<PathBuf>, Stop> {
+    if let Some(problem) = settings.unreadable.first() {
+        return Err((Exit::Usage, problem.to_string()));
+    }
+    let cfg = settings.paths.cfg_files().into_iter().find(|path| path.exists());
+    if cfg.is_none() && settings.on_a_printer {
+        return Err(failed(format!(
+            "there is no extended2.cfg or extended.cfg in {}; the firmware makes it while it boots: restart the \
+             printer, then try again",
+            settings.paths.config.join("extended").display()
+        )));
+    }
+    Ok(cfg)
+}
+
+/// Lets the service read its settings again, or says how to start it.
+pub(super) fn reload(environment: &Environment) {
+    let settings = Settings::load(None, environment);
+    let start = if settings.on_a_printer { "`/etc/init.d/S66octoapp start`" } else { "`octobridge run`" };
+    match ask(&settings) {
+        State::Running(report) => {
+            let pid = i32::try_from(report.pid).ok().filter(|pid| *pid > 1);
+            match pid.map(|pid| kill(Pid::from_raw(pid), Signal::SIGHUP)) {
+                Some(Ok(())) => {
+                    say("The service reads its settings again; `octobridge status` tells how it goes.")
+                }
+                _ => {
+                    complain("the service runs as another user; run `/etc/init.d/S66octoapp reload` as root")
+                }
+            }
+        }
+        State::NothingEnabled(_) => {}
+        State::Dead(_) | State::Stopped(_) => {
+            say(&format!("The service does not run; start it with {start}."))
+        }
+    }
+}
+
+/// Shows the time that is left where somebody looks, and remarks on lines of their own.
+pub(super) struct Countdown {
+    watched: bool,
+}
+
+impl Countdown {
+    pub(super) fn new() -> Self {
+        Self { watched: io::stderr().is_terminal() }
+    }
+
+    pub(super) fn left(&self, time: Duration) {
+        if self.watched {
+            terminal::show(&format!("\r  {} s left \u{1b}[K", time.as_secs()));
+        }
+    }
+
+    pub(super) fn remark(&self, text: &str) {
+        self.clear();
+        say(text);
+    }
+
+    pub(super) fn clear(&self) {
+        if self.watched {
+            terminal::show("\r\u{1b}[K");
+        }
+    }
+}
