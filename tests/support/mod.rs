@@ -11,6 +11,7 @@ pub(crate) mod http;
 pub(crate) mod kills;
 pub(crate) mod openrouter;
 pub(crate) mod pcap;
+pub(crate) mod phones;
 pub(crate) mod printer;
 pub(crate) mod program;
 pub(crate) mod rest;
