@@ -306,6 +306,18 @@ fn d15_what_the_configuration_lacks_silences_the_plugin_alone() {
 }
 
 #[test]
+fn d15_without_an_address_the_plugin_tells_nothing() {
+    let mut vector = until("hourly_timer", 3700.0);
+    vector["remote_config"] = json!({"updatePercentModulus": 5});
+    let log = recorded(&mut vector);
+    assert_eq!(kinds(&log), told(&[(10.0, "printing"), (3600.0, "GET"), (3610.0, "printing")]));
+    expected(&mut vector).truncate(2);
+    compare(&vector, &log).unwrap();
+    expected(&mut vector).remove(0);
+    assert!(compare(&vector, &log).is_err(), "what came before it was to be told by both");
+}
+
+#[test]
 fn d16_a_file_is_read_for_each_print() {
     let mut vector = vector("cancel_android");
     vector["printer_objects"]["print_stats"]["filename"] = json!("loaded.gcode");

@@ -28,8 +28,9 @@ const MOST_FILE: u64 = 4 * 1024 * 1024 * 1024;
 const PIECE: usize = 32 * 1024;
 /// Stack of a scan's thread, in bytes.
 const STACK: usize = 128 * 1024;
-/// After so much work a scan rests, for as long as it worked and longer: the printer is at work itself.
-const WORK: Duration = Duration::from_millis(10);
+/// After so much work a scan rests, for as long as it worked and longer: the printer is at work itself, and what happens
+/// on it may have to wait for so long on a machine of few cores.
+const WORK: Duration = Duration::from_millis(2);
 const REST: u32 = 3;
 /// The agent as which OctoApp's own plugin connects to Moonraker.
 const PLUGIN: &str = "OctoApp";

@@ -32,7 +32,7 @@ pub(crate) fn compare(vector: &Value, log: &Log) -> Result<(), String> {
     deletes(slack, &wishes, log, &excuses)?;
     if let Some(after) = &wishes.apps {
         let missing: Vec<_> =
-            after.difference(&log.apps).filter(|_| !excuses.unread(f64::INFINITY)).collect();
+            after.difference(&log.apps).filter(|_| !excuses.silenced(f64::INFINITY)).collect();
         let more: Vec<_> = log.apps.difference(after).collect();
         if !missing.is_empty() || !more.is_empty() {
             return Err(format!("of the records {missing:?} are missing at the end, and {more:?} are left"));
@@ -81,7 +81,7 @@ fn deletes(slack: f64, wishes: &Wishes, log: &Log, excuses: &Excuses) -> Result<
         let index = made.iter().position(|(t, made)| made == key && at(*t));
         made.remove(index.ok_or_else(|| format!("{key} is not deleted at {t}, but {:?}", log.deletes))?);
     }
-    made.retain(|(t, _)| !excuses.unread(*t));
+    made.retain(|(t, _)| !excuses.silenced(*t));
     if made.is_empty() { Ok(()) } else { Err(format!("nobody expects the deletion of {made:?}")) }
 }
 
@@ -114,8 +114,10 @@ impl<'v> Excuses<'v> {
         Self { unreadable: unreadable.collect(), lacking, course }
     }
 
-    fn unread(&self, t: f64) -> bool {
+    /// Whether the plugin can tell nobody anything at that time.
+    fn silenced(&self, t: f64) -> bool {
         self.unreadable.iter().any(|(since, until)| (*since..=*until).contains(&t))
+            || self.lacking.is_some_and(|(since, all)| all && t >= since)
     }
 
     fn allow(&self, request: &Request, scale: &Scale) -> bool {
@@ -124,8 +126,8 @@ impl<'v> Excuses<'v> {
         let android = android.and_then(|(text, key)| super::equal::decrypt(text, key).ok());
         let android: Value = android.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         let progress = android["type"] == "printing" && apple["alert"].is_null() && apple["event"] != "start";
-        let lacks = self.lacking.is_some_and(|(since, all)| request.t >= since && (all || progress));
-        if request.method != "POST" || !(lacks || self.unread(request.t)) {
+        let lacks = progress && self.lacking.is_some_and(|(since, _)| request.t >= since);
+        if request.method != "POST" || !(lacks || self.silenced(request.t)) {
             return false;
         }
         // Even so it is told of the print under way, and to those who are there.
