@@ -92,7 +92,7 @@ fn on_moonraker() -> Result<Vec<Row>, String> {
     Ok(vec![
         Row {
             peer: Some((python_resident(&bed)?, "Python client".into())),
-            ..row(format!("resident after {minutes} idle minutes, OctoApp and two chats"), idle, 3.5)
+            ..row(format!("resident after {minutes} idle minutes, OctoApp and two chats"), idle, 4.5)
         },
         row("peak with 2 MB pictures of a camera".into(), peak, 8.0),
     ])

@@ -120,6 +120,29 @@ fn d3_a_failed_print_is_told() {
 }
 
 #[test]
+fn d3_klipper_that_goes_in_a_pause_is_told() {
+    let mut vector = until("short_pause_dropped", 29.0);
+    let gone = json!({"t": 40.0, "klippy_state": "shutdown", "notify": {"method": "notify_klippy_shutdown"}});
+    happens(&mut vector, [status(30.0, json!({"print_stats": {"state": "paused"}})), gone]);
+    vector["clock"]["end_t"] = json!(60.0);
+    let records = vector["apps"].as_array().unwrap().iter().map(|app| app["fcmToken"].clone()).collect();
+    let log = recorded(&mut vector);
+    assert_eq!(kinds(&log)[2..], told(&[(33.0, "paused_gcode"), (50.0, "error")]));
+    expected(&mut vector).pop();
+    vector["expected_db_deletes"] = json!([]);
+    vector["expected_apps_after"] = records;
+    strict_but("D3", &vector, &log, Some(3));
+}
+
+#[test]
+fn d7_who_has_expired_is_told_nothing() {
+    let vector = vector("expiry_mixed");
+    strict("D7", &vector, &play(&vector));
+    let first = &vector["expected_requests"][0]["body"]["targets"];
+    assert!(first.as_array().unwrap().len() > 1, "the plugin tells those who have expired");
+}
+
+#[test]
 fn d6_a_record_that_cannot_be_read_silences_the_plugin_alone() {
     let mut vector = vector("cancel_android");
     let lasting = json!({"fcmToken": "lasting", "instanceId": "other", "expireAt": null});

@@ -1,9 +1,9 @@
 //! The player of OctoApp's vectors notices whatever is different, also where a deviation of the bridge is at work: what
 //! came is spoilt in one place after the other, and each time it must be refused.
 
-use crate::octoapp_player::equal::decrypt;
 use crate::octoapp_player::expect::compare;
 use crate::octoapp_player::world::{Log, one_case, play};
+use crate::support::cipher::decrypt;
 use octobridge::bridge::octoapp::rehearsal::encrypt;
 use serde_json::{Value, json};
 use std::path::PathBuf;

@@ -3,6 +3,7 @@
 
 pub(crate) mod bed;
 pub(crate) mod camera;
+pub(crate) mod cipher;
 pub(crate) mod commanded;
 pub(crate) mod engine;
 pub(crate) mod feed;

@@ -4,6 +4,7 @@
 //! read off the sights of the printer, one after the other, since the apps are told by other rules than the domain has:
 //! see [`super::follow`].
 
+use super::app::{App, Device};
 use super::frontend::Frontend;
 use super::letter::{Answer, Errand, Step, answer, letters};
 use super::outside::{Outside, Reply};
@@ -136,7 +137,6 @@ impl<O: Outside, S: Store> Core<O, S> {
     pub(super) fn on_sight(&mut self, sight: Sight, now: Moment) {
         if self.presence.is_none() {
             self.presence = Some(now.monotonic);
-            self.look_for_plugin();
             self.pass(now);
         }
         self.follow(sight, now);
@@ -163,6 +163,7 @@ impl<O: Outside, S: Store> Core<O, S> {
     fn pass(&mut self, now: Moment) {
         let at = now.monotonic;
         if self.presence.is_some_and(|due| due <= at) {
+            self.look_for_plugin();
             let told = match self.rival {
                 true => Ok(()),
                 false => self.registry.announce(&mut self.outside, now.unix),
@@ -240,6 +241,10 @@ impl<O: Outside, S: Store> Core<O, S> {
     }
 
     pub(super) fn run(&mut self, mut errand: Errand, now: Moment) {
+        if matches!(errand.step, Step::Address { .. }) {
+            // It may have come since the last look.
+            self.look_for_plugin();
+        }
         if self.rival {
             return self.settle(errand.key.as_deref());
         }
@@ -251,20 +256,27 @@ impl<O: Outside, S: Store> Core<O, S> {
                         return self.fail(errand, format!("cannot read who is to be told: {why}"), now);
                     }
                 };
-                let entitled = self.registry.entitled(&apps, now.unix);
-                let letters = letters(push, &entitled, *urgent, &self.frontend.name, now.unix);
-                self.report().receivers = Some(super::upkeep::devices(entitled.iter().copied()));
+                // Those that begin later are of the next print.
+                let running =
+                    apps.iter().filter(|app| push.kind.is_end() && app.device() == Device::Activity);
+                let over: Vec<String> = running.map(|app| app.name.clone()).collect();
+                let apps: Vec<&App> = apps.iter().filter(|app| !app.is_expired(now.unix)).collect();
+                let letters = letters(push, &apps, *urgent, &self.frontend.name, now.unix);
+                self.report().receivers = Some(super::upkeep::devices(apps.iter().copied()));
                 if letters.is_empty() {
                     self.settle(errand.key.as_deref());
                 }
                 let mut key = errand.key;
-                for (letter, hold) in letters {
+                for (mut letter, hold) in letters {
+                    letter.over.clone_from(&over);
                     let errand =
                         Errand { key: key.take(), ..Errand::new(Step::Send(letter), now.monotonic + hold) };
                     if hold.is_zero() { self.run(errand, now) } else { self.put(errand) }
                 }
             }
             Step::Send(letter) => {
+                // It may have been held back for hours.
+                letter.strike_expired(now.unix);
                 if letter.targets.is_empty() {
                     return self.finish(&errand);
                 }
@@ -324,8 +336,8 @@ impl<O: Outside, S: Store> Core<O, S> {
 
     /// Nothing more is done for it.
     fn finish(&mut self, errand: &Errand) {
-        if errand.is_end() {
-            self.registry.end_activities(&mut self.outside);
+        if let Step::Send(letter) = &errand.step {
+            Registry::delete(&mut self.outside, letter.over.iter());
         }
         self.settle(errand.key.as_deref());
         self.report().waiting = self.errands.len();

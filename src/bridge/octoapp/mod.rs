@@ -18,7 +18,8 @@
 //! | [`core`](self::core) | all of it, without threads |
 //! | [`outside`], [`world`] | what it needs of the world, and the real one |
 //! | [`mailbox`] | what waits for the bridge's thread |
-//! | [`secrets`], [`config`] | the plugin's files, the settings |
+//! | [`secrets`], [`print_info`], [`ini`] | the plugin's files |
+//! | [`config`] | the settings |
 //!
 //! Two threads: one does everything that waits for Moonraker or the network, one scans a file where there is one to be
 //! scanned. Ends of prints are in the outbox before anything is done about them, and leave it when the service has
@@ -35,10 +36,12 @@ mod ends;
 mod examine;
 mod follow;
 mod frontend;
+mod ini;
 mod letter;
 mod mailbox;
 mod outside;
 mod print;
+mod print_info;
 mod push;
 mod reckon;
 mod registry;
@@ -55,6 +58,7 @@ mod world;
 mod any_database;
 
 pub use examine::examine;
+pub use secrets::moonraker_key;
 
 use self::core::{Core, keep};
 use super::{Bridge, Examination, Lookup, Reporter, Setup, StartError, Wants};

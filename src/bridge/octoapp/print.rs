@@ -1,6 +1,7 @@
 //! The print that is followed, and what is kept of it over a restart.
 
 use super::outside::Outside;
+use super::print_info;
 use super::scan::Marks;
 use crate::clock::Moment;
 use crate::whole_file;
@@ -141,13 +142,20 @@ pub(super) fn fresh_print<O: Outside>(outside: &mut O) -> String {
 /// The file in which the print is kept.
 #[derive(Debug)]
 pub(super) struct PrintFile {
+    data_dir: PathBuf,
     path: PathBuf,
     kept: Option<Known>,
 }
 
 impl PrintFile {
     pub(super) fn new(data_dir: &Path, id: &str) -> Self {
-        Self { path: data_dir.join(format!("{id}-print.json")), kept: None }
+        let path = data_dir.join(format!("{id}-print.json"));
+        Self { data_dir: data_dir.to_owned(), path, kept: None }
+    }
+
+    /// Identity and start of a print that OctoApp's plugin followed so far; see [`print_info::read`].
+    pub(super) fn inherited(&self, file: &str, began: Duration) -> Option<(String, Duration)> {
+        print_info::read(&self.data_dir, file, began)
     }
 
     /// What it holds. One that cannot be read holds nothing.

@@ -35,6 +35,10 @@ pub(super) struct Course<'v> {
     pub(super) epoch: f64,
     pub(super) turns: Vec<Turn<'v>>,
     pub(super) changes: Vec<Change<'v>>,
+    /// When Klipper went away, and when it was back.
+    pub(super) outages: Vec<(f64, f64)>,
+    /// The print's states, since when.
+    states: Vec<(f64, &'v str)>,
     /// The names of files under which something printed, since when.
     files: Vec<(f64, &'v str)>,
     /// Positions in the file as they were told.
@@ -49,17 +53,31 @@ impl<'v> Course<'v> {
             epoch: vector["clock"]["epoch"].as_f64().unwrap(),
             turns: Vec::new(),
             changes: Vec::new(),
+            outages: Vec::new(),
+            states: Vec::new(),
             files: Vec::new(),
             positions: Vec::new(),
         };
         course.file(0.0, &stats["filename"]);
         let mut state = stats["state"].as_str().unwrap_or_default();
         let mut klippy = vector["klippy_state"].as_str().unwrap_or("ready");
+        course.states.push((0.0, state));
         for message in course.messages() {
             let t = message["t"].as_f64().unwrap();
+            let before = klippy;
             klippy = message["klippy_state"].as_str().unwrap_or(klippy);
+            match (before, klippy) {
+                ("ready", now) if now != "ready" => course.outages.push((t, f64::INFINITY)),
+                (_, "ready") if before != "ready" => {
+                    course.outages.last_mut().into_iter().for_each(|(_, back)| *back = t);
+                }
+                _ => {}
+            }
             course.file(t, &message["objects"]["print_stats"]["filename"]);
-            state = message["objects"]["print_stats"]["state"].as_str().unwrap_or(state);
+            if let Some(silently) = message["objects"]["print_stats"]["state"].as_str() {
+                state = silently;
+                course.states.push((t, state));
+            }
             let told = &message["notify"]["params"][0];
             match message["notify"]["method"].as_str() {
                 Some("notify_status_update") => {
@@ -68,6 +86,7 @@ impl<'v> Course<'v> {
                         let ready = klippy == "ready";
                         course.turns.push(Turn { t, before: state, state: now, status: told, ready });
                         state = now;
+                        course.states.push((t, state));
                     }
                     course
                         .positions
@@ -99,6 +118,11 @@ impl<'v> Course<'v> {
     /// The file of the newest print at that time.
     pub(super) fn file_at(&self, t: f64) -> Option<&'v str> {
         self.files.iter().rev().find(|(since, _)| *since <= t + 0.001).map(|(_, name)| *name)
+    }
+
+    /// The print's state at that time.
+    pub(super) fn state_at(&self, t: f64) -> &'v str {
+        self.states.iter().rev().find(|(since, _)| *since <= t + 0.001).map_or("", |(_, state)| state)
     }
 
     /// The jobs that begin.

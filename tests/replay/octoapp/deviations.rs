@@ -22,6 +22,7 @@ pub(super) const LEFT: &str = "<time left>";
 /// Turns what the plugin did into what the bridge must do.
 pub(super) fn apply(course: &Course<'_>, wishes: &mut Wishes) {
     automated(course, wishes);
+    expired(course, wishes);
     stray_resumes(course, wishes);
     ended_pauses(course, wishes);
     found(course, wishes);
@@ -68,6 +69,23 @@ pub(super) fn is_automated(path: &str) -> bool {
     path.to_lowercase().starts_with("continuousprint_")
 }
 
+/// D7: who has expired is told nothing any more, but a Live Activity that it is over; the plugin tells everything until its
+/// next clean-up.
+fn expired(course: &Course<'_>, wishes: &mut Wishes) {
+    wishes.requests.retain_mut(|wanted| {
+        let is_over = wanted.apple()["content-state"]["state"] == "expired";
+        let (records, now) = (course.records_at(wanted.t), course.epoch + wanted.t);
+        let expired =
+            |token: &str| records.iter().any(|(name, record)| name == token && is_expired(record, now));
+        is_over || wanted.strike(expired)
+    });
+}
+
+/// Whether the time of a record is over; one that does not say is of no time.
+pub(super) fn is_expired(record: &Value, now: f64) -> bool {
+    record.get("expireAt").is_none_or(|expires| expires.as_f64().is_some_and(|expires| expires < now))
+}
+
 /// D10: the plugin tells the end of a pause whenever a print is seen to run, unless the same update says that it is at
 /// the file's beginning. So one that begins may be told so; the bridge tells the start alone.
 fn stray_resumes(course: &Course<'_>, wishes: &mut Wishes) {
@@ -101,7 +119,8 @@ fn ended_pauses(course: &Course<'_>, wishes: &mut Wishes) {
         });
         let goes_on = |t: f64| next.is_some_and(|next| next.state == "printing" && next.t < t);
         let failed = next.filter(|next| next.is_failure()).map(|next| next.t);
-        let ended = cancelled.map(|change| change.t).filter(|t| !goes_on(*t)).or(failed);
+        let gone = course.outages.iter().map(|(gone, _)| *gone).find(|gone| *gone >= paused.t);
+        let ended = cancelled.map(|change| change.t).or(gone).filter(|t| !goes_on(*t)).or(failed);
         if ended.is_some_and(|ended| ended < told) {
             let of_it = |wanted: &Wanted| {
                 let at = |t: f64| (wanted.t - t).abs() < EXACT;

@@ -11,6 +11,7 @@ use super::equal::Scale;
 use super::moonraker::Request;
 use super::wanted::{EXACT, Wishes};
 use super::world::Log;
+use crate::support::cipher::decrypt;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -123,7 +124,7 @@ impl<'v> Excuses<'v> {
     fn allow(&self, request: &Request, scale: &Scale) -> bool {
         let apple = &request.body["apnsData"];
         let android = request.body["androidData"].as_str().zip(scale.key.as_deref());
-        let android = android.and_then(|(text, key)| super::equal::decrypt(text, key).ok());
+        let android = android.and_then(|(text, key)| decrypt(text, key).ok());
         let android: Value = android.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         let progress = android["type"] == "printing" && apple["alert"].is_null() && apple["event"] != "start";
         let lacks = progress && self.lacking.is_some_and(|(since, _)| request.t >= since);

@@ -1,7 +1,7 @@
 //! The push that the bridge makes of a print that Klipper ended, written from the tables of the protocol.
 
-use super::course::{Course, name};
-use super::deviations::{FREE, LEFT, PERCENT, is_automated};
+use super::course::{Course, Turn, name};
+use super::deviations::{FREE, LEFT, PERCENT, is_automated, is_expired};
 use super::wanted::{Wanted, Wishes};
 use serde_json::{Value, json};
 
@@ -10,53 +10,76 @@ const END_HOLD: f64 = 5.0;
 /// Where pushes go where nothing else is said.
 const PUSHES: &str = "https://europe-west1-octoapp-4e438.cloudfunctions.net/sendNotificationV2";
 
+/// How long Klipper may be away, and what is said of a print that it took with it then.
+const GRACE: f64 = 5.0;
+const GONE: &str = "Klipper Disconnected";
+
+/// An end that the plugin does not tell, or otherwise.
+struct Failure<'v> {
+    /// Since when there is nothing else to tell of the print.
+    since: f64,
+    t: f64,
+    said: &'v str,
+}
+
 /// D3: a print that Klipper ends by an error is told with the reason, and its Live Activities end with it. The plugin is
-/// silent, or says that Klipper is gone if it goes then.
+/// silent, or says that Klipper is gone if it goes then. Klipper that goes is told also where the print is paused.
 pub(super) fn told(course: &Course<'_>, wishes: &mut Wishes) {
-    for turn in course.turns.iter().filter(|turn| turn.is_failure()) {
-        let Some(path) = course.file_at(turn.t).filter(|path| !is_automated(path)) else { continue };
-        let next = course.begun().map(|job| job.t).find(|t| *t > turn.t).unwrap_or(f64::INFINITY);
+    let failed = course.turns.iter().filter(|turn| turn.is_failure());
+    let failed = failed.map(|turn| Failure { since: turn.t, t: turn.t, said: said(turn) });
+    let long = course
+        .outages
+        .iter()
+        .filter(|(gone, back)| course.state_at(*gone) == "paused" && *back > gone + GRACE);
+    let gone = long.map(|(gone, _)| Failure { since: *gone, t: gone + GRACE, said: GONE });
+    for Failure { since, t: happened, said } in failed.chain(gone) {
+        let Some(path) = course.file_at(since).filter(|path| !is_automated(path)) else { continue };
+        let next = course.begun().map(|job| job.t).find(|t| *t > since).unwrap_or(f64::INFINITY);
         wishes.drop_requests(|wanted| {
             let at = wanted.happened(course.epoch);
-            wanted.tells("error", "error") && (turn.t..next).contains(&at)
+            wanted.tells("error", "error") && (since..next).contains(&at)
         });
-        let targets = audience(course, wishes, turn.t);
+        let targets = audience(course, wishes, happened);
         if targets.is_empty() {
             continue;
         }
         let is = |target: &Value, kind| target["fcmToken"].as_str().unwrap().starts_with(kind);
         let apple = targets.iter().any(|target| is(target, "ios:") || is(target, "activity:"));
         let activities: Vec<String> = course
-            .records_at(turn.t)
+            .records_at(happened)
             .into_iter()
             .map(|(token, _)| token)
             .filter(|token| {
                 let told = wishes.deletes.iter().flatten();
-                let mut gone = told.filter(|(at, _)| *at < turn.t).map(|(_, key)| key);
+                let mut gone = told.filter(|(at, _)| *at < happened).map(|(_, key)| key);
                 token.starts_with("activity:") && !gone.any(|key| *key == format!("apps.{token}"))
             })
             .collect();
-        let t = turn.t + if apple { END_HOLD } else { 0.0 };
-        let said = turn.status["print_stats"]["message"].as_str().filter(|said| !said.is_empty());
-        let mut before = wishes.requests.iter().filter(|wanted| wanted.is_push() && wanted.t <= turn.t);
+        let t = happened + if apple { END_HOLD } else { 0.0 };
+        let mut before = wishes.requests.iter().filter(|wanted| wanted.is_push() && wanted.t <= happened);
         let last = before.next_back().map(|wanted| &wanted.value);
         let url = last.map_or(json!(PUSHES), |last| last["url"].clone());
-        let began = course.begun().filter(|job| job.t <= turn.t).map(|job| job.t).last().unwrap_or(0.0);
+        let began = course.begun().filter(|job| job.t <= happened).map(|job| job.t).last().unwrap_or(0.0);
         let id = last.filter(|last| last["t"].as_f64().is_some_and(|t| t >= began));
         let id = id.map_or(json!("one that was never told"), |last| last["android_plain"]["printId"].clone());
         let now = course.epoch + t;
-        let said = said.unwrap_or(FREE);
         let plain = json!({
             "serverTime": now.floor() as u64, "serverTimePrecise": now, "printId": id, "fileName": name(path),
             "progress": PERCENT, "timeLeft": LEFT, "type": "error", "message": said,
         });
-        let content = if apple { failure(course, (began, turn.t), path, said) } else { Value::Null };
+        let content = if apple { failure(course, (began, happened), path, said) } else { Value::Null };
         let body =
             json!({"targets": targets, "highPriority": true, "apnsData": content, "androidData": null});
         let value = json!({"method": "POST", "url": url, "body": body, "android_plain": plain});
         wishes.requests.push(Wanted { t, later: Vec::new(), value, failed: false });
         wishes.delete(course, t, &activities);
     }
+}
+
+/// What Klipper says of it, or that it must be something.
+fn said<'v>(turn: &Turn<'v>) -> &'v str {
+    let message = turn.status["print_stats"]["message"].as_str();
+    message.filter(|message| !message.is_empty()).unwrap_or(FREE)
 }
 
 /// Whom an error reaches: of each installation its Android phones, else its Live Activities, the newest first, and its
@@ -71,9 +94,10 @@ fn audience(course: &Course<'_>, wishes: &Wishes, t: f64) -> Vec<Value> {
         let excluded = record["excludeNotifications"].as_array();
         !excluded.is_some_and(|words| words.contains(&json!("error")))
     };
+    let over = |record: &Value| is_expired(record, course.epoch + t);
     let willing: Vec<&Value> = records
         .iter()
-        .filter(|(token, record)| !gone(token) && wants(record))
+        .filter(|(token, record)| !gone(token) && wants(record) && !over(record))
         .map(|(_, record)| *record)
         .collect();
     let (mut targets, mut seen) = (Vec::new(), Vec::new());

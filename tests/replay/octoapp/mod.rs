@@ -5,7 +5,7 @@
 
 mod course;
 mod deviations;
-pub(crate) mod equal;
+mod equal;
 pub(crate) mod expect;
 mod failures;
 pub(crate) mod moonraker;

@@ -125,8 +125,8 @@ impl Wishes {
             let written = |at: f64| course.records_at(at).into_iter().find(|(name, _)| name == token);
             let again = |at: f64| written(at) != written(t);
             self.deletes.iter_mut().flatten().for_each(|(at, deleted)| {
-                // The plugin did so later.
-                if *deleted == key && *at > t && !again(*at) {
+                // The plugin did so then or later.
+                if *deleted == key && *at > t - EXACT && !again(*at) {
                     *at = f64::NAN;
                 }
             });

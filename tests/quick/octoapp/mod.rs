@@ -1,6 +1,8 @@
 //! The OctoApp bridge over the life of a printer: which pushes go out, by the rules of the protocol. The tables are
 //! written from those; `first` to `last` column: when, what happens, and what iPhones then get.
 
+mod troubles;
+
 use octobridge::bridge::octoapp::rehearsal::{Peer, Rehearsal};
 use octobridge::clock::Moment;
 use octobridge::printer::{
@@ -25,6 +27,8 @@ struct Side {
     plugin: bool,
     /// The file that prints.
     gcode: String,
+    /// It takes time to read it.
+    slow: bool,
 }
 
 /// Moonraker's database and the service. Clones are the same one.
@@ -100,7 +104,8 @@ impl Peer for Shelf {
     }
 
     fn file(&mut self, _path: &str) -> Option<Vec<u8>> {
-        Some(self.0.borrow().gcode.clone().into_bytes())
+        let side = self.0.borrow();
+        (!side.slow).then(|| side.gcode.clone().into_bytes())
     }
 
     fn plugin_runs(&mut self) -> bool {
@@ -280,6 +285,33 @@ fn two_prints_and_a_restart_in_the_second() {
 }
 
 #[test]
+fn who_changes_over_from_the_plugin_in_mid_print_keeps_the_print() {
+    let shelf = Shelf::with_phone();
+    let mut printer = Printer::new(shelf.clone());
+    printer.begin("one.gcode");
+    printer.print_to(20);
+    let (infos, kept) =
+        (printer.place.path().join("PrintInfos"), printer.place.path().join("octoapp-print.json"));
+    for (age, inherited) in [(0, true), (90_000, false)] {
+        let id = "THEPLUGINSPRINT00000000000000000";
+        let start = EPOCH - age;
+        let info = json!({"PrintId": id, "PrintStartTimeSec": start, "FileName": "one.gcode"});
+        std::fs::create_dir_all(&infos).unwrap();
+        std::fs::write(infos.join("one.gcode.json"), info.to_string()).unwrap();
+        std::fs::remove_file(&kept).unwrap();
+        printer.restart();
+        let text = std::fs::read_to_string(&kept).unwrap();
+        let known: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            (known["id"] == id, known["started_ms"] == start * 1000),
+            (inherited, inherited),
+            "{known}"
+        );
+    }
+    assert!(infos.join("one.gcode.json").is_file());
+}
+
+#[test]
 fn a_record_that_was_there_before_the_history_was_known_is_no_start() {
     let shelf = Shelf::with_phone();
     let mut printer = Printer::new(shelf.clone());
@@ -430,10 +462,12 @@ fn beside_the_plugin_nothing_is_told_and_nothing_is_written() {
     assert!(shelf.told().is_empty() && shelf.0.borrow().values.is_empty());
     shelf.0.borrow_mut().plugin = false;
     printer.pass(60.0);
+    assert!(!shelf.0.borrow().values.is_empty(), "the printer is announced");
     printer.print_to(75);
     assert_eq!(shelf.told(), ["printing 75"]);
-    printer.pass(300.0);
-    assert!(!shelf.0.borrow().values.is_empty(), "the printer is announced");
+    shelf.0.borrow_mut().plugin = true;
+    printer.print_to(80);
+    assert!(shelf.told().is_empty(), "the plugin is seen before the next push");
 }
 
 #[test]
