@@ -28,7 +28,7 @@ pub(crate) fn strict(name: &str, vector: &Value, log: &Log) -> usize {
 pub(crate) fn strict_but(name: &str, vector: &Value, log: &Log, free: Option<usize>) -> usize {
     compare(vector, log).unwrap_or_else(|difference| panic!("{name}: {difference}"));
     let resolution = vector["clock"]["resolution"].as_f64().unwrap();
-    let late = if resolution > 1.0 { resolution + 1.5 } else { 0.5 };
+    let late = if resolution > 1.0 { 2.0 * resolution + 1.5 } else { 0.5 };
     let mut count = 0;
     let mut spoil = |what: &str, spoiling: &dyn Fn(&mut Log)| {
         let mut spoilt = log.clone();

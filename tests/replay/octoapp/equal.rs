@@ -23,7 +23,8 @@ const FIXED: &str = "startedAt";
 pub(super) struct Scale {
     /// The text of the cipher's key.
     pub(super) key: Option<String>,
-    /// How much too late the recording may have things: the step of its clock. The bridge is never later.
+    /// How much too late the recording may have things: the step of its clock. The bridge is later only where the
+    /// plugin's own clock counts.
     pub(super) slack: f64,
     /// Identities of prints: the vector's, and ours.
     pub(super) ids: BTreeMap<String, String>,
@@ -34,23 +35,29 @@ struct One<'s> {
     scale: &'s mut Scale,
     /// By how much the request came later than in the recording, by a deviation.
     shift: f64,
+    /// How much later it may be besides.
+    late: f64,
 }
 
 impl Scale {
     /// Whether a request came at a time at which this one may. Gives by how much later that is than in the recording.
     pub(super) fn timely(&self, wanted: &Wanted, made: &Request) -> Option<f64> {
-        if (wanted.t - self.slack - EXACT..=wanted.t + EXACT).contains(&made.t) {
+        if (wanted.t - self.slack - EXACT..=wanted.t + self.late(wanted) + EXACT).contains(&made.t) {
             return Some(0.0);
         }
         let later = wanted.later.iter().find(|t| (**t - made.t).abs() < EXACT);
         later.map(|t| t - wanted.t)
     }
 
+    fn late(&self, wanted: &Wanted) -> f64 {
+        if wanted.follows_own_clock() { self.slack } else { 0.0 }
+    }
+
     /// Takes the request for the one that is wanted, or says what is different.
     pub(super) fn fit(&mut self, wanted: &Wanted, made: &Request) -> Result<(), String> {
         let Some(shift) = self.timely(wanted, made) else { return Err(format!("it came at {}", made.t)) };
-        let mut scale = self.clone();
-        One { scale: &mut scale, shift }.fits(&wanted.value, made)?;
+        let (mut scale, late) = (self.clone(), self.late(wanted));
+        One { scale: &mut scale, shift, late }.fits(&wanted.value, made)?;
         // What did not fit has told nothing of identities.
         *self = scale;
         Ok(())
@@ -110,12 +117,12 @@ impl One<'_> {
             (Value::Number(whole), Value::Number(found))
                 if let Some((_, unit)) = CLOCKED.iter().find(|(clocked, _)| *clocked == name) =>
             {
-                let late = if name == FIXED { 0.0 } else { self.shift };
-                let apart = found.as_f64().unwrap() / unit - whole.as_f64().unwrap() / unit - late;
+                let shift = if name == FIXED { 0.0 } else { self.shift };
+                let apart = found.as_f64().unwrap() / unit - whole.as_f64().unwrap() / unit - shift;
                 // Whole seconds are cut off.
-                let cut = if late == 0.0 || whole.is_f64() { EXACT } else { 1.0 + EXACT };
+                let cut = if shift == 0.0 || whole.is_f64() { EXACT } else { 1.0 + EXACT };
                 whole.is_f64() == found.is_f64()
-                    && (-self.scale.slack - cut..=if late == 0.0 { EXACT } else { cut }).contains(&apart)
+                    && (-self.scale.slack - cut..=self.late + cut).contains(&apart)
             }
             // What was printed meanwhile shows in these.
             (_, _) if self.shift > 0.0 && ["progress", "timeLeft"].contains(&name) => {

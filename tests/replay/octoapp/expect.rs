@@ -78,7 +78,7 @@ fn deletes(slack: f64, wishes: &Wishes, log: &Log, excuses: &Excuses) -> Result<
     let Some(wanted) = &wishes.deletes else { return Ok(()) };
     let mut made = log.deletes.clone();
     for (t, key) in wanted {
-        let at = |at: f64| (t - slack - EXACT..=t + EXACT).contains(&at);
+        let at = |at: f64| (at - t).abs() <= slack + EXACT;
         let index = made.iter().position(|(t, made)| made == key && at(*t));
         made.remove(index.ok_or_else(|| format!("{key} is not deleted at {t}, but {:?}", log.deletes))?);
     }

@@ -37,6 +37,11 @@ impl Wanted {
         self.value["method"] == "POST"
     }
 
+    /// Whether it follows a clock of the plugin's own, which began some time before the connection.
+    pub(super) fn follows_own_clock(&self) -> bool {
+        !self.is_push() || self.value["body"]["androidData"] == "none"
+    }
+
     /// When what it tells happened: an end is told later to iPhones.
     pub(super) fn happened(&self, epoch: f64) -> f64 {
         let made = self.apple()["content-state"]["sourceTime"].as_f64();
