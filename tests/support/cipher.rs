@@ -18,7 +18,10 @@ pub(crate) fn decrypt(text: &str, key: &str) -> Result<String, String> {
         cipher.decrypt_block(&mut block);
         plain.extend_from_slice(&block.0);
     }
-    let fill = usize::from(*plain.last().ok_or("an empty cipher")?);
-    plain.truncate(plain.len().checked_sub(fill).ok_or("no padding")?);
-    String::from_utf8(plain).map_err(|error| error.to_string())
+    let fill = plain.last().copied().filter(|fill| (1..=16).contains(fill)).ok_or("no padding")?;
+    let (text, padding) = plain.split_at_checked(plain.len() - usize::from(fill)).ok_or("no padding")?;
+    if padding.iter().any(|byte| *byte != fill) {
+        return Err("a wrong padding".to_owned());
+    }
+    String::from_utf8(text.to_vec()).map_err(|error| error.to_string())
 }

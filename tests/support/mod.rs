@@ -13,6 +13,7 @@ pub(crate) mod kills;
 pub(crate) mod listening;
 pub(crate) mod openrouter;
 pub(crate) mod pcap;
+pub(crate) mod phones;
 pub(crate) mod printer;
 pub(crate) mod program;
 pub(crate) mod push_service;

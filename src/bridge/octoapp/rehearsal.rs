@@ -168,6 +168,16 @@ impl<P: Peer> Rehearsal<P> {
     }
 }
 
+/// Scans a file of G-code on a thread of its own, as fast as it is done beside a print, and waits for it; gives how many
+/// layers and messages it found to tell.
+///
+/// # Errors
+///
+/// If there is no thread to be had, or the file cannot be read.
+pub fn scan(path: &Path) -> std::io::Result<usize> {
+    super::world::scan_now(path.to_owned())
+}
+
 /// The text for Android, encrypted with the key of that text and that vector in front.
 pub fn encrypt(text: &str, key: &str, vector: [u8; 16]) -> String {
     cipher::encrypt(text, &cipher::Key(key.to_owned()), vector)
