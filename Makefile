@@ -61,7 +61,7 @@ boot:
 
 .PHONY: bench
 bench:
-	$(install) overlay boot test moonraker peer
+	$(install) overlay boot test moonraker peer octoapp-plugin
 	@toolchain/bench.sh $(ONLY)
 
 .PHONY: fuzz

@@ -236,7 +236,7 @@ fn get(port: u16, what: &str) -> Result<Vec<u8>, String> {
 
 /// Our program as it is shipped, static, but for this machine: as in the container image. Shared libraries would count
 /// for each process.
-fn us() -> Result<Command, String> {
+pub(crate) fn us() -> Result<Command, String> {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     let triple = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
     let built = Command::new(project.join("pre-scripts/01-build-program.sh"))

@@ -1,10 +1,12 @@
-//! A print on the real Moonraker and Klipper host, four updates a second, told to three stand-ins for Telegram by three
-//! bridges: the processor's time that it takes, and how soon an event is on the wire. The peer is a Python client that
-//! does the same with a package from PyPI, on the same print at the same time.
+//! A print on the real Moonraker and Klipper host, four updates a second, told to three stand-ins for Telegram and to
+//! OctoApp's phones by four bridges: the processor's time that it takes, and how soon an event is on the wire to a chat.
+//! The peer is a Python client that
+//! tells the chats alone with a package from PyPI, on the same print at the same time.
 
 use crate::processes::Family;
 use crate::report::Row;
 use crate::support::bed::{Bed, Job};
+use crate::support::phones::Phones;
 use crate::support::telegram::Telegram;
 use crate::support::wait;
 use std::io::{Read, Write};
@@ -51,8 +53,12 @@ struct Traffic {
 pub(crate) fn measure() -> Result<Vec<Row>, String> {
     let bed = Bed::up();
     let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
-    let ours = start(&bed, folder.path(), "ours", start_us)?;
-    let peer = start(&bed, folder.path(), "peer", start_python)?;
+    let phones = Phones::start();
+    phones.register(&bed);
+    let ours = start(&bed, folder.path(), "ours", &|socket, folder, chats| {
+        start_us(socket, folder, chats, &phones)
+    })?;
+    let peer = start(&bed, folder.path(), "peer", &start_python)?;
     bed.start_print("traffic.gcode", Job { layers: 400, ..Job::LONG });
     for (client, whose) in [(&ours, "our"), (&peer, "the peer's")] {
         for chat in &client.chats {
@@ -61,6 +67,7 @@ pub(crate) fn measure() -> Result<Vec<Row>, String> {
             });
         }
     }
+    wait::until("the first push", Duration::from_secs(30), || (!phones.pushes().is_empty()).then_some(()));
     let (before, updates) = ((ours.seconds()?, peer.seconds()?), (ours.updates(), peer.updates()));
     std::thread::sleep(COUNTED);
     let after = (ours.seconds()?, peer.seconds()?);
@@ -87,7 +94,7 @@ pub(crate) fn measure() -> Result<Vec<Row>, String> {
     let of_peer = |value| Some((value, "aiohttp client".to_owned()));
     Ok(vec![
         Row {
-            what: "processor, printing, three chats".into(),
+            what: "processor, printing, three chats and OctoApp".into(),
             unit: "%",
             ours: percent(before.0, after.0),
             peer: of_peer(percent(before.1, after.1)),
@@ -138,9 +145,9 @@ fn three_chats() -> [Telegram; 3] {
     [first.another(CHAT), first.another(CHAT), first]
 }
 
-type Start = fn(&Path, &Path, &[Telegram; 3]) -> Result<Child, String>;
+type Start<'s> = &'s dyn Fn(&Path, &Path, &[Telegram; 3]) -> Result<Child, String>;
 
-fn start(bed: &Bed, folder: &Path, name: &str, start: Start) -> Result<Client, String> {
+fn start(bed: &Bed, folder: &Path, name: &str, start: Start<'_>) -> Result<Client, String> {
     let folder = folder.join(name);
     std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
     let chats = three_chats();
@@ -150,12 +157,12 @@ fn start(bed: &Bed, folder: &Path, name: &str, start: Start) -> Result<Client, S
     Ok(Client { child, chats, traffic })
 }
 
-fn start_us(socket: &Path, folder: &Path, chats: &[Telegram; 3]) -> Result<Child, String> {
+fn start_us(socket: &Path, folder: &Path, chats: &[Telegram; 3], phones: &Phones) -> Result<Child, String> {
     let write = |path: PathBuf, text: &str| std::fs::write(path, text).map_err(|e| e.to_string());
     let extended = folder.join("config/extended");
     std::fs::create_dir_all(&extended).map_err(|e| e.to_string())?;
     std::fs::create_dir_all(folder.join("octoapp")).map_err(|e| e.to_string())?;
-    write(folder.join("ca.pem"), chats[0].ca())?;
+    write(folder.join("ca.pem"), &format!("{}{}", chats[0].ca(), phones.ca()))?;
     let mut settings = format!(
         "[octobridge]\nmoonraker_url: unix:{}\nextra_ca_file: {}\nport: 0\n",
         socket.display(),
@@ -171,6 +178,7 @@ fn start_us(socket: &Path, folder: &Path, chats: &[Telegram; 3]) -> Result<Child
         let secret = format!("telegram_{name}_bot_token").replace("__", "_");
         write(folder.join("octoapp").join(secret), TOKEN)?;
     }
+    settings += &phones.section("127.0.0.1");
     write(extended.join("extended2.cfg"), &settings)?;
     Command::new(env!("CARGO_BIN_EXE_octobridge"))
         .arg("run")

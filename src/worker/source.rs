@@ -1,6 +1,7 @@
 //! The source of observations: started by the settings, and exchanged when its own change.
 
 use super::{endpoints, feed_address};
+use crate::bridge::octoapp;
 use crate::camera::Camera;
 use crate::clock::SystemClock;
 use crate::printer::{Observation, Timed};
@@ -37,10 +38,9 @@ pub(super) enum SourceSettings {
 impl SourceSettings {
     pub(super) fn of(settings: &Settings) -> Result<Self, String> {
         Ok(match settings.general.source {
-            SourceName::Moonraker => Self::Moonraker {
-                endpoints: endpoints(settings)?,
-                api_key: settings.text("MOONRAKER_API_KEY").map(ApiKey::new),
-            },
+            SourceName::Moonraker => {
+                Self::Moonraker { endpoints: endpoints(settings)?, api_key: api_key(settings) }
+            }
             SourceName::Feed => Self::Feed {
                 address: feed_address(settings)?,
                 how: settings.general.feed.clone(),
@@ -68,6 +68,12 @@ impl SourceSettings {
             }),
         })
     }
+}
+
+/// The key of Moonraker; who comes from OctoApp's plugin has it in the plugin's settings.
+fn api_key(settings: &Settings) -> Option<ApiKey> {
+    let key = settings.text("MOONRAKER_API_KEY").map(str::to_owned);
+    key.or_else(|| octoapp::moonraker_key(&settings.paths.config)).map(ApiKey::new)
 }
 
 impl Source {
@@ -130,5 +136,32 @@ impl Source {
         if let Some(task) = self.task.take() {
             self.requests = task.await.ok();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Environment;
+
+    #[test]
+    fn the_plugins_key_of_moonraker_serves_where_none_is_set() {
+        let printer = tempfile::tempdir().unwrap();
+        let place = printer.path().to_str().unwrap().to_owned();
+        std::fs::create_dir(printer.path().join("config")).unwrap();
+        let key = |set: Option<&str>| {
+            let mut environment: Environment =
+                [("PRINTER_DATA".to_owned(), place.clone())].into_iter().collect();
+            environment.extend(set.map(|key| ("MOONRAKER_API_KEY".to_owned(), key.to_owned())));
+            match SourceSettings::of(&Settings::load(None, &environment)) {
+                Ok(SourceSettings::Moonraker { api_key, .. }) => api_key,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(key(None), None);
+        std::fs::write(printer.path().join("config/octoapp.conf"), "[moonraker]\nmoonraker_api_key = old\n")
+            .unwrap();
+        assert_eq!(key(None), Some(ApiKey::new("old")));
+        assert_eq!(key(Some("own")), Some(ApiKey::new("own")));
     }
 }

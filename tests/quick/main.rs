@@ -22,11 +22,19 @@ mod dependencies;
 mod doctor;
 mod extended_cfg;
 mod feed;
+#[allow(dead_code, reason = "the vectors use the rest")]
+#[path = "../replay/folder.rs"]
+mod folder;
 mod idle_moonraker;
 mod init;
 mod moonraker_connection;
 mod octoapp;
+mod octoapp_deviations;
 mod octoapp_phones;
+#[allow(dead_code, reason = "the vectors use the rest")]
+#[path = "../replay/octoapp/mod.rs"]
+mod octoapp_player;
+mod octoapp_strictness;
 mod outbox;
 mod pairing;
 #[allow(dead_code, reason = "the vectors use the rest")]

@@ -312,6 +312,14 @@ impl Bed {
         answer["result"]["status"][object].clone()
     }
 
+    /// The newest record of Moonraker's history.
+    pub(crate) fn history_of_newest(&self) -> Value {
+        let (status, answer) =
+            http::request(self.port, "GET", "/server/history/list?limit=1&order=desc", None);
+        assert_eq!(status, 200, "{answer}");
+        answer["result"]["jobs"][0].clone()
+    }
+
     /// Sends one line to the simulated micro-controller and gives its answer.
     pub(crate) fn control(&self, line: &str) -> Value {
         let mut stream = UnixStream::connect(self.folder.path().join("ctl")).unwrap();

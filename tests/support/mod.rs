@@ -3,6 +3,7 @@
 
 pub(crate) mod bed;
 pub(crate) mod camera;
+pub(crate) mod cipher;
 pub(crate) mod commanded;
 pub(crate) mod engine;
 pub(crate) mod feed;
@@ -12,6 +13,7 @@ pub(crate) mod kills;
 pub(crate) mod listening;
 pub(crate) mod openrouter;
 pub(crate) mod pcap;
+pub(crate) mod phones;
 pub(crate) mod printer;
 pub(crate) mod program;
 pub(crate) mod prusa_connect;

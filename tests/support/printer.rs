@@ -11,6 +11,7 @@ use octofw::debian::Archive;
 use octofw::lock::Lock;
 use serde_json::Value;
 
+use super::phones::Phones;
 use super::telegram::Telegram;
 use super::wait;
 
@@ -57,11 +58,16 @@ pub(crate) fn with_telegram(telegram: &Telegram, moonraker: Moonraker) -> OemTre
 
 /// The same with a bridge for each of these chats.
 pub(crate) fn with_bridges(chats: &[Telegram], moonraker: Moonraker) -> OemTree {
+    with_phones(chats, None, moonraker)
+}
+
+/// The same with a bridge to these phones besides.
+pub(crate) fn with_phones(chats: &[Telegram], phones: Option<&Phones>, moonraker: Moonraker) -> OemTree {
     let tree = match moonraker {
         Moonraker::WebSocket(port) => {
-            bridges(chats, &format!("moonraker_url: ws://10.0.2.2:{port}/websocket\n"))
+            bridges(chats, phones, &format!("moonraker_url: ws://10.0.2.2:{port}/websocket\n"))
         }
-        Moonraker::None | Moonraker::Socket(_) => bridges(chats, ""),
+        Moonraker::None | Moonraker::Socket(_) => bridges(chats, phones, ""),
     };
     match moonraker {
         Moonraker::Socket(port) => with_relay(tree, port),
@@ -72,12 +78,13 @@ pub(crate) fn with_bridges(chats: &[Telegram], moonraker: Moonraker) -> OemTree 
 /// The same for a printer that is watched over a realtime feed on this port of the host.
 pub(crate) fn with_feed(chats: &[Telegram], port: u16) -> OemTree {
     let source = format!("source: feed\nws_url: ws://10.0.2.2:{port}/ws/printer/{{PRINTER_ID}}\n");
-    bridges(chats, &source)
+    bridges(chats, None, &source)
 }
 
-/// A bridge for each chat, the first without a name of its own. `general` are more lines for the whole program.
-fn bridges(chats: &[Telegram], general: &str) -> OemTree {
-    let authorities: String = chats.iter().map(Telegram::ca).collect();
+/// A bridge for each chat, the first without a name of its own, and one for the phones. `general` are more lines for the
+/// whole program.
+fn bridges(chats: &[Telegram], phones: Option<&Phones>, general: &str) -> OemTree {
+    let authorities: String = chats.iter().map(Telegram::ca).chain(phones.map(Phones::ca)).collect();
     let mut settings = format!("[octobridge]\nextra_ca_file: /oem/standin/ca.pem\n{general}");
     let mut tree =
         untouched().folder("printer_data/octoapp", LAVA, 0o700).file("standin/ca.pem", 0, 0o644, authorities);
@@ -93,6 +100,7 @@ fn bridges(chats: &[Telegram], general: &str) -> OemTree {
         let secret = format!("printer_data/octoapp/{secret}_bot_token");
         tree = tree.file(&secret, LAVA, 0o600, format!("{TOKEN}\n"));
     }
+    settings += &phones.map_or(String::new(), |phones| phones.section("10.0.2.2"));
     tree.file(EXTENDED, LAVA, 0o644, settings)
 }
 

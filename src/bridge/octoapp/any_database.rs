@@ -1,5 +1,5 @@
 //! Whatever is in the database, whatever apps write into it: nothing panics, the key of the cipher is not replaced, and
-//! nothing goes to a record whose time was found to be over.
+//! nothing goes to a record whose time is over, but that its Live Activity is.
 
 use super::core::{Addresses, Core};
 use super::outside::{Outside, Reply, Unread};
@@ -10,20 +10,24 @@ use crate::clock::Moment;
 use crate::outbox::{FileStore, Limits, Outbox, Queue};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// A database whose calls fail now and then.
 #[derive(Default)]
-struct Base {
+pub(super) struct Base {
     values: BTreeMap<String, String>,
     /// Which of the next calls fail.
     fails: Vec<bool>,
     calls: usize,
     /// What was written as the key.
     keys: Vec<Value>,
-    /// The tokens of each push.
-    pushed: Vec<Vec<String>>,
+    /// The wall clock, in seconds since the start.
+    now: f64,
+    /// When each push came, whether it is told that a Live Activity is over, and its tokens.
+    pushed: Vec<(f64, bool, Vec<String>)>,
+    /// The service refuses for the time being.
+    away: bool,
 }
 
 impl Base {
@@ -60,11 +64,14 @@ impl Outside for Base {
         let body: Value = serde_json::from_str(body).unwrap();
         let expired = body["apnsData"]["content-state"]["state"] == "expired";
         let tokens = body["targets"].as_array().unwrap().iter();
-        let tokens = tokens.map(|target| target["fcmToken"].as_str().unwrap().to_owned()).collect();
-        if !expired {
-            self.pushed.push(tokens);
-        }
-        Reply::Answered { status: 200, body: b"{}".to_vec() }
+        let tokens: Vec<String> =
+            tokens.map(|target| target["fcmToken"].as_str().unwrap().to_owned()).collect();
+        let has_apple = body["apnsData"].is_object();
+        let wants_apple = |token: &String| token.starts_with("ios:") || token.starts_with("activity:");
+        assert_eq!(has_apple, tokens.iter().any(|token| wants_apple(token) || token == "start"), "{body}");
+        self.pushed.push((self.now, expired, tokens));
+        let status = if self.away { 503 } else { 200 };
+        Reply::Answered { status, body: b"{}".to_vec() }
     }
 
     fn get(&mut self, _url: &str) -> Reply {
@@ -75,8 +82,8 @@ impl Outside for Base {
         None
     }
 
-    fn plugin_runs(&mut self) -> bool {
-        false
+    fn plugin_runs(&mut self) -> Option<bool> {
+        Some(false)
     }
 
     fn chance(&mut self, bytes: &mut [u8]) -> bool {
@@ -86,8 +93,11 @@ impl Outside for Base {
     }
 }
 
+/// When a record may end, in seconds since the Unix epoch: before all this, or while it goes on.
+const EPOCH: u64 = 1_750_000_000;
+
 fn at(seconds: u64) -> Moment {
-    Moment { monotonic: Duration::from_secs(seconds), unix: Duration::from_secs(1_750_000_000 + seconds) }
+    Moment { monotonic: Duration::from_secs(seconds), unix: Duration::from_secs(EPOCH + seconds) }
 }
 
 fn core(base: Base, place: &std::path::Path) -> Core<Base, FileStore> {
@@ -111,33 +121,42 @@ fn record() -> impl Strategy<Value = Value> {
         Just(json!("activity:a")),
         Just(json!("activity:b")),
         Just(json!("android")),
+        Just(json!("watch")),
         Just(json!(7)),
         Just(json!("")),
     ];
     let number = prop_oneof![
-        Just(json!(null)),
-        Just(json!("x")),
-        Just(json!([])),
-        (1_749_990_000_u64..1_750_010_000).prop_map(|number| json!(number)),
-        any::<f64>().prop_map(|number| json!(number)),
+        1 => Just(json!(null)),
+        1 => Just(json!("x")),
+        1 => Just(json!([])),
+        3 => (EPOCH - 10..EPOCH + 120).prop_map(|number| json!(number)),
+        3 => (0.0..120.0).prop_map(|number| json!(EPOCH as f64 + number)),
+        1 => any::<f64>().prop_map(|number| json!(number)),
     ];
     let words = prop::collection::vec(prop::sample::select(vec!["interaction", "error", "layer_1"]), 0..3);
-    (text.clone(), text.clone(), text, number.clone(), number, words).prop_map(
-        |(token, fallback, start, expires, seen, words)| {
-            json!({"fcmToken": token, "fcmTokenFallback": fallback, "instanceId": fallback, "expireAt": expires,
-                   "lastSeenAt": seen, "activityAutoStartToken": start, "excludeNotifications": words})
+    let start = prop_oneof![Just(json!(null)), Just(json!("start"))];
+    let instance = prop_oneof![4 => prop::sample::select(vec![json!("1"), json!("2")]), 1 => text.clone()];
+    (text.clone(), (text, instance), start, number.clone(), number, words, any::<bool>()).prop_map(
+        |(token, (fallback, instance), start, expires, seen, words, ends)| {
+            let mut record = json!({"fcmToken": token, "fcmTokenFallback": fallback, "instanceId": instance,
+                   "lastSeenAt": seen, "activityAutoStartToken": start, "excludeNotifications": words});
+            if ends {
+                record["expireAt"] = expires;
+            }
+            record
         },
     )
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn no_record_breaks_it_and_none_that_is_over_is_told(
         records in prop::collection::vec(record(), 0..8),
-        kinds in prop::collection::vec(kinds(), 1..8),
+        events in prop::collection::vec((0_u64..100, kinds()), 1..12),
         fails in prop::collection::vec(prop::bool::weighted(0.2), 0..20),
+        away in 0_u64..100,
     ) {
         let place = tempfile::tempdir().unwrap();
         let apps: serde_json::Map<String, Value> =
@@ -145,35 +164,33 @@ proptest! {
         let mut base = Base { fails, ..Base::default() };
         base.values.insert("octoapp/apps".to_owned(), Value::Object(apps).to_string());
         let mut core = core(base, place.path());
-        for _ in 0..5 {
-            // Until the records were looked through once.
-            core.outside.fails.clear();
-            let now = at(61);
+        for second in 0..200 {
+            let now = at(second);
+            (core.outside.now, core.outside.away) = (now.unix.as_secs_f64(), second < away);
+            for (_, kind) in events.iter().filter(|(at, _)| *at == second) {
+                let state = State { percent: 50, path: "a/b".into(), ..State::default() };
+                core.send(Push::new(*kind, state), None, now);
+            }
             core.work(now);
         }
-        core.outside.pushed.clear();
-        let over: Vec<&str> = records
-            .iter()
-            .filter(|record| record["expireAt"].as_f64().is_some_and(|at| at < 1_750_000_061.0))
-            .filter_map(|record| record["fcmToken"].as_str())
-            .collect();
-        let lives = |token: &str| records.iter().any(|record| {
-            record["fcmToken"] == token && !record["expireAt"].as_f64().is_some_and(|at| at < 1_750_000_061.0)
-                || record["activityAutoStartToken"] == token
-        });
-        for (index, kind) in kinds.into_iter().enumerate() {
-            let state = State { percent: 50, path: "a/b".into(), ..State::default() };
-            core.send(Push::new(kind, state), None, at(62 + index as u64));
-            core.work(at(62 + index as u64));
-        }
-        for second in 70..200 {
-            core.work(at(second));
-        }
-        for tokens in &core.outside.pushed {
+        for (at, activity_is_over, tokens) in &core.outside.pushed {
             for token in tokens {
-                prop_assert!(lives(token) || !over.contains(&token.as_str()), "{token} is over");
+                let mut known = records.iter().filter(|record| {
+                    record["fcmToken"] == **token || record["activityAutoStartToken"] == **token
+                });
+                let lives = |record: &Value| record.get("expireAt").is_some_and(|expires| {
+                    let expires = expires.as_f64();
+                    expires.is_none_or(|expires| expires >= *at)
+                });
+                prop_assert!(*activity_is_over || known.any(lives), "{token} is over at {at}");
             }
         }
+        let over = core.outside.pushed.iter().filter(|(_, over, _)| *over);
+        let mut over: Vec<&String> = over.flat_map(|(.., tokens)| tokens.iter().collect::<BTreeSet<_>>()).collect();
+        let count = over.len();
+        over.sort();
+        over.dedup();
+        prop_assert!(away > 0 || over.len() == count, "a Live Activity is over once: {over:?}");
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl App {
 
     /// Whether its time is over at `now`, by the wall clock.
     pub(super) fn is_expired(&self, now: Duration) -> bool {
-        self.expires.is_some_and(|expires| expires < now.as_secs_f64())
+        is_over(self.expires, now)
     }
 
     pub(super) fn wants(&self, word: Option<&str>) -> bool {
@@ -109,6 +109,11 @@ impl App {
             label: label(text("displayName"), text("model"), &text("fcmToken")?),
         })
     }
+}
+
+/// Whether what ends at `expires`, in seconds since the Unix epoch, is over at `now`, by the wall clock.
+pub(super) fn is_over(expires: Option<f64>, now: Duration) -> bool {
+    expires.is_some_and(|expires| expires < now.as_secs_f64())
 }
 
 /// Name and model for people, in one line: any client may write there. What holds the token is not shown.

@@ -3,9 +3,10 @@
 //! Records are grouped by the installation that they belong to. One phone gets a thing once: by its Live Activity, or
 //! as an alert, or both where the alert is to ring.
 
-use super::app::{App, Device};
+use super::app::{self, App, Device};
 use super::push::Kind;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// One receiver.
 #[derive(Clone, PartialEq)]
@@ -13,6 +14,8 @@ pub(super) struct Target {
     token: String,
     fallback: Option<String>,
     instance: String,
+    /// When its record's time is over, in seconds since the Unix epoch; none: never.
+    expires: Option<f64>,
     pub(super) device: Device,
     /// It is where a Live Activity is to be started.
     pub(super) starts: bool,
@@ -31,14 +34,27 @@ impl Target {
             token: app.token.clone(),
             fallback: app.fallback.clone(),
             instance: app.instance.clone(),
+            expires: app.expires,
             device: app.device(),
             starts: false,
         }
     }
 
-    /// The place where the phone of `app` lets a Live Activity be started by the token `token`, for the record `app`.
-    pub(super) fn starting(app: &App, token: &str) -> Self {
-        Self { token: token.to_owned(), device: Device::Activity, starts: true, ..Self::of(app) }
+    /// The place where the phone of the record `by` lets a Live Activity be started, for the record `app`; none if it
+    /// does not.
+    pub(super) fn starting(app: &App, by: &App) -> Option<Self> {
+        let (token, expires) = (by.auto_start.clone()?, by.expires);
+        Some(Self { token, expires, device: Device::Activity, starts: true, ..Self::of(app) })
+    }
+
+    /// The same, told also when its time is over: that is what it is told.
+    pub(super) fn anyway(self) -> Self {
+        Self { expires: None, ..self }
+    }
+
+    /// Whether its time is over at `now`, by the wall clock.
+    pub(super) fn is_expired(&self, now: Duration) -> bool {
+        app::is_over(self.expires, now)
     }
 
     pub(super) fn token(&self) -> &str {
@@ -85,8 +101,7 @@ fn of_group(group: &[&App], kind: Kind, targets: &mut Vec<Target>) {
     targets.extend(activities.into_iter().map(Target::of));
     match kind {
         Kind::Started => {
-            let starting = |app: &App| Some(Target::starting(app, app.auto_start.as_deref()?));
-            targets.extend(of(Device::Phone).filter_map(starting));
+            targets.extend(of(Device::Phone).filter_map(|app| Target::starting(app, app)));
         }
         Kind::FilamentChange | Kind::Interaction | Kind::Cancelled | Kind::Done | Kind::Error => {
             targets.extend(phones());

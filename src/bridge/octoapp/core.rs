@@ -4,6 +4,7 @@
 //! read off the sights of the printer, one after the other, since the apps are told by other rules than the domain has:
 //! see [`super::follow`].
 
+use super::app::{App, Device};
 use super::frontend::Frontend;
 use super::letter::{Answer, Errand, Step, answer, letters};
 use super::outside::{Outside, Reply};
@@ -136,7 +137,6 @@ impl<O: Outside, S: Store> Core<O, S> {
     pub(super) fn on_sight(&mut self, sight: Sight, now: Moment) {
         if self.presence.is_none() {
             self.presence = Some(now.monotonic);
-            self.look_for_plugin();
             self.pass(now);
         }
         self.follow(sight, now);
@@ -163,6 +163,7 @@ impl<O: Outside, S: Store> Core<O, S> {
     fn pass(&mut self, now: Moment) {
         let at = now.monotonic;
         if self.presence.is_some_and(|due| due <= at) {
+            self.look_for_plugin(false);
             let told = match self.rival {
                 true => Ok(()),
                 false => self.registry.announce(&mut self.outside, now.unix),
@@ -173,7 +174,7 @@ impl<O: Outside, S: Store> Core<O, S> {
         if self.minute <= at {
             self.minute = at + MINUTE;
             if self.presence.is_some() {
-                self.look_for_plugin();
+                self.look_for_plugin(true);
                 self.look_through(now);
             }
         }
@@ -240,8 +241,12 @@ impl<O: Outside, S: Store> Core<O, S> {
     }
 
     pub(super) fn run(&mut self, mut errand: Errand, now: Moment) {
+        if matches!(errand.step, Step::Address { .. }) {
+            // It may have come since the last look.
+            self.look_for_plugin(false);
+        }
         if self.rival {
-            return self.settle(errand.key.as_deref());
+            return self.settle(&errand);
         }
         match &mut errand.step {
             Step::Address { push, urgent } => {
@@ -251,20 +256,27 @@ impl<O: Outside, S: Store> Core<O, S> {
                         return self.fail(errand, format!("cannot read who is to be told: {why}"), now);
                     }
                 };
-                let entitled = self.registry.entitled(&apps, now.unix);
-                let letters = letters(push, &entitled, *urgent, &self.frontend.name, now.unix);
-                self.report().receivers = Some(super::upkeep::devices(entitled.iter().copied()));
+                // Those that begin later are of the next print.
+                let running =
+                    apps.iter().filter(|app| push.kind.is_end() && app.device() == Device::Activity);
+                let over: Vec<String> = running.map(|app| app.name.clone()).collect();
+                let apps: Vec<&App> = apps.iter().filter(|app| !app.is_expired(now.unix)).collect();
+                let letters = letters(push, &apps, *urgent, &self.frontend.name, now.unix);
+                self.report().receivers = Some(super::upkeep::devices(apps.iter().copied()));
                 if letters.is_empty() {
-                    self.settle(errand.key.as_deref());
+                    return self.settle(&errand);
                 }
                 let mut key = errand.key;
-                for (letter, hold) in letters {
+                for (mut letter, hold) in letters {
+                    letter.over.clone_from(&over);
                     let errand =
                         Errand { key: key.take(), ..Errand::new(Step::Send(letter), now.monotonic + hold) };
                     if hold.is_zero() { self.run(errand, now) } else { self.put(errand) }
                 }
             }
             Step::Send(letter) => {
+                // It may have been held back for hours.
+                letter.strike_expired(now.unix);
                 if letter.targets.is_empty() {
                     return self.finish(&errand);
                 }
@@ -305,7 +317,7 @@ impl<O: Outside, S: Store> Core<O, S> {
             let least = self.errands.iter().position(|errand| !errand.is_end()).unwrap_or(0);
             let least = self.errands.remove(least);
             self.report().dropped += 1;
-            self.settle(least.key.as_deref());
+            self.settle(&least);
         }
         self.errands.push(errand);
         self.report().waiting = self.errands.len();
@@ -324,27 +336,27 @@ impl<O: Outside, S: Store> Core<O, S> {
 
     /// Nothing more is done for it.
     fn finish(&mut self, errand: &Errand) {
-        if errand.is_end() {
-            self.registry.end_activities(&mut self.outside);
+        if let Step::Send(letter) = &errand.step {
+            Registry::delete(&mut self.outside, letter.over.iter());
         }
-        self.settle(errand.key.as_deref());
+        self.settle(errand);
         self.report().waiting = self.errands.len();
     }
 
+    /// The end that it tells is done with, and so is the print.
+    fn settle(&mut self, errand: &Errand) {
+        let Some(key) = errand.key.as_deref() else { return };
+        self.done_with(key);
+        if let Some(push) = errand.push() {
+            self.file.forget(&push.state.id);
+        }
+    }
+
     /// An event in the outbox is done with.
-    pub(super) fn settle(&mut self, key: Option<&str>) {
-        let Some(key) = key else { return };
+    pub(super) fn done_with(&mut self, key: &str) {
         let held = self.ends.peek_row(usize::MAX, |_| true);
         for held in held.iter().filter(|held| held.entry.key == key) {
             self.ends.done(held.id);
-            // The print is kept as long as its end may have to be told by the next process.
-            let id = match &self.print {
-                None => self.file.kept_id(),
-                Some(print) => self.file.kept_id().filter(|id| *id != print.known.id),
-            };
-            if let Some(id) = id {
-                self.file.forget(&id);
-            }
         }
     }
 

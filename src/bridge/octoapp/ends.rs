@@ -3,6 +3,7 @@
 use super::core::Core;
 use super::outside::Outside;
 use super::push::{Kind, Push, State};
+use super::reckon;
 use crate::clock::Moment;
 use crate::outbox::Store;
 use crate::printer::{Event, EventKind, Job, KlippyState};
@@ -59,8 +60,7 @@ impl<O: Outside, S: Store> Core<O, S> {
                 }
                 return;
             }
-            // Nobody was told of its start.
-            _ if !mine => return self.settle(Some(&event.key)),
+            _ if !mine => return self.late_end(&event.key, event.kind, &job, now),
             EventKind::Finished => Push::new(Kind::Done, self.state(now)),
             EventKind::Cancelled => {
                 let took = self.recorded_end(Some(&job)).or(job.total_duration);
@@ -79,7 +79,7 @@ impl<O: Outside, S: Store> Core<O, S> {
                         (print.hour, print.pause) = (None, None);
                     }
                     // From here on only this process knows of it, as the plugin would.
-                    return self.settle(Some(&event.key));
+                    return self.done_with(&event.key);
                 }
                 let text = reason.unwrap_or_default();
                 Push { text, ..Push::new(Kind::Error, self.state(now)) }
@@ -89,6 +89,29 @@ impl<O: Outside, S: Store> Core<O, S> {
         // It is kept on disk until its end is told.
         self.print = None;
         self.send(push, Some(event.key), now);
+    }
+
+    /// A print that is not under way any more has ended: one that a process before this one could not tell.
+    fn late_end(&mut self, key: &str, kind: EventKind, job: &Job, now: Moment) {
+        let Some(known) = self.file.former(&job.file, job.id.as_deref()) else {
+            // Nobody was told of its start.
+            return self.done_with(key);
+        };
+        let state = State {
+            id: known.id.clone(),
+            path: known.path.clone(),
+            is_name: known.is_name,
+            left: -1,
+            percent: job.progress.map_or(0, reckon::percent),
+            duration: job.total_duration.unwrap_or_default().as_secs_f64(),
+        };
+        let (kind, text) = match kind {
+            EventKind::Finished => (Kind::Done, String::new()),
+            EventKind::Cancelled => (Kind::Cancelled, String::new()),
+            EventKind::Failed { reason } => (Kind::Error, reason.unwrap_or_default()),
+            _ => return self.done_with(key),
+        };
+        self.send(Push { text, ..Push::new(kind, state) }, Some(key.to_owned()), now);
     }
 
     fn job_started(&mut self, job: &Job, now: Moment) {

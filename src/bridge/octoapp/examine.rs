@@ -48,7 +48,7 @@ pub fn examine(examination: &Examination<'_>) -> Vec<Finding> {
 /// Who is registered, at `now` by the wall clock.
 pub(super) fn registered<O: Outside>(outside: &mut O, now: Duration) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if outside.plugin_runs() {
+    if outside.plugin_runs() == Some(true) {
         findings.push(Finding::fail_with_remedy_inside(upkeep::PLUGIN_RUNS, ""));
     }
     let apps = Registry::new(String::new()).apps(outside);

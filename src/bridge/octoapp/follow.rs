@@ -135,19 +135,18 @@ impl<O: Outside, S: Store> Core<O, S> {
                 if known.since.is_some() {
                     let active = print.state == PrintState::Printing;
                     known.hour = known.hour.or_else(|| active.then_some(now.monotonic + HOUR));
+                    // One that ended while nobody looked.
+                    known.pause = known.pause.filter(|_| !active);
                     return;
                 }
                 let known = std::mem::take(&mut known.known);
                 self.print = Some(Followed::found(known, now));
             }
             _ => {
-                let known = Known {
-                    id: fresh_print(&mut self.outside),
-                    path: path.to_owned(),
-                    is_name: print.file_is_name,
-                    record: record.clone(),
-                    started_ms: now.unix.as_millis() as u64,
-                };
+                let began = now.unix.saturating_sub(print.total_duration.unwrap_or_default());
+                let inherited = self.file.inherited(path, began);
+                let (id, started) = inherited.unwrap_or_else(|| (fresh_print(&mut self.outside), now.unix));
+                let known = Known::new(id, path, print.file_is_name, record.clone(), started);
                 self.print = Some(Followed::found(known, now));
             }
         }
@@ -168,13 +167,7 @@ impl<O: Outside, S: Store> Core<O, S> {
             self.drop_print();
             return;
         }
-        let known = Known {
-            id: fresh_print(&mut self.outside),
-            path: path.to_owned(),
-            is_name,
-            record,
-            started_ms: now.unix.as_millis() as u64,
-        };
+        let known = Known::new(fresh_print(&mut self.outside), path, is_name, record, now.unix);
         self.file.keep(&known);
         self.read_frontend();
         self.print = Some(Followed::begins(known, now));
@@ -222,12 +215,12 @@ impl<O: Outside, S: Store> Core<O, S> {
             }
             (PrintState::Printing, Some(followed)) if before == Some(PrintState::Paused) => {
                 followed.pause = None;
+                followed.hour = Some(now.monotonic + HOUR);
                 let young = !followed.found
                     && followed.since.is_some_and(|since| now.monotonic.saturating_sub(since) < BEGINNING);
                 if young {
                     return false;
                 }
-                followed.hour = Some(now.monotonic + HOUR);
                 self.error_told = None;
                 self.tell(Kind::Resume, now);
                 true
@@ -282,9 +275,13 @@ impl<O: Outside, S: Store> Core<O, S> {
             return;
         }
         if let Some(position) = seen.file_position.filter(|_| seen.state.is_active()) {
-            let from = print.position.replace(position).unwrap_or(u64::MAX);
-            let marks = print.marks.as_ref().map(|marks| marks.between(from, position));
-            let passed: Vec<Mark> = marks.into_iter().flatten().cloned().collect();
+            let from = *print.position.get_or_insert(position);
+            let mut passed: Vec<Mark> = Vec::new();
+            // What is passed while the file is still scanned is told then.
+            if let Some(marks) = &print.marks {
+                passed.extend(marks.between(from, position).cloned());
+                print.position = Some(position);
+            }
             for mark in passed {
                 match mark {
                     Mark::FirstLayerDone => self.tell(Kind::FirstLayer, now),

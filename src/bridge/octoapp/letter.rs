@@ -51,11 +51,21 @@ pub(super) struct Letter {
     /// What Android phones get; none where the request is for Live Activities alone.
     pub(super) push: Option<Push>,
     pub(super) apple: Option<Value>,
+    /// Names of the records of Live Activities that are over with it.
+    pub(super) over: Vec<String>,
 }
 
 impl Letter {
     pub(super) fn has_android(&self) -> bool {
         self.targets.iter().any(|target| target.device == Device::Android)
+    }
+
+    /// Leaves out whose time is over by now.
+    pub(super) fn strike_expired(&mut self, now: Duration) {
+        self.targets.retain(|target| !target.is_expired(now));
+        if self.targets.iter().all(|target| target.device == Device::Android) {
+            self.apple = None;
+        }
     }
 
     /// The body of the request at `now`. Without a key the text for Android is left out.
@@ -78,11 +88,16 @@ impl Errand {
         Self { due, born: due, tries: 0, key: None, step }
     }
 
-    fn kind(&self) -> Option<Kind> {
+    /// What it tells; none where it is for Live Activities alone.
+    pub(super) fn push(&self) -> Option<&Push> {
         match &self.step {
-            Step::Address { push, .. } => Some(push.kind),
-            Step::Send(letter) => letter.push.as_ref().map(|push| push.kind),
+            Step::Address { push, .. } => Some(push),
+            Step::Send(letter) => letter.push.as_ref(),
         }
+    }
+
+    fn kind(&self) -> Option<Kind> {
+        self.push().map(|push| push.kind)
     }
 
     /// Whether the print is over with it.
@@ -135,7 +150,8 @@ pub(super) fn letters(
             continue;
         }
         let hold = if apple.is_some() && kind.is_end() { END_HOLD } else { delay };
-        letters.push((Letter { targets, high: urgent, push: Some(push.clone()), apple }, hold));
+        let letter = Letter { targets, high: urgent, push: Some(push.clone()), apple, over: Vec::new() };
+        letters.push((letter, hold));
     }
     letters
 }

@@ -19,7 +19,8 @@
 //! | [`outside`], [`world`] | what it needs of the world, and the real one |
 //! | [`pairing`], [`trial`] | the first push to a phone that registers, and one on trial |
 //! | [`mailbox`] | what waits for the bridge's thread |
-//! | [`secrets`], [`config`] | the plugin's files, the settings |
+//! | [`secrets`], [`print_info`], [`ini`] | the plugin's files |
+//! | [`config`] | the settings |
 //!
 //! Two threads: one does everything that waits for Moonraker or the network, one scans a file where there is one to be
 //! scanned. Ends of prints are in the outbox before anything is done about them, and leave it when the service has
@@ -36,11 +37,13 @@ mod ends;
 mod examine;
 mod follow;
 mod frontend;
+mod ini;
 mod letter;
 mod mailbox;
 mod outside;
 pub(crate) mod pairing;
 mod print;
+mod print_info;
 mod push;
 mod reckon;
 mod registry;
@@ -58,6 +61,7 @@ mod world;
 mod any_database;
 
 pub use examine::examine;
+pub use secrets::moonraker_key;
 
 use self::core::{Core, keep};
 use super::{Bridge, Examination, Lookup, Reporter, Setup, StartError, Wants};

@@ -42,8 +42,8 @@ pub(super) trait Outside {
     /// print's identity later.
     fn scan(&mut self, print: &str, path: &str) -> Option<Marks>;
 
-    /// Whether OctoApp's own plugin looks after this printer.
-    fn plugin_runs(&mut self) -> bool;
+    /// Whether OctoApp's own plugin looks after this printer; none where Moonraker does not answer.
+    fn plugin_runs(&mut self) -> Option<bool>;
 
     /// Fills `bytes` by chance, unguessable. False where the system has none to give.
     fn chance(&mut self, bytes: &mut [u8]) -> bool;

@@ -1,6 +1,7 @@
 //! The print that is followed, and what is kept of it over a restart.
 
 use super::outside::Outside;
+use super::print_info;
 use super::scan::Marks;
 use crate::clock::Moment;
 use crate::whole_file;
@@ -13,7 +14,9 @@ pub(super) const HOUR: Duration = Duration::from_secs(3600);
 /// Length of an identity.
 const ID: usize = 32;
 /// Largest file, in bytes.
-const MOST_FILE: u64 = 16 * 1024;
+const MOST_FILE: u64 = 64 * 1024;
+/// Most prints whose ends are still to be told.
+const MOST_FORMER: usize = 8;
 
 /// The print that is followed.
 #[derive(Debug)]
@@ -53,6 +56,28 @@ pub(super) struct Known {
     pub(super) record: Option<String>,
     /// Start, in milliseconds since the Unix epoch.
     pub(super) started_ms: u64,
+    /// In the file alone: prints before it whose ends are still to be told, the oldest first.
+    former: Vec<Known>,
+}
+
+impl Known {
+    /// Whether the job of that file, and of that record where both are known, is this print.
+    pub(super) fn is(&self, path: &str, record: Option<&str>) -> bool {
+        let other = matches!((self.record.as_deref(), record), (Some(mine), Some(its)) if mine != its);
+        self.path == path && !other
+    }
+
+    /// A print of that file that begins at `started`, as time since the Unix epoch.
+    pub(super) fn new(
+        id: String,
+        path: &str,
+        is_name: bool,
+        record: Option<String>,
+        started: Duration,
+    ) -> Self {
+        let started_ms = started.as_millis() as u64;
+        Self { id, path: path.to_owned(), is_name, record, started_ms, former: Vec::new() }
+    }
 }
 
 impl Followed {
@@ -95,8 +120,7 @@ impl Followed {
 
     /// Whether the job of that file, and of that record where both are known, is this print.
     pub(super) fn is(&self, path: &str, record: Option<&str>) -> bool {
-        let other = matches!((self.known.record.as_deref(), record), (Some(mine), Some(its)) if mine != its);
-        self.known.path == path && !other
+        self.known.is(path, record)
     }
 
     /// Takes a progress in; gives the per cent to tell, if it is news.
@@ -141,13 +165,20 @@ pub(super) fn fresh_print<O: Outside>(outside: &mut O) -> String {
 /// The file in which the print is kept.
 #[derive(Debug)]
 pub(super) struct PrintFile {
+    data_dir: PathBuf,
     path: PathBuf,
     kept: Option<Known>,
 }
 
 impl PrintFile {
     pub(super) fn new(data_dir: &Path, id: &str) -> Self {
-        Self { path: data_dir.join(format!("{id}-print.json")), kept: None }
+        let path = data_dir.join(format!("{id}-print.json"));
+        Self { data_dir: data_dir.to_owned(), path, kept: None }
+    }
+
+    /// Identity and start of a print that OctoApp's plugin followed so far; see [`print_info::read`].
+    pub(super) fn inherited(&self, file: &str, began: Duration) -> Option<(String, Duration)> {
+        print_info::read(&self.data_dir, file, began)
     }
 
     /// What it holds. One that cannot be read holds nothing.
@@ -160,31 +191,54 @@ impl PrintFile {
         }
         let known: Known = serde_json::from_slice(&bytes.ok()?).ok()?;
         self.kept = Some(known.clone());
+        let known = Known { former: Vec::new(), ..known };
         Some(known).filter(|known| !known.id.is_empty() && !known.path.is_empty())
     }
 
+    /// Keeps the print. One that was kept until now stays beside it: its end is still to be told.
     pub(super) fn keep(&mut self, known: &Known) {
-        if self.kept.as_ref() == Some(known) {
+        let mut former = Vec::new();
+        if let Some(kept) = &self.kept {
+            former.clone_from(&kept.former);
+            if kept.id != known.id && !kept.id.is_empty() {
+                former.push(Known { former: Vec::new(), ..kept.clone() });
+                former.drain(..former.len().saturating_sub(MOST_FORMER));
+            }
+        }
+        self.write(Known { former, ..known.clone() });
+    }
+
+    fn write(&mut self, whole: Known) {
+        if self.kept.as_ref() == Some(&whole) {
             return;
         }
-        let written = serde_json::to_vec(known).map_err(Into::into);
+        let written = serde_json::to_vec(&whole).map_err(Into::into);
         let written = written.and_then(|json| whole_file::replace(&self.path, &json));
         match written {
-            Ok(()) => self.kept = Some(known.clone()),
+            Ok(()) => self.kept = Some(whole),
             Err(error) => log::warn!("octoapp: cannot keep the print in {}: {error}", self.path.display()),
         }
     }
 
-    /// The identity of the print that is kept.
-    pub(super) fn kept_id(&self) -> Option<String> {
-        self.kept.as_ref().map(|kept| kept.id.clone())
+    /// A print before the one that is kept, by the job's file and record.
+    pub(super) fn former(&self, path: &str, record: Option<&str>) -> Option<&Known> {
+        self.kept.as_ref()?.former.iter().find(|former| former.is(path, record))
     }
 
     /// The print of that identity is over, and its end was told.
     pub(super) fn forget(&mut self, id: &str) {
-        if self.kept.take_if(|kept| kept.id == id).is_some()
-            && let Err(error) = std::fs::remove_file(&self.path)
-        {
+        let Some(kept) = &self.kept else { return };
+        let mut whole = if kept.id == id {
+            Known { former: kept.former.clone(), ..Known::default() }
+        } else {
+            kept.clone()
+        };
+        whole.former.retain(|former| former.id != id);
+        if !whole.id.is_empty() || !whole.former.is_empty() {
+            return self.write(whole);
+        }
+        self.kept = None;
+        if let Err(error) = std::fs::remove_file(&self.path) {
             log::debug!("octoapp: {}: {error}", self.path.display());
         }
     }
@@ -228,8 +282,24 @@ mod tests {
         assert_eq!(again.load(), Some(known));
         again.forget("B");
         assert!(PrintFile::new(place.path(), "octoapp").load().is_some());
-        again.forget("A");
-        assert_eq!(PrintFile::new(place.path(), "octoapp").load(), None);
+        // The next one begins before that.
+        let next = Known { id: "C".into(), path: "c".into(), ..Known::default() };
+        again.keep(&next);
+        again.keep(&next);
+        let mut third = PrintFile::new(place.path(), "octoapp");
+        assert_eq!(third.load(), Some(next));
+        assert_eq!(third.former("a/b", None).map(|former| former.id.as_str()), Some("A"));
+        assert_eq!(third.former("c", None), None);
+        third.forget("C");
+        let mut fourth = PrintFile::new(place.path(), "octoapp");
+        assert_eq!(fourth.load(), None);
+        assert!(fourth.former("a/b", None).is_some());
+        fourth.forget("A");
+        assert!(!place.path().join("octoapp-print.json").exists());
+        for number in 0..20 {
+            fourth.keep(&Known { id: format!("{number}"), path: "x".into(), ..Known::default() });
+        }
+        assert_eq!(fourth.kept.as_ref().map(|kept| kept.former.len()), Some(MOST_FORMER));
         for junk in [&b"{"[..], b"[]", b"{\"id\":5}", b"{}"] {
             std::fs::write(place.path().join("octoapp-print.json"), junk).unwrap();
             assert_eq!(PrintFile::new(place.path(), "octoapp").load(), None);

@@ -4,7 +4,7 @@
 //! The key is the one thing that must not be lost: phones keep what they read. A fresh one is made only where Moonraker
 //! says that there is none.
 
-use super::app::{self, App, Device};
+use super::app::{self, App};
 use super::cipher::Key;
 use super::outside::{Outside, Unread};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ const PLUGIN_VERSION: &str = "3.2.0";
 pub(super) struct Registry {
     printer_id: String,
     key: Option<Key>,
-    /// Records that were found expired, and could perhaps not be deleted.
+    /// Tokens of records that were found expired, and could perhaps not be deleted.
     condemned: Vec<String>,
 }
 
@@ -37,17 +37,14 @@ impl Registry {
         }
     }
 
-    /// Those of `apps` that may be told: not those whose time was found to be over, and is.
-    pub(super) fn entitled<'a>(&self, apps: &'a [App], now: Duration) -> Vec<&'a App> {
-        let over = |app: &App| app.is_expired(now) && self.condemned.contains(&app.token);
-        apps.iter().filter(|app| !over(app)).collect()
-    }
-
-    /// The records whose time is over, which are told nothing from now on.
-    pub(super) fn condemn<'a>(&mut self, apps: &'a [App], now: Duration) -> Vec<&'a App> {
-        let expired: Vec<&App> = apps.iter().filter(|app| app.is_expired(now)).collect();
-        self.condemned = expired.iter().map(|app| app.token.clone()).collect();
-        expired
+    /// The records whose time is over, and whether each is found so for the first time: one that cannot be deleted is
+    /// found again.
+    pub(super) fn condemn<'a>(&mut self, apps: &'a [App], now: Duration) -> Vec<(&'a App, bool)> {
+        let expired = apps.iter().filter(|app| app.is_expired(now));
+        let found = expired.map(|app| (app, !self.condemned.contains(&app.token)));
+        let found: Vec<(&App, bool)> = found.collect();
+        self.condemned = found.iter().map(|(app, _)| app.token.clone()).collect();
+        found
     }
 
     /// The key, made if there is none yet. None while the database cannot be asked.
@@ -92,19 +89,17 @@ impl Registry {
         outside.write(NAMESPACE, &["public"], &value)
     }
 
-    /// Deletes records. What cannot be deleted is found again.
-    pub(super) fn delete<'a, O: Outside>(outside: &mut O, apps: impl Iterator<Item = &'a App>) {
-        for app in apps {
-            if let Err(why) = outside.delete(NAMESPACE, &["apps", &app.name]) {
-                log::warn!("octoapp: cannot delete a record of an app: {why}");
-            }
-        }
+    /// The key is read again before it is used again.
+    pub(super) fn forget_key(&mut self) {
+        self.key = None;
     }
 
-    /// Deletes the records of Live Activities: the print is over.
-    pub(super) fn end_activities<O: Outside>(&self, outside: &mut O) {
-        if let Ok(apps) = self.apps(outside) {
-            Self::delete(outside, apps.iter().filter(|app| app.device() == Device::Activity));
+    /// Deletes records by their names. What cannot be deleted is found again.
+    pub(super) fn delete<'a, O: Outside>(outside: &mut O, names: impl Iterator<Item = &'a String>) {
+        for name in names {
+            if let Err(why) = outside.delete(NAMESPACE, &["apps", name]) {
+                log::warn!("octoapp: cannot delete a record of an app: {why}");
+            }
         }
     }
 
@@ -117,7 +112,7 @@ impl Registry {
             dead.contains(&app.token) || app.fallback.as_ref().is_some_and(|token| dead.contains(token))
         };
         if let Ok(apps) = self.apps(outside) {
-            Self::delete(outside, apps.iter().filter(is_dead));
+            Self::delete(outside, apps.iter().filter(is_dead).map(|app| &app.name));
         }
     }
 }

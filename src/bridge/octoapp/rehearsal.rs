@@ -33,18 +33,25 @@ pub trait Peer {
     /// Takes a request; gives status and body, none where no answer comes.
     fn request(&mut self, method: &str, url: &str, body: Option<&str>) -> Option<(u16, Vec<u8>)>;
 
-    /// A file of the gcodes root, if it is there.
+    /// A file of the gcodes root, if it can be had by now.
     fn file(&mut self, path: &str) -> Option<Vec<u8>>;
 
-    /// Whether OctoApp's own plugin is connected to Moonraker.
-    fn plugin_runs(&mut self) -> bool {
-        false
+    /// Whether OctoApp's own plugin is connected to Moonraker; none where Moonraker does not answer.
+    fn plugin_runs(&mut self) -> Option<bool> {
+        Some(false)
     }
 }
 
-struct World<P>(P, u8);
+/// The other side, what chance is made of, and the scans that are under way: print and file.
+struct World<P>(P, u8, Vec<(String, String)>);
 
 impl<P: Peer> World<P> {
+    fn marks(&mut self, path: &str) -> Option<Marks> {
+        let mut scan = Scan::default();
+        scan.push(&self.0.file(path)?);
+        Some(scan.finish())
+    }
+
     fn request(&mut self, method: &str, url: &str, body: Option<&str>) -> Reply {
         match self.0.request(method, url, body) {
             Some((status, body)) => Reply::Answered { status, body },
@@ -76,13 +83,15 @@ impl<P: Peer> Outside for World<P> {
         self.request("GET", url, None)
     }
 
-    fn scan(&mut self, _print: &str, path: &str) -> Option<Marks> {
-        let mut scan = Scan::default();
-        scan.push(&self.0.file(path)?);
-        Some(scan.finish())
+    fn scan(&mut self, print: &str, path: &str) -> Option<Marks> {
+        let marks = self.marks(path);
+        if marks.is_none() {
+            self.2.push((print.to_owned(), path.to_owned()));
+        }
+        marks
     }
 
-    fn plugin_runs(&mut self) -> bool {
+    fn plugin_runs(&mut self) -> Option<bool> {
         self.0.plugin_runs()
     }
 
@@ -107,7 +116,9 @@ impl<P: Peer> Rehearsal<P> {
         let addresses = Addresses { config: CONFIG_URL.to_owned(), send: None };
         let file = PrintFile::new(data_dir, "octoapp");
         let queue = Queue::new(outbox);
-        Self { core: Core::new(World(peer, 1), queue, file, printer_id.to_owned(), addresses, now) }
+        Self {
+            core: Core::new(World(peer, 1, Vec::new()), queue, file, printer_id.to_owned(), addresses, now),
+        }
     }
 
     /// Something happened.
@@ -120,6 +131,15 @@ impl<P: Peer> Rehearsal<P> {
     /// The printer is seen.
     pub fn on_sight(&mut self, sight: &Sight, now: Moment) {
         self.core.on_sight(sight.clone(), now);
+    }
+
+    /// Lets scans come to their end whose file can be had by now.
+    pub fn scan(&mut self) {
+        for (print, path) in std::mem::take(&mut self.core.outside.2) {
+            if let Some(marks) = self.core.outside.marks(&path) {
+                self.core.on_scanned(&print, marks);
+            }
+        }
     }
 
     /// Does what is due; tells when to come again, on the monotonic clock.
@@ -146,6 +166,16 @@ impl<P: Peer> Rehearsal<P> {
         self.core.send(Push { kind, state, text: text_of, detail: text("detail") }, None, now);
         Some(())
     }
+}
+
+/// Scans a file of G-code on a thread of its own, as fast as it is done beside a print, and waits for it; gives how many
+/// layers and messages it found to tell.
+///
+/// # Errors
+///
+/// If there is no thread to be had, or the file cannot be read.
+pub fn scan(path: &Path) -> std::io::Result<usize> {
+    super::world::scan_now(path.to_owned())
 }
 
 /// The text for Android, encrypted with the key of that text and that vector in front.

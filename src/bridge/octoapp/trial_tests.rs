@@ -52,8 +52,8 @@ impl Outside for Side {
         None
     }
 
-    fn plugin_runs(&mut self) -> bool {
-        false
+    fn plugin_runs(&mut self) -> Option<bool> {
+        Some(false)
     }
 
     fn chance(&mut self, bytes: &mut [u8]) -> bool {

@@ -24,10 +24,23 @@ pub(super) const PLUGIN_RUNS: &str = "OctoApp's own plugin runs for this printer
 
 impl<O: Outside, S: Store> Core<O, S> {
     /// Two that tell the same would tell everything twice, and take each other's key for their own.
-    pub(super) fn look_for_plugin(&mut self) {
-        let before = std::mem::replace(&mut self.rival, self.outside.plugin_runs());
+    ///
+    /// When Moonraker comes back the plugin may need some seconds more; so it is gone only where `may_be_gone` says that
+    /// the look is not one of those that follow what happens.
+    pub(super) fn look_for_plugin(&mut self, may_be_gone: bool) {
+        let before = self.rival;
+        self.rival = match self.outside.plugin_runs() {
+            Some(runs) => runs || (before && !may_be_gone),
+            None => before,
+        };
         if self.rival && !before {
             log::error!("octoapp: {PLUGIN_RUNS}");
+        }
+        if before && !self.rival {
+            log::info!("octoapp: OctoApp's own plugin is gone; this bridge goes on");
+            // What the apps read of this printer is the plugin's, and the key may be another one.
+            self.presence = self.presence.map(|_| Duration::ZERO);
+            self.registry.forget_key();
         }
         self.report().rival = self.rival.then_some(PLUGIN_RUNS);
     }
@@ -51,7 +64,8 @@ impl<O: Outside, S: Store> Core<O, S> {
             Err(Unread::Failed(why)) => Err(why),
         };
         let found = general("mainsail", &["general"]).and_then(|mainsail| {
-            let named = mainsail.as_ref().is_some_and(|mainsail| mainsail.get("printername").is_some());
+            let name = mainsail.as_ref().and_then(|mainsail| mainsail.get("printername")?.as_str());
+            let named = name.is_some_and(|name| !name.trim().is_empty());
             let fluidd = if named { None } else { general("fluidd", &["uiSettings", "general"])? };
             Ok(Frontend::read(mainsail.as_ref(), fluidd.as_ref()))
         });
@@ -70,9 +84,9 @@ impl<O: Outside, S: Store> Core<O, S> {
             Ok(apps) => apps,
             Err(why) => return log::warn!("octoapp: cannot read who is to be told: {why}"),
         };
-        self.report().receivers = Some(devices(apps.iter()));
+        self.report().receivers = Some(devices(apps.iter().filter(|app| !app.is_expired(now.unix))));
         let request = |targets, apple| {
-            let letter = Letter { targets, high: true, push: None, apple: Some(apple) };
+            let letter = Letter { targets, high: true, push: None, apple: Some(apple), over: Vec::new() };
             Errand::new(Step::Send(letter), now.monotonic)
         };
         let mut renewed = Vec::new();
@@ -83,25 +97,25 @@ impl<O: Outside, S: Store> Core<O, S> {
                     continue;
                 }
                 let same = apps.iter().filter(|other| other.instance == app.instance);
+                let same = same.filter(|other| !other.is_expired(now.unix));
                 let newest = same
                     .filter(|other| other.auto_start.is_some())
                     .max_by(|one, other| one.last_seen.total_cmp(&other.last_seen));
-                let Some(token) = newest.and_then(|newest| newest.auto_start.as_deref()) else { continue };
-                let target = audience::Target::starting(app, token);
+                let Some(target) = newest.and_then(|by| audience::Target::starting(app, by)) else {
+                    continue;
+                };
                 self.run(request(vec![target], apple::renewal(&last, now.unix)), now);
                 renewed.push(app);
             }
         }
-        Registry::delete(&mut self.outside, renewed.into_iter());
+        Registry::delete(&mut self.outside, renewed.into_iter().map(|app| &app.name));
         let expired = self.registry.condemn(&apps, now.unix);
-        let tokens: Vec<String> = expired.iter().map(|app| app.token.clone()).collect();
-        self.forget(&tokens);
-        let activities = expired.iter().filter(|app| app.device() == Device::Activity);
-        let targets: Vec<_> = activities.map(|app| audience::Target::of(app)).collect();
+        let activities = expired.iter().filter(|(app, fresh)| *fresh && app.device() == Device::Activity);
+        let targets: Vec<_> = activities.map(|(app, _)| audience::Target::of(app).anyway()).collect();
         if let Some(last) = self.last.clone().filter(|_| !targets.is_empty()) {
             self.run(request(targets, apple::expired(&last, now.unix)), now);
         }
-        Registry::delete(&mut self.outside, expired.into_iter());
+        Registry::delete(&mut self.outside, expired.into_iter().map(|(app, _)| &app.name));
     }
 }
 

@@ -7,10 +7,13 @@ use crate::http;
 use crate::source::control::Control;
 use rustls::ClientConfig;
 use serde_json::Value;
+use std::fs::File;
 use std::io::{Read, Write};
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use ureq::{Agent, Error};
 
@@ -25,8 +28,9 @@ const MOST_FILE: u64 = 4 * 1024 * 1024 * 1024;
 const PIECE: usize = 32 * 1024;
 /// Stack of a scan's thread, in bytes.
 const STACK: usize = 128 * 1024;
-/// After so much work a scan rests, for as long as it worked and longer: the printer is at work itself.
-const WORK: Duration = Duration::from_millis(10);
+/// After so much work a scan rests, for as long as it worked and longer: the printer is at work itself, and what happens
+/// on it may have to wait for so long on a machine of few cores.
+const WORK: Duration = Duration::from_millis(2);
 const REST: u32 = 3;
 /// The agent as which OctoApp's own plugin connects to Moonraker.
 const PLUGIN: &str = "OctoApp";
@@ -129,8 +133,7 @@ impl Outside for World {
             number,
         };
         let (print, path) = (print.to_owned(), path.to_owned());
-        let thread = std::thread::Builder::new().name("octoapp-scan".to_owned()).stack_size(STACK);
-        if let Err(error) = thread.spawn(move || work.run(print, &path)) {
+        if let Err(error) = spawn(move || work.run(print, &path)) {
             log::warn!("octoapp: layers and messages of the file are not told: no thread: {error}");
         }
         None
@@ -140,16 +143,38 @@ impl Outside for World {
         getrandom::fill(bytes).is_ok()
     }
 
-    fn plugin_runs(&mut self) -> bool {
-        let answer = self.control.call("server.extensions.list", &Value::Null, Some(ANSWER)).wait();
-        // An old Moonraker, or none: nothing tells.
-        answer.is_ok_and(|answer| names_plugin(&answer))
+    fn plugin_runs(&mut self) -> Option<bool> {
+        match self.control.call("server.extensions.list", &Value::Null, Some(ANSWER)).wait() {
+            Ok(answer) => Some(names_plugin(&answer)),
+            // An old Moonraker, or another source: nothing tells.
+            Err(error) if error.refusal().is_some() => Some(false),
+            Err(_) => None,
+        }
     }
 }
 
 fn names_plugin(answer: &Value) -> bool {
     let agents = answer.get("agents").and_then(Value::as_array);
     agents.into_iter().flatten().any(|agent| agent.get("name").and_then(Value::as_str) == Some(PLUGIN))
+}
+
+/// Starts a scan's thread.
+fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> std::io::Result<JoinHandle<T>> {
+    std::thread::Builder::new().name("octoapp-scan".to_owned()).stack_size(STACK).spawn(work)
+}
+
+/// Scans a file of this machine as it is done beside a print, and waits for that; gives how much was found.
+///
+/// # Errors
+///
+/// If there is no thread, or the file cannot be read.
+pub(super) fn scan_now(path: PathBuf) -> std::io::Result<usize> {
+    let scan = move || {
+        let mut paced = Paced::default();
+        read(&path, &mut paced, &|| true)?;
+        Ok(paced.scan.finish().between(0, u64::MAX).count())
+    };
+    spawn(scan)?.join().unwrap_or_else(|_| Err(std::io::Error::other("the scan panicked")))
 }
 
 /// A scan on its thread.
@@ -166,9 +191,11 @@ impl Work {
     }
 
     fn run(&self, print: String, path: &str) {
-        let mut paced = Paced { scan: Scan::default(), since: Instant::now() };
+        let mut paced = Paced::default();
         let read = match self.control.local_path("gcodes", path) {
-            Ok(Some(local)) => self.read(&local, &mut paced),
+            Ok(Some(local)) => {
+                read(&local, &mut paced, &|| self.is_wanted()).map_err(|error| error.to_string())
+            }
             Ok(None) => self.fetch(path, &mut paced),
             Err(error) => Err(error.to_string()),
         };
@@ -176,19 +203,6 @@ impl Work {
             Ok(true) => self.mailbox.put(News::Scanned(print, paced.scan.finish())),
             Ok(false) => {}
             Err(why) => log::warn!("octoapp: layers and messages of {path} are not told: {why}"),
-        }
-    }
-
-    /// Reads a file of this machine; false if it is not wanted any more.
-    fn read(&self, path: &std::path::Path, paced: &mut Paced) -> Result<bool, String> {
-        let mut file = std::fs::File::open(path).map_err(|error| error.to_string())?.take(MOST_FILE);
-        let mut piece = vec![0; PIECE];
-        loop {
-            match file.read(&mut piece).map_err(|error| error.to_string())? {
-                0 => return Ok(true),
-                _ if !self.is_wanted() => return Ok(false),
-                count => paced.push(piece.get(..count).unwrap_or_default()),
-            }
         }
     }
 
@@ -206,10 +220,29 @@ impl Work {
     }
 }
 
+/// Reads a file of this machine; false if it is not wanted any more.
+fn read(path: &Path, paced: &mut Paced, is_wanted: &dyn Fn() -> bool) -> std::io::Result<bool> {
+    let mut file = File::open(path)?.take(MOST_FILE);
+    let mut piece = vec![0; PIECE];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(true),
+            _ if !is_wanted() => return Ok(false),
+            count => paced.push(piece.get(..count).unwrap_or_default()),
+        }
+    }
+}
+
 /// Scans no faster than the printer can spare.
 struct Paced {
     scan: Scan,
     since: Instant,
+}
+
+impl Default for Paced {
+    fn default() -> Self {
+        Self { scan: Scan::default(), since: Instant::now() }
+    }
 }
 
 impl Paced {

@@ -1,340 +1,166 @@
 //! What a vector expects, compared with what came.
 //!
-//! Where it may differ:
-//! - D1: the plugin calls a print that it finds under way `None`. The bridge knows its name.
-//! - D2: where one phone is to start a Live Activity and another's runs, the plugin tells both to start it. The bridge
-//!   sends two requests.
-//! - D3: a print that Klipper ends by an error is told; the plugin is silent.
-//! - D10: the plugin may tell the start of a print as the end of a pause, right before it tells the start.
-//! - D11: a pause that a cancellation ends is not told; the plugin may tell it behind the cancellation.
-//! - D13: of files of an automation nothing is told; the plugin leaves out their start alone.
-//! - D15: a configuration that was got is asked for again after a day.
-//! - A vector whose `quirk` allows another try may see the same request again after a failure.
-//! - A vector without a cipher is compared decrypted: the bridge always encrypts.
+//! The plugin's requests are first turned into those that the bridge must make instead: see [`super::deviations`]. From
+//! then on nothing may be missing, and nothing may come besides, but for two defects of the plugin after which it tells
+//! nothing that could be compared: see [`Excuses`]. A vector without a cipher is compared decrypted: the bridge always
+//! encrypts.
 
+use super::course::Course;
+use super::deviations;
+use super::equal::Scale;
 use super::moonraker::Request;
+use super::wanted::{EXACT, Wishes};
 use super::world::Log;
-use aes::Aes256;
-use base64::Engine;
-use cbc::cipher::{Array, BlockModeDecrypt, KeyIvInit};
-use percent_encoding::percent_decode_str;
-use ring::digest;
-use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::support::cipher::decrypt;
+use serde_json::Value;
+use std::collections::BTreeMap;
 
-/// What stands for any text that is not empty.
-const FREE: &str = "<free text>";
-/// Fields that follow the clock, and how many of their units are a second.
-const CLOCKED: [(&str, f64); 5] = [
-    ("serverTime", 1.0),
-    ("serverTimePrecise", 1.0),
-    ("sourceTime", 1000.0),
-    ("startedAt", 1.0),
-    ("printTime", 1.0),
-];
-
-struct Comparison<'v> {
-    vector: &'v Value,
-    key: Option<String>,
-    /// How late a thing may be.
-    slack: f64,
-    /// Identities of prints: the vector's, and ours.
-    ids: BTreeMap<String, String>,
-    /// What D1 lets stand for `None`.
-    found: Option<String>,
-}
+/// Members of a remote configuration.
+const SPACING: [&str; 4] =
+    ["updatePercentModulus", "highPrecisionRangeStart", "highPrecisionRangeEnd", "minIntervalSecs"];
+const ADDRESS: &str = "sendNotificationUrl";
 
 /// The first difference.
 pub(crate) fn compare(vector: &Value, log: &Log) -> Result<(), String> {
     let resolution = vector["clock"]["resolution"].as_f64().unwrap_or(1.0);
-    let under_way = &vector["printer_objects"]["print_stats"];
-    let active = matches!(under_way["state"].as_str(), Some("printing" | "paused"));
-    let mut comparison = Comparison {
-        vector,
-        key: log.key.clone(),
-        slack: if resolution > 1.0 { resolution } else { 0.001 },
-        ids: BTreeMap::new(),
-        found: under_way["filename"].as_str().filter(|_| active).map(str::to_owned),
-    };
-    comparison.requests(&log.requests)?;
-    comparison.deletes(log)?;
-    if let Some(after) = vector["expected_apps_after"].as_array() {
-        let mut after: BTreeSet<String> =
-            after.iter().map(|name| name.as_str().unwrap().to_owned()).collect();
-        if comparison.fails() {
-            after.retain(|name| log.apps.contains(name) || !name.starts_with("activity:"));
-        }
-        if after != log.apps {
-            return Err(format!("the records left are {:?}", log.apps));
+    let course = Course::of(vector);
+    let mut wishes = Wishes::of(vector);
+    deviations::apply(&course, &mut wishes);
+    let excuses = Excuses::of(&course, &wishes);
+    let slack = if resolution > 1.0 { resolution } else { 0.0 };
+    let mut scale = Scale { key: log.key.clone(), slack, ids: BTreeMap::new() };
+    requests(&mut scale, &wishes, &log.requests, &excuses)?;
+    deletes(slack, &wishes, log, &excuses)?;
+    if let Some(after) = &wishes.apps {
+        let missing: Vec<_> =
+            after.difference(&log.apps).filter(|_| !excuses.silenced(f64::INFINITY)).collect();
+        let more: Vec<_> = log.apps.difference(after).collect();
+        if !missing.is_empty() || !more.is_empty() {
+            return Err(format!("of the records {missing:?} are missing at the end, and {more:?} are left"));
         }
     }
-    if let Some(downloads) = vector["gcode_downloads"].as_array() {
-        let path = |download: &Value| {
-            let path = download["path"].as_str().unwrap();
-            let path = path.split_once("/gcodes/").unwrap().1;
-            percent_decode_str(path).decode_utf8().unwrap().into_owned()
-        };
-        let expected: Vec<String> = downloads.iter().map(path).collect();
-        if expected != log.downloads {
-            return Err(format!("the files read are {:?}, not {expected:?}", log.downloads));
-        }
+    if let Some(downloads) = &wishes.downloads
+        && *downloads != log.downloads
+    {
+        return Err(format!("the files read are {:?}, not {downloads:?}", log.downloads));
     }
     Ok(())
 }
 
-impl Comparison<'_> {
-    fn requests(&mut self, made: &[Request]) -> Result<(), String> {
-        let mut open: Vec<&Request> = made.iter().collect();
-        for expected in self.vector["expected_requests"].as_array().unwrap() {
-            let t = expected["t"].as_f64().unwrap();
-            let near = |request: &&Request| (request.t - t).abs() <= self.slack;
-            let candidates: Vec<usize> = (0..open.len()).filter(|index| near(&open[*index])).collect();
-            let mut differences = Vec::new();
-            let mut taken = None;
-            for index in candidates {
-                match self.fits(expected, open[index]) {
-                    Ok(()) => {
-                        taken = Some(vec![index]);
-                        break;
-                    }
-                    Err(difference) => differences.push(difference),
-                }
-            }
-            let taken = match taken.or_else(|| self.in_two(expected, &open)) {
-                Some(taken) => taken,
-                None if self.may_be_missing(expected) => Vec::new(),
-                None => {
-                    let left = lines(&open);
-                    return Err(format!("at {t}: {}; what is left: {left:#?}", differences.join("; or ")));
-                }
-            };
-            for index in taken.into_iter().rev() {
-                open.remove(index);
-            }
-        }
-        let again = self.vector["quirk"].as_str().is_some_and(|quirk| quirk.contains("retry"));
-        if again {
-            let failed: Vec<&Request> = made.iter().filter(|request| !request.taken).collect();
-            open.retain(|request| {
-                let same = |other: &&Request| {
-                    other.t < request.t
-                        && (&other.url, &other.body["targets"]) == (&request.url, &request.body["targets"])
-                };
-                !failed.iter().any(same)
-            });
-        }
-        if self.fails() {
-            open.retain(|request| !self.is_error(request));
-        }
-        match open.first() {
-            Some(request) => Err(format!("nobody expects {}", line(request))),
-            None => Ok(()),
-        }
-    }
-
-    /// The notifications of that method with their times.
-    fn notified<'s>(&'s self, method: &'s str) -> impl Iterator<Item = (f64, &'s Value)> {
-        let messages = self.vector["moonraker_messages"].as_array().into_iter().flatten();
-        let of = messages.filter(move |message| message["notify"]["method"] == method);
-        of.map(|message| (message["t"].as_f64().unwrap(), &message["notify"]["params"][0]))
-    }
-
-    /// D3: Klipper ends a print by an error.
-    fn fails(&self) -> bool {
-        self.notified("notify_status_update").any(|(_, status)| status["print_stats"]["state"] == "error")
-    }
-
-    fn is_error(&self, request: &Request) -> bool {
-        let text = request.body["androidData"].as_str().zip(self.key.as_deref());
-        let plain = text.and_then(|(text, key)| decrypt(text, key).ok()).unwrap_or_default();
-        plain.contains("\"type\": \"error\"")
-    }
-
-    /// D10, D11, D13, D15.
-    fn may_be_missing(&self, expected: &Value) -> bool {
-        let t = expected["t"].as_f64().unwrap();
-        let state = &expected["body"]["apnsData"]["content-state"]["state"];
-        let is = |android: &str, apple: &str| expected["android_plain"]["type"] == android || state == apple;
-        let rings = expected["body"]["apnsData"]["alert"].is_object();
-        let changes: Vec<(f64, &Value)> = self.notified("notify_history_changed").collect();
-        let began =
-            |(at, change): &(f64, &Value)| change["action"] == "added" && (t - 0.5..=t + 2.0).contains(at);
-        if is("printing", "printing") && !rings && expected["android_plain"]["progress"] == "0" {
-            let nameless = expected["android_plain"]["fileName"].is_null()
-                || expected["android_plain"]["fileName"] == "None";
-            return nameless && changes.iter().any(began);
-        }
-        let cancelled = |(at, change): &(f64, &Value)| {
-            change["job"]["status"] == "cancelled" && (t - 3.0..=t).contains(at)
+fn requests(scale: &mut Scale, wishes: &Wishes, made: &[Request], excuses: &Excuses) -> Result<(), String> {
+    let mut open: Vec<&Request> = made.iter().collect();
+    for wanted in &wishes.requests {
+        let mut differences = Vec::new();
+        let found = (0..open.len()).filter(|index| scale.timely(wanted, open[*index]).is_some());
+        let taken = found.collect::<Vec<_>>().into_iter().find(|index| {
+            let fit = scale.fit(wanted, open[*index]);
+            fit.map_err(|difference| differences.push(difference)).is_ok()
+        });
+        let Some(taken) = taken else {
+            let left: Vec<String> = open.iter().map(|request| line(request)).collect();
+            let apple = wanted.apple();
+            return Err(format!(
+                "nothing came for {apple} {} at {}: {}; what is left: {left:#?}",
+                wanted.android(),
+                wanted.t,
+                differences.join("; or ")
+            ));
         };
-        if is("paused_gcode", "pausedGcode") && changes.iter().any(cancelled) {
-            return true;
-        }
-        let automated = |(_, change): &(f64, &Value)| {
-            let file = change["job"]["filename"].as_str().unwrap_or_default();
-            file.to_lowercase().starts_with("continuousprint_")
-        };
-        if changes.iter().any(automated) {
-            return true;
-        }
-        expected["method"] == "GET" && self.vector["remote_config"].is_object() && t > 3600.0 + 60.0
+        open.remove(taken);
     }
-
-    /// D2.
-    fn in_two(&mut self, expected: &Value, open: &[&Request]) -> Option<Vec<usize>> {
-        if expected["body"]["apnsData"]["event"] != "start" {
-            return None;
-        }
-        let t = expected["t"].as_f64()?;
-        let event = |request: &Request| request.body["apnsData"]["event"].as_str().map(str::to_owned);
-        let find = |wanted: &str| {
-            open.iter().position(|request| {
-                (request.t - t).abs() <= self.slack && event(request).as_deref() == Some(wanted)
-            })
-        };
-        let (start, update) = (find("start")?, find("update")?);
-        let of = |index: usize| open[index].body["targets"].as_array().cloned().unwrap_or_default();
-        let both: Vec<Value> = of(start).into_iter().chain(of(update)).collect();
-        let all = expected["body"]["targets"].as_array()?;
-        let running =
-            |target: &Value| target["fcmToken"].as_str().is_some_and(|token| token.starts_with("activity:"));
-        let same = both.len() == all.len() && both.iter().all(|target| all.contains(target));
-        if !same || !of(update).iter().all(running) {
-            return None;
-        }
-        let mut whole = open[start].clone();
-        whole.body["targets"] = expected["body"]["targets"].clone();
-        self.fits(expected, &whole).ok()?;
-        let mut taken = vec![start, update];
-        taken.sort_unstable();
-        Some(taken)
-    }
-
-    fn fits(&mut self, expected: &Value, made: &Request) -> Result<(), String> {
-        let method = expected["method"].as_str().unwrap();
-        if made.method != method || expected["url"] != made.url.as_str() {
-            return Err(format!("{} {} came", made.method, made.url));
-        }
-        let Some(body) = expected["body"].as_object() else { return Ok(()) };
-        let mut body = body.clone();
-        let mut ours = made.body.clone();
-        let theirs = body.remove("androidData").unwrap_or_default();
-        let text = ours.as_object_mut().and_then(|ours| ours.remove("androidData")).unwrap_or_default();
-        self.same("", &Value::Object(body), &ours)?;
-        match &expected["android_plain"] {
-            Value::Null => {
-                if !theirs.is_null() && theirs != text {
-                    return Err(format!("androidData is {text}, not {theirs}"));
-                }
-            }
-            plain => {
-                let text = text.as_str().ok_or("androidData is no text")?;
-                let decrypted = decrypt(text, self.key.as_deref().ok_or("there is no key")?)?;
-                let decrypted: Value = serde_json::from_str(&decrypted).map_err(|error| error.to_string())?;
-                self.same("android", plain, &decrypted)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Equal values, by the rules of their fields.
-    fn same(&mut self, name: &str, wanted: &Value, found: &Value) -> Result<(), String> {
-        let differ = || Err(format!("{name} is {found}, not {wanted}"));
-        match (wanted, found) {
-            (Value::Object(wanted), Value::Object(found)) => {
-                let keys =
-                    |map: &serde_json::Map<String, Value>| map.keys().cloned().collect::<BTreeSet<_>>();
-                if keys(wanted) != keys(found) {
-                    return Err(format!(
-                        "{name} has {:?}, not {:?}: {}",
-                        keys(found),
-                        keys(wanted),
-                        json!(found)
-                    ));
-                }
-                wanted.iter().try_for_each(|(key, value)| self.same(key, value, &found[key]))
-            }
-            (Value::Array(wanted), Value::Array(found)) if wanted.len() == found.len() => {
-                wanted.iter().zip(found).try_for_each(|(wanted, found)| self.same(name, wanted, found))
-            }
-            (Value::String(wanted), Value::String(found)) if name == "printId" => {
-                let known = self.ids.get(wanted);
-                let other = self.ids.iter().any(|(theirs, ours)| theirs != wanted && ours == found);
-                if known.is_some_and(|known| known != found) || other {
-                    return Err(format!("the print {wanted} is called {found} and {known:?}"));
-                }
-                self.ids.insert(wanted.clone(), found.clone());
-                Ok(())
-            }
-            (Value::String(wanted), Value::String(found)) if wanted == FREE && !found.is_empty() => Ok(()),
-            // D1.
-            (Value::String(wanted), Value::String(text))
-                if wanted == "None"
-                    && self
-                        .found
-                        .as_ref()
-                        .is_some_and(|path| path == text || path.rsplit('/').next() == Some(text)) =>
-            {
-                Ok(())
-            }
-            (Value::Number(wanted), Value::Number(found))
-                if let Some((_, unit)) = CLOCKED.iter().find(|(clocked, _)| *clocked == name) =>
-            {
-                let apart = (wanted.as_f64().unwrap() - found.as_f64().unwrap()).abs() / unit;
-                // Whole seconds may jump by one where the clock may differ at all.
-                if apart <= self.slack { Ok(()) } else { differ() }
-            }
-            (Value::Number(wanted), Value::Number(found)) if wanted.as_f64() == found.as_f64() => Ok(()),
-            (wanted, found) if wanted == found => Ok(()),
-            _ => differ(),
-        }
-    }
-
-    fn deletes(&self, log: &Log) -> Result<(), String> {
-        let Some(expected) = self.vector["expected_db_deletes"].as_array() else { return Ok(()) };
-        let mut made = log.deletes.clone();
-        for delete in expected {
-            let (t, key) = (delete["t"].as_f64().unwrap(), &delete["key"]);
-            let key = match key.as_array() {
-                Some(levels) => {
-                    levels.iter().map(|level| level.as_str().unwrap()).collect::<Vec<_>>().join(".")
-                }
-                None => key.as_str().unwrap().to_owned(),
-            };
-            let index = made.iter().position(|(at, made)| *made == key && (at - t).abs() <= self.slack);
-            made.remove(index.ok_or_else(|| format!("{key} is not deleted at {t}, but {:?}", log.deletes))?);
-        }
-        if self.fails() {
-            // The activities end with the print.
-            made.retain(|(_, key)| !key.starts_with("apps.activity:"));
-        }
-        if made.is_empty() { Ok(()) } else { Err(format!("nobody expects the deletion of {made:?}")) }
+    match open.into_iter().find(|request| !excuses.allow(request, scale)) {
+        Some(request) => Err(format!("nobody expects {}", line(request))),
+        None => Ok(()),
     }
 }
 
-fn decrypt(text: &str, key: &str) -> Result<String, String> {
-    let bytes = base64::engine::general_purpose::STANDARD.decode(text).map_err(|error| error.to_string())?;
-    let (vector, text) = bytes.split_at_checked(16).ok_or("too short a cipher")?;
-    let digest = digest::digest(&digest::SHA256, key.as_bytes());
-    let key: [u8; 32] = digest.as_ref().try_into().unwrap();
-    let mut cipher = cbc::Decryptor::<Aes256>::new(&Array(key), &Array(vector.try_into().unwrap()));
-    let mut plain = Vec::new();
-    for block in text.chunks(16) {
-        let mut block = Array::<u8, _>(block.try_into().map_err(|_| "no whole blocks")?);
-        cipher.decrypt_block(&mut block);
-        plain.extend_from_slice(&block.0);
+fn deletes(slack: f64, wishes: &Wishes, log: &Log, excuses: &Excuses) -> Result<(), String> {
+    let Some(wanted) = &wishes.deletes else { return Ok(()) };
+    let mut made = log.deletes.clone();
+    for (t, key) in wanted {
+        let at = |at: f64| (at - t).abs() <= slack + EXACT;
+        let index = made.iter().position(|(t, made)| made == key && at(*t));
+        made.remove(index.ok_or_else(|| format!("{key} is not deleted at {t}, but {:?}", log.deletes))?);
     }
-    let fill = usize::from(*plain.last().ok_or("an empty cipher")?);
-    plain.truncate(plain.len().checked_sub(fill).ok_or("no padding")?);
-    String::from_utf8(plain).map_err(|error| error.to_string())
+    made.retain(|(t, _)| !excuses.silenced(*t));
+    if made.is_empty() { Ok(()) } else { Err(format!("nobody expects the deletion of {made:?}")) }
 }
 
-fn lines(requests: &[&Request]) -> Vec<String> {
-    requests.iter().map(|request| line(request)).collect()
+/// What may come besides, since a defect silenced the plugin.
+struct Excuses<'v> {
+    /// D6: at these times a record is there that the plugin cannot read, and it tells nobody anything.
+    unreadable: Vec<(f64, f64)>,
+    /// D15: from that time on it lacks members of the configuration that it got, for progress alone or for everything.
+    lacking: Option<(f64, bool)>,
+    course: &'v Course<'v>,
+}
+
+impl<'v> Excuses<'v> {
+    fn of(course: &'v Course<'v>, wishes: &Wishes) -> Self {
+        let written = course.messages().filter(|message| message["db_set"].is_array());
+        let times = std::iter::once(0.0).chain(written.map(|message| message["t"].as_f64().unwrap()));
+        let times: Vec<f64> = times.collect();
+        let ends = times.iter().copied().skip(1).chain([f64::INFINITY]);
+        let unreadable = times.iter().copied().zip(ends).filter(|(since, _)| {
+            // Who is deleted meanwhile can be read: nobody deletes who cannot be.
+            course.records_at(*since).iter().any(|(_, record)| is_unreadable(record))
+        });
+        let config = course.vector["remote_config"].as_object();
+        let got = wishes.requests.iter().find(|wanted| !wanted.is_push()).map(|wanted| wanted.t);
+        let lacking = config.zip(got).and_then(|(config, got)| {
+            let lacks = |member: &&str| !config.contains_key(*member);
+            let all = lacks(&ADDRESS);
+            (all || SPACING.iter().any(lacks)).then_some((got, all))
+        });
+        Self { unreadable: unreadable.collect(), lacking, course }
+    }
+
+    /// Whether the plugin can tell nobody anything at that time.
+    fn silenced(&self, t: f64) -> bool {
+        self.unreadable.iter().any(|(since, until)| (*since..=*until).contains(&t))
+            || self.lacking.is_some_and(|(since, all)| all && t >= since)
+    }
+
+    fn allow(&self, request: &Request, scale: &Scale) -> bool {
+        let apple = &request.body["apnsData"];
+        let android = request.body["androidData"].as_str().zip(scale.key.as_deref());
+        let android = android.and_then(|(text, key)| decrypt(text, key).ok());
+        let android: Value = android.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let progress = android["type"] == "printing" && apple["alert"].is_null() && apple["event"] != "start";
+        let lacks = progress && self.lacking.is_some_and(|(since, _)| request.t >= since);
+        if request.method != "POST" || !(lacks || self.silenced(request.t)) {
+            return false;
+        }
+        // Even so it is told of the print under way, and to those who are there.
+        let records = self.course.records_at(request.t);
+        let known = |target: &Value| {
+            let mut tokens = records
+                .iter()
+                .filter(|(_, record)| record["instanceId"] == target["instanceId"])
+                .flat_map(|(_, record)| [&record["fcmToken"], &record["activityAutoStartToken"]]);
+            tokens.any(|token| *token == target["fcmToken"])
+        };
+        let targets = request.body["targets"].as_array();
+        let shown = android["fileName"].as_str();
+        let file = self.course.file_at(request.t).map(super::course::name);
+        targets.is_some_and(|targets| !targets.is_empty() && targets.iter().all(known))
+            && (shown.is_none() || shown == file)
+    }
+}
+
+/// A record that the plugin cannot read, and with it no other.
+fn is_unreadable(record: &Value) -> bool {
+    let text = |field: &str| record[field].is_string();
+    let number = |field: &str| record.get(field).is_none_or(|value| value.is_number());
+    !(text("fcmToken")
+        && text("instanceId")
+        && number("expireAt")
+        && number("lastSeenAt")
+        && number("appBuild"))
 }
 
 fn line(request: &Request) -> String {
-    let Request { t, method, url, body, .. } = request;
+    let Request { t, method, url, body } = request;
     let targets = body["targets"].as_array().map_or(0, Vec::len);
     format!("{method} {url} at {t} to {targets}: {}", body["apnsData"])
 }

@@ -1,11 +1,16 @@
 //! Recordings of OctoApp's companion plugin: messages of Moonraker go into the real session, observer and bridge, and
 //! the requests that come out are compared with those of the plugin, on a clock that jumps.
 //!
-//! Deviations are rules, each with its number in `docs/octoapp.md`; see [`expect`].
+//! Deviations are rules, each with its number in `docs/octoapp.md`; see [`deviations`].
 
-mod expect;
-mod moonraker;
-mod world;
+mod course;
+mod deviations;
+mod equal;
+pub(crate) mod expect;
+mod failures;
+pub(crate) mod moonraker;
+mod wanted;
+pub(crate) mod world;
 
 use super::folder::Verdict;
 use octobridge::bridge::octoapp::rehearsal::encrypt;

@@ -6,6 +6,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
+/// How soon the bridge tries a push again.
+const RETRY: f64 = 5.0;
+
 /// A request that was made.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
@@ -13,8 +16,6 @@ pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) url: String,
     pub(crate) body: Value,
-    /// Whether it was taken.
-    pub(crate) taken: bool,
 }
 
 /// What there is.
@@ -26,6 +27,8 @@ struct State {
     /// All other values, by namespace.
     database: RefCell<Map<String, Value>>,
     answers: RefCell<VecDeque<Value>>,
+    /// Pushes that were not taken: when, and for whom.
+    failed: RefCell<Vec<(f64, Value)>>,
     config: Value,
     files: Map<String, Value>,
     requests: RefCell<Vec<Request>>,
@@ -151,10 +154,17 @@ impl Peer for Shelf {
     }
 
     fn request(&mut self, method: &str, url: &str, body: Option<&str>) -> Option<(u16, Vec<u8>)> {
+        let t = self.0.t.get();
+        let body = body.map_or(Value::Null, |body| serde_json::from_str(body).unwrap());
+        // D12: the answers are those to the plugin, which tries nothing again.
+        let is_retry =
+            |(at, targets): &(f64, Value)| (t - at - RETRY).abs() < 0.001 && *targets == body["targets"];
+        let again = method == "POST" && self.0.failed.borrow().iter().any(is_retry);
+        let planned = if again || method == "GET" { None } else { self.0.answers.borrow_mut().pop_front() };
         let answer = match (method, &self.0.config) {
             ("GET", Value::Null) => Some((404, Vec::new())),
             ("GET", config) => Some((200, config.to_string().into_bytes())),
-            _ => match self.0.answers.borrow_mut().pop_front() {
+            _ => match planned {
                 None => Some((200, br#"{"invalidTokens":[]}"#.to_vec())),
                 Some(planned) => planned["status"].as_u64().map(|status| {
                     let body = match planned["text"].as_str() {
@@ -165,13 +175,11 @@ impl Peer for Shelf {
                 }),
             },
         };
-        self.0.requests.borrow_mut().push(Request {
-            t: self.0.t.get(),
-            method: method.to_owned(),
-            url: url.to_owned(),
-            body: body.map_or(Value::Null, |body| serde_json::from_str(body).unwrap()),
-            taken: answer.as_ref().is_some_and(|(status, _)| *status == 200),
-        });
+        if answer.as_ref().is_none_or(|(status, _)| *status != 200) {
+            self.0.failed.borrow_mut().push((t, body["targets"].clone()));
+        }
+        let (method, url) = (method.to_owned(), url.to_owned());
+        self.0.requests.borrow_mut().push(Request { t, method, url, body });
         answer
     }
 

@@ -15,6 +15,7 @@ const BORN: f64 = 100.0;
 const PRINTER_ID: &str = "A1B2C3D4E5A1B2C3D4E5A1B2C3D4E5A1B2C3D4E5A1B2C3D4E5A1B2C3D4E5";
 
 /// What came of a vector.
+#[derive(Clone)]
 pub(crate) struct Log {
     pub(crate) requests: Vec<Request>,
     pub(crate) deletes: Vec<(f64, String)>,

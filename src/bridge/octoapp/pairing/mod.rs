@@ -99,7 +99,7 @@ impl Pairing {
 
     /// Whether OctoApp's own plugin looks after the printer.
     pub(crate) fn plugin_runs(&mut self) -> bool {
-        self.world.plugin_runs()
+        self.world.plugin_runs() == Some(true)
     }
 
     /// What is registered, in a line each for people.
@@ -172,7 +172,7 @@ impl Pairing {
     /// If one is still there afterwards.
     pub(crate) fn forget(&mut self) -> Result<(), PairError> {
         let apps = self.apps()?;
-        Registry::delete(&mut self.world, apps.iter());
+        Registry::delete(&mut self.world, apps.iter().map(|app| &app.name));
         match self.apps()?.len() {
             0 => Ok(()),
             left => Err(PairError::Database(format!(

@@ -1,0 +1,90 @@
+//! The whole program with the OctoApp bridge at a real Moonraker and a real Klipper host, and a stand-in for the service.
+//!
+//! Each test has a table: one row for each push, in order, written from the rules of the protocol. Progress is in no
+//! table, since when it is seen depends on the machine; each is checked by its own rules instead.
+
+mod plugin;
+mod prints;
+mod restarts;
+mod service;
+mod table;
+
+use crate::support::bed::Bed;
+use crate::support::program::Program;
+use crate::support::{http, wait};
+use serde_json::{Value, json};
+use service::Service;
+use std::time::Duration;
+
+/// Starts the program with the bridge, and waits until the printer is announced.
+fn start(bed: &Bed, service: &Service) -> Program {
+    let program = launch(bed, service);
+    let public = wait_for_announcement(bed);
+    assert_eq!(public["printerId"].as_str().unwrap().len(), 60);
+    program
+}
+
+/// Waits until the printer is announced; gives what is said of it.
+fn wait_for_announcement(bed: &Bed) -> Value {
+    wait::until("the announcement", Duration::from_secs(70), || {
+        Some(stored(bed, "octoapp", "public")).filter(|public| public["printerId"].is_string())
+    })
+}
+
+/// What `status` says of the bridge, once it is in that state.
+fn wait_for_state(program: &Program, state: &str) -> Value {
+    wait::until(&format!("the bridge in the state {state}"), Duration::from_secs(70), || {
+        let bridges = program.report()["bridges"].as_array()?.clone();
+        let bridge = bridges.into_iter().find(|bridge| bridge["name"] == "octoapp")?;
+        (bridge["state"] == state).then_some(bridge)
+    })
+}
+
+/// Starts the program with the bridge.
+fn launch(bed: &Bed, service: &Service) -> Program {
+    let source = format!("source: moonraker\nmoonraker_url: ws://127.0.0.1:{}/websocket", bed.port());
+    let url = &service.url;
+    let further = format!("[octoapp]\nenabled: true\napi_url: {url}/send\nconfig_url: {url}/config\n");
+    Program::prepared(&source, &[], |data| {
+        let file = data.join("config/extended/extended2.cfg");
+        let settings = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, settings + &further).unwrap();
+    })
+}
+
+/// Writes into Moonraker's database.
+fn store(bed: &Bed, namespace: &str, key: &str, value: &Value) {
+    let item = json!({"namespace": namespace, "key": key, "value": value}).to_string();
+    let body = Some(("application/json", item.as_bytes()));
+    let (status, answer) = http::request(bed.port(), "POST", "/server/database/item", body);
+    assert_eq!(status, 200, "{answer}");
+}
+
+/// Writes a record as the app does it.
+fn register(bed: &Bed, token: &str, instance: &str, further: Value) {
+    let mut record = json!({
+        "fcmToken": token, "fcmTokenFallback": null, "instanceId": instance, "displayName": "A phone",
+        "displayDescription": "", "model": "P1", "appVersion": "2.1", "appBuild": 117_140, "appLanguage": "de",
+        "lastSeenAt": 1.5, "expireAt": null, "excludeNotifications": []
+    });
+    record.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
+    store(bed, "octoapp", &format!("apps.{token}"), &record);
+}
+
+/// What is in Moonraker's database; null where there is nothing.
+fn stored(bed: &Bed, namespace: &str, key: &str) -> Value {
+    let path = format!("/server/database/item?namespace={namespace}&key={key}");
+    match http::try_request(bed.port(), "GET", &path, None) {
+        Some((200, answer)) => answer["result"]["value"].clone(),
+        _ => Value::Null,
+    }
+}
+
+/// Waits until these records, and no others, are there.
+fn wait_for_records(bed: &Bed, tokens: &[&str]) {
+    wait::until(&format!("the records {tokens:?}"), Duration::from_secs(20), || {
+        let apps = stored(bed, "octoapp", "apps");
+        let apps = apps.as_object()?;
+        (apps.len() == tokens.len() && tokens.iter().all(|token| apps.contains_key(*token))).then_some(())
+    });
+}

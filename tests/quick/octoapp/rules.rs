@@ -1,0 +1,266 @@
+//! What is told of a print from its start to its end.
+
+use super::*;
+
+#[test]
+fn two_prints_and_a_restart_in_the_second() {
+    let shelf = Shelf::with_phone();
+    let mut printer = Printer::new(shelf.clone());
+    let kept = |printer: &Printer| {
+        let text = std::fs::read_to_string(printer.place.path().join("octoapp-print.json")).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    printer.begin("a/one.gcode");
+    assert_eq!(shelf.last()["apnsData"]["content-state"]["filePath"], "a/one.gcode");
+    let first = kept(&printer);
+    assert_eq!(shelf.told(), ["start_title"]);
+    printer.print_to(50);
+    assert_eq!(shelf.told(), ["printing 50"]);
+    printer.end(PrintState::Complete, JobStatus::Completed);
+    assert!(shelf.told().is_empty(), "an end comes last");
+    printer.pass(5.0);
+    assert_eq!(shelf.told(), ["print_done_title 100"]);
+    // The activity ended with the print.
+    shelf.register("activity:two", "1", json!({}));
+    printer.begin("two.gcode");
+    assert_eq!(shelf.told(), ["start_title"]);
+    printer.print_to(50);
+    assert_eq!(shelf.told(), ["printing 50"]);
+    let identity = kept(&printer);
+    assert!(identity.len() == 32 && identity != first, "{identity}");
+    printer.restart();
+    assert_eq!(kept(&printer), identity);
+    printer.pass(30.0);
+    assert!(shelf.told().is_empty(), "a print that is found is no start");
+    printer.print_to(55);
+    assert!(shelf.told().is_empty(), "the first progress is no news then");
+    printer.print_to(60);
+    assert_eq!(shelf.told(), ["printing 60"]);
+    printer.end(PrintState::Cancelled, JobStatus::Cancelled);
+    printer.pass(5.0);
+    let push = shelf.last();
+    assert_eq!(push["apnsData"]["content-state"]["printTime"], 77);
+    assert_eq!(shelf.told().len(), 1);
+    printer.pass(7300.0);
+    assert!(shelf.told().is_empty());
+}
+
+#[test]
+fn who_changes_over_from_the_plugin_in_mid_print_keeps_the_print() {
+    let shelf = Shelf::with_phone();
+    let mut printer = Printer::new(shelf.clone());
+    printer.begin("one.gcode");
+    printer.print_to(20);
+    let (infos, kept) =
+        (printer.place.path().join("PrintInfos"), printer.place.path().join("octoapp-print.json"));
+    for (age, inherited) in [(0, true), (90_000, false)] {
+        let id = "THEPLUGINSPRINT00000000000000000";
+        let start = EPOCH - age;
+        let info = json!({"PrintId": id, "PrintStartTimeSec": start, "FileName": "one.gcode"});
+        std::fs::create_dir_all(&infos).unwrap();
+        std::fs::write(infos.join("one.gcode.json"), info.to_string()).unwrap();
+        std::fs::remove_file(&kept).unwrap();
+        printer.restart();
+        let text = std::fs::read_to_string(&kept).unwrap();
+        let known: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            (known["id"] == id, known["started_ms"] == start * 1000),
+            (inherited, inherited),
+            "{known}"
+        );
+    }
+    assert!(infos.join("one.gcode.json").is_file());
+}
+
+#[test]
+fn a_record_that_was_there_before_the_history_was_known_is_no_start() {
+    let shelf = Shelf::with_phone();
+    let mut printer = Printer::new(shelf.clone());
+    let known = Arc::clone(&printer.snapshot.history);
+    printer.snapshot.history = Arc::new(History::default());
+    printer.look();
+    printer.snapshot.history = known;
+    printer.jobs = 6;
+    let print = printer.snapshot.print.clone();
+    Arc::make_mut(&mut printer.snapshot.history).jobs.clear();
+    // Left behind by a Moonraker that died.
+    printer.begin_record("old.gcode");
+    printer.snapshot.print = print;
+    printer.look();
+    assert!(shelf.told().is_empty());
+    printer.begin("new.gcode");
+    assert_eq!(shelf.told(), ["start_title"]);
+}
+
+#[test]
+fn a_failed_print_says_why() {
+    let shelf = Shelf::with_phone();
+    let mut printer = Printer::new(shelf.clone());
+    printer.begin("one.gcode");
+    printer.print_to(10);
+    shelf.told();
+    printer.snapshot.print.as_mut().unwrap().message = Some("Move out of range".to_owned());
+    printer.end(PrintState::Error, JobStatus::Error);
+    printer.pass(5.0);
+    let push = shelf.last();
+    assert_eq!(push["apnsData"]["content-state"]["error"], "Move out of range");
+    assert_eq!(push["apnsData"]["alert"]["body"], "Move out of range");
+    assert_eq!((push["targets"].as_array().unwrap().len(), shelf.told().len()), (2, 1));
+}
+
+#[test]
+fn an_end_that_cannot_be_sent_is_sent_by_the_next_process() {
+    let shelf = Shelf::with_phone();
+    let mut printer = Printer::new(shelf.clone());
+    printer.begin("one.gcode");
+    printer.print_to(20);
+    shelf.told();
+    shelf.0.borrow_mut().away = true;
+    printer.end(PrintState::Complete, JobStatus::Completed);
+    printer.pass(60.0);
+    printer.restart();
+    printer.pass(60.0);
+    assert!(shelf.told().is_empty());
+    shelf.0.borrow_mut().away = false;
+    printer.pass(700.0);
+    assert_eq!(shelf.told(), ["print_done_title 100"]);
+    printer.restart();
+    printer.pass(700.0);
+    assert!(shelf.told().is_empty(), "nothing is told twice");
+}
+
+#[test]
+fn klipper_may_be_away_for_a_moment() {
+    for (away, told) in [(3.0, 0), (6.0, 1)] {
+        let shelf = Shelf::with_phone();
+        let mut printer = Printer::new(shelf.clone());
+        printer.begin("one.gcode");
+        printer.print_to(20);
+        shelf.told();
+        printer.klipper(KlippyState::Shutdown);
+        printer.pass(away);
+        let print = printer.snapshot.print.as_mut().unwrap();
+        (print.state, print.file) = (PrintState::Standby, None);
+        printer.klipper(KlippyState::Ready);
+        printer.pass(60.0);
+        let pushes = shelf.told();
+        assert_eq!(pushes.len(), told, "{pushes:?}");
+        printer.pass(4000.0);
+        assert!(shelf.told().is_empty());
+    }
+}
+
+#[test]
+fn pauses_are_told_when_they_last() {
+    let shelf = Shelf::with_phone();
+    let mut printer = Printer::new(shelf.clone());
+    printer.begin("one.gcode");
+    printer.print_to(20);
+    shelf.told();
+    for (lasts, told) in
+        [(2.0, vec!["printing 20"]), (4.0, vec!["paused_from_gcode_title 20", "printing 20"])]
+    {
+        printer.set(|print| print.state = PrintState::Paused);
+        printer.pass(lasts);
+        printer.set(|print| print.state = PrintState::Printing);
+        printer.pass(30.0);
+        assert_eq!(shelf.told(), told);
+    }
+    printer.pass(3600.0);
+    assert_eq!(shelf.told(), ["printing 20"], "each hour");
+}
+
+#[test]
+fn messages_of_the_users_own_are_bounded() {
+    let shelf = Shelf::with_phone();
+    let mut printer = Printer::new(shelf.clone());
+    printer.begin("one.gcode");
+    shelf.told();
+    for number in 0..40 {
+        printer.snapshot.app_message = Some(format!("Hello|||x~~~{number}").into());
+        printer.look();
+    }
+    let told = shelf.told();
+    assert_eq!((told.len(), told[24].as_str()), (26, "Hello"));
+    assert!(told[25].contains("too many"), "{told:?}");
+    printer.begin("two.gcode");
+    printer.snapshot.app_message = Some("Again~~~1".into());
+    printer.look();
+    assert!(shelf.told().contains(&"Again".to_owned()));
+}
+
+#[test]
+fn a_live_activity_is_renewed_before_it_expires() {
+    let shelf = Shelf::default();
+    shelf.register("ios:phone", "1", json!({"activityAutoStartToken": "activity:start"}));
+    shelf.register("activity:old", "1", json!({"expireAt": EPOCH + 1900}));
+    let mut printer = Printer::new(shelf.clone());
+    printer.begin("one.gcode");
+    assert_eq!(shelf.told(), ["start_title!", "start_title"], "to be started, and running");
+    printer.pass(50.0);
+    assert!(shelf.told().is_empty());
+    printer.pass(120.0);
+    let push = shelf.last();
+    assert_eq!(
+        (push["targets"][0]["fcmToken"].as_str(), &push["androidData"]),
+        (Some("activity:start"), &json!("none"))
+    );
+    assert_eq!(shelf.told(), ["printing!"]);
+    let left: Vec<String> = shelf.0.borrow().apps.iter().map(|(name, _)| name.clone()).collect();
+    assert_eq!(left, ["ios:phone"]);
+    printer.pass(3000.0);
+    assert!(shelf.told().is_empty());
+}
+
+#[test]
+fn beside_the_plugin_nothing_is_told_and_nothing_is_written() {
+    let shelf = Shelf::with_phone();
+    shelf.0.borrow_mut().plugin = Some(true);
+    let mut printer = Printer::new(shelf.clone());
+    printer.begin("one.gcode");
+    printer.print_to(50);
+    printer.pass(400.0);
+    assert!(shelf.told().is_empty() && shelf.0.borrow().values.is_empty());
+    // Moonraker restarts, and the plugin comes a little later.
+    shelf.0.borrow_mut().plugin = None;
+    printer.pass(60.0);
+    shelf.0.borrow_mut().plugin = Some(false);
+    printer.print_to(55);
+    shelf.0.borrow_mut().plugin = Some(true);
+    printer.pass(60.0);
+    assert!(shelf.told().is_empty() && shelf.0.borrow().values.is_empty());
+    shelf.0.borrow_mut().plugin = Some(false);
+    printer.pass(60.0);
+    assert!(!shelf.0.borrow().values.is_empty(), "the printer is announced");
+    printer.print_to(75);
+    assert_eq!(shelf.told(), ["printing 75"]);
+    shelf.0.borrow_mut().plugin = Some(true);
+    printer.print_to(80);
+    assert!(shelf.told().is_empty(), "the plugin is seen before the next push");
+}
+
+#[test]
+fn fluidds_name_counts_where_mainsail_has_none() {
+    let shelf = Shelf::with_phone();
+    shelf.clone().write("fluidd", &["uiSettings", "general"], &json!({"instanceName": "Fluid one"}));
+    let mut printer = Printer::new(shelf.clone());
+    printer.begin("one.gcode");
+    assert_eq!(shelf.last()["apnsData"]["alert"]["title-loc-args"], json!(["Fluid one"]));
+}
+
+#[test]
+fn the_marks_of_the_file_are_told_as_they_are_passed() {
+    let shelf = Shelf::with_phone();
+    let layer = format!(";LAYER_CHANGE\n{}", "G1 X1\n".repeat(3000));
+    shelf.0.borrow_mut().gcode = format!("; generated by OrcaSlicer\n{}", layer.repeat(5));
+    let mut printer = Printer::new(shelf.clone());
+    printer.begin("one.gcode");
+    shelf.told();
+    printer.set(|print| print.file_position = Some(1000));
+    assert!(shelf.told().is_empty());
+    printer.set(|print| print.file_position = Some(20_000));
+    assert_eq!(shelf.told(), ["layer_x_completed_title"]);
+    printer.set(|print| print.file_position = Some(70_000));
+    assert_eq!(shelf.told(), ["layer_x_completed_title"]);
+    assert_eq!(shelf.told(), Vec::<String>::new());
+}
