@@ -46,6 +46,8 @@ pub(crate) mod transfer;
 
 pub use cameras::rehearsal::{CameraRehearsal, CameraRound, CameraSheet};
 pub use examine::{examine, test};
+pub use files::rehearsal::{Becomes, Storage, Told};
+pub use files::shelf::Item;
 
 use self::bridge::PrusaConnect;
 use self::config::Config;

@@ -7,6 +7,7 @@
 mod application;
 mod cameras;
 mod expect;
+mod files;
 mod known;
 mod parts;
 mod play;
