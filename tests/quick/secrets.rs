@@ -233,7 +233,8 @@ fn no_output_shows_a_secret() {
     assert_eq!(secrets.len(), 5, "{secrets:?}");
     let bridges = format!(
         "[telegram]\nenabled: true\nchat_id: 5\napi_url: http://127.0.0.1:{api}\nopenrouter_base_url: \
-         http://127.0.0.1:{api}/v1\n[telegram two]\nenabled: true\nchat_id: 6\napi_url: http://127.0.0.1:{api}\n"
+         http://127.0.0.1:{api}/v1\n[telegram two]\nenabled: true\nchat_id: 6\napi_url: http://127.0.0.1:{api}\n\
+         [prusa_connect]\nenabled: true\nurl: http://127.0.0.1:{api}\n"
     );
     let sources = [
         ("moonraker", format!("source: moonraker\nmoonraker_url: http://127.0.0.1:{moonraker}\n")),

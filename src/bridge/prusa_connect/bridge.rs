@@ -80,7 +80,7 @@ impl PrusaConnect {
                 slots: config.slots,
                 storage: STORAGE.into(),
             },
-            orders: config.orders(),
+            orders: config.orders(place.clone()),
             place,
             server: config.server.clone(),
         };
@@ -138,7 +138,7 @@ fn outside(
         news: Box::new(move |news| fetched(Answer::Transfer(news))),
         retry: RETRY,
     };
-    let macros = config.orders().macros;
+    let macros = config.macros.clone();
     let desk = PrinterDesk::new(
         &setup.control,
         macros,

@@ -1,12 +1,12 @@
 //! What commands may do, as the settings have it.
 
 use super::Config;
-use crate::bridge::prusa_connect::STORAGE;
+use crate::bridge::prusa_connect::files::path::Place;
 use crate::bridge::prusa_connect::orders::{Options, Permissions};
 
 impl Config {
-    /// How commands are answered.
-    pub(crate) fn orders(&self) -> Options {
+    /// How commands are answered, with the files there.
+    pub(crate) fn orders(&self, place: Place) -> Options {
         let allow = self.allow;
         Options {
             allowed: Permissions {
@@ -17,7 +17,7 @@ impl Config {
                 reset: allow.reset,
             },
             macros: self.macros.clone(),
-            storage: STORAGE.into(),
+            place,
         }
     }
 }

@@ -9,6 +9,8 @@ pub(crate) struct Token(Box<str>);
 
 /// Shortest token that is hidden, in bytes.
 const SHORTEST_HIDDEN: usize = 8;
+/// What stands in its place.
+const HIDDEN: &str = "***";
 /// Longest token that is taken, in bytes. Those seen have 20.
 const LONGEST: usize = 512;
 
@@ -26,10 +28,17 @@ impl Token {
         &self.0
     }
 
-    /// A text of somebody else's without the token in it. One that is as short as a word protects nothing, and would take
-    /// words out of the text.
+    /// A text of somebody else's without the token in it: nothing of the text where the token stands in it with some of
+    /// its signs encoded. One that is as short as a word protects nothing, and would take words out of the text.
     pub(crate) fn hide_in(&self, text: &str) -> String {
-        if self.0.len() < SHORTEST_HIDDEN { text.to_owned() } else { text.replace(&*self.0, "***") }
+        if self.0.len() < SHORTEST_HIDDEN {
+            return text.to_owned();
+        }
+        let text = text.replace(&*self.0, HIDDEN);
+        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+        let pieces = self.0.as_bytes().windows(SHORTEST_HIDDEN).filter(|piece| piece.iter().all(is_plain));
+        let stands_there = |piece: &[u8]| text.as_bytes().windows(SHORTEST_HIDDEN).any(|part| part == piece);
+        if pieces.into_iter().any(stands_there) { HIDDEN.to_owned() } else { text }
     }
 
     /// Its first five characters at most, and never more than a quarter of it: enough for its owner to know it.
@@ -58,6 +67,12 @@ mod tests {
         let token = Token::new(" Ta3kPq9LmZx81BvCwYt5\n").unwrap();
         assert_eq!((token.reveal(), token.hint().as_str()), ("Ta3kPq9LmZx81BvCwYt5", "Ta3kP…"));
         assert_eq!(token.hide_in("a Ta3kPq9LmZx81BvCwYt5 b"), "a *** b");
+        assert_eq!(token.hide_in("cut off: Ta3kPq9LmZ"), "***");
+        let odd = Token::new(r#"sk+/="LeakMark01"#).unwrap();
+        for encoded in [r#"{"said":"sk+/=\"LeakMark01"}"#, "sk%2B%2F%3D%22LeakMark01"] {
+            assert_eq!(odd.hide_in(encoded), "***");
+        }
+        assert_eq!(odd.hide_in("no such printer"), "no such printer");
         assert_eq!(Token::new("abc").unwrap().hint(), "…");
         assert_eq!(format!("{token:?}"), "Token(***)");
     }

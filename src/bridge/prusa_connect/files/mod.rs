@@ -19,12 +19,15 @@ pub(crate) mod shelf;
 pub(crate) mod tests;
 pub(crate) mod tree;
 
+/// What can be printed, in Connect's word.
+pub(crate) const PRINT_FILE: &str = "PRINT_FILE";
+
 /// Connect's word for what a file is, outside of the tree.
 pub(crate) fn kind_of(name: &str) -> &'static str {
     let ending = name.rsplit_once('.').map(|(_, ending)| ending).unwrap_or_default();
     let is = |endings: &[&str]| endings.iter().any(|known| ending.eq_ignore_ascii_case(known));
     if is(&["gcode", "gc", "g", "gco"]) {
-        "PRINT_FILE"
+        PRINT_FILE
     } else if is(&["hex", "bbf"]) {
         "FIRMWARE"
     } else {

@@ -9,7 +9,6 @@ pub(crate) mod desk;
 mod filament;
 mod gcode;
 mod options;
-mod path;
 mod printing;
 mod running;
 #[cfg(test)]

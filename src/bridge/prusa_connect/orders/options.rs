@@ -1,5 +1,7 @@
 //! What Connect may do with the printer. Its commands are remote control of a heater: what is not said is not allowed.
 
+use crate::bridge::prusa_connect::files::path::Place;
+
 /// What Connect may do beyond watching, pausing and stopping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Permissions {
@@ -45,13 +47,15 @@ pub(crate) struct Options {
     pub(crate) allowed: Permissions,
     /// The printer's macros.
     pub(crate) macros: Macros,
-    /// What the storage is called, without slashes.
-    pub(crate) storage: Box<str>,
+    /// Where the files are.
+    pub(crate) place: Place,
 }
 
+#[cfg(test)]
 impl Default for Options {
     fn default() -> Self {
-        Self { allowed: Permissions::default(), macros: Macros::default(), storage: "local".into() }
+        let place = Place::new("local").unwrap();
+        Self { allowed: Permissions::default(), macros: Macros::default(), place }
     }
 }
 

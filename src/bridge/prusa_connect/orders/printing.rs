@@ -3,9 +3,9 @@
 use super::catalogue::BROKEN;
 use super::decision::{Decision, Goal, Task, Work};
 use super::options::{Options, not_allowed};
-use super::path;
 use crate::bridge::prusa_connect::connect::order::Order;
 use crate::bridge::prusa_connect::connect::state::State;
+use crate::bridge::prusa_connect::files::{PRINT_FILE, kind_of};
 use crate::bridge::prusa_connect::machine::{Effect, Situation};
 use serde_json::Value;
 use std::time::Duration;
@@ -29,10 +29,10 @@ pub(super) fn start(order: &Order, now: &Situation<'_>, options: &Options) -> De
         let what = "Printing without Set ready";
         return Decision::Refuse(not_allowed(what, "print"));
     }
-    let Some(file) = path::below(path, &options.storage) else {
+    let Ok(file) = options.place.within(path) else {
         return Decision::Refuse("Forbidden path".into());
     };
-    if !path::is_print(file) {
+    if kind_of(file) != PRINT_FILE {
         return Decision::Refuse("Unsupported file type".into());
     }
     let mapping = match order.kwargs.get("tool_mapping").filter(|mapping| !mapping.is_null()) {
