@@ -46,6 +46,9 @@ pub(crate) mod transfer;
 
 pub use cameras::rehearsal::{CameraRehearsal, CameraRound, CameraSheet};
 pub use examine::{examine, test};
+pub use files::rehearsal::{Becomes, Storage, Told};
+pub use files::shelf::Item;
+pub use transfer::rehearsal::{Downloads, decrypted};
 
 use self::bridge::PrusaConnect;
 use self::config::Config;

@@ -2,7 +2,7 @@
 //! in, requests come out. Everything between is what runs on a printer.
 
 use super::connect::event::{Event, EventKind, Source};
-use super::connect::http::Reply;
+use super::connect::http::{Reply, Request};
 use super::connect::identity::{Identity, SDK_PRODUCT};
 use super::connect::json::prune;
 use super::connect::kept::Kept;
@@ -236,6 +236,11 @@ impl Rehearsal {
         };
         self.line.conclude(id, outcome, now);
         Some(())
+    }
+
+    /// The headers of a request to Connect that is made past the line.
+    pub fn headers(&self, now: Moment) -> Vec<(&'static str, String)> {
+        Request::new("GET", "", self.line.identity(), self.line.token(), now.unix).headers
     }
 
     /// How many events wait, and whether telemetry does.

@@ -7,10 +7,12 @@
 mod application;
 mod cameras;
 mod expect;
+mod files;
 mod known;
 mod parts;
 mod play;
 mod stage;
+mod transfers;
 
 use super::folder::Verdict;
 use serde_json::Value;
@@ -38,6 +40,8 @@ pub(crate) fn verdict(path: &Path) -> Verdict {
 fn played(vector: &Value) -> Result<(), String> {
     if parts::steps(vector).next().is_some() {
         expect::compare(vector, &play::play(vector)?)
+    } else if !vector["inputs"]["cipher"].is_null() {
+        known::cipher(vector)
     } else {
         known::derived(vector)
     }

@@ -12,8 +12,8 @@ pub(crate) mod json;
 mod name;
 pub(crate) mod path;
 pub(crate) mod printer;
+pub(super) mod rehearsal;
 mod scan;
-#[cfg(test)]
 pub(crate) mod shelf;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -1,26 +1,29 @@
-//! Files in memory, for tests.
+//! Files in memory, for rehearsals and tests.
 
 use super::disk::{Disk, Trouble};
 use super::path;
 use crate::printer::{Metadata, Thumbnail};
 use crate::source::control::{Directory, DiskUsage, FileEntry};
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A file or folder.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Item {
-    pub(crate) content: Option<Vec<u8>>,
-    pub(crate) size: u64,
-    pub(crate) modified: Option<Duration>,
-    pub(crate) read_only: bool,
+pub struct Item {
+    /// What a file holds; a folder is what has none.
+    pub content: Option<Vec<u8>>,
+    /// Size, in bytes.
+    pub size: u64,
+    /// Last change, since the Unix epoch.
+    pub modified: Option<Duration>,
+    /// Whether it is not to be changed.
+    pub read_only: bool,
 }
 
 /// Files in memory.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Shelf {
-    /// By path; a file is what has content.
+    /// By path.
     pub(crate) items: BTreeMap<String, Item>,
     pub(crate) root: Item,
     pub(crate) disk: Option<DiskUsage>,
@@ -31,35 +34,8 @@ pub(crate) struct Shelf {
 }
 
 impl Shelf {
-    /// The files of a vector's step `attach_storage`.
-    pub(crate) fn of_vector(step: &Value) -> Self {
-        let tree = &step["tree"];
-        let modified = |value: &Value| value.as_u64().map(Duration::from_secs);
-        let mut shelf = Self {
-            root: Item { modified: modified(&tree["root_mtime"]), ..Item::default() },
-            disk: Some(DiskUsage {
-                total: tree["total_space"].as_u64().unwrap(),
-                used: 0,
-                free: tree["free_space"].as_u64().unwrap(),
-            }),
-            ..Self::default()
-        };
-        for entry in tree["entries"].as_array().unwrap() {
-            let path = entry["path"].as_str().unwrap();
-            let told = step["file_contents"][path].as_str().map(|text| text.as_bytes().to_vec());
-            let is_folder = entry["dir"].as_bool().unwrap_or(false);
-            let item = Item {
-                content: (!is_folder).then(|| told.unwrap_or_default()),
-                size: entry["size"].as_u64().unwrap_or(0),
-                modified: modified(&entry["mtime"]),
-                read_only: false,
-            };
-            shelf.items.insert(path.to_owned(), item);
-        }
-        shelf
-    }
-
     /// Puts a file there.
+    #[cfg(test)]
     pub(crate) fn put(&mut self, path: &str, content: &[u8]) {
         let item = Item { content: Some(content.to_vec()), size: content.len() as u64, ..Item::default() };
         self.items.insert(path.to_owned(), item);
@@ -95,8 +71,9 @@ impl Disk for Shelf {
         let content = self.items.get(path).and_then(|item| item.content.as_ref()).ok_or(Trouble::Missing)?;
         let from = (from as usize).min(content.len());
         let to = from.saturating_add(most as usize).min(content.len());
-        self.read += (to - from) as u64;
-        content[from..to].chunks(1000).for_each(take);
+        let part = content.get(from..to).unwrap_or_default();
+        self.read += part.len() as u64;
+        part.chunks(1000).for_each(take);
         Ok(())
     }
 

@@ -23,10 +23,38 @@ pub(crate) fn vector(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
+/// The files of a step `attach_storage`.
+fn shelf_of(step: &Value) -> Shelf {
+    let tree = &step["tree"];
+    let modified = |value: &Value| value.as_u64().map(Duration::from_secs);
+    let mut shelf = Shelf {
+        root: Item { modified: modified(&tree["root_mtime"]), ..Item::default() },
+        disk: Some(DiskUsage {
+            total: tree["total_space"].as_u64().unwrap(),
+            used: 0,
+            free: tree["free_space"].as_u64().unwrap(),
+        }),
+        ..Shelf::default()
+    };
+    for entry in tree["entries"].as_array().unwrap() {
+        let path = entry["path"].as_str().unwrap();
+        let told = step["file_contents"][path].as_str().map(|text| text.as_bytes().to_vec());
+        let is_folder = entry["dir"].as_bool().unwrap_or(false);
+        let item = Item {
+            content: (!is_folder).then(|| told.unwrap_or_default()),
+            size: entry["size"].as_u64().unwrap_or(0),
+            modified: modified(&entry["mtime"]),
+            read_only: false,
+        };
+        shelf.items.insert(path.to_owned(), item);
+    }
+    shelf
+}
+
 /// The files and their place, as a recording begins.
 fn begin(vector: &Value) -> (Place, Shelf) {
     let step = &vector["inputs"]["steps"][0];
-    (Place::new(step["storage"].as_str().unwrap()).unwrap(), Shelf::of_vector(step))
+    (Place::new(step["storage"].as_str().unwrap()).unwrap(), shelf_of(step))
 }
 
 /// The commands of a recording, in order.

@@ -8,7 +8,7 @@ use crate::http;
 use std::io::{self, Read};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use ureq::http::{HeaderMap, Response};
+use ureq::http::HeaderMap;
 use ureq::{Body, BodyReader};
 
 /// Most redirections that are followed.
@@ -200,13 +200,13 @@ fn open_plain(tools: &Tools, line: &Line, url: &str) -> Result<Body, String> {
         let known = Origin::of(&url).ok_or("the address is none of http or https")? == tools.server;
         let mut request = agent.get(&url);
         for (name, value) in (tools.headers)() {
-            if known || name.eq_ignore_ascii_case("User-Agent") {
+            if known || is_for_all(name) {
                 request = request.header(name, value);
             }
         }
         let answer = request.call().map_err(|error| unanswered(&error))?;
         match answer.status().as_u16() {
-            200 => return checked(answer),
+            200 => return check(answer.headers()).map(|()| answer.into_body()),
             301 | 302 | 303 | 307 | 308 => {
                 let to = header(answer.headers(), "Location").and_then(|to| redirected(&url, to));
                 url = to.ok_or("the server redirects to an address that cannot be used")?;
@@ -217,8 +217,13 @@ fn open_plain(tools: &Tools, line: &Line, url: &str) -> Result<Body, String> {
     Err(format!("the server redirects more than {MOST_HOPS} times"))
 }
 
-fn checked(answer: Response<Body>) -> Result<Body, String> {
-    let headers = answer.headers();
+/// Whether a header may go to any server.
+pub(super) fn is_for_all(name: &str) -> bool {
+    name.eq_ignore_ascii_case("User-Agent")
+}
+
+/// Looks whether an answer can be a print file.
+pub(super) fn check(headers: &HeaderMap) -> Result<(), String> {
     if let Some(told) = header(headers, "Content-Type") {
         let kind = told.split(';').next().unwrap_or_default().trim();
         if !TYPES.iter().any(|known| kind.eq_ignore_ascii_case(known)) {
@@ -230,7 +235,7 @@ fn checked(answer: Response<Body>) -> Result<Body, String> {
     if packed.is_some() {
         return Err("the server sends the file compressed, which was not asked for".to_owned());
     }
-    Ok(answer.into_body())
+    Ok(())
 }
 
 /// Asks for an encrypted file from a byte on: without credentials, which would go in clear text.

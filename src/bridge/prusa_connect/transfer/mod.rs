@@ -14,6 +14,7 @@ pub(crate) mod fetch;
 mod incoming;
 mod kept;
 pub(crate) mod origin;
+pub(super) mod rehearsal;
 #[cfg(test)]
 mod tests;
 
@@ -211,10 +212,9 @@ impl Transfers {
         }
     }
 
-    /// Puts the values of the transfer that runs into telemetry. None of them outlasts it.
+    /// Puts the values of the transfer that runs into telemetry, but for its id. None of them outlasts it.
     pub(crate) fn telemetry(&self, telemetry: &mut Telemetry, now: Duration) {
         let Some(running) = &self.running else { return };
-        telemetry.put("transfer_id", running.id);
         telemetry.put("transfer_progress", running.percent());
         telemetry.put("transfer_time_remaining", running.time_remaining(now));
         telemetry.put("transfer_transferred", running.transferred);
