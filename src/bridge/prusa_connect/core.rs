@@ -332,15 +332,7 @@ impl Core {
 
     fn described(&mut self, purpose: Purpose, description: Description, now: Moment) {
         let Description { network, files, inserted } = description;
-        let identity = self.line.identity();
-        let who = machine::Identity {
-            printer_type: &identity.printer_type,
-            firmware: &identity.firmware,
-            sdk: identity.sdk(),
-            serial: &identity.serial,
-            fingerprint: &identity.fingerprint,
-        };
-        let info = self.machine.info(&who, network, files.as_deref());
+        let info = self.machine.info(self.line.identity(), network, files.as_deref());
         match purpose {
             Purpose::Command(id) => {
                 let event = Event::new(EventKind::Info, Source::Connect).with(info).of_command(Some(id));

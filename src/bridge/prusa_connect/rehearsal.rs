@@ -11,6 +11,7 @@ use super::connect::order::Outcome;
 use super::connect::state::State;
 use super::connect::telemetry::Telemetry;
 use super::connect::token::Token;
+use super::machine::{self, Machine};
 use crate::bridge::BridgeStatus;
 use crate::clock::Moment;
 use serde_json::{Map, Value};
@@ -236,6 +237,13 @@ impl Rehearsal {
         };
         self.line.conclude(id, outcome, now);
         Some(())
+    }
+
+    /// What an `INFO` says of a printer that was not seen yet. `files` is the text of the tree.
+    pub fn info(&self, network: Value, files: Option<&str>) -> Value {
+        let machine = Machine::new(machine::Options::default(), &Value::Null);
+        let data = machine.info(self.line.identity(), network, files);
+        serde_json::from_str(&data).unwrap_or_default()
     }
 
     /// The headers of a request to Connect that is made past the line.

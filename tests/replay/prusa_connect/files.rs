@@ -32,6 +32,7 @@ impl Actor for Files {
             }
             _ => return None,
         };
+        stage.tree = self.storage.as_mut().and_then(Storage::tree);
         Some(tell(stage, &told))
     }
 

@@ -8,6 +8,7 @@ mod application;
 mod cameras;
 mod expect;
 mod files;
+mod info;
 mod known;
 mod parts;
 mod play;

@@ -1,7 +1,7 @@
 //! Which parts of the bridge a vector needs, by what is done in it: its actions, and the commands that are carried out.
 
 use super::play::Actor;
-use super::{application, cameras, files, transfers};
+use super::{application, cameras, files, info, transfers};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -26,9 +26,10 @@ enum Part {
 type Make = fn(&Value) -> Box<dyn Actor>;
 
 /// The parts that are played. Of two that would do the same the first one does it.
-const ACTORS: [(Part, Make); 4] = [
+const ACTORS: [(Part, Make); 5] = [
     (Part::Transfers, transfers::actor),
     (Part::Files, files::actor),
+    (Part::Info, info::actor),
     (Part::Line, application::actor),
     (Part::Cameras, cameras::actor),
 ];

@@ -42,6 +42,8 @@ pub(crate) struct Stage<'v> {
     pub(crate) made: Vec<(String, Made)>,
     /// The token and the fingerprint of a camera.
     pub(crate) camera: Option<(Option<String>, Option<String>)>,
+    /// The tree of the storages, as text.
+    pub(crate) tree: Option<String>,
     /// The clocks as the line sees them.
     monotonic: Duration,
     /// Wall clock less monotonic clock.
@@ -69,6 +71,7 @@ impl<'v> Stage<'v> {
             line: Rehearsal::new(&vector["inputs"]["printer"], now),
             made: Vec::new(),
             camera: None,
+            tree: None,
             monotonic: BEGIN,
             offset: first.saturating_sub(BEGIN),
             recorded: BEGIN,

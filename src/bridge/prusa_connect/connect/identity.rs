@@ -48,6 +48,12 @@ impl Identity {
     }
 }
 
+/// Whether printers of that type, such as `6.1.0`, speak through the official SDK, and not by firmware of Prusa's 32-bit
+/// boards. What they tell of themselves and of their files has another shape.
+pub(crate) fn speaks_sdk(printer_type: &str) -> bool {
+    ["1.2.5", "1.2.6", "1.3.0", "1.3.1", "5.1.0", "5.1.1", "5.2.0", "6.1.0"].contains(&printer_type)
+}
+
 /// The fingerprint of a printer with that serial number, as the official SDK makes it.
 pub(crate) fn fingerprint(serial: &str) -> String {
     sha256(serial.as_bytes())

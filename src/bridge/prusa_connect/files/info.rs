@@ -8,6 +8,7 @@ use super::scan::{Facts, HEAD, MOST_LINE, Scan, TAIL};
 use super::tree::timestamp;
 use super::{kind_of, name};
 use crate::bridge::prusa_connect::connect::event::{Event, EventKind, Source};
+use crate::bridge::prusa_connect::connect::identity::speaks_sdk;
 use crate::bridge::prusa_connect::connect::order::{Order, Outcome};
 use crate::printer::Metadata;
 use crate::source::control::FileEntry;
@@ -32,8 +33,7 @@ impl Folders {
     /// What a printer of that type tells, such as `6.1.0`: those that speak through the official SDK refuse, and any
     /// other is asked for its folders one by one.
     pub(crate) fn of_type(printer_type: &str) -> Self {
-        let of_sdk = ["1.2.5", "1.2.6", "1.3.0", "1.3.1", "5.1.0", "5.1.1", "5.2.0", "6.1.0"];
-        if of_sdk.contains(&printer_type) { Self::Refused } else { Self::Listed }
+        if speaks_sdk(printer_type) { Self::Refused } else { Self::Listed }
     }
 }
 

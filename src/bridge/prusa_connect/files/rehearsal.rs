@@ -61,6 +61,11 @@ impl Storage {
         told(&tree.inserted(&self.place))
     }
 
+    /// The whole tree, as an `INFO` has it.
+    pub fn tree(&mut self) -> Option<String> {
+        Some(Tree::of(&self.place, &mut self.shelf).ok()?.files())
+    }
+
     /// What tells that it is gone.
     pub fn ejected(&self) -> Option<Told> {
         told(&tree::ejected(&self.place))

@@ -1,7 +1,8 @@
 //! What is told when it is asked for, and once a second.
 
-use super::{Identity, Machine, info, telemetry};
+use super::{Machine, info, telemetry};
 use crate::bridge::prusa_connect::connect::event::{Event, EventKind, Source};
+use crate::bridge::prusa_connect::connect::identity::Identity;
 use crate::bridge::prusa_connect::connect::telemetry::Telemetry;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -24,7 +25,7 @@ impl Machine {
     }
 
     /// The data of `INFO`: the text of a JSON object. `network` is what [`network`] gives, `files` the text of the tree.
-    pub(crate) fn info(&self, who: &Identity<'_>, network: Value, files: Option<&str>) -> String {
+    pub(crate) fn info(&self, who: &Identity, network: Value, files: Option<&str>) -> String {
         let mut data = info::identity(who);
         data.insert("network_info".into(), network);
         if let Some(sight) = &self.sight {

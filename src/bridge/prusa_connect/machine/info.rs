@@ -1,7 +1,7 @@
-//! Who the printer is and what is in it: the values of `INFO`, in the shape of the SDK and in that of the firmware at once.
-//! The server takes from it what it knows.
+//! Who the printer is and what is in it: the values of `INFO`, in the shape of the SDK or in that of Prusa's firmware.
 
 use super::telemetry::{material_of, rounded};
+use crate::bridge::prusa_connect::connect::identity::{Identity, speaks_sdk};
 use crate::printer::Machine;
 use crate::source::control::Interface;
 use serde_json::{Map, Value, json};
@@ -11,21 +11,6 @@ use std::net::IpAddr;
 const NOZZLE: f64 = 0.4;
 /// Most tools that are described.
 const MOST_TOOLS: u8 = 32;
-
-/// Who the printer is for Connect.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Identity<'a> {
-    /// Three numbers with dots between: `6.1.0`.
-    pub(crate) printer_type: &'a str,
-    /// The firmware that it says to have.
-    pub(crate) firmware: &'a str,
-    /// The SDK that it says to speak with; empty for none.
-    pub(crate) sdk: &'a str,
-    /// The serial number.
-    pub(crate) serial: &'a str,
-    /// The fingerprint, whole.
-    pub(crate) fingerprint: &'a str,
-}
 
 /// What a tool is, as far as a person has told Connect; nothing else knows it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -119,27 +104,27 @@ pub(super) fn mesh(rows: &[Box<[f64]>]) -> Value {
         .collect()
 }
 
-/// Who the printer is.
-pub(super) fn identity(who: &Identity<'_>) -> Map<String, Value> {
+/// Who the printer is, in the shape of its type: printers of the SDK tell their type in three numbers.
+pub(super) fn identity(who: &Identity) -> Map<String, Value> {
     let mut data = Map::new();
-    let mut numbers = who.printer_type.split('.').map(|part| part.parse::<u32>().ok());
-    for key in ["type", "version", "subversion"] {
-        if let Some(number) = numbers.next().flatten() {
-            data.insert(key.into(), number.into());
+    let mut put = |key: &str, value: Value| {
+        if value != "" {
+            data.insert(key.into(), value);
         }
-    }
-    for (key, value) in [
-        ("printer_type", who.printer_type),
-        ("firmware", who.firmware),
-        ("sdk", who.sdk),
-        ("sn", who.serial),
-        ("fingerprint", who.fingerprint),
-    ] {
-        if !value.is_empty() {
-            data.insert(key.into(), value.into());
+    };
+    if speaks_sdk(&who.printer_type) {
+        let numbers = who.printer_type.split('.').filter_map(|part| part.parse::<u32>().ok());
+        for (key, number) in ["type", "version", "subversion"].into_iter().zip(numbers) {
+            put(key, number.into());
         }
+        put("sdk", who.sdk().into());
+    } else {
+        put("printer_type", (*who.printer_type).into());
+        put("appendix", false.into());
     }
-    data.insert("appendix".into(), false.into());
+    put("firmware", (*who.firmware).into());
+    put("sn", (*who.serial).into());
+    put("fingerprint", (*who.fingerprint).into());
     data
 }
 
@@ -202,21 +187,29 @@ mod tests {
     use crate::printer::{Filament, Toolhead};
 
     #[test]
-    fn the_identity_is_told_in_both_shapes() {
+    fn the_identity_is_told_in_the_shape_of_its_type() {
         let who = Identity {
-            printer_type: "6.1.0",
-            firmware: "1.3.19",
-            sdk: "0.8.1",
-            serial: "KLP-U1-00A1B2C3",
-            fingerprint: "2fbf",
+            serial: "KLP-U1-00A1B2C3".into(),
+            fingerprint: "2fbf".into(),
+            printer_type: "6.1.0".into(),
+            firmware: "1.3.19".into(),
+            software: "1".into(),
+            product: "Prusa-Connect-SDK-Printer/0.8.1".into(),
         };
         let expected = json!({
-            "type": 6, "version": 1, "subversion": 0, "printer_type": "6.1.0", "firmware": "1.3.19", "sdk": "0.8.1",
-            "sn": "KLP-U1-00A1B2C3", "fingerprint": "2fbf", "appendix": false,
+            "type": 6, "version": 1, "subversion": 0, "firmware": "1.3.19", "sdk": "0.8.1", "sn": "KLP-U1-00A1B2C3",
+            "fingerprint": "2fbf",
         });
         assert_eq!(Value::from(identity(&who)), expected);
-        let none = identity(&Identity { printer_type: "x", sdk: "", ..who });
-        assert!(none.get("type").is_none() && none.get("sdk").is_none());
+        let expected = json!({
+            "printer_type": "3.1.0", "firmware": "1.3.19", "sn": "KLP-U1-00A1B2C3", "fingerprint": "2fbf",
+            "appendix": false,
+        });
+        assert_eq!(
+            Value::from(identity(&Identity { printer_type: "3.1.0".into(), ..who.clone() })),
+            expected
+        );
+        assert!(identity(&Identity { product: "octobridge/1".into(), ..who }).get("sdk").is_none());
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod tell;
 mod tests;
 
 pub(crate) use cause::Effect;
-pub(crate) use info::{Identity, network};
+pub(crate) use info::network;
 pub(crate) use situation::Situation;
 
 use super::connect::event::{Event, Source};

@@ -1,6 +1,7 @@
 //! Telemetry and the descriptions, by the shapes that the recordings show.
 
 use super::*;
+use crate::bridge::prusa_connect::connect::identity::Identity;
 use crate::printer::Fan;
 
 fn toolhead(number: u8, temperature: f64, target: f64) -> Toolhead {
@@ -234,13 +235,23 @@ fn changed_tools_and_objects_are_told_unasked() {
     assert_eq!(told(&mut rig), []);
 }
 
+fn who() -> Identity {
+    Identity {
+        serial: "S".into(),
+        fingerprint: "f".into(),
+        printer_type: "6.1.0".into(),
+        firmware: "1.3.19".into(),
+        software: "1".into(),
+        product: String::new(),
+    }
+}
+
 #[test]
 fn the_whole_description_is_one_object() {
     let mut rig = Rig::idle();
     rig.snapshot.machine = Arc::new(machine());
     rig.see();
-    let who =
-        Identity { printer_type: "6.1.0", firmware: "1.3.19", sdk: "0.8.1", serial: "S", fingerprint: "f" };
+    let who = who();
     let text = rig.machine.info(&who, json!({"hostname": "u1"}), Some(r#"{"type":"DIR"}"#));
     let data: Value = serde_json::from_str(&text).unwrap();
     for (key, expected) in [
@@ -274,7 +285,7 @@ fn a_bed_that_was_measured_anew_is_told() {
     let mut again = Rig::new(Options::default());
     Arc::make_mut(&mut again.snapshot.machine).mesh = rows.into();
     assert_eq!(again.see(), ["IDLE FIRMWARE"]);
-    let who = Identity { printer_type: "6.1.0", firmware: "", sdk: "", serial: "S", fingerprint: "f" };
+    let who = who();
     let data: Value = serde_json::from_str(&again.machine.info(&who, json!({}), None)).unwrap();
     assert_eq!(data["mbl"], json!([[0.1, -0.05], [0.025, 0.0]]));
 }
