@@ -114,6 +114,7 @@ pub(crate) fn live(arguments: &[String]) -> Result<(), String> {
         let setup = Setup {
             id: &format!("telegram-{number}"),
             data_dir: folder,
+            printer_data: folder,
             tls: Arc::clone(&tls),
             printer_id: "u1",
             camera: camera(&tls),

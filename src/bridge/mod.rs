@@ -66,6 +66,8 @@ pub struct Kind {
 pub struct Examination<'a> {
     /// Directory for secrets and state, which may be missing.
     pub data_dir: &'a Path,
+    /// The printer's own directory.
+    pub printer_data: &'a Path,
     /// Its name in files, as in [`Setup::id`].
     pub id: &'a str,
     /// The program's TLS set-up.
@@ -86,6 +88,8 @@ pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 pub struct Setup<'a> {
     /// Directory for secrets and state.
     pub data_dir: &'a Path,
+    /// The printer's own directory, `printer_data`, which may be missing.
+    pub printer_data: &'a Path,
     /// Its name in files: that of the kind, with a label behind it for a further bridge of the same kind.
     pub id: &'a str,
     /// The program's one TLS set-up.

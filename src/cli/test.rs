@@ -53,9 +53,13 @@ impl Test {
         let sent = tls::client_config(settings.text("EXTRA_CA_FILE").map(Path::new))
             .map_err(|error| error.to_string())
             .and_then(|tls| {
-                let (data_dir, id) = (&settings.paths.data, &instance.id());
+                let (data_dir, printer_data) = (&settings.paths.data, &settings.paths.printer_data);
+                let id = &instance.id();
                 let control = &|| Way::of(&settings)?.control();
-                (kind.test)(&Examination { data_dir, id, tls, setting: &setting, control }, TEXT)
+                (kind.test)(
+                    &Examination { data_dir, printer_data, id, tls, setting: &setting, control },
+                    TEXT,
+                )
             });
         match sent {
             Ok(receivers) => {

@@ -34,7 +34,7 @@ pub(super) fn begin(settings: &Settings) -> Clouds {
                 continue;
             };
             let (found, findings) = mpsc::channel();
-            let (instance, tls, data_dir) = (instance.clone(), Arc::clone(&tls), settings.paths.data.clone());
+            let (instance, tls, paths) = (instance.clone(), Arc::clone(&tls), settings.paths.clone());
             let name = instance.name();
             let way = Way::of(settings);
             let thread = std::thread::Builder::new().name(instance.id()).stack_size(STACK);
@@ -42,8 +42,9 @@ pub(super) fn begin(settings: &Settings) -> Clouds {
                 let setting = |name: &str| instance.text(name).map(str::to_owned);
                 let id = instance.id();
                 let control = &|| way.as_ref().map_err(Clone::clone)?.control();
+                let (data_dir, printer_data) = (&paths.data, &paths.printer_data);
                 let examination =
-                    Examination { data_dir: &data_dir, id: &id, tls, setting: &setting, control };
+                    Examination { data_dir, printer_data, id: &id, tls, setting: &setting, control };
                 let all =
                     (kind.examine)(&examination).into_iter().map(|finding| labelled(finding, &instance));
                 // Who does not wait any more has said so.

@@ -43,6 +43,8 @@ pub(super) struct Bridges {
 pub(super) struct Surroundings {
     /// Folder for secrets and state.
     pub(super) state: PathBuf,
+    /// The printer's own folder.
+    pub(super) printer_data: PathBuf,
     /// What to call the printer.
     pub(super) printer_id: String,
     /// The way to the printer.
@@ -263,6 +265,7 @@ fn factory(kind: &'static Kind, instance: Instance, tls: Arc<ClientConfig>, arou
         let setup = Setup {
             id: &id,
             data_dir: &around.state,
+            printer_data: &around.printer_data,
             tls: Arc::clone(&tls),
             printer_id: &around.printer_id,
             control: around.control.by(&instance.name()),

@@ -112,6 +112,7 @@ impl<'a> Service<'a> {
             }
         };
         let surroundings = Surroundings {
+            printer_data: self.settings.paths.printer_data.clone(),
             state: self.folders.state.clone(),
             printer_id: self.settings.general.printer_id.clone(),
             control,

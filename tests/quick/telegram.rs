@@ -75,6 +75,7 @@ fn setup<'a>(tls: Arc<ClientConfig>, data_dir: &'a Path, setting: &'a Lookup<'a>
     Setup {
         id: "telegram",
         data_dir,
+        printer_data: data_dir,
         tls,
         printer_id: "u1",
         camera: never_asked(SystemClock::new()),
@@ -235,6 +236,7 @@ fn a_test_goes_to_where_the_chat_moved() {
     let find = |name: &str| setting(&url, name);
     let examination = || Examination {
         data_dir: place.path(),
+        printer_data: place.path(),
         id: "telegram",
         tls: no_extra_roots(),
         setting: &find,

@@ -59,7 +59,7 @@ impl PrusaConnect {
         let Some(token) = config.token.clone() else {
             return Err(StartError::Unpaired(NOT_REGISTERED.to_owned()));
         };
-        let roots = Roots::of_this_machine(data_dir.parent().unwrap_or(data_dir));
+        let roots = Roots::of_this_machine(setup.printer_data);
         let identity = identity(&config, data_dir, id, &roots)
             .map_err(|error| StartError::Setting(error.to_string()))?;
         let registered = Registration::read(data_dir, id).map(|kept| kept.registered).unwrap_or_default();

@@ -49,7 +49,7 @@ pub fn test(examination: &Examination<'_>, _text: &str) -> Result<String, String
     let config = Config::parse(examination.setting).map_err(|error| error.to_string())?;
     let token = config.token.as_ref().ok_or(NOT_REGISTERED)?;
     let data_dir = examination.data_dir;
-    let roots = Roots::of_this_machine(data_dir.parent().unwrap_or(data_dir));
+    let roots = Roots::of_this_machine(examination.printer_data);
     let identity = identity(&config, data_dir, examination.id, &roots).map_err(|error| error.to_string())?;
     let data = json!({ "firmware": identity.firmware }).to_string();
     let event = Event::new(EventKind::Info, Source::Wui).with(data);

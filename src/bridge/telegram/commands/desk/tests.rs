@@ -73,6 +73,7 @@ impl Rig {
         let setup = Setup {
             id: "telegram",
             data_dir: place.path(),
+            printer_data: place.path(),
             tls,
             printer_id: "u1",
             camera: camera.clone(),
