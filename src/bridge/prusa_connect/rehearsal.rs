@@ -100,6 +100,21 @@ pub enum Ended {
     Unserved(String),
 }
 
+impl Ended {
+    /// How a command ended; none where its answer is none.
+    pub(super) fn of(outcome: Outcome) -> Option<Self> {
+        Some(match outcome {
+            Outcome::Finished(source) => Self::Well(source.word().to_owned()),
+            Outcome::Answered(event) => {
+                let data = serde_json::from_str(&event.data).ok()?;
+                Self::Answer(event.kind.word().to_owned(), event.source.word().to_owned(), data)
+            }
+            Outcome::Refused(why) => Self::Refused(why.into()),
+            Outcome::Failed(why) => Self::Failed(why.into()),
+        })
+    }
+}
+
 /// A line without network.
 pub struct Rehearsal {
     line: Line,

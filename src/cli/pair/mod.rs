@@ -7,8 +7,9 @@ mod qr;
 mod service;
 mod telegram;
 
-use super::Exit;
+use super::{Exit, complain};
 use crate::settings::Environment;
+use crate::tls;
 use argh::FromArgs;
 
 /// Pair the printer with a service, step by step
@@ -31,10 +32,18 @@ enum Service {
 
 impl Pair {
     pub(super) fn execute(self, environment: &Environment) -> Exit {
-        match self.service {
-            Service::OctoApp(octoapp) => octoapp.execute(environment),
-            Service::PrusaConnect(connect) => connect.execute(environment),
-            Service::Telegram(telegram) => telegram.execute(environment),
+        tls::install_provider();
+        let walked = match self.service {
+            Service::OctoApp(octoapp) => octoapp.walk(environment),
+            Service::PrusaConnect(connect) => connect.walk(environment),
+            Service::Telegram(telegram) => telegram.walk(environment),
+        };
+        match walked {
+            Ok(()) => Exit::Done,
+            Err((exit, text)) => {
+                complain(&text);
+                exit
+            }
         }
     }
 }

@@ -44,18 +44,7 @@ pub(super) struct PairOctoApp {
 }
 
 impl PairOctoApp {
-    pub(super) fn execute(self, environment: &Environment) -> Exit {
-        tls::install_provider();
-        match self.walk(environment) {
-            Ok(()) => Exit::Done,
-            Err((exit, text)) => {
-                complain(&text);
-                exit
-            }
-        }
-    }
-
-    fn walk(self, environment: &Environment) -> Result<(), Stop> {
+    pub(super) fn walk(self, environment: &Environment) -> Result<(), Stop> {
         let patience = patience(self.wait)?;
         let printer = Printer::find(environment)?;
         let tls = tls::client_config(printer.settings.text("EXTRA_CA_FILE").map(Path::new));

@@ -51,18 +51,7 @@ pub(super) struct PairPrusaConnect {
 }
 
 impl PairPrusaConnect {
-    pub(super) fn execute(self, environment: &Environment) -> Exit {
-        tls::install_provider();
-        match self.walk(environment) {
-            Ok(()) => Exit::Done,
-            Err((exit, text)) => {
-                complain(&text);
-                exit
-            }
-        }
-    }
-
-    fn walk(self, environment: &Environment) -> Result<(), Stop> {
+    pub(super) fn walk(self, environment: &Environment) -> Result<(), Stop> {
         let patience = patience(self.wait)?;
         if self.forget && self.import.is_some() {
             return Err((Exit::Usage, "--forget and --import exclude each other".to_owned()));

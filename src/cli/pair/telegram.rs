@@ -49,18 +49,7 @@ pub(super) struct PairTelegram {
 }
 
 impl PairTelegram {
-    pub(super) fn execute(self, environment: &Environment) -> Exit {
-        tls::install_provider();
-        match self.walk(environment) {
-            Ok(()) => Exit::Done,
-            Err((exit, text)) => {
-                complain(&text);
-                exit
-            }
-        }
-    }
-
-    fn walk(self, environment: &Environment) -> Result<(), Stop> {
+    pub(super) fn walk(self, environment: &Environment) -> Result<(), Stop> {
         let target = Target::find(self.name.as_deref(), environment)?;
         if self.forget {
             return target.forget(environment);

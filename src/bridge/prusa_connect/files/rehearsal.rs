@@ -8,7 +8,7 @@ use super::path::Place;
 use super::shelf::{Item, Shelf};
 use super::tree::{self, Tree};
 use crate::bridge::prusa_connect::connect::event::Event;
-use crate::bridge::prusa_connect::connect::order::{Order, Outcome};
+use crate::bridge::prusa_connect::connect::order::Order;
 use crate::bridge::prusa_connect::rehearsal::Ended;
 use crate::printer::{FileChange, FileItem};
 use crate::source::control::{DiskUsage, FileEntry};
@@ -123,15 +123,7 @@ impl Storage {
             "SEND_FILE_INFO" => file_info(place, shelf, &order, self.folders),
             _ => return None,
         };
-        Some(match outcome {
-            Outcome::Finished(source) => Ended::Well(source.word().to_owned()),
-            Outcome::Answered(event) => {
-                let (name, source, data) = told(&event)?;
-                Ended::Answer(name, source, data)
-            }
-            Outcome::Refused(why) => Ended::Refused(why.into()),
-            Outcome::Failed(why) => Ended::Failed(why.into()),
-        })
+        Ended::of(outcome)
     }
 }
 

@@ -5,7 +5,7 @@ use super::incoming::{check, is_for_all};
 use super::origin::Origin;
 use super::{End, News, Reaction, Transfers};
 use crate::bridge::prusa_connect::connect::event::Event;
-use crate::bridge::prusa_connect::connect::order::{Order, Outcome};
+use crate::bridge::prusa_connect::connect::order::Order;
 use crate::bridge::prusa_connect::connect::telemetry::Telemetry;
 use crate::bridge::prusa_connect::files::path::Place;
 use crate::bridge::prusa_connect::files::rehearsal::Told;
@@ -57,15 +57,7 @@ impl Downloads {
             }
             _ => return None,
         };
-        Some(match outcome {
-            Outcome::Finished(source) => Ended::Well(source.word().to_owned()),
-            Outcome::Answered(event) => {
-                let (name, source, data) = told(&event)?;
-                Ended::Answer(name, source, data)
-            }
-            Outcome::Refused(why) => Ended::Refused(why.into()),
-            Outcome::Failed(why) => Ended::Failed(why.into()),
-        })
+        Ended::of(outcome)
     }
 
     /// The transfer that runs; 0 where none does.
