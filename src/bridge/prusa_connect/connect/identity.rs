@@ -46,12 +46,6 @@ impl Identity {
             _ => "",
         }
     }
-
-    /// The three numbers of the type, as an INFO has them; 0 for what is no number.
-    pub(crate) fn type_numbers(&self) -> [u32; 3] {
-        let mut parts = self.printer_type.split('.').map(|part| part.parse().unwrap_or(0));
-        [(); 3].map(|()| parts.next().unwrap_or(0))
-    }
 }
 
 /// The fingerprint of a printer with that serial number, as the official SDK makes it.
@@ -97,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_numbers_of_a_type() {
+    fn an_identity_without_a_serial_number_is_not_whole() {
         let of = |printer_type: &str| {
             let (serial, fingerprint) = (String::new(), String::new());
             let (firmware, software, product) = ("1".to_owned(), String::new(), String::new());
@@ -110,11 +104,6 @@ mod tests {
                 product,
             }
         };
-        for (text, numbers) in
-            [("6.1.0", [6, 1, 0]), ("1.3", [1, 3, 0]), ("x", [0; 3]), ("1.2.3.4", [1, 2, 3])]
-        {
-            assert_eq!(of(text).type_numbers(), numbers, "{text}");
-        }
         assert!(!of("1.3.0").is_complete());
         assert_eq!(of("1.3.0").version(), "1");
     }
