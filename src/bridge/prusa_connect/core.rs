@@ -411,7 +411,9 @@ impl Core {
 
     /// Judges the printer, tells what changed, and ends the command whose end that is.
     fn judge(&mut self, now: Moment) {
-        for news in self.machine.tick(now) {
+        for mut news in self.machine.tick(now) {
+            // Its end was the last word about a command: a print that follows a transfer belongs to none, but for its job.
+            news.event.command = news.event.command.filter(|id| self.line.running() == Some(*id));
             self.line.set_job(news.job);
             self.line.set_dialog(self.machine.dialog());
             if news.event.kind == EventKind::StateChanged && news.state != self.line.state() {
