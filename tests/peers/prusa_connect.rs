@@ -1,7 +1,9 @@
 //! The whole program with the Prusa Connect bridge at a real Moonraker and a real Klipper host, and a strict stand-in of
 //! the server, which checks each request and the life of each command.
 
-use crate::support::bed::{Bed, Job};
+mod transfers;
+
+use crate::support::bed::{Bed, Job, Part};
 use crate::support::camera::{Answer as Shown, Camera as Device, picture};
 use crate::support::program::Program;
 use crate::support::prusa_connect::{Answer, Connect};
@@ -102,6 +104,53 @@ fn add_camera(bed: &Bed, url: &str) {
     let body = Some(("application/json", body.as_bytes()));
     let (status, answer) = http::request(bed.port(), "POST", "/server/webcams/item", body);
     assert_eq!(status, 200, "{answer}");
+}
+
+#[test]
+fn a_print_goes_on_while_moonraker_is_away_and_an_emergency_is_made_up_for() {
+    let rig = Rig::start(Bed::up());
+    rig.is("IDLE");
+    rig.bed.prepare_print("part.gcode", Job::LONG);
+    rig.changed("new_path", "/local/part.gcode");
+    let start = rig.connect.command("START_PRINT", &json!({"path": "/local/part.gcode"}));
+    assert_eq!(rig.connect.end(start)["event"], "FINISHED");
+    let caused: Vec<_> =
+        rig.connect.events().into_iter().filter(|event| event["command_id"] == start).collect();
+    let kinds: Vec<_> = caused.iter().map(|event| (&event["event"], &event["state"])).collect();
+    let printing = json!("PRINTING");
+    assert_eq!(kinds[1..], [(&json!("STATE_CHANGED"), &printing), (&json!("FINISHED"), &printing)]);
+    let job = rig.is("PRINTING")["job_id"].clone();
+    assert_eq!(caused[1]["job_id"], job);
+
+    rig.bed.kill(Part::Moonraker);
+    rig.is("BUSY");
+    rig.bed.start(Part::Moonraker);
+    assert_eq!(rig.is("PRINTING")["job_id"], job);
+    rig.bed.hurry();
+    rig.is("FINISHED");
+    let whole = rig.connect.telemetry().into_iter().rev().find_map(|told| told["progress"].as_u64());
+    assert_eq!(whole, Some(100));
+    let seen = std::time::Instant::now();
+    let told = rig.connect.events_of("STATE_CHANGED").pop().unwrap();
+    assert_eq!((&told["state"], &told["job_id"]), (&json!("FINISHED"), &job));
+    rig.done("SET_IDLE", &json!({}));
+    rig.is("IDLE");
+    assert!(seen.elapsed() > Duration::from_secs(8), "{:?}", seen.elapsed());
+
+    rig.connect.instead("POST /p/events FINISHED", Answer::lost());
+    let halt = rig.connect.gcode("M112", false);
+    rig.connect.end(halt);
+    rig.is("ERROR");
+    let told = rig.connect.events_of("STATE_CHANGED").pop().unwrap();
+    assert!(told["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{told}");
+    let again = rig.connect.command("RESET_PRINTER", &json!({}));
+    assert_eq!(rig.connect.end(again)["event"], "FINISHED");
+    rig.is("IDLE");
+    rig.bed.kill(Part::Klippy);
+    rig.is("BUSY");
+    rig.bed.start(Part::Klippy);
+    rig.is("IDLE");
+    assert_eq!(rig.done("SEND_INFO", &json!({}))["data"]["files"]["children"][0]["name"], "local");
 }
 
 #[test]

@@ -84,6 +84,20 @@ pub(crate) struct Answer {
     pub(crate) body: String,
     /// It was meant so, and got lost on its way.
     lost: bool,
+    /// How the body is sent.
+    pub(crate) pace: Pace,
+}
+
+/// How a body is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Pace {
+    /// At once.
+    #[default]
+    Quick,
+    /// About 100 kB a second.
+    Slow,
+    /// Its first half only; then the connection ends.
+    Half,
 }
 
 impl Answer {
@@ -272,7 +286,13 @@ impl Connect {
 
     /// There is a file to be fetched, of that team and hash.
     pub(crate) fn add_file(&self, team: u32, hash: &str, content: &str) {
-        let file = ("application/octet-stream".to_owned(), content.to_owned());
+        self.add_file_at(team, hash, content, Pace::Quick);
+    }
+
+    /// The same, which is sent at that pace.
+    pub(crate) fn add_file_at(&self, team: u32, hash: &str, content: &str, pace: Pace) {
+        let kind = "application/octet-stream";
+        let file = Answer { pace, ..Answer::status(200) }.with("Content-Type", kind).saying(content);
         self.state().work.files.insert(format!("/p/teams/{team}/files/{hash}/raw"), file);
     }
 
@@ -452,6 +472,23 @@ impl State {
     }
 }
 
+/// Sends the body of an answer; whether the connection goes on.
+fn send(mut writer: &TcpStream, answer: &Answer) -> bool {
+    let body = answer.body.as_bytes();
+    match answer.pace {
+        Pace::Quick => writer.write_all(body).is_ok(),
+        Pace::Slow => body.chunks(4096).all(|piece| {
+            std::thread::park_timeout(Duration::from_millis(40));
+            writer.write_all(piece).is_ok()
+        }),
+        Pace::Half => {
+            let _ = writer.write_all(&body[..body.len() / 2]);
+            let _ = writer.shutdown(std::net::Shutdown::Both);
+            false
+        }
+    }
+}
+
 fn same(one: &Message, other: &Message) -> bool {
     (&one.first_line, &one.body, one.header("timestamp"))
         == (&other.first_line, &other.body, other.header("timestamp"))
@@ -478,8 +515,7 @@ fn serve(stream: &TcpStream, state: &Mutex<State>) {
             text.push_str(&format!("Content-Length: {}\r\n", answer.body.len()));
         }
         text.push_str("\r\n");
-        text.push_str(&answer.body);
-        if writer.write_all(text.as_bytes()).is_err() {
+        if writer.write_all(text.as_bytes()).is_err() || !send(writer, &answer) {
             return;
         }
     }

@@ -53,8 +53,8 @@ pub(super) struct Work {
     state: Option<String>,
     /// The printer introduced itself, and its state is not announced since.
     introduced: bool,
-    /// By team and hash: the type that the file is said to have, and what is in it.
-    pub(super) files: BTreeMap<String, (String, String)>,
+    /// The files to be fetched, by their paths.
+    pub(super) files: BTreeMap<String, Answer>,
 }
 
 impl Work {
@@ -181,7 +181,7 @@ impl Work {
 
     pub(super) fn file(&self, path: &str) -> Answer {
         match self.files.get(path) {
-            Some((kind, content)) => Answer::status(200).with("Content-Type", kind).saying(content),
+            Some(file) => file.clone(),
             None => Answer::status(404).saying(r#"{"message":"There is no such file","code":"NOT_FOUND"}"#),
         }
     }
