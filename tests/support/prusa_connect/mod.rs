@@ -1,17 +1,25 @@
-//! A strict stand-in for Prusa Connect: registration and cameras. Any request that its protocol does not have, or not in
-//! this form or order, fails the test.
+//! A strict stand-in for Prusa Connect: registration, telemetry, events, commands, files and cameras. Any request that its
+//! protocol does not have, or not in this form or order, fails the test.
 //!
-//! `rules` says what a request has to be; this says what the server knows, and what it answers.
+//! `rules` says what a request has to be, and `messages` what its body; `work` what a registered printer may tell when, and
+//! this what the server knows, and what it answers.
 
+mod answer;
+mod messages;
 mod rules;
+mod steering;
+mod work;
 
-use super::http::{self, Message};
+use super::http::Message;
 use rules::Fault;
 use serde_json::Value;
 use std::collections::VecDeque;
-use std::io::{BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard};
+use work::Work;
+
+pub(crate) use answer::{Answer, Pace};
+pub(crate) use work::Told;
 
 /// Serves as long as the test runs.
 pub(crate) struct Connect {
@@ -26,8 +34,14 @@ struct State {
     cameras: Vec<CameraEntry>,
     /// First lines of the requests, as they came.
     requests: Vec<String>,
-    /// Answers that are given instead, each once, by the method and path that they are for.
+    /// Answers that are given instead, each once, by the method and path that they are for, and the kind of the event.
     instead: VecDeque<(String, Answer)>,
+    /// Requests whose answer got lost.
+    unanswered: Vec<Message>,
+    /// What is answered to everything, for now.
+    outage: Option<Answer>,
+    /// What the printer tells and is told.
+    work: Work,
     faults: Vec<String>,
     /// How many codes, printers and cameras got theirs.
     issued: usize,
@@ -60,33 +74,6 @@ pub(crate) struct CameraEntry {
     pub(crate) pictures: Vec<Vec<u8>>,
 }
 
-/// An answer.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Answer {
-    /// The status.
-    pub(crate) status: u16,
-    /// The headers.
-    pub(crate) headers: Vec<(&'static str, String)>,
-    /// The body.
-    pub(crate) body: String,
-}
-
-impl Answer {
-    pub(crate) fn status(status: u16) -> Self {
-        Self { status, ..Self::default() }
-    }
-
-    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
-        self.headers.push((name, value.to_owned()));
-        self
-    }
-
-    pub(crate) fn saying(mut self, body: &str) -> Self {
-        body.clone_into(&mut self.body);
-        self
-    }
-}
-
 impl Connect {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -97,7 +84,11 @@ impl Connect {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
                 let shared = Arc::clone(&shared);
-                std::thread::spawn(move || serve(&stream, &shared));
+                std::thread::spawn(move || {
+                    answer::serve(&stream, |request| {
+                        shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner).answer(request)
+                    })
+                });
             }
         });
         Self { url, state }
@@ -131,6 +122,11 @@ impl Connect {
         self.state().registrations.retain(|known| known.code != code);
     }
 
+    /// A printer is not registered any more.
+    pub(crate) fn remove_printers(&self) {
+        self.state().registrations.clear();
+    }
+
     /// A printer is registered already, with this fingerprint and token.
     pub(crate) fn add_printer(&self, fingerprint: &str, token: &str) {
         let body = serde_json::json!({ "fingerprint": fingerprint });
@@ -162,6 +158,11 @@ impl Connect {
         self.state().instead.push_back((what.to_owned(), answer));
     }
 
+    /// Everything is answered with this, until it is nothing.
+    pub(crate) fn outage(&self, answer: Option<Answer>) {
+        self.state().outage = answer;
+    }
+
     /// Method and path of each request so far.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.state().requests.clone()
@@ -188,27 +189,57 @@ impl State {
         let line = request.first_line.clone();
         let what = line.strip_suffix(" HTTP/1.1").unwrap_or(&line).to_owned();
         self.requests.push(what.clone());
-        let place = self.instead.iter().position(|(of, _)| *of == what);
-        let instead = place.and_then(|place| self.instead.remove(place));
+        let kind = serde_json::from_slice::<Value>(&request.body).ok();
+        let kind = kind.and_then(|body| Some(format!("{what} {}", body["event"].as_str()?)));
+        let place = self.instead.iter().position(|(of, _)| *of == what || Some(of) == kind.as_ref());
+        let instead = place.and_then(|place| self.instead.remove(place)).map(|(_, answer)| answer);
+        let instead = instead.or_else(|| self.outage.clone());
+        // What came before, and whose answer got lost, comes again as it was.
+        if let Some(again) = self.unanswered.iter().position(|known| same(known, request)) {
+            self.unanswered.remove(again);
+            return instead.filter(|answer| !answer.lost).unwrap_or(Answer::status(204));
+        }
+        if instead.as_ref().is_some_and(|answer| answer.lost) {
+            self.unanswered.push(request.clone());
+        }
         // What is answered otherwise is checked, and nothing else becomes of it.
-        let before = instead.is_some().then(|| (self.registrations.clone(), self.cameras.clone()));
+        let before = instead.as_ref().filter(|answer| !answer.lost).map(|answer| {
+            (answer.status, self.registrations.clone(), self.cameras.clone(), self.work.clone())
+        });
         let answer = match &*what {
             "POST /p/register" => self.register(request),
             "GET /p/register" => self.poll(request),
             "POST /p/camera" => self.register_camera(request),
             "PUT /c/snapshot" => self.picture(request),
             "PUT /c/info" => self.camera_info(request),
+            "POST /p/telemetry" => self.known(request).and_then(|printer| match printer {
+                Some(_) => self.work.telemetry(request),
+                None => Ok(unknown_token()),
+            }),
+            "POST /p/events" => self.known(request).and_then(|printer| match printer {
+                Some(fingerprint) => self.work.event(request, &fingerprint),
+                None => Ok(unknown_token()),
+            }),
+            "GET /info" => rules::probe(request).map(|()| Answer::status(200).saying("{}")),
+            file if file.starts_with("GET /p/teams/") => self.known(request).and_then(|printer| {
+                rules::question(request)?;
+                let path = file.trim_start_matches("GET ");
+                Ok(printer.map_or_else(unknown_token, |_| self.work.file(path)))
+            }),
             _ => Err(Fault::new("there is no such path")),
         };
-        if let Some(before) = before {
-            (self.registrations, self.cameras) = before;
+        if let Some((status, registrations, cameras, mut work)) = before {
+            if (400..=407).contains(&status) {
+                work.heard(&self.work);
+            }
+            (self.registrations, self.cameras, self.work) = (registrations, cameras, work);
         }
         match (answer, instead) {
             (Err(fault), _) => {
                 self.faults.push(format!("{what}: {fault}"));
                 Answer::status(400).saying(&fault.to_string())
             }
-            (Ok(_), Some((_, answer))) => answer,
+            (Ok(_), Some(answer)) => answer,
             (Ok(answer), None) => answer,
         }
     }
@@ -244,6 +275,15 @@ impl State {
                 Answer::status(202).with("Content-Type", "application/json").saying(said)
             }
         })
+    }
+
+    /// The fingerprint of the printer that a request is of, by its token.
+    fn known(&self, request: &Message) -> Result<Option<Value>, Fault> {
+        let token = rules::header(request, "token")?;
+        let printer = self.registrations.iter().find(|known| known.token.as_deref() == Some(token));
+        let Some(printer) = printer else { return Ok(None) };
+        rules::same_printer(request, &printer.body)?;
+        Ok(Some(printer.body["fingerprint"].clone()))
     }
 
     fn register_camera(&mut self, request: &Message) -> Result<Answer, Fault> {
@@ -294,22 +334,11 @@ impl State {
     }
 }
 
-fn serve(stream: &TcpStream, state: &Mutex<State>) {
-    let mut reader = BufReader::new(stream);
-    let mut writer = stream;
-    while let Ok(Some(request)) = http::read(&mut reader) {
-        let answer = state.lock().unwrap_or_else(std::sync::PoisonError::into_inner).answer(&request);
-        let mut text = format!("HTTP/1.1 {} Whatever\r\n", answer.status);
-        for (name, value) in &answer.headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
-        }
-        if answer.status != 204 && answer.status != 304 {
-            text.push_str(&format!("Content-Length: {}\r\n", answer.body.len()));
-        }
-        text.push_str("\r\n");
-        text.push_str(&answer.body);
-        if writer.write_all(text.as_bytes()).is_err() {
-            return;
-        }
-    }
+fn same(one: &Message, other: &Message) -> bool {
+    (&one.first_line, &one.body, one.header("timestamp"))
+        == (&other.first_line, &other.body, other.header("timestamp"))
+}
+
+fn unknown_token() -> Answer {
+    Answer::status(403).saying(r#"{"message":"There is no such printer","code":"FORBIDDEN"}"#)
 }
