@@ -14,6 +14,11 @@ pub(crate) trait News {
 
     /// Whether it is the first to go when too much waits.
     fn is_least(&self) -> bool;
+
+    /// Whether it never goes. There must be a bound to what does not, by its nature.
+    fn must_stay(&self) -> bool {
+        false
+    }
 }
 
 /// The way to the thread. Clones are the same one.
@@ -55,7 +60,10 @@ impl<N: News> Mailbox<N> {
         }
         if state.waiting.len() >= MOST {
             let least = state.waiting.iter().position(News::is_least);
-            state.waiting.remove(least.unwrap_or(0));
+            let least = least.or_else(|| state.waiting.iter().position(|news| !news.must_stay()));
+            if let Some(least) = least {
+                state.waiting.remove(least);
+            }
         }
         state.waiting.push_back(news);
         drop(state);

@@ -13,7 +13,7 @@ use super::core::{Core, Settings, Step};
 use super::files::info::Folders;
 use super::files::path::Place;
 use super::identity::{as_now, identity, outdated};
-use super::inbox::{Mailbox, News};
+use super::inbox::{Item, Mailbox, News};
 use super::keeper::{FileKeeper, SharedToken};
 use super::orders::desk::PrinterDesk;
 use super::outside::{Answer, Outside};
@@ -32,6 +32,8 @@ use std::time::Duration;
 
 /// Stack of the bridge's thread, in bytes: a TLS handshake needs the most.
 const STACK: usize = 256 * 1024;
+/// Most events that are still sent at the end.
+const MOST_LAST_WORDS: usize = 20;
 /// How long a request that was broken off may take to notice.
 const NOTICE: Duration = Duration::from_millis(500);
 
@@ -40,6 +42,7 @@ type SharedReport = Arc<Mutex<BridgeStatus>>;
 /// The running bridge.
 pub(super) struct PrusaConnect {
     mailbox: Mailbox,
+    clock: SystemClock,
     report: SharedReport,
     cameras: Option<Cameras>,
     /// Tells that the thread has ended, by being disconnected.
@@ -71,7 +74,10 @@ impl PrusaConnect {
         *shared.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
         let (keeper, kept) = FileKeeper::open(data_dir, id, Arc::clone(&shared));
         let line = Kept { token: Some(token.clone()), code: None, ..kept.line.clone() };
-        let line = Line::new(identity.clone(), line, random(), clock.now());
+        let mut line = Line::new(identity.clone(), line, random(), clock.now());
+        if !config.allow.reset {
+            line.refuse_resets();
+        }
         let place = Place::new(STORAGE).ok_or_else(|| StartError::Setting("no storage".to_owned()))?;
         let outside = outside(setup, &config, &identity, &shared, place.clone(), keeper, &mailbox)?;
         let settings = Settings {
@@ -96,7 +102,13 @@ impl PrusaConnect {
             drop(alive);
         });
         spawned.map_err(StartError::Thread)?;
-        Ok(Self { mailbox, report, cameras, ended })
+        Ok(Self { mailbox, clock, report, cameras, ended })
+    }
+}
+
+impl PrusaConnect {
+    fn put(&self, news: News) {
+        self.mailbox.put(Item { news, at: self.clock.now() });
     }
 }
 
@@ -114,8 +126,8 @@ fn outside(
     mailbox: &Mailbox,
 ) -> Result<Outside, StartError> {
     let answer = |mailbox: &Mailbox| {
-        let mailbox = mailbox.clone();
-        move |answer| mailbox.put(News::Answer(answer))
+        let (mailbox, clock) = (mailbox.clone(), setup.clock);
+        move |answer| mailbox.put(Item { news: News::Answer(answer), at: clock.now() })
     };
     let (said, filed, fetched) = (answer(mailbox), answer(mailbox), answer(mailbox));
     let printing = Arc::default();
@@ -184,18 +196,18 @@ fn cameras(
 
 impl Bridge for PrusaConnect {
     fn on_event(&mut self, event: &Event) {
-        self.mailbox.put(News::Event(Box::new(event.clone())));
+        self.put(News::Event(Box::new(event.clone())));
     }
 
     fn on_sight(&mut self, sight: &Sight) {
         if let Some(cameras) = &self.cameras {
             cameras.see(&sight.snapshot);
         }
-        self.mailbox.put(News::Sight(sight.clone()));
+        self.put(News::Sight(sight.clone()));
     }
 
     fn on_files(&mut self, change: &FileChange) {
-        self.mailbox.put(News::Files(change.clone()));
+        self.put(News::Files(change.clone()));
     }
 
     fn wants(&self) -> Wants {
@@ -239,9 +251,12 @@ fn live(mut core: Core, mailbox: &Mailbox, carrier: &Carrier, clock: SystemClock
             Step::Wait(until) => until.saturating_sub(clock.now().monotonic),
         };
         *report.lock().unwrap_or_else(PoisonError::into_inner) = core.report();
-        let Some(news) = mailbox.take(wait) else { break };
-        for news in news {
-            let now = clock.now();
+        // Somebody else may be at work in its place already, if the last request took long: nothing is begun any more.
+        if mailbox.is_closed() {
+            break;
+        }
+        let Some(items) = mailbox.take(wait) else { break };
+        for Item { news, at: now } in items {
             match news {
                 News::Event(event) => core.on_event(&event, now),
                 News::Sight(sight) => core.on_sight(sight, now),
@@ -250,7 +265,8 @@ fn live(mut core: Core, mailbox: &Mailbox, carrier: &Carrier, clock: SystemClock
             }
         }
     }
-    while let Some(request) = core.last_words(clock.now()) {
+    for _ in 0..MOST_LAST_WORDS {
+        let Some(request) = core.last_words(clock.now()) else { return };
         send(&mut core, &request);
     }
 }

@@ -1,7 +1,7 @@
 //! The bridge without threads and network: what it is told goes in, and at each step out comes what is to be sent.
 
 use super::connect::event::{Event, EventKind, Source};
-use super::connect::http::{Reply, Request};
+use super::connect::http::{EVENTS, Reply, Request};
 use super::connect::line::{Arrival, Line, Next};
 use super::connect::order::{Order, Outcome};
 use super::connect::state::State;
@@ -28,6 +28,8 @@ const FIRST_SIGHT: Duration = Duration::from_secs(4);
 /// How often it is tried to list the files of a printer whose storage Connect was not told of.
 const AGAIN: Duration = Duration::from_secs(5);
 const LONGEST_AGAIN: Duration = Duration::from_secs(10 * 60);
+/// Longest name of a command that is logged, in letters.
+const MOST_NAME: usize = 64;
 /// How long a print may take to start.
 const START: Duration = Duration::from_secs(15);
 
@@ -178,7 +180,8 @@ impl Core {
     /// What is still to be sent before the end, though nothing more is done.
     pub(super) fn last_words(&mut self, now: Moment) -> Option<Box<Request>> {
         match self.line.next(now) {
-            Next::Send(request) if self.line.waits().0 > 0 => Some(request),
+            // The answer to telemetry may be a command, which nobody would do.
+            Next::Send(request) if request.path == EVENTS => Some(request),
             _ => None,
         }
     }
@@ -224,7 +227,8 @@ impl Core {
     }
 
     fn run(&mut self, order: Order, now: Moment) {
-        log::info!("prusa_connect: command {} {}", order.id, order.name);
+        let name: String = order.name.chars().filter(|letter| !letter.is_control()).take(MOST_NAME).collect();
+        log::info!("prusa_connect: command {} {name}", order.id);
         let id = order.id;
         let outcome = match orders::decide(&order, &self.machine.situation(), &self.options) {
             Decision::Refuse(why) => Outcome::Refused(why),
@@ -395,8 +399,15 @@ impl Core {
 
     /// Ends a command.
     fn end(&mut self, id: u32, outcome: Outcome, now: Moment) {
-        if self.running.take_if(|running| running.id == id).is_some() {
+        if let Some(running) = self.running.take_if(|running| running.id == id) {
             self.machine.command_ends();
+            if !matches!(outcome, Outcome::Finished(_) | Outcome::Answered(_)) {
+                // What is not begun yet is not begun any more.
+                self.outside.desk.forget();
+                if running.starts() {
+                    self.outside.desk.job_over();
+                }
+            }
         }
         self.line.conclude(id, outcome, now);
     }

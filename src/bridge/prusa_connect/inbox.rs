@@ -2,6 +2,7 @@
 
 use super::outside::Answer;
 use crate::bridge::mailbox;
+use crate::clock::Moment;
 use crate::printer::{Event, FileChange, Sight};
 
 /// One thing.
@@ -13,12 +14,19 @@ pub(super) enum News {
     Answer(Answer),
 }
 
-/// The way to the thread.
-pub(super) type Mailbox = mailbox::Mailbox<News>;
+/// One thing, and when it came: the thread may be held up by the network meanwhile.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub(super) news: News,
+    pub(super) at: Moment,
+}
 
-impl mailbox::News for News {
+/// The way to the thread.
+pub(super) type Mailbox = mailbox::Mailbox<Item>;
+
+impl mailbox::News for Item {
     fn replaces(&self, before: &Self) -> bool {
-        let (Self::Sight(before), Self::Sight(now)) = (before, self) else { return false };
+        let (News::Sight(before), News::Sight(now)) = (&before.news, &self.news) else { return false };
         let told = |sight: &Sight| {
             let print = sight.snapshot.print.as_ref();
             (sight.snapshot.klippy.state, print.map(|print| print.state), sight.job.clone())
@@ -27,6 +35,11 @@ impl mailbox::News for News {
     }
 
     fn is_least(&self) -> bool {
-        matches!(self, Self::Sight(_))
+        matches!(self.news, News::Sight(_))
+    }
+
+    fn must_stay(&self) -> bool {
+        // A command whose answer is lost would run for ever.
+        matches!(self.news, News::Answer(_))
     }
 }

@@ -13,6 +13,8 @@ pub(super) type SharedToken = Arc<Mutex<Option<Token>>>;
 pub(super) struct FileKeeper {
     commands: CommandsFile,
     trouble: Option<String>,
+    /// Why nothing is kept, whatever is written.
+    locked: Option<String>,
     token: SharedToken,
     data_dir: PathBuf,
     id: String,
@@ -22,12 +24,15 @@ impl FileKeeper {
     /// Opens the files; what was kept comes with it.
     pub(super) fn open(data_dir: &Path, id: &str, token: SharedToken) -> (Self, Commands) {
         let (commands, error) = CommandsFile::open(data_dir, id);
+        let is_aside = matches!(error, Some(StoreError::PutAside { .. }));
         let trouble = error.map(|error: StoreError| error.to_string());
+        let locked = trouble.clone().filter(|_| !is_aside);
         if let Some(trouble) = &trouble {
             log::error!("{id}: {trouble}");
         }
         let kept = commands.kept().clone();
-        let keeper = Self { commands, trouble, token, data_dir: data_dir.to_owned(), id: id.to_owned() };
+        let keeper =
+            Self { commands, trouble, locked, token, data_dir: data_dir.to_owned(), id: id.to_owned() };
         (keeper, kept)
     }
 }
@@ -38,7 +43,7 @@ impl Keeper for FileKeeper {
         if trouble.is_some() && trouble != self.trouble {
             log::error!("{}: what Connect asked for is not kept over a restart: {trouble:?}", self.id);
         }
-        self.trouble = trouble;
+        self.trouble = trouble.or_else(|| self.locked.clone());
     }
 
     fn keep_token(&mut self, token: &Token) -> Result<(), String> {

@@ -64,6 +64,11 @@ impl Order {
         }
     }
 
+    /// Whether it restarts the machine's firmware.
+    pub(crate) fn is_reset(&self) -> bool {
+        matches!(self.name.as_str(), "RESET" | "RESET_PRINTER")
+    }
+
     /// Whether doing it twice does no harm, since it only tells something.
     pub(crate) fn is_question(&self) -> bool {
         self.name.starts_with("SEND_")

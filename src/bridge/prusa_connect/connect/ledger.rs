@@ -66,12 +66,15 @@ pub(super) struct Ledger {
     waiting: Option<(Order, Duration)>,
     /// The newest is the last.
     past: VecDeque<Past>,
+    /// A restart is not allowed here.
+    pub(super) refuses_resets: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Running {
     id: u32,
     overtakes: bool,
+    is_reset: bool,
     /// It must not be run twice.
     weighs: bool,
 }
@@ -105,7 +108,11 @@ impl Ledger {
             return steps;
         }
         let Some(running) = self.running else { return self.accept(order) };
-        if order.overtakes() && !running.overtakes && self.waiting.is_none() {
+        // One that is going to be refused must not end another.
+        let may = order.overtakes() && !(order.is_reset() && self.refuses_resets);
+        // Stopping everything goes before a restart, too.
+        let first = !running.overtakes || (!order.is_reset() && running.is_reset);
+        if may && first && self.waiting.is_none() {
             self.waiting = Some((order, now.saturating_add(STOPPING)));
             return vec![Step::Stop(running.id)];
         }
@@ -192,8 +199,12 @@ impl Ledger {
     }
 
     fn accept(&mut self, order: Order) -> Vec<Step> {
-        self.running =
-            Some(Running { id: order.id, overtakes: order.overtakes(), weighs: !order.is_question() });
+        self.running = Some(Running {
+            id: order.id,
+            overtakes: order.overtakes(),
+            is_reset: order.is_reset(),
+            weighs: !order.is_question(),
+        });
         let accepted = Event::new(EventKind::Accepted, Source::Connect).of_command(Some(order.id));
         vec![Step::Tell(accepted, false), Step::Run(order)]
     }

@@ -122,6 +122,25 @@ fn a_reset_overtakes_what_runs() {
 }
 
 #[test]
+fn a_reset_that_is_not_allowed_ends_nothing_and_an_emergency_stop_ends_a_reset() {
+    let mut ledger = Ledger { refuses_resets: true, ..Ledger::default() };
+    ledger.arrived(order(640, "GCODE"), NOW);
+    let refused = ["REJECTED CONNECT 641 Another command is running"];
+    assert_eq!(short(&ledger.arrived(order(641, "RESET"), NOW)), refused);
+    let halt = |id| {
+        let kwargs = json!({ "gcode": "M112\nG28" }).as_object().cloned().unwrap();
+        Order { kwargs, ..order(id, "GCODE") }
+    };
+    assert_eq!(short(&ledger.arrived(halt(642), NOW)), ["stop 640"]);
+
+    let mut ledger = Ledger::default();
+    ledger.arrived(order(1, "RESET"), NOW);
+    assert_eq!(short(&ledger.arrived(halt(2), NOW)), ["stop 1"]);
+    assert_eq!(ledger.conclude(1, Outcome::Failed("stopped".into())).len(), 3);
+    assert_eq!(short(&ledger.arrived(halt(3), NOW)), ["REJECTED CONNECT 3 Another command is running"]);
+}
+
+#[test]
 fn what_does_not_stop_within_a_second_has_failed() {
     let mut ledger = Ledger::default();
     ledger.arrived(order(640, "GCODE"), NOW);

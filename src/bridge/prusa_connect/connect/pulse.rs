@@ -7,6 +7,8 @@ use std::time::Duration;
 
 /// How often it is sent, in every state: commands come with its answers.
 const PERIOD: Duration = Duration::from_secs(1);
+/// After how long events wait for it.
+const LATE: Duration = Duration::from_secs(3);
 /// How often it is sent at most, when the next command is likely to be there already.
 const SHORTEST: Duration = Duration::from_millis(250);
 /// After how long everything is sent again: servers lose some of it.
@@ -76,6 +78,11 @@ impl Pulse {
     /// The next is not due before that.
     pub(super) fn hold(&mut self, until: Duration) {
         self.due = self.due.max(until);
+    }
+
+    /// Whether it is so late that it goes before events: the commands that come with its answers are waited for, too.
+    pub(super) fn is_late(&self, now: Duration) -> bool {
+        self.last.is_some_and(|last| now.saturating_sub(last) >= LATE)
     }
 
     /// What to do now; it is taken for done.

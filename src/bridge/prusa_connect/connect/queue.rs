@@ -167,14 +167,19 @@ impl Queue {
         }
     }
 
-    /// Gives up the oldest that can be spared: what no command waits for and is no introduction, then what begins a
-    /// command, then any but an introduction.
+    /// Gives up the oldest that can be spared: what neither lasts nor a command waits for, then what no command waits for
+    /// and is no introduction, then what begins a command, then any but an introduction.
     fn shrink(&mut self) {
         while self.list.len() > MOST || (self.bytes > MOST_BYTES && self.list.len() > 1) {
             let spare = self
                 .list
                 .iter()
-                .position(|waiting| waiting.command.is_none() && waiting.kind != EventKind::Info)
+                .position(|waiting| waiting.command.is_none() && !waiting.lasts())
+                .or_else(|| {
+                    let spare =
+                        |waiting: &Waiting| waiting.command.is_none() && waiting.kind != EventKind::Info;
+                    self.list.iter().position(spare)
+                })
                 .or_else(|| self.list.iter().position(|waiting| !waiting.lasts()))
                 .or_else(|| self.list.iter().position(|waiting| waiting.kind != EventKind::Info))
                 .unwrap_or(0);

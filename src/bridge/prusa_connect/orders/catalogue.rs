@@ -105,17 +105,12 @@ fn gcode(order: &Order, now: &Situation<'_>, options: &Options) -> Decision {
         Ok(script) => script,
         Err(why) => return Decision::Refuse(why.to_string().into()),
     };
+    // Whoever wants to stop the printer need not be allowed anything, and what he adds does not matter any more.
+    if script.first() == Some("M112") {
+        return Decision::Work(Work { task: Task::Halt, effect: None, goal: Goal::Said, limit: None });
+    }
     if let Some(only) = script.only() {
         match only {
-            // Whoever wants to stop the printer need not be allowed anything.
-            "M112" => {
-                return Decision::Work(Work {
-                    task: Task::Halt,
-                    effect: None,
-                    goal: Goal::Said,
-                    limit: None,
-                });
-            }
             // As with Prusa's own: what has a command of its own is that command.
             "M601" | "PAUSE" => return printing::pause(now),
             "M602" | "RESUME" => return printing::resume(now),

@@ -63,11 +63,16 @@ impl Desk for PrinterDesk {
         if let Task::Start { mapping, .. } = task {
             self.mapped = mapping.iter().map(|(tool, _)| *tool).collect();
         }
-        let hands = Hands { control: self.control.clone(), macros: self.macros.clone() };
-        let (told, wanted, task) = (Arc::clone(&self.told), Arc::clone(&self.wanted), task.clone());
+        let hands = Hands {
+            control: self.control.clone(),
+            macros: self.macros.clone(),
+            command,
+            wanted: Arc::clone(&self.wanted),
+        };
+        let (told, task) = (Arc::clone(&self.told), task.clone());
         let work = move || {
             let said = hands.carry_out(&task);
-            if wanted.load(Ordering::SeqCst) == command {
+            if hands.are_wanted() {
                 told(command, said);
             }
         };
@@ -94,9 +99,16 @@ impl Desk for PrinterDesk {
 struct Hands {
     control: Control,
     macros: Macros,
+    command: u32,
+    wanted: Arc<AtomicU32>,
 }
 
 impl Hands {
+    /// Whether the command is still of interest.
+    fn are_wanted(&self) -> bool {
+        self.wanted.load(Ordering::SeqCst) == self.command
+    }
+
     fn carry_out(&self, task: &Task) -> Said {
         match task {
             Task::Start { path, mapping } => self.start(path, mapping),
@@ -122,6 +134,9 @@ impl Hands {
                 return Err(Trouble::Refused("Tools mapping not enabled".into()));
             }
             done(self.control.gcode(&mapping_lines(mapping), Some(LIMIT)))?;
+        }
+        if !self.are_wanted() {
+            return Err(Trouble::Failed("The start was given up before the printer was ready for it".into()));
         }
         match self.control.start_print(path, Some(LIMIT)).wait() {
             Err(error) if error.is_not_found() => Err(Trouble::Failed("File not found".into())),

@@ -77,7 +77,8 @@ fn tools(mapping: &Value, toolheads: usize) -> Result<Vec<(u8, u8)>, &'static st
 
 pub(super) fn pause(now: &Situation<'_>) -> Decision {
     match now.state {
-        State::Printing => job(Task::Pause, Effect::Paused, &[State::Paused]),
+        // A pause that asks for somebody is one, too.
+        State::Printing => job(Task::Pause, Effect::Paused, &[State::Paused, State::Attention]),
         _ => Decision::Refuse("No print to pause".into()),
     }
 }

@@ -53,6 +53,11 @@ impl Running {
         Self { id, work, since: now.monotonic, said: None, down: false }
     }
 
+    /// Whether it starts a print.
+    pub(crate) fn starts(&self) -> bool {
+        matches!(self.work.task, Task::Start { .. })
+    }
+
     /// The printer answers.
     pub(crate) fn on_said(&mut self, said: Said, now: Moment) {
         self.said = Some((said, now.monotonic));

@@ -238,7 +238,9 @@ impl Transfers {
                 let (kind, reason, print) = match end {
                     End::Complete(path) => {
                         let print = Print { path, command: running.command };
-                        (EventKind::TransferFinished, None, Some(print).filter(|_| running.to_print))
+                        // Whoever stopped it does not want it printed, though the last byte was there already.
+                        let prints = running.to_print && !running.stopping;
+                        (EventKind::TransferFinished, None, Some(print).filter(|_| prints))
                     }
                     End::Stopped => (EventKind::TransferStopped, None, None),
                     End::Aborted(why) => (EventKind::TransferAborted, Some(why), None),

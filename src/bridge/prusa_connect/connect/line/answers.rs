@@ -87,6 +87,7 @@ impl Line {
     fn event_answered(&mut self, waiting: Waiting, reply: Result<&Reply, &str>, now: Moment) {
         let fate = fate(reply);
         self.events_pass = matches!(fate, Fate::Taken);
+        self.in_a_row = if self.events_pass { self.in_a_row.saturating_add(1) } else { 0 };
         match fate {
             Fate::Taken => {
                 self.taken(now);
@@ -211,6 +212,10 @@ impl Line {
 
     fn refused(&mut self, reply: Result<&Reply, &str>, now: Moment) {
         self.note(reply);
+        // The old one is dead already: nothing more can be told under it.
+        if let Some(token) = self.next_token.take() {
+            return self.set_token(token);
+        }
         self.trouble.get_or_insert(now.monotonic);
         self.refusals = self.refusals.saturating_add(1);
         if !self.queue.has_greeting() {

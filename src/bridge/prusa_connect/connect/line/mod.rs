@@ -126,6 +126,8 @@ pub(crate) struct Line {
     greeted: bool,
     /// The last event was taken.
     events_pass: bool,
+    /// Events that were taken one after the other since the last telemetry.
+    in_a_row: u8,
     /// When the printer introduced itself last.
     introduced: Option<Duration>,
 
@@ -168,6 +170,7 @@ impl Line {
             trouble: None,
             greeted: false,
             events_pass: false,
+            in_a_row: 0,
             introduced: None,
             untold: kept.untold,
             unsaved: false,
@@ -194,6 +197,11 @@ impl Line {
         if let Some(event) = untold {
             self.enqueue(&event, true, now);
         }
+    }
+
+    /// A restart is refused here, so that none overtakes what runs.
+    pub(crate) fn refuse_resets(&mut self) {
+        self.ledger.refuses_resets = true;
     }
 
     /// What must be saved, if it is other than when this was asked last.
@@ -249,7 +257,9 @@ impl Line {
         self.next_token = None;
         self.trouble = None;
         self.registration.end();
+        let refuses_resets = self.ledger.refuses_resets;
         self.ledger = Ledger::default();
+        self.ledger.refuses_resets = refuses_resets;
         self.untold = None;
         self.queue.clear();
         self.arrivals.clear();

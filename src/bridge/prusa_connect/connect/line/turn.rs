@@ -13,6 +13,8 @@ use std::time::Duration;
 const GAP: Duration = Duration::from_secs(10);
 /// How long telemetry waits for events.
 const STUCK: Duration = Duration::from_secs(10);
+/// How many events go in a row where telemetry is late.
+const MOST_IN_A_ROW: u8 = 5;
 /// How long an introduction is waited for.
 const GREETING: Duration = Duration::from_secs(5);
 
@@ -67,13 +69,16 @@ impl Line {
             }
             self.greeting = Greeting::Done;
         }
-        if at >= self.events_pause {
+        // However many events wait, Connect must be able to pause and to stop the printer.
+        let well = self.trouble.is_none() && !self.queue.has_greeting();
+        let overtakes = well && self.in_a_row >= MOST_IN_A_ROW && self.pulse.is_late(at);
+        if !overtakes && at >= self.events_pause {
             if let Some(waiting) = self.queue.take() {
                 let request = Request::new("POST", EVENTS, &self.identity, Some(token), waiting.created);
                 let request = request.with_json(waiting.body.clone());
                 return self.send(request, Flight::Event(waiting), now);
             }
-        } else if let Some(oldest) = self.queue.oldest() {
+        } else if !overtakes && let Some(oldest) = self.queue.oldest() {
             let stuck = oldest.saturating_add(STUCK);
             if at < stuck {
                 return Next::Wait(self.events_pause.min(stuck));
@@ -106,6 +111,7 @@ impl Line {
     }
 
     fn send_telemetry(&mut self, sent: Sent, now: Moment) -> Next {
+        self.in_a_row = 0;
         let known = self.identity.is_complete();
         let nothing = Telemetry::default();
         // The state must not be shown before its change is told.

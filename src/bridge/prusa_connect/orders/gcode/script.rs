@@ -12,12 +12,16 @@ const MOST_NAME: usize = 64;
 const IN_A_PRINT: [&str; 7] = ["M104", "M106", "M107", "M117", "M140", "M220", "M221"];
 
 /// Commands that are refused whatever is allowed: they change what is stored in the machine, or leave Klipper. The numbers
-/// are Prusa's: memory, a file on the card, settings that are stored and reset, flashing.
-const NEVER: [&str; 12] = [
+/// are Prusa's: memory, a file on the card, settings that are stored and reset, flashing. A file
+/// of the card is started by Connect's own command alone, which asks whether the bed is clear.
+const NEVER: [&str; 16] = [
     "D2",
     "D3",
     "D5",
+    "M23",
+    "M24",
     "M28",
+    "M32",
     "M500",
     "M501",
     "M502",
@@ -26,11 +30,22 @@ const NEVER: [&str; 12] = [
     "M997",
     "RUN_SHELL_COMMAND",
     "SAVE_CONFIG",
+    "SDCARD_PRINT_FILE",
 ];
 
 /// Commands that only come alone, since what they do is a command of Connect's of its own.
-const ALONE: [&str; 9] =
-    ["CANCEL_PRINT", "FIRMWARE_RESTART", "M112", "M601", "M602", "M603", "M999", "PAUSE", "RESTART"];
+const ALONE: [&str; 10] = [
+    "CANCEL_PRINT",
+    "FIRMWARE_RESTART",
+    "M112",
+    "M601",
+    "M602",
+    "M603",
+    "M999",
+    "PAUSE",
+    "RESTART",
+    "RESUME",
+];
 
 /// Why G-code is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -128,6 +143,11 @@ impl<'t> Script<'t> {
         // Klipper takes a CR for the end of a line as well.
         let lines: Vec<_> = text.split(['\n', '\r']).filter_map(Line::read).collect();
         if lines.is_empty() { Err(Refusal::Empty) } else { Ok(Self { lines }) }
+    }
+
+    /// The name of its first command.
+    pub(crate) fn first(&self) -> Option<&str> {
+        self.lines.first().map(|line| &*line.name)
     }
 
     /// The name of its command, if it has one only.

@@ -204,3 +204,41 @@ fn an_application_that_does_not_answer_does_not_stop_the_line() {
     let out = bed.run(30.0, |_| status(204));
     assert_eq!(short(&out), ["MESH_BED_DATA BUSY"]);
 }
+
+#[test]
+fn commands_are_fetched_however_many_events_wait() {
+    let mut bed = Bed::new(registered());
+    bed.set_state(State::Idle);
+    bed.run(5.5, |_| status(204));
+    (0..150).for_each(|_| bed.tell(EventKind::FileChanged));
+    let (mut events, mut telemetry) = (0, 0);
+    while events < 150 {
+        match bed.line.next(bed.now()) {
+            Next::Send(request) => {
+                // A server that takes its time.
+                bed.now += seconds(0.4);
+                bed.line.answered(Ok(&Reply { status: 204, ..Reply::default() }), bed.now());
+                let counter = if request.path == "/p/telemetry" { &mut telemetry } else { &mut events };
+                *counter += 1;
+            }
+            Next::Do(Arrival::Measure) => bed.line.offer(Telemetry::default(), bed.now()),
+            Next::Do(_) => {}
+            Next::Wait(until) => bed.now = until,
+        }
+    }
+    assert!((15..40).contains(&telemetry), "{telemetry} times in a minute of events");
+}
+
+#[test]
+fn a_new_token_counts_at_once_where_the_old_one_is_refused() {
+    let mut bed = Bed::new(registered());
+    bed.set_state(State::Idle);
+    bed.run(5.5, |_| status(204));
+    bed.tell(EventKind::FileChanged);
+    bed.line.change_token(Token::new("another").unwrap());
+    let is_new = |out: &Out| out.headers.contains(&("Token", "another".to_owned()));
+    let out = bed.run(5.0, |out| status(if is_new(out) { 204 } else { 401 }));
+    let refused = out.iter().filter(|out| !is_new(out)).count();
+    assert_eq!(refused, 1, "{:?}", short(&out));
+    assert!(out.len() > 4);
+}
