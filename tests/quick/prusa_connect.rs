@@ -284,6 +284,35 @@ fn a_program_killed_in_a_command_tells_that_it_failed_and_never_runs_it_again() 
 }
 
 #[test]
+fn an_outage_in_the_middle_of_a_command_loses_nothing_of_it() {
+    let rig = Rig::start("allow_gcode: true\n");
+    rig.is_idle();
+    for (number, answer) in [Answer::dropped(), Answer::status(500), Answer::status(503), Answer::status(429)]
+        .into_iter()
+        .enumerate()
+    {
+        rig.printer.set(Way::Wait);
+        let id = rig.connect.gcode(&format!("M117 number {number}"), false);
+        rig.wait("the script", || (rig.printer.scripts().len() == number + 1).then_some(()));
+        rig.wait("it accepted", || (rig.connect.accepted(id) == 1).then_some(()));
+        rig.connect.outage(Some(answer));
+        rig.printer.set(Way::Obey);
+        std::thread::sleep(Duration::from_millis(1500));
+        assert_eq!(rig.connect.ends(id).len(), 0);
+        rig.connect.outage(None);
+        assert_eq!(words(&rig.end(id)), ("FINISHED", ""));
+    }
+    assert_eq!(rig.printer.scripts().len(), 4);
+    // What Connect cannot read at all is not sent again, and nothing waits for it.
+    rig.connect.instead("POST /p/events STATE_CHANGED", Answer::status(400));
+    let id = rig.connect.command("SEND_STATE_INFO", &json!({}));
+    rig.wait("the next request", || (rig.connect.given(id) == 1).then_some(()));
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(rig.bridge()["state"], "connected");
+    assert_eq!(rig.bridge()["dropped"], 1);
+}
+
+#[test]
 fn a_command_that_got_lost_on_its_way_is_done_when_it_comes_again() {
     let rig = Rig::start("allow_gcode: true\n");
     rig.is_idle();

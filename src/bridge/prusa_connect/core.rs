@@ -1,5 +1,7 @@
 //! The bridge without threads and network: what it is told goes in, and at each step out comes what is to be sent.
 
+mod transfers;
+
 use super::connect::event::{Event, EventKind, Source};
 use super::connect::http::{EVENTS, Reply, Request};
 use super::connect::line::{Arrival, Line, Next};
@@ -7,11 +9,11 @@ use super::connect::order::{Order, Outcome};
 use super::connect::state::State;
 use super::connect::token::Token;
 use super::files::path::Place;
-use super::machine::{self, Effect, Machine};
+use super::machine::{self, Machine};
 use super::orders::{self, Change, Decision, Options, Running, ToolChange};
 use super::outside::{Answer, Description, Errand, FileNews, Outside, Purpose};
 use super::store::Commands;
-use super::transfer::{self, Print, Transfers, may_print};
+use super::transfer::{Print, Transfers};
 use crate::backoff::Backoff;
 use crate::bridge::{BridgeStatus, Health};
 use crate::clock::Moment;
@@ -21,8 +23,6 @@ use std::time::Duration;
 
 /// How often the printer is judged though nothing is heard of it.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long a file that came to be printed waits for the end of another command.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How long an introduction waits for the printer to be seen after a start: less than the line waits for it.
 const FIRST_SIGHT: Duration = Duration::from_secs(4);
 /// How often it is tried to list the files of a printer whose storage Connect was not told of.
@@ -30,8 +30,6 @@ const AGAIN: Duration = Duration::from_secs(5);
 const LONGEST_AGAIN: Duration = Duration::from_secs(10 * 60);
 /// Longest name of a command that is logged, in letters.
 const MOST_NAME: usize = 64;
-/// How long a print may take to start.
-const START: Duration = Duration::from_secs(15);
 
 /// What to do now.
 pub(super) enum Step {
@@ -279,72 +277,6 @@ impl Core {
         }
         // What changes is told before the command's end.
         self.judge(now);
-    }
-
-    fn transfer(&mut self, order: &Order, now: Moment) -> Outcome {
-        let at = now.monotonic;
-        match order.name.as_str() {
-            "STOP_TRANSFER" => {
-                let (outcome, stops) = self.transfers.stop(order);
-                if stops {
-                    self.outside.fetcher.stop();
-                }
-                outcome
-            }
-            "SEND_TRANSFER_INFO" => self.transfers.info(order, at),
-            _ => {
-                let in_print = self.in_print();
-                match self.transfers.start(order, in_print.as_deref(), crate::backoff::random(), at) {
-                    Ok(started) => {
-                        self.line.set_transfer(self.transfers.id());
-                        self.kept.transfer = self.transfers.kept();
-                        self.outside.keeper.keep(&self.kept);
-                        self.outside.fetcher.begin(started.download);
-                        started.outcome
-                    }
-                    Err(outcome) => outcome,
-                }
-            }
-        }
-    }
-
-    fn on_transfer(&mut self, news: transfer::News, now: Moment) {
-        self.transfers.progress(self.outside.fetcher.transferred());
-        let reaction = self.transfers.on_news(news, now.monotonic);
-        if let Some(event) = reaction.event {
-            self.line.tell(&event, now);
-        }
-        if let Some(print) = reaction.print {
-            self.to_print = Some((print, now.monotonic));
-        }
-        self.line.set_transfer(self.transfers.id());
-        if self.transfers.id().is_none() && self.kept.transfer.take().is_some() {
-            self.outside.keeper.keep(&self.kept);
-        }
-    }
-
-    /// Starts the print that a transfer was for.
-    fn print_what_came(&mut self, now: Moment) {
-        let Some((print, since)) = &self.to_print else { return };
-        let waits = self.line.running().is_some() && now.monotonic.saturating_sub(*since) < PATIENCE;
-        if waits {
-            return;
-        }
-        let Print { path, command } = print.clone();
-        self.to_print = None;
-        let ready = self.machine.situation().ready || self.options.allowed.unready;
-        if self.line.running().is_some() || !may_print(self.machine.state()) {
-            self.fail("The file is on the printer, which is busy: start it when it is free".into(), now);
-        } else if !ready {
-            let why = "The file is on the printer; it is not printed since nobody has said that the bed is clear: set \
-                       the printer ready and start it";
-            self.fail(why.into(), now);
-        } else {
-            self.machine.expect(command, Effect::Started(path.as_str().into()), START, now);
-            self.starting = Some(command);
-            let task = orders::Task::Start { path: path.into(), mapping: Vec::new() };
-            self.outside.desk.begin(command, &task);
-        }
     }
 
     /// Tells of something that failed and belongs to no command under way.

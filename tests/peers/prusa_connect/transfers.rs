@@ -72,6 +72,24 @@ fn a_transfer_that_does_not_arrive_leaves_nothing_behind() {
             assert!(end["reason"].as_str().unwrap().contains("404"), "{end}");
         }
     }
+    // From another address: only from Connect's own as long as it is on this machine or in this house.
+    rig.connect.add_file(TEAM, "quick", "G28\n");
+    for (url, arrives) in [
+        (format!("{}/p/teams/{TEAM}/files/quick/raw", rig.connect.url()), true),
+        ("http://127.0.0.1:9/a.gcode".to_owned(), false),
+        ("file:///etc/passwd".to_owned(), false),
+    ] {
+        let kwargs = json!({"path": "/local/u.gcode", "url": url});
+        let start = rig.connect.command("START_URL_DOWNLOAD", &kwargs);
+        let end = rig.connect.end(start);
+        match (arrives, end["event"].as_str()) {
+            (true, _) => drop(ended("TRANSFER_FINISHED", start)),
+            (false, Some("TRANSFER_INFO")) => drop(ended("TRANSFER_ABORTED", start)),
+            (false, kind) => assert!(kind == Some("FAILED") || kind == Some("REJECTED"), "{end}"),
+        }
+    }
+    rig.changed("new_path", "/local/u.gcode");
+    rig.done("DELETE_FILE", &json!({"path": "/local/u.gcode"}));
     // No way out of the storage.
     for path in ["/local/../config/printer.cfg", "/config/a.gcode", "/local/.hidden.gcode", "local/a.gcode"] {
         rig.not_done("START_CONNECT_DOWNLOAD", &order(path, "slow"));
