@@ -33,6 +33,8 @@ pub(super) struct Bridges {
     distrusted: Option<String>,
     surroundings: Surroundings,
     held_back: HeldBack,
+    /// The printer's newest state, while it is known.
+    newest: Option<Sight>,
     /// Number of the newest event.
     number: u64,
     taken: Arc<Notify>,
@@ -94,6 +96,7 @@ impl Bridges {
             surroundings,
             held_back,
             number: 0,
+            newest: None,
             taken,
         };
         for instance in &settings.instances {
@@ -183,7 +186,13 @@ impl Bridges {
         let factory = factory(kind, instance.clone(), tls, self.surroundings.clone());
         let hold = self.held_back.hold(&name);
         match Runner::start(&name, factory, Arc::clone(&self.taken), predecessor, hold) {
-            Ok(runner) => What::Running(runner),
+            Ok(runner) => {
+                // The printer may not change for long.
+                if let Some(sight) = &self.newest {
+                    runner.push_sight(sight);
+                }
+                What::Running(runner)
+            }
             Err(error) => broken(StartError::Thread(error).to_string()),
         }
     }
@@ -195,9 +204,15 @@ impl Bridges {
         self.runners().for_each(|runner| runner.push_event(self.number, &event));
     }
 
-    /// Has a newer state of the printer for every bridge.
-    pub(super) fn on_sight(&self, sight: &Sight) {
+    /// Has a newer state of the printer for every bridge, and for those that are started later.
+    pub(super) fn on_sight(&mut self, sight: &Sight) {
+        self.newest = Some(sight.clone());
         self.runners().for_each(|runner| runner.push_sight(sight));
+    }
+
+    /// Nobody knows how the printer is.
+    pub(super) fn out_of_sight(&mut self) {
+        self.newest = None;
     }
 
     /// Has a line of the console for every bridge.

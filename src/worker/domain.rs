@@ -80,7 +80,10 @@ impl Domain {
                 self.camera.set_webcams(&snapshot.webcams);
                 (shared.newest, shared.connected) = (Some((snapshot, at)), true);
             }
-            Observation::Lost { .. } => shared.connected = false,
+            Observation::Lost { .. } => {
+                shared.connected = false;
+                shared.bridges.out_of_sight();
+            }
             Observation::Commanded { .. } => {}
             Observation::Console(line) => shared.bridges.on_console(&line, at),
             Observation::Files(change) => shared.bridges.on_files(&change),

@@ -69,6 +69,11 @@ impl Inbox {
         self.sight = Some(sight);
     }
 
+    /// Takes the state out again, which nobody wants.
+    pub(super) fn drop_sight(&mut self) {
+        self.sight = None;
+    }
+
     /// Takes a line in; without room the oldest goes.
     pub(super) fn push_line(&mut self, line: Arc<str>, at: Moment) {
         if self.lines.len() == MOST_LINES {

@@ -89,6 +89,11 @@ impl Life {
     fn is_over(&self) -> bool {
         matches!(self, Self::Refused(..) | Self::Held(Hold::Off(_)))
     }
+
+    /// Whether it is going to run by itself.
+    fn is_to_come(&self) -> bool {
+        matches!(self, Self::Starting | Self::Held(Hold::For(..)))
+    }
 }
 
 impl Runner {
@@ -140,10 +145,10 @@ impl Runner {
         }
     }
 
-    /// Has a newer state of the printer for the bridge, if it wants such.
+    /// Has a newer state of the printer for the bridge, if it wants such. One that does not run yet finds it when it does.
     pub(super) fn push_sight(&self, sight: &Sight) {
         let mut state = self.shared.lock();
-        if state.wants.snapshots {
+        if state.wants.snapshots || state.life.is_to_come() {
             state.inbox.push_sight(sight.clone());
             drop(state);
             self.shared.changed.notify_all();
@@ -266,6 +271,9 @@ impl Shared {
                     fence();
                 } else {
                     (state.wants, state.life) = (wants, Life::Running(reporter, fence));
+                    if !wants.snapshots {
+                        state.inbox.drop_sight();
+                    }
                     drop(state);
                 }
                 self.work(bridge);

@@ -311,3 +311,22 @@ fn one_that_nobody_holds_ends() {
     drop(rig.runner);
     assert_eq!(rig.told.recv_timeout(SOON).as_deref(), Ok("stopped"));
 }
+
+#[test]
+fn one_that_starts_later_finds_how_the_printer_is_if_it_wants_that() {
+    let at = Moment { monotonic: Duration::from_secs(7), unix: Duration::ZERO };
+    for snapshots in [true, false] {
+        let (told, heard) = channel();
+        let hold = Arc::default();
+        let wants = Wants { snapshots, ..Wants::default() };
+        let factory: Factory = Box::new(move || Ok(Box::new(Odd { told, life: 5, hold, wants })));
+        let later = Hold::For(Duration::from_millis(100), 1);
+        let runner = Runner::start("odd", factory, Arc::default(), None, Some(later)).unwrap();
+        runner.push_sight(&Sight { snapshot: Arc::default(), job: None, at });
+        let event = Event { kind: EventKind::Finished, job: None, at: Duration::ZERO, key: "e".into() };
+        runner.push_event(1, &Arc::new(event));
+        assert_eq!(heard.recv_timeout(SOON).as_deref(), Ok("5:e"));
+        let next = heard.recv_timeout(Duration::from_millis(if snapshots { 10_000 } else { 50 }));
+        assert_eq!(next.ok().as_deref(), snapshots.then_some("state 7"));
+    }
+}
