@@ -25,6 +25,7 @@ mod octoapp;
 mod octoapp_pairing;
 mod outbox;
 mod phases;
+mod prusa_connect;
 mod reproducible;
 mod schemathesis;
 mod siege;

@@ -40,6 +40,7 @@ mod pairing;
 #[allow(dead_code, reason = "the vectors use the rest")]
 #[path = "../replay/player.rs"]
 mod player;
+mod prusa_connect;
 mod reload;
 mod secrets;
 mod sights;

@@ -12,6 +12,7 @@ use super::orders::{self, Change, Decision, Options, Running, ToolChange};
 use super::outside::{Answer, Description, Errand, FileNews, Outside, Purpose};
 use super::store::Commands;
 use super::transfer::{self, Print, Transfers, may_print};
+use crate::backoff::Backoff;
 use crate::bridge::{BridgeStatus, Health};
 use crate::clock::Moment;
 use crate::printer::{self, FileChange, PrintState, Sight};
@@ -22,6 +23,11 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_secs(1);
 /// How long a file that came to be printed waits for the end of another command.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an introduction waits for the printer to be seen after a start: less than the line waits for it.
+const FIRST_SIGHT: Duration = Duration::from_secs(4);
+/// How often it is tried to list the files of a printer whose storage Connect was not told of.
+const AGAIN: Duration = Duration::from_secs(5);
+const LONGEST_AGAIN: Duration = Duration::from_secs(10 * 60);
 /// How long a print may take to start.
 const START: Duration = Duration::from_secs(15);
 
@@ -59,6 +65,11 @@ pub(super) struct Core {
     to_print: Option<(Print, Duration)>,
     /// The command whose file is being started after its transfer.
     starting: Option<u32>,
+    /// The line waits for an introduction.
+    awaited: bool,
+    /// When the printer is to be described for one.
+    describe: Option<Duration>,
+    again: Backoff,
     /// The storage was introduced.
     inserted: bool,
     kept: Commands,
@@ -77,6 +88,9 @@ impl Core {
             running: None,
             to_print: None,
             starting: None,
+            awaited: false,
+            describe: None,
+            again: Backoff::patient(AGAIN, LONGEST_AGAIN),
             inserted: false,
             kept,
         };
@@ -90,7 +104,9 @@ impl Core {
     /// The printer is seen.
     pub(super) fn on_sight(&mut self, sight: Sight, now: Moment) {
         self.machine.on_sight(&sight);
-        self.sight = Some(sight);
+        if self.sight.replace(sight).is_none() && self.describe.is_some() {
+            self.describe = Some(now.monotonic);
+        }
         self.judge(now);
     }
 
@@ -141,6 +157,7 @@ impl Core {
         self.transfers.progress(self.outside.fetcher.transferred());
         self.judge(now);
         self.print_what_came(now);
+        self.introduce(now);
         loop {
             let next = self.line.next(now);
             // What arrived must not be done twice, whatever happens from here on.
@@ -190,8 +207,10 @@ impl Core {
                 }
             }
             Arrival::Greet => {
-                let purpose = Purpose::Greeting { first: !self.inserted };
-                self.outside.clerk.take(Errand::Describe(purpose));
+                // Just after a start Moonraker is not reached yet, which knows the files.
+                let patience = if self.sight.is_some() { Duration::ZERO } else { FIRST_SIGHT };
+                (self.awaited, self.describe) = (true, Some(now.monotonic.saturating_add(patience)));
+                self.introduce(now);
             }
             Arrival::Measure => {
                 let mut telemetry = self.machine.telemetry();
@@ -330,6 +349,13 @@ impl Core {
         self.line.tell(&Event::new(EventKind::Failed, Source::Wui).because(why), now);
     }
 
+    /// Has the printer described where an introduction is due.
+    fn introduce(&mut self, now: Moment) {
+        if self.describe.take_if(|due| now.monotonic >= *due).is_some() {
+            self.outside.clerk.take(Errand::Describe(Purpose::Greeting { first: !self.inserted }));
+        }
+    }
+
     fn described(&mut self, purpose: Purpose, description: Description, now: Moment) {
         let Description { network, files, inserted } = description;
         let info = self.machine.info(self.line.identity(), network, files.as_deref());
@@ -340,6 +366,13 @@ impl Core {
             }
             Purpose::Greeting { .. } => {
                 self.inserted |= inserted.is_some();
+                if !self.inserted {
+                    let delay = self.again.next_delay(crate::backoff::random());
+                    self.describe = Some(now.monotonic.saturating_add(delay));
+                }
+                if !std::mem::take(&mut self.awaited) && inserted.is_none() {
+                    return;
+                }
                 let info = Event::new(EventKind::Info, Source::Firmware).with(info);
                 let events: Vec<Event> = [info].into_iter().chain(inserted).collect();
                 self.line.greet(&events, now);
@@ -370,7 +403,9 @@ impl Core {
 
     /// Judges the printer, tells what changed, and ends the command whose end that is.
     fn judge(&mut self, now: Moment) {
-        for news in self.machine.tick(now) {
+        for mut news in self.machine.tick(now) {
+            // Its end was the last word about a command: a print that follows a transfer belongs to none, but for its job.
+            news.event.command = news.event.command.filter(|id| self.line.running() == Some(*id));
             self.line.set_job(news.job);
             self.line.set_dialog(self.machine.dialog());
             if news.event.kind == EventKind::StateChanged && news.state != self.line.state() {

@@ -1,9 +1,12 @@
-//! A strict stand-in for Prusa Connect: registration and cameras. Any request that its protocol does not have, or not in
-//! this form or order, fails the test.
+//! A strict stand-in for Prusa Connect: registration, telemetry, events, commands, files and cameras. Any request that its
+//! protocol does not have, or not in this form or order, fails the test.
 //!
-//! `rules` says what a request has to be; this says what the server knows, and what it answers.
+//! `rules` says what a request has to be, and `messages` what its body; `work` what a registered printer may tell when, and
+//! this what the server knows, and what it answers.
 
+mod messages;
 mod rules;
+mod work;
 
 use super::http::{self, Message};
 use rules::Fault;
@@ -12,6 +15,10 @@ use std::collections::VecDeque;
 use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use work::Work;
+
+pub(crate) use work::Told;
 
 /// Serves as long as the test runs.
 pub(crate) struct Connect {
@@ -26,8 +33,14 @@ struct State {
     cameras: Vec<CameraEntry>,
     /// First lines of the requests, as they came.
     requests: Vec<String>,
-    /// Answers that are given instead, each once, by the method and path that they are for.
+    /// Answers that are given instead, each once, by the method and path that they are for, and the kind of the event.
     instead: VecDeque<(String, Answer)>,
+    /// Requests whose answer got lost.
+    unanswered: Vec<Message>,
+    /// What is answered to everything, for now.
+    outage: Option<Answer>,
+    /// What the printer tells and is told.
+    work: Work,
     faults: Vec<String>,
     /// How many codes, printers and cameras got theirs.
     issued: usize,
@@ -69,9 +82,35 @@ pub(crate) struct Answer {
     pub(crate) headers: Vec<(&'static str, String)>,
     /// The body.
     pub(crate) body: String,
+    /// It was meant so, and got lost on its way.
+    lost: bool,
+    /// How the body is sent.
+    pub(crate) pace: Pace,
+}
+
+/// How a body is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Pace {
+    /// At once.
+    #[default]
+    Quick,
+    /// About 100 kB a second.
+    Slow,
+    /// Its first half only; then the connection ends.
+    Half,
 }
 
 impl Answer {
+    /// None: the connection ends, and what was asked is not done.
+    pub(crate) fn dropped() -> Self {
+        Self::default()
+    }
+
+    /// None that arrives: what was asked is done, and the connection ends.
+    pub(crate) fn lost() -> Self {
+        Self { lost: true, ..Self::default() }
+    }
+
     pub(crate) fn status(status: u16) -> Self {
         Self { status, ..Self::default() }
     }
@@ -131,6 +170,11 @@ impl Connect {
         self.state().registrations.retain(|known| known.code != code);
     }
 
+    /// A printer is not registered any more.
+    pub(crate) fn remove_printers(&self) {
+        self.state().registrations.clear();
+    }
+
     /// A printer is registered already, with this fingerprint and token.
     pub(crate) fn add_printer(&self, fingerprint: &str, token: &str) {
         let body = serde_json::json!({ "fingerprint": fingerprint });
@@ -162,6 +206,101 @@ impl Connect {
         self.state().instead.push_back((what.to_owned(), answer));
     }
 
+    /// Everything is answered with this, until it is nothing.
+    pub(crate) fn outage(&self, answer: Option<Answer>) {
+        self.state().outage = answer;
+    }
+
+    /// Gives a command with the next telemetry after the end of the one before. Its number.
+    pub(crate) fn command(&self, name: &str, kwargs: &Value) -> u32 {
+        self.state().work.give(name, work::in_json(name, kwargs), false)
+    }
+
+    /// The same, without waiting for another's end.
+    pub(crate) fn command_at_once(&self, name: &str, kwargs: &Value) -> u32 {
+        self.state().work.give(name, work::in_json(name, kwargs), true)
+    }
+
+    /// Gives a command of G-code.
+    pub(crate) fn gcode(&self, text: &str, force: bool) -> u32 {
+        self.state().work.give("GCODE", work::in_gcode(text, force), false)
+    }
+
+    /// Gives a command once more, with the next telemetry.
+    pub(crate) fn repeat(&self, id: u32) {
+        self.state().work.repeat(id);
+    }
+
+    /// How often a command was given.
+    pub(crate) fn given(&self, id: u32) -> usize {
+        self.state().work.given(id)
+    }
+
+    /// How often a command was accepted.
+    pub(crate) fn accepted(&self, id: u32) -> usize {
+        self.state().work.accepted(id)
+    }
+
+    /// The events that ended a command: one, or the same once more.
+    pub(crate) fn ends(&self, id: u32) -> Vec<Value> {
+        self.state().work.ends(id).to_vec()
+    }
+
+    /// Waits for the end of a command.
+    pub(crate) fn end(&self, id: u32) -> Value {
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Some(end) = self.ends(id).first() {
+                return end.clone();
+            }
+            let last = || self.events().split_off(self.events().len().saturating_sub(12));
+            assert!(
+                std::time::Instant::now() < deadline,
+                "command {id} does not end: {:#?}\n{:?}",
+                last(),
+                self.faults()
+            );
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+
+    /// What the printer told, in its order: events and telemetry.
+    pub(crate) fn told(&self) -> Vec<Told> {
+        self.state().work.told.clone()
+    }
+
+    /// The events, in their order.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        self.told().into_iter().filter(|told| told.kind().is_some()).map(|told| told.body).collect()
+    }
+
+    /// The events of that kind.
+    pub(crate) fn events_of(&self, kind: &str) -> Vec<Value> {
+        self.events().into_iter().filter(|event| event["event"] == kind).collect()
+    }
+
+    /// The telemetry, in its order.
+    pub(crate) fn telemetry(&self) -> Vec<Value> {
+        self.told().into_iter().filter(|told| told.kind().is_none()).map(|told| told.body).collect()
+    }
+
+    /// There is a file to be fetched, of that team and hash.
+    pub(crate) fn add_file(&self, team: u32, hash: &str, content: &str) {
+        self.add_file_at(team, hash, content, Pace::Quick);
+    }
+
+    /// The same, which is sent at that pace.
+    pub(crate) fn add_file_at(&self, team: u32, hash: &str, content: &str, pace: Pace) {
+        let kind = "application/octet-stream";
+        let file = Answer { pace, ..Answer::status(200) }.with("Content-Type", kind).saying(content);
+        self.state().work.files.insert(format!("/p/teams/{team}/files/{hash}/raw"), file);
+    }
+
+    /// What was wrong with the requests so far.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        self.state().faults.clone()
+    }
+
     /// Method and path of each request so far.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.state().requests.clone()
@@ -188,27 +327,57 @@ impl State {
         let line = request.first_line.clone();
         let what = line.strip_suffix(" HTTP/1.1").unwrap_or(&line).to_owned();
         self.requests.push(what.clone());
-        let place = self.instead.iter().position(|(of, _)| *of == what);
-        let instead = place.and_then(|place| self.instead.remove(place));
+        let kind = serde_json::from_slice::<Value>(&request.body).ok();
+        let kind = kind.and_then(|body| Some(format!("{what} {}", body["event"].as_str()?)));
+        let place = self.instead.iter().position(|(of, _)| *of == what || Some(of) == kind.as_ref());
+        let instead = place.and_then(|place| self.instead.remove(place)).map(|(_, answer)| answer);
+        let instead = instead.or_else(|| self.outage.clone());
+        // What came before, and whose answer got lost, comes again as it was.
+        if let Some(again) = self.unanswered.iter().position(|known| same(known, request)) {
+            self.unanswered.remove(again);
+            return instead.filter(|answer| !answer.lost).unwrap_or(Answer::status(204));
+        }
+        if instead.as_ref().is_some_and(|answer| answer.lost) {
+            self.unanswered.push(request.clone());
+        }
         // What is answered otherwise is checked, and nothing else becomes of it.
-        let before = instead.is_some().then(|| (self.registrations.clone(), self.cameras.clone()));
+        let before = instead.as_ref().filter(|answer| !answer.lost).map(|answer| {
+            (answer.status, self.registrations.clone(), self.cameras.clone(), self.work.clone())
+        });
         let answer = match &*what {
             "POST /p/register" => self.register(request),
             "GET /p/register" => self.poll(request),
             "POST /p/camera" => self.register_camera(request),
             "PUT /c/snapshot" => self.picture(request),
             "PUT /c/info" => self.camera_info(request),
+            "POST /p/telemetry" => self.known(request).and_then(|printer| match printer {
+                Some(_) => self.work.telemetry(request),
+                None => Ok(unknown_token()),
+            }),
+            "POST /p/events" => self.known(request).and_then(|printer| match printer {
+                Some(fingerprint) => self.work.event(request, &fingerprint),
+                None => Ok(unknown_token()),
+            }),
+            "GET /info" => rules::probe(request).map(|()| Answer::status(200).saying("{}")),
+            file if file.starts_with("GET /p/teams/") => self.known(request).and_then(|printer| {
+                rules::question(request)?;
+                let path = file.trim_start_matches("GET ");
+                Ok(printer.map_or_else(unknown_token, |_| self.work.file(path)))
+            }),
             _ => Err(Fault::new("there is no such path")),
         };
-        if let Some(before) = before {
-            (self.registrations, self.cameras) = before;
+        if let Some((status, registrations, cameras, mut work)) = before {
+            if (400..=407).contains(&status) {
+                work.heard(&self.work);
+            }
+            (self.registrations, self.cameras, self.work) = (registrations, cameras, work);
         }
         match (answer, instead) {
             (Err(fault), _) => {
                 self.faults.push(format!("{what}: {fault}"));
                 Answer::status(400).saying(&fault.to_string())
             }
-            (Ok(_), Some((_, answer))) => answer,
+            (Ok(_), Some(answer)) => answer,
             (Ok(answer), None) => answer,
         }
     }
@@ -244,6 +413,15 @@ impl State {
                 Answer::status(202).with("Content-Type", "application/json").saying(said)
             }
         })
+    }
+
+    /// The fingerprint of the printer that a request is of, by its token.
+    fn known(&self, request: &Message) -> Result<Option<Value>, Fault> {
+        let token = rules::header(request, "token")?;
+        let printer = self.registrations.iter().find(|known| known.token.as_deref() == Some(token));
+        let Some(printer) = printer else { return Ok(None) };
+        rules::same_printer(request, &printer.body)?;
+        Ok(Some(printer.body["fingerprint"].clone()))
     }
 
     fn register_camera(&mut self, request: &Message) -> Result<Answer, Fault> {
@@ -294,11 +472,41 @@ impl State {
     }
 }
 
+/// Sends the body of an answer; whether the connection goes on.
+fn send(mut writer: &TcpStream, answer: &Answer) -> bool {
+    let body = answer.body.as_bytes();
+    match answer.pace {
+        Pace::Quick => writer.write_all(body).is_ok(),
+        Pace::Slow => body.chunks(4096).all(|piece| {
+            std::thread::park_timeout(Duration::from_millis(40));
+            writer.write_all(piece).is_ok()
+        }),
+        Pace::Half => {
+            let _ = writer.write_all(&body[..body.len() / 2]);
+            let _ = writer.shutdown(std::net::Shutdown::Both);
+            false
+        }
+    }
+}
+
+fn same(one: &Message, other: &Message) -> bool {
+    (&one.first_line, &one.body, one.header("timestamp"))
+        == (&other.first_line, &other.body, other.header("timestamp"))
+}
+
+fn unknown_token() -> Answer {
+    Answer::status(403).saying(r#"{"message":"There is no such printer","code":"FORBIDDEN"}"#)
+}
+
 fn serve(stream: &TcpStream, state: &Mutex<State>) {
     let mut reader = BufReader::new(stream);
     let mut writer = stream;
     while let Ok(Some(request)) = http::read(&mut reader) {
         let answer = state.lock().unwrap_or_else(std::sync::PoisonError::into_inner).answer(&request);
+        if answer.status == 0 {
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+            return;
+        }
         let mut text = format!("HTTP/1.1 {} Whatever\r\n", answer.status);
         for (name, value) in &answer.headers {
             text.push_str(&format!("{name}: {value}\r\n"));
@@ -307,8 +515,7 @@ fn serve(stream: &TcpStream, state: &Mutex<State>) {
             text.push_str(&format!("Content-Length: {}\r\n", answer.body.len()));
         }
         text.push_str("\r\n");
-        text.push_str(&answer.body);
-        if writer.write_all(text.as_bytes()).is_err() {
+        if writer.write_all(text.as_bytes()).is_err() || !send(writer, &answer) {
             return;
         }
     }

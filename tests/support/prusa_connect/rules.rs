@@ -89,8 +89,35 @@ fn no_null(value: &Value) -> Result<(), Fault> {
     }
 }
 
+/// The body of what a registered printer tells.
+pub(super) fn work(request: &Message) -> Result<Value, Fault> {
+    let mut names = vec!["content-type", "token"];
+    // Once after each step of the printer's clock.
+    match request.header("clock-adjusted") {
+        None => {}
+        Some("1") => names.push("clock-adjusted"),
+        Some(other) => return Err(Fault::new(format!("the clock is adjusted by {other:?}"))),
+    }
+    of_printer(request, &names)?;
+    json(request)
+}
+
+/// A question of a registered printer without a body.
+pub(super) fn question(request: &Message) -> Result<(), Fault> {
+    of_printer(request, &["token"])?;
+    match request.body.is_empty() {
+        true => Ok(()),
+        false => Err(Fault::new("it has a body")),
+    }
+}
+
+/// A question of nobody in particular: it must not give anything away.
+pub(super) fn probe(request: &Message) -> Result<(), Fault> {
+    exactly(request, &[])
+}
+
 /// Exactly these keys, of which those in `may` may be missing.
-fn keys(value: &Value, must: &[&str], may: &[&str]) -> Result<(), Fault> {
+pub(super) fn keys(value: &Value, must: &[&str], may: &[&str]) -> Result<(), Fault> {
     let fields = value.as_object().ok_or_else(|| Fault::new(format!("{value} is no object")))?;
     let missing = must.iter().find(|key| !fields.contains_key(**key));
     let more = fields.keys().find(|key| !must.contains(&key.as_str()) && !may.contains(&key.as_str()));

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn the_numbers_of_a_type() {
+    fn an_identity_without_a_serial_number_is_not_whole() {
         let of = |printer_type: &str| {
             let (serial, fingerprint) = (String::new(), String::new());
             let (firmware, software, product) = ("1".to_owned(), String::new(), String::new());
