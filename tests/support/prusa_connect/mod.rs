@@ -5,6 +5,7 @@
 //! this what the server knows, and what it answers.
 
 mod messages;
+pub(crate) mod registered;
 mod rules;
 mod work;
 
@@ -80,8 +81,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// The headers.
     pub(crate) headers: Vec<(&'static str, String)>,
-    /// The body.
-    pub(crate) body: String,
+    /// The body, of which there is but one, however long.
+    pub(crate) body: Arc<str>,
     /// It was meant so, and got lost on its way.
     lost: bool,
     /// How the body is sent.
@@ -121,7 +122,7 @@ impl Answer {
     }
 
     pub(crate) fn saying(mut self, body: &str) -> Self {
-        body.clone_into(&mut self.body);
+        self.body = body.into();
         self
     }
 }
