@@ -284,6 +284,36 @@ fn a_program_killed_in_a_command_tells_that_it_failed_and_never_runs_it_again() 
 }
 
 #[test]
+fn a_command_that_got_lost_on_its_way_is_done_when_it_comes_again() {
+    let rig = Rig::start("allow_gcode: true\n");
+    rig.is_idle();
+    rig.connect.instead("POST /p/telemetry", Answer::lost());
+    let id = rig.connect.gcode("M117 lost", false);
+    rig.wait("it given", || (rig.connect.given(id) == 1).then_some(()));
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!((rig.connect.accepted(id), rig.printer.scripts()), (0, Vec::new()));
+    rig.connect.repeat(id);
+    assert_eq!(words(&rig.connect.end(id)), ("FINISHED", ""));
+    assert_eq!(rig.printer.scripts(), ["M117 lost"]);
+}
+
+#[test]
+fn a_server_that_hangs_does_not_hold_up_the_end() {
+    let mut rig = Rig::start("allow_gcode: true\n");
+    rig.is_idle();
+    rig.printer.set(Way::Wait);
+    let id = rig.connect.gcode("M117 long", false);
+    rig.wait("the script", || (rig.printer.scripts().len() == 1).then_some(()));
+    rig.connect.outage(Some(Answer::never()));
+    let asked = rig.connect.requests().len();
+    rig.wait("a request", || (rig.connect.requests().len() > asked).then_some(()));
+    // What who says `stop` waits.
+    let (took, growth) = rig.program.stop();
+    assert!(took < Duration::from_secs(3) && growth < 700, "{took:?}, {growth} kB");
+    assert_eq!(rig.connect.ends(id).len(), 0);
+}
+
+#[test]
 fn every_step_of_the_introduction_is_made_up_for() {
     for (what, answer) in [
         ("POST /p/events INFO", Answer::status(500)),

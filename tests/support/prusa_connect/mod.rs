@@ -4,21 +4,22 @@
 //! `rules` says what a request has to be, and `messages` what its body; `work` what a registered printer may tell when, and
 //! this what the server knows, and what it answers.
 
+mod answer;
 mod messages;
 pub(crate) mod registered;
 mod rules;
+mod steering;
 mod work;
 
-use super::http::{self, Message};
+use super::http::Message;
 use rules::Fault;
 use serde_json::Value;
 use std::collections::VecDeque;
-use std::io::{BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 use work::Work;
 
+pub(crate) use answer::{Answer, Pace};
 pub(crate) use work::Told;
 
 /// Serves as long as the test runs.
@@ -74,59 +75,6 @@ pub(crate) struct CameraEntry {
     pub(crate) pictures: Vec<Vec<u8>>,
 }
 
-/// An answer.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Answer {
-    /// The status.
-    pub(crate) status: u16,
-    /// The headers.
-    pub(crate) headers: Vec<(&'static str, String)>,
-    /// The body, of which there is but one, however long.
-    pub(crate) body: Arc<str>,
-    /// It was meant so, and got lost on its way.
-    lost: bool,
-    /// How the body is sent.
-    pub(crate) pace: Pace,
-}
-
-/// How a body is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Pace {
-    /// At once.
-    #[default]
-    Quick,
-    /// About 100 kB a second.
-    Slow,
-    /// Its first half only; then the connection ends.
-    Half,
-}
-
-impl Answer {
-    /// None: the connection ends, and what was asked is not done.
-    pub(crate) fn dropped() -> Self {
-        Self::default()
-    }
-
-    /// None that arrives: what was asked is done, and the connection ends.
-    pub(crate) fn lost() -> Self {
-        Self { lost: true, ..Self::default() }
-    }
-
-    pub(crate) fn status(status: u16) -> Self {
-        Self { status, ..Self::default() }
-    }
-
-    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
-        self.headers.push((name, value.to_owned()));
-        self
-    }
-
-    pub(crate) fn saying(mut self, body: &str) -> Self {
-        self.body = body.into();
-        self
-    }
-}
-
 impl Connect {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -137,7 +85,11 @@ impl Connect {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
                 let shared = Arc::clone(&shared);
-                std::thread::spawn(move || serve(&stream, &shared));
+                std::thread::spawn(move || {
+                    answer::serve(&stream, |request| {
+                        shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner).answer(request)
+                    })
+                });
             }
         });
         Self { url, state }
@@ -210,96 +162,6 @@ impl Connect {
     /// Everything is answered with this, until it is nothing.
     pub(crate) fn outage(&self, answer: Option<Answer>) {
         self.state().outage = answer;
-    }
-
-    /// Gives a command with the next telemetry after the end of the one before. Its number.
-    pub(crate) fn command(&self, name: &str, kwargs: &Value) -> u32 {
-        self.state().work.give(name, work::in_json(name, kwargs), false)
-    }
-
-    /// The same, without waiting for another's end.
-    pub(crate) fn command_at_once(&self, name: &str, kwargs: &Value) -> u32 {
-        self.state().work.give(name, work::in_json(name, kwargs), true)
-    }
-
-    /// Gives a command of G-code.
-    pub(crate) fn gcode(&self, text: &str, force: bool) -> u32 {
-        self.state().work.give("GCODE", work::in_gcode(text, force), false)
-    }
-
-    /// Gives a command once more, with the next telemetry.
-    pub(crate) fn repeat(&self, id: u32) {
-        self.state().work.repeat(id);
-    }
-
-    /// How often a command was given.
-    pub(crate) fn given(&self, id: u32) -> usize {
-        self.state().work.given(id)
-    }
-
-    /// How often a command was accepted.
-    pub(crate) fn accepted(&self, id: u32) -> usize {
-        self.state().work.accepted(id)
-    }
-
-    /// The events that ended a command: one, or the same once more.
-    pub(crate) fn ends(&self, id: u32) -> Vec<Value> {
-        self.state().work.ends(id).to_vec()
-    }
-
-    /// Waits for the end of a command.
-    pub(crate) fn end(&self, id: u32) -> Value {
-        let deadline = std::time::Instant::now() + Duration::from_secs(60);
-        loop {
-            if let Some(end) = self.ends(id).first() {
-                return end.clone();
-            }
-            let last = || self.events().split_off(self.events().len().saturating_sub(12));
-            assert!(
-                std::time::Instant::now() < deadline,
-                "command {id} does not end: {:#?}\n{:?}",
-                last(),
-                self.faults()
-            );
-            std::thread::park_timeout(Duration::from_millis(20));
-        }
-    }
-
-    /// What the printer told, in its order: events and telemetry.
-    pub(crate) fn told(&self) -> Vec<Told> {
-        self.state().work.told.clone()
-    }
-
-    /// The events, in their order.
-    pub(crate) fn events(&self) -> Vec<Value> {
-        self.told().into_iter().filter(|told| told.kind().is_some()).map(|told| told.body).collect()
-    }
-
-    /// The events of that kind.
-    pub(crate) fn events_of(&self, kind: &str) -> Vec<Value> {
-        self.events().into_iter().filter(|event| event["event"] == kind).collect()
-    }
-
-    /// The telemetry, in its order.
-    pub(crate) fn telemetry(&self) -> Vec<Value> {
-        self.told().into_iter().filter(|told| told.kind().is_none()).map(|told| told.body).collect()
-    }
-
-    /// There is a file to be fetched, of that team and hash.
-    pub(crate) fn add_file(&self, team: u32, hash: &str, content: &str) {
-        self.add_file_at(team, hash, content, Pace::Quick);
-    }
-
-    /// The same, which is sent at that pace.
-    pub(crate) fn add_file_at(&self, team: u32, hash: &str, content: &str, pace: Pace) {
-        let kind = "application/octet-stream";
-        let file = Answer { pace, ..Answer::status(200) }.with("Content-Type", kind).saying(content);
-        self.state().work.files.insert(format!("/p/teams/{team}/files/{hash}/raw"), file);
-    }
-
-    /// What was wrong with the requests so far.
-    pub(crate) fn faults(&self) -> Vec<String> {
-        self.state().faults.clone()
     }
 
     /// Method and path of each request so far.
@@ -478,23 +340,6 @@ impl State {
     }
 }
 
-/// Sends the body of an answer; whether the connection goes on.
-fn send(mut writer: &TcpStream, answer: &Answer) -> bool {
-    let body = answer.body.as_bytes();
-    match answer.pace {
-        Pace::Quick => writer.write_all(body).is_ok(),
-        Pace::Slow => body.chunks(4096).all(|piece| {
-            std::thread::park_timeout(Duration::from_millis(40));
-            writer.write_all(piece).is_ok()
-        }),
-        Pace::Half => {
-            let _ = writer.write_all(&body[..body.len() / 2]);
-            let _ = writer.shutdown(std::net::Shutdown::Both);
-            false
-        }
-    }
-}
-
 fn same(one: &Message, other: &Message) -> bool {
     (&one.first_line, &one.body, one.header("timestamp"))
         == (&other.first_line, &other.body, other.header("timestamp"))
@@ -502,27 +347,4 @@ fn same(one: &Message, other: &Message) -> bool {
 
 fn unknown_token() -> Answer {
     Answer::status(403).saying(r#"{"message":"There is no such printer","code":"FORBIDDEN"}"#)
-}
-
-fn serve(stream: &TcpStream, state: &Mutex<State>) {
-    let mut reader = BufReader::new(stream);
-    let mut writer = stream;
-    while let Ok(Some(request)) = http::read(&mut reader) {
-        let answer = state.lock().unwrap_or_else(std::sync::PoisonError::into_inner).answer(&request);
-        if answer.status == 0 {
-            let _ = stream.shutdown(std::net::Shutdown::Both);
-            return;
-        }
-        let mut text = format!("HTTP/1.1 {} Whatever\r\n", answer.status);
-        for (name, value) in &answer.headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
-        }
-        if answer.status != 204 && answer.status != 304 {
-            text.push_str(&format!("Content-Length: {}\r\n", answer.body.len()));
-        }
-        text.push_str("\r\n");
-        if writer.write_all(text.as_bytes()).is_err() || !send(writer, &answer) {
-            return;
-        }
-    }
 }
