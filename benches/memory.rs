@@ -175,8 +175,9 @@ fn wait_until_connected(
 
 /// What each process has, for whoever looks for where the memory is.
 fn tell(booted: &mut Booted, when: &str) {
-    let (resident, peak) = (booted.memory("VmRSS"), booted.memory("VmHWM"));
-    eprintln!("  {when}: resident {resident:?} KiB, peak {peak:?} KiB");
+    let [resident, own, files, peak] =
+        ["VmRSS", "RssAnon", "RssFile", "VmHWM"].map(|field| booted.memory(field));
+    eprintln!("  {when}: resident {resident:?} KiB (own {own:?}, of files {files:?}), peak {peak:?} KiB");
 }
 
 fn python_resident(bed: &Bed) -> Result<f64, String> {
