@@ -35,7 +35,6 @@ pub(crate) fn measure() -> Result<Vec<Row>, String> {
     wait::until("an idle printer", SOON, || {
         connect.telemetry().last().filter(|told| told["state"] == "IDLE").map(drop)
     });
-    // The first of all has what stays: a thread's stack, the sockets' and the allocator's room.
     let (mut best, mut best_of_peer, mut most) = (f64::INFINITY, f64::INFINITY, 0.0_f64);
     for round in 0..ROUNDS {
         best_of_peer = best_of_peer.min(upload(&bed, &file, round)?);
