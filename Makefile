@@ -44,7 +44,7 @@ overlay:
 
 .PHONY: test
 test:
-	$(install) overlay cross container boot test moonraker schemathesis
+	$(install) overlay cross container boot test moonraker connect-sdk schemathesis
 	@toolchain/build-image.sh --again
 	@FIRMWARE_UNDER_TEST="$$(sed -n 's/^OUT=//p' .cache/image-settings)" \
 		cargo test --locked --workspace --no-fail-fast
@@ -61,7 +61,7 @@ boot:
 
 .PHONY: bench
 bench:
-	$(install) overlay boot test moonraker peer octoapp-plugin
+	$(install) overlay boot test moonraker peer octoapp-plugin connect-sdk
 	@toolchain/bench.sh $(ONLY)
 
 .PHONY: fuzz

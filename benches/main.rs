@@ -14,6 +14,9 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+mod connect_program;
+mod connect_telemetry;
+mod connect_transfer;
 mod gcode_scan;
 mod hot_path;
 mod memory;
@@ -35,7 +38,7 @@ use report::{Row, print_table, write_json};
 
 type Benchmark = fn() -> Result<Vec<Row>, String>;
 
-const BENCHMARKS: [(&str, Benchmark); 10] = [
+const BENCHMARKS: [(&str, Benchmark); 12] = [
     ("program_size", program_size::measure),
     ("startup", startup::measure),
     ("hot_path", hot_path::measure),
@@ -44,6 +47,8 @@ const BENCHMARKS: [(&str, Benchmark); 10] = [
     ("traffic", traffic::measure),
     ("seed_stack", seed_stack::measure),
     ("octoapp_plugin", octoapp_plugin::measure),
+    ("connect_telemetry", connect_telemetry::measure),
+    ("connect_transfer", connect_transfer::measure),
     ("memory", memory::measure),
     ("overlay", overlay::measure),
 ];

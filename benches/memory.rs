@@ -1,7 +1,8 @@
 //! Memory of all our processes in the booted guest, with three bridges connected to three stand-ins, on Moonraker one
-//! for OctoApp's phones and two for chats, on a feed three for chats: after ten idle minutes, and at its peak while pictures of 2 MB come from a camera or through a feed. Measured there since the
-//! printer is what the budgets are about: another processor, C library and kernel give other figures. The peer is a
-//! Python client that only watches, on this machine: without any bridge or camera.
+//! for OctoApp's phones, one for a chat and one for Prusa Connect, on a feed three for chats: after ten idle minutes, and
+//! at its peak while pictures of 2 MB come from a camera or through a feed. Measured there since the printer is what the
+//! budgets are about: another processor, C library and kernel give other figures. The peer is a Python client that only
+//! watches, on this machine: without any bridge or camera.
 
 use crate::report::Row;
 use crate::support::bed::{Bed, Job, Setup};
@@ -10,6 +11,7 @@ use crate::support::feed::{Connection, Feed, Heard};
 use crate::support::forward::Forward;
 use crate::support::phones::Phones;
 use crate::support::printer::{self, Booted, Moonraker, Printer};
+use crate::support::prusa_connect::Connect;
 use crate::support::telegram::Telegram;
 use crate::support::wait;
 use serde_json::json;
@@ -56,12 +58,12 @@ fn on_moonraker() -> Result<Vec<Row>, String> {
         format!("[webcam large]\nstream_url: /stream\nsnapshot_url: http://10.0.2.2:{port}/picture.jpg\n");
     let bed = Bed::up_with(Setup { moonraker_conf: webcam.leak(), ..Setup::default() });
     let forward = Forward::to(&bed.socket());
-    // The second chat stands for the bridge that this version lacks.
-    let [one, two, _] = chats();
-    let (chats, phones) = ([one, two], Phones::start());
+    let [chat, ..] = chats();
+    let (chats, phones, connect) = ([chat], Phones::start(), Connect::start());
     phones.register(&bed);
+    let others = Some((&phones, &connect));
     let moonraker = Moonraker::Socket(forward.port());
-    let machine = Printer::new(&printer::with_phones(&chats, Some(&phones), moonraker));
+    let machine = Printer::new(&printer::with_all(&chats, others, moonraker));
     let mut booted = machine.boot();
     booted.wait_for_service(Duration::from_secs(30));
     booted.forget_peaks();
@@ -69,9 +71,9 @@ fn on_moonraker() -> Result<Vec<Row>, String> {
     bed.start_print(JOB, Job::SHORT);
     bed.hurry();
     bed.wait_for("complete", LONGEST);
-    wait_until_connected(&mut booted, &chats, Some(&phones))?;
+    wait_until_connected(&mut booted, &chats, others)?;
     let idle = booted.resident_after(minutes);
-    wait_until_connected(&mut booted, &chats, Some(&phones))?;
+    wait_until_connected(&mut booted, &chats, others)?;
     tell(&mut booted, "idle");
 
     let before = camera.requests().len();
@@ -92,7 +94,7 @@ fn on_moonraker() -> Result<Vec<Row>, String> {
     Ok(vec![
         Row {
             peer: Some((python_resident(&bed)?, "Python client".into())),
-            ..row(format!("resident after {minutes} idle minutes, OctoApp and two chats"), idle, 4.5)
+            ..row(format!("resident after {minutes} idle minutes, all three bridges"), idle, 4.5)
         },
         row("peak with 2 MB pictures of a camera".into(), peak, 8.0),
     ])
@@ -156,15 +158,16 @@ fn fetch(booted: &mut Booted, printer: &str, length: usize) -> Result<(), String
 fn wait_until_connected(
     booted: &mut Booted,
     chats: &[Telegram],
-    phones: Option<&Phones>,
+    others: Option<(&Phones, &Connect)>,
 ) -> Result<(), String> {
-    wait::until("the job in every chat and on the phones", LONGEST, || {
+    wait::until("the job in every chat, on the phones and in Connect", LONGEST, || {
         let told = chats.iter().all(|chat| !chat.done(JOB).is_empty());
-        (told && phones.is_none_or(Phones::done)).then_some(())
+        let shows = |connect: &Connect| connect.telemetry().iter().any(|told| told["state"] == "FINISHED");
+        (told && others.is_none_or(|(phones, connect)| phones.done() && shows(connect))).then_some(())
     });
     wait::until("connected bridges", LONGEST, || {
         let states = booted.bridge_states();
-        let all = chats.len() + usize::from(phones.is_some());
+        let all = chats.len() + if others.is_some() { 2 } else { 0 };
         (states.len() == all && states.iter().all(|state| state == "connected")).then_some(())
     });
     Ok(())
@@ -172,8 +175,9 @@ fn wait_until_connected(
 
 /// What each process has, for whoever looks for where the memory is.
 fn tell(booted: &mut Booted, when: &str) {
-    let (resident, peak) = (booted.memory("VmRSS"), booted.memory("VmHWM"));
-    eprintln!("  {when}: resident {resident:?} KiB, peak {peak:?} KiB");
+    let [resident, own, files, peak] =
+        ["VmRSS", "RssAnon", "RssFile", "VmHWM"].map(|field| booted.memory(field));
+    eprintln!("  {when}: resident {resident:?} KiB (own {own:?}, of files {files:?}), peak {peak:?} KiB");
 }
 
 fn python_resident(bed: &Bed) -> Result<f64, String> {

@@ -38,7 +38,12 @@ impl Family {
         self.sum("status", "VmRSS")
     }
 
-    /// The same with shared pages counted in parts (`Pss`).
+    /// Memory of their own alone, without pages of files, in kB.
+    pub(crate) fn anonymous(&self) -> Result<u64, String> {
+        self.sum("status", "RssAnon")
+    }
+
+    /// The same as `resident` with shared pages counted in parts (`Pss`).
     pub(crate) fn proportional(&self) -> Result<u64, String> {
         self.sum("smaps_rollup", "Pss")
     }

@@ -78,7 +78,7 @@ g++ c++
 libc6-dev /usr/include/stdio.h
 END
         ;;
-    rust-target:* | rust-lint | moonraker | octoapp-plugin | peer | schemathesis) ;;
+    rust-target:* | rust-lint | moonraker | connect-sdk | octoapp-plugin | peer | schemathesis) ;;
     *)
         echo "install.sh: there is no group \`$1\`" >&2
         exit 2
@@ -262,6 +262,7 @@ for group in "$@"; do
         install_python moonraker
         install_python kalico
         ;;
+    connect-sdk) install_python connect-sdk ;;
     octoapp-plugin) install_python octoapp-plugin ;;
     peer) install_python peer ;;
     schemathesis) install_python schemathesis ;;

@@ -14,6 +14,7 @@ mod support;
 
 mod boot;
 mod chat_commands;
+mod connect_sdk;
 mod container;
 mod cross;
 #[allow(dead_code, reason = "the vectors use the rest")]

@@ -12,6 +12,7 @@ use octofw::lock::Lock;
 use serde_json::Value;
 
 use super::phones::Phones;
+use super::prusa_connect::{Connect, registered};
 use super::telegram::Telegram;
 use super::wait;
 
@@ -58,16 +59,20 @@ pub(crate) fn with_telegram(telegram: &Telegram, moonraker: Moonraker) -> OemTre
 
 /// The same with a bridge for each of these chats.
 pub(crate) fn with_bridges(chats: &[Telegram], moonraker: Moonraker) -> OemTree {
-    with_phones(chats, None, moonraker)
+    with_all(chats, None, moonraker)
 }
 
-/// The same with a bridge to these phones besides.
-pub(crate) fn with_phones(chats: &[Telegram], phones: Option<&Phones>, moonraker: Moonraker) -> OemTree {
+/// The same with a bridge to these phones and one to Prusa Connect besides.
+pub(crate) fn with_all(
+    chats: &[Telegram],
+    others: Option<(&Phones, &Connect)>,
+    moonraker: Moonraker,
+) -> OemTree {
     let tree = match moonraker {
         Moonraker::WebSocket(port) => {
-            bridges(chats, phones, &format!("moonraker_url: ws://10.0.2.2:{port}/websocket\n"))
+            bridges(chats, others, &format!("moonraker_url: ws://10.0.2.2:{port}/websocket\n"))
         }
-        Moonraker::None | Moonraker::Socket(_) => bridges(chats, phones, ""),
+        Moonraker::None | Moonraker::Socket(_) => bridges(chats, others, ""),
     };
     match moonraker {
         Moonraker::Socket(port) => with_relay(tree, port),
@@ -81,10 +86,11 @@ pub(crate) fn with_feed(chats: &[Telegram], port: u16) -> OemTree {
     bridges(chats, None, &source)
 }
 
-/// A bridge for each chat, the first without a name of its own, and one for the phones. `general` are more lines for the
-/// whole program.
-fn bridges(chats: &[Telegram], phones: Option<&Phones>, general: &str) -> OemTree {
-    let authorities: String = chats.iter().map(Telegram::ca).chain(phones.map(Phones::ca)).collect();
+/// A bridge for each chat, the first without a name of its own, and one for each of the others. `general` are more lines
+/// for the whole program.
+fn bridges(chats: &[Telegram], others: Option<(&Phones, &Connect)>, general: &str) -> OemTree {
+    let phones = others.map(|(phones, _)| phones.ca());
+    let authorities: String = chats.iter().map(Telegram::ca).chain(phones).collect();
     let mut settings = format!("[octobridge]\nextra_ca_file: /oem/standin/ca.pem\n{general}");
     let mut tree =
         untouched().folder("printer_data/octoapp", LAVA, 0o700).file("standin/ca.pem", 0, 0o644, authorities);
@@ -100,7 +106,11 @@ fn bridges(chats: &[Telegram], phones: Option<&Phones>, general: &str) -> OemTre
         let secret = format!("printer_data/octoapp/{secret}_bot_token");
         tree = tree.file(&secret, LAVA, 0o600, format!("{TOKEN}\n"));
     }
-    settings += &phones.map_or(String::new(), |phones| phones.section("10.0.2.2"));
+    if let Some((phones, connect)) = others {
+        settings += &(phones.section("10.0.2.2") + &connect.register("10.0.2.2"));
+        let secret = "printer_data/octoapp/prusa_connect_token";
+        tree = tree.file(secret, LAVA, 0o600, format!("{}\n", registered::TOKEN));
+    }
     tree.file(EXTENDED, LAVA, 0o644, settings)
 }
 

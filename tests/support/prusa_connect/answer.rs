@@ -3,6 +3,7 @@
 use super::super::http::{self, Message};
 use std::io::{BufReader, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// An answer.
@@ -12,8 +13,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// The headers.
     pub(crate) headers: Vec<(&'static str, String)>,
-    /// The body.
-    pub(crate) body: String,
+    /// The body, of which there is but one, however long.
+    pub(crate) body: Arc<str>,
     /// It was meant so, and got lost on its way.
     pub(super) lost: bool,
     /// How the body is sent.
@@ -60,7 +61,7 @@ impl Answer {
     }
 
     pub(crate) fn saying(mut self, body: &str) -> Self {
-        body.clone_into(&mut self.body);
+        self.body = body.into();
         self
     }
 }

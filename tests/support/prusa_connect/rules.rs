@@ -60,14 +60,18 @@ fn fingerprint(text: &str) -> Result<(), Fault> {
     sound.then_some(()).ok_or_else(|| Fault::new(format!("{text} is no fingerprint")))
 }
 
-/// Seconds with a tenth at most, after the protocol was made.
+/// Seconds in whole tenths, after the protocol was made. The official SDK multiplies, and sends 0.30000000000000004.
 fn timestamp(request: &Message) -> Result<(), Fault> {
     let text = header(request, "timestamp")?;
-    let tenths = text.split_once('.').is_none_or(|(_, tenths)| tenths.len() == 1);
     match text.parse::<f64>() {
-        Ok(seconds) if seconds > 1.5e9 && tenths => Ok(()),
+        Ok(seconds) if seconds > 1.5e9 && (seconds * 10.0 - (seconds * 10.0).round()).abs() < 1e-4 => Ok(()),
         _ => Err(Fault::new(format!("{text} is no timestamp"))),
     }
+}
+
+/// Seconds, as a request that was found sound tells them.
+pub(super) fn seconds(text: &str) -> f64 {
+    text.parse().unwrap_or_default()
 }
 
 fn json(request: &Message) -> Result<Value, Fault> {
