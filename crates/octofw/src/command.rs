@@ -69,7 +69,7 @@ enum Output {
     ShowErrors,
 }
 
-/// A command line with its surroundings. Standard input is always empty.
+/// A command line with its surroundings. Standard input is empty, unless a file is given.
 #[derive(Debug, Clone)]
 pub struct Command {
     program: OsString,
@@ -77,6 +77,7 @@ pub struct Command {
     set: Vec<(OsString, OsString)>,
     unset: Vec<OsString>,
     directory: Option<PathBuf>,
+    input: Option<PathBuf>,
     remedy: Option<String>,
 }
 
@@ -89,6 +90,7 @@ impl Command {
             set: Vec::new(),
             unset: Vec::new(),
             directory: None,
+            input: None,
             remedy: None,
         }
     }
@@ -125,6 +127,13 @@ impl Command {
     #[must_use]
     pub fn directory(mut self, directory: impl AsRef<Path>) -> Self {
         self.directory = Some(directory.as_ref().to_owned());
+        self
+    }
+
+    /// The file that is its standard input.
+    #[must_use]
+    pub fn input(mut self, path: impl Into<PathBuf>) -> Self {
+        self.input = Some(path.into());
         self
     }
 
@@ -206,7 +215,11 @@ impl Command {
         let clone = |file: &File| file.try_clone().map(Stdio::from).map_err(|e| self.lost(e));
 
         let mut command = std::process::Command::new(&self.program);
-        command.args(&self.arguments).stdin(Stdio::null()).stdout(clone(&output)?);
+        let input = match &self.input {
+            Some(path) => File::open(path).map_err(|e| self.not_started(e))?.into(),
+            None => Stdio::null(),
+        };
+        command.args(&self.arguments).stdin(input).stdout(clone(&output)?);
         command.stderr(match kind {
             Output::ShowErrors => Stdio::inherit(),
             Output::Together | Output::Apart => clone(&errors)?,

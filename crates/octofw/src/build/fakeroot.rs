@@ -24,7 +24,8 @@ pub fn run(octofw: &Path, plan: &Plan, plan_file: &Path) -> Result<Report, Build
         .map_err(|error| BuildError::Session { message: whole(&error), wrong_input: false })?;
     let mut command = Command::new("fakeroot");
     if let Some(owners) = &owners {
-        command = command.arg("-i").arg(owners);
+        // By that name, since fakeroot's script takes a path with a blank apart.
+        command = command.arg("-i").arg("/dev/stdin").input(owners);
     }
     let started = command
         .arg("--")

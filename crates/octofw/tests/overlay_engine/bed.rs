@@ -67,7 +67,12 @@ pub(crate) struct Bed {
 
 impl Bed {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::named("bed")
+    }
+
+    /// A bed in a folder whose name begins so.
+    pub(crate) fn named(name: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix(name).tempdir().unwrap();
         fs::write(folder.path().join("base.squashfs"), base()).unwrap();
         Self { folder, order: Order::Current, repack: false, overlays: Vec::new() }
     }

@@ -83,3 +83,13 @@ mkdir u; i=0; while [ $i -lt 200 ]; do : >u/$i; i=$((i+1)); done";
     assert!(wrong.is_empty(), "{wrong:?}");
     assert_eq!(listing.keys().filter(|path| path.starts_with("u/")).count(), 200);
 }
+
+#[test]
+fn a_build_folder_may_have_blanks_and_quotes_in_its_name() {
+    let mut bed = Bed::named("one's \"bed\" ");
+    bed.overlay("01-test", |overlay| {
+        overlay.script("scripts/1.sh", "echo made > \"$1/etc/made\"; chown 1000:1000 \"$1/etc/made\"");
+    });
+    let built = bed.build().unwrap();
+    assert_eq!(built.line("etc/made"), "-rw-r--r-- 1000/1000 5 new");
+}
