@@ -18,8 +18,8 @@ sbom=$(dirname "${OUT:-dist/firmware.bin}")/sbom
 octofw=${OCTOFW:-target/tool/octofw}
 
 mkdir -p dist/overlay
-# Laid out aside and moved into place whole; mktemp puts letters of its own where its template has an X.
-new=$(mktemp -d dist/overlay/.new.XXXXXX)
+# Laid out aside and moved into place whole.
+new=$(mktemp -d -p dist/overlay)
 trap 'rm -rf "$new"' EXIT
 trap 'exit 1' HUP INT TERM
 

@@ -195,9 +195,9 @@ mod tests {
     #[test]
     fn other_sections_do_not_matter() {
         let text = "\u{feff}[printer]\ntype = MK3S\nname =\nhostname = no\n\n[service::connect]\nhostname = \
-                    connect.prusa3d.com\ntls = 1\nport = 443\ntoken = XXXXXXXXXXXXXXXXXXXX\n\n[service::local]\nenable = \
+                    connect.prusa3d.com\ntls = 1\nport = 443\ntoken = AAAABBBBCCCCDDDDEEEE\n\n[service::local]\nenable = \
                     1\nusername = maker\ntoken = no\napi_key = k\n";
-        let expected = ("https://connect.prusa3d.com:443".to_owned(), "X".repeat(20));
+        let expected = ("https://connect.prusa3d.com:443".to_owned(), "AAAABBBBCCCCDDDDEEEE".to_owned());
         assert_eq!(told(text), Ok(expected));
     }
 
