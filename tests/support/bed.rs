@@ -257,16 +257,20 @@ impl Bed {
         assert_eq!(self.post("/printer/emergency_stop").0, 200);
     }
 
-    /// Restarts Klippy with its micro-controller, and waits until it is ready, twice if need be: after the
+    /// Restarts Klippy with its micro-controller, and waits until it is gone and ready again, twice if need be: after the
     /// controller fell silent the first restart ends in `error`.
     pub(crate) fn firmware_restart(&self) {
         wait::until("Klippy ready", Duration::from_secs(90), || {
             self.post("/printer/firmware_restart");
-            let patience = std::time::Instant::now() + Duration::from_secs(15);
-            while std::time::Instant::now() < patience {
+            let begun = std::time::Instant::now();
+            let mut gone = false;
+            while begun.elapsed() < Duration::from_secs(15) {
                 let answer = http::try_request(self.port, "GET", "/server/info", None)?;
-                match answer.1["result"]["klippy_state"].as_str() {
-                    Some("ready") => return Some(()),
+                let state = answer.1["result"]["klippy_state"].as_str();
+                gone |= state != Some("ready");
+                match state {
+                    // One that was not seen to go has been quick.
+                    Some("ready") if gone || begun.elapsed() > Duration::from_secs(5) => return Some(()),
                     Some("error") => return None,
                     _ => std::thread::sleep(Duration::from_millis(200)),
                 }
