@@ -104,9 +104,7 @@ impl PrusaConnect {
         spawned.map_err(StartError::Thread)?;
         Ok(Self { mailbox, clock, report, cameras, ended })
     }
-}
 
-impl PrusaConnect {
     fn put(&self, news: News) {
         self.mailbox.put(Item { news, at: self.clock.now() });
     }

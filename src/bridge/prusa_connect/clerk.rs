@@ -128,10 +128,10 @@ impl Work {
             Errand::Order { order, what, in_print } => {
                 let (place, disk, in_print) = (&self.place, &mut self.disk, in_print.as_deref());
                 let outcome = match what {
-                    FileOrder::Info(_) => info::file_info(place, disk, &order, self.folders),
-                    FileOrder::Delete(_) => commands::delete_file(place, disk, &order, in_print),
-                    FileOrder::DeleteFolder(..) => commands::delete_folder(place, disk, &order, in_print),
-                    FileOrder::CreateFolder(_) => commands::create_folder(place, disk, &order),
+                    FileOrder::Info => info::file_info(place, disk, &order, self.folders),
+                    FileOrder::Delete => commands::delete_file(place, disk, &order, in_print),
+                    FileOrder::DeleteFolder => commands::delete_folder(place, disk, &order, in_print),
+                    FileOrder::CreateFolder => commands::create_folder(place, disk, &order),
                 };
                 FileNews::Done(order.id, outcome)
             }

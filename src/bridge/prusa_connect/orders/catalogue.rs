@@ -42,10 +42,7 @@ pub(crate) fn decide(order: &Order, now: &Situation<'_>, options: &Options) -> D
             Decision::Refuse(not_allowed("Deleting files", "delete"))
         }
         "DELETE_FILE" => files(order, FileOrder::Delete),
-        "DELETE_FOLDER" | "DELETE_DIRECTORY" => {
-            let force = order.value("force", 1).and_then(Value::as_bool).unwrap_or_default();
-            files(order, |path| FileOrder::DeleteFolder(path, force))
-        }
+        "DELETE_FOLDER" | "DELETE_DIRECTORY" => files(order, FileOrder::DeleteFolder),
         "CREATE_FOLDER" | "CREATE_DIRECTORY" => files(order, FileOrder::CreateFolder),
         "START_URL_DOWNLOAD" if !options.allowed.urls => {
             Decision::Refuse(not_allowed("Downloading from other addresses", "url_download"))
@@ -74,9 +71,9 @@ fn job_info(order: &Order, now: &Situation<'_>) -> Decision {
     }
 }
 
-fn files(order: &Order, what: impl FnOnce(Box<str>) -> FileOrder) -> Decision {
+fn files(order: &Order, what: FileOrder) -> Decision {
     match order.text("path", 0).or_else(|| order.text("path_sfn", 0)) {
-        Some(path) => Decision::Files(what(path.into())),
+        Some(_) => Decision::Files(what),
         None => Decision::Fail(BROKEN.into()),
     }
 }

@@ -63,17 +63,17 @@ pub(crate) enum ToolChange {
     Hardened(bool),
 }
 
-/// What is to be done with files. Paths are Connect's, as they came.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is to be done with files. The order itself says with which, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileOrder {
     /// Tell what it is.
-    Info(Box<str>),
+    Info,
     /// Delete a file.
-    Delete(Box<str>),
+    Delete,
     /// Delete a folder, also with what is in it if so.
-    DeleteFolder(Box<str>, bool),
+    DeleteFolder,
     /// Make a folder, and those above it that are missing.
-    CreateFolder(Box<str>),
+    CreateFolder,
 }
 
 /// Something that the printer is to do, and what is to come of it.
