@@ -22,6 +22,7 @@ pub mod page;
 pub mod printer;
 mod qr;
 pub mod settings;
+mod setup;
 pub mod source;
 pub mod status;
 pub mod status_object;
