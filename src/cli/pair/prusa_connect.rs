@@ -16,6 +16,7 @@ use crate::whole_file;
 use argh::FromArgs;
 use std::fmt::Display;
 use std::io::{self, IsTerminal};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -114,7 +115,12 @@ fn register(pairing: &Pairing, name: &str, patience: Duration) -> Result<Token, 
         News::Remark(text) => countdown.remark(&text),
     };
     loop {
-        let mut waiting = pairing.begin(&mut tell).map_err(stop)?;
+        let begun = pairing.begin(&mut |news| match news {
+            // It is not long, and nothing to hurry for.
+            News::Left(_) => ControlFlow::Continue(()),
+            News::Remark(text) => countdown.remark(&text),
+        });
+        let mut waiting = begun.map_err(stop)?;
         invite(pairing, &waiting, name, patience);
         let token = pairing.wait(&mut waiting, patience, &mut tell);
         countdown.clear();

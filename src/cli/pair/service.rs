@@ -7,6 +7,7 @@ use crate::status::{State, ask};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{self, IsTerminal};
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 /// Longest wait, in seconds.
@@ -74,15 +75,18 @@ impl Countdown {
         Self { watched: io::stderr().is_terminal() }
     }
 
-    pub(super) fn left(&self, time: Duration) {
+    pub(super) fn left(&self, time: Duration) -> ControlFlow<()> {
         if self.watched {
             terminal::show(&format!("\r  {} s left \u{1b}[K", time.as_secs()));
         }
+        // Ctrl-C ends it, without asking here.
+        ControlFlow::Continue(())
     }
 
-    pub(super) fn remark(&self, text: &str) {
+    pub(super) fn remark(&self, text: &str) -> ControlFlow<()> {
         self.clear();
         say(text);
+        ControlFlow::Continue(())
     }
 
     pub(super) fn clear(&self) {
