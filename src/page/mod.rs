@@ -15,8 +15,8 @@ pub use act::{Act, ActError, Done, MOST_FORM};
 pub use parts::{Part, parts};
 pub use shell::{SCRIPT, STYLE, whole};
 pub use sight::{
-    Card, Choice, Course, Examination, Extra, Invitation, Job, LogLine, OctoApp, PrusaConnect, Registration,
-    Service, Sight, Telegram,
+    Card, Choice, Course, Examination, Extra, Invitation, Job, OctoApp, PrusaConnect, Registration, Service,
+    Sight, Telegram,
 };
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::*;
 use crate::bridge::BridgeState;
 use crate::doctor::{Finding, Section};
+use crate::log_file::Line;
 use crate::status::{BridgeLine, Health, ProblemLine};
 use std::time::Duration;
 
@@ -122,12 +123,12 @@ pub(super) fn all() -> Vec<(&'static str, Sight)> {
             card(pairing("telegram"), telegram(true, None), asking),
         ],
         log: vec![
-            LogLine {
+            Line {
                 at: Duration::from_secs(1_795_227_605),
                 level: log::Level::Warn,
                 text: "telegram: no answer; trying again".to_owned(),
             },
-            LogLine {
+            Line {
                 at: Duration::from_secs(1_795_227_600),
                 level: log::Level::Info,
                 text: "octobridge starts".to_owned(),

@@ -1,6 +1,7 @@
 //! All that the page shows. No secret is in it: of a token, only what is shown of it.
 
 use crate::doctor::Section;
+use crate::log_file::Line;
 use crate::status::{BridgeLine, ProblemLine};
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ pub struct Sight {
     /// The bridges, in the order in which they are shown.
     pub cards: Vec<Card>,
     /// The last lines of the log, the newest first.
-    pub log: Vec<LogLine>,
+    pub log: Vec<Line>,
     /// The last examination.
     pub examination: Examination,
 }
@@ -38,17 +39,6 @@ pub struct Job {
     pub paused: bool,
     /// How far it is, in percent.
     pub percent: Option<u8>,
-}
-
-/// A line of the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogLine {
-    /// When, as time since the Unix epoch.
-    pub at: Duration,
-    /// How grave it is.
-    pub level: log::Level,
-    /// What happened.
-    pub text: String,
 }
 
 /// An examination as by `octobridge doctor`.

@@ -1,13 +1,13 @@
 //! What happened: the last lines of the log.
 
 use super::super::markup::Markup;
-use super::super::sight::LogLine;
 use super::super::words::ENGLISH;
 use crate::calendar;
+use crate::log_file::Line;
 use log::Level;
 
 /// Draws the lines, the newest first.
-pub(super) fn draw(out: &mut Markup, lines: &[LogLine]) {
+pub(super) fn draw(out: &mut Markup, lines: &[Line]) {
     out.wrap("section", &[("id", "log"), ("class", "wide"), ("aria-labelledby", "log-title")], |out| {
         out.element("h2", &[("id", "log-title")], ENGLISH.log);
         if lines.is_empty() {

@@ -127,7 +127,8 @@ impl Pairing {
         format!("https://t.me/{}?{word}={}", self.username, self.code)
     }
 
-    /// Waits for the code, up to `patience`, and tells what happens meanwhile.
+    /// Waits for the code, up to `patience`, and tells what happens meanwhile. Called again, it waits for the code from
+    /// another chat.
     ///
     /// # Errors
     ///
@@ -138,7 +139,7 @@ impl Pairing {
         tell: &mut dyn FnMut(News) -> ControlFlow<()>,
     ) -> Result<Candidate, PairError> {
         let start = self.clock.now().monotonic;
-        let mut talk = Talk::new(&self.code, &self.username, start + patience);
+        let mut talk = Talk::new(&self.code, &self.username, start + patience).behind(self.offset);
         loop {
             let now = self.clock.now().monotonic;
             match talk.step(now) {
