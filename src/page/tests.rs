@@ -18,7 +18,7 @@ fn every_id_is_there_once_and_what_refers_to_one_finds_it() {
         let unique: HashSet<_> = ids.iter().copied().collect();
         assert_eq!(ids.len(), unique.len(), "{name}: {ids:?}");
         for refers in ["for", "aria-labelledby", "data-into"] {
-            for id in values(&page, refers) {
+            for id in values(&page, refers).into_iter().flat_map(str::split_whitespace) {
                 assert!(unique.contains(id), "{name}: {refers}={id}");
             }
         }

@@ -27,10 +27,14 @@ pub(super) fn draw(out: &mut Markup, id: &str, card: &Card, key: &str) {
                     true => ("true", "off", ENGLISH.on),
                     false => ("false", "on", ENGLISH.off),
                 };
+                // It is called by the bridge's name, and by what stands on it.
+                let own = [id, "-switch"].concat();
+                let names = [&title, " ", &own].concat();
                 let attributes = [
+                    ("id", own.as_str()),
                     ("role", "switch"),
                     ("aria-checked", checked),
-                    ("aria-labelledby", &title),
+                    ("aria-labelledby", &names),
                     ("name", "do"),
                     ("value", what),
                 ];
