@@ -44,7 +44,7 @@ overlay:
 
 .PHONY: test
 test:
-	$(install) overlay cross container boot test moonraker connect-sdk schemathesis
+	$(install) overlay cross container boot test page axe nginx moonraker connect-sdk schemathesis
 	@toolchain/build-image.sh --again
 	@FIRMWARE_UNDER_TEST="$$(sed -n 's/^OUT=//p' .cache/image-settings)" \
 		cargo test --locked --workspace --no-fail-fast

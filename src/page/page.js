@@ -60,8 +60,10 @@
     });
     events.addEventListener('error', () => {
       say(lost);
-      // A refusal ends it for good; then it is asked for anew.
-      if (events.readyState === EventSource.CLOSED) setTimeout(live, 3000);
+      // A refusal ends it for good; then it is asked for anew. Where the printer wants a login by now, its door shows.
+      if (events.readyState !== EventSource.CLOSED) return;
+      setTimeout(live, 3000);
+      fetch('.', { method: 'HEAD' }).then(answer => { if (answer.status === 401) location.reload(); }, () => {});
     });
   };
   live();

@@ -1,6 +1,8 @@
 //! The set-up page in a real browser, with the real service, Moonraker and Klipper behind it.
 
 use crate::support::bed::Setup;
+mod proxy;
+
 use crate::support::bed::{Bed, environment};
 use crate::support::browser::{Browser, Look};
 use crate::support::camera::{Answer, Camera, picture};

@@ -47,8 +47,9 @@ pub(super) fn visitor(
     if admits.who != Who::Anyone && !near {
         return Err(NOT_HERE);
     }
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = name_of(host);
+    let mut hosts = headers.get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(NO_NAME) };
+    let name = name_of(host.to_str().unwrap_or_default());
     let known = admits.hosts.iter().any(|known| known.eq_ignore_ascii_case(name));
     if known || is_own(name) { Ok(()) } else { Err(NO_NAME) }
 }
