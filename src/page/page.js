@@ -6,11 +6,8 @@
   const say = text => { notice.textContent = text; };
 
   // Makes `old` like `fresh`, and leaves alone what a person is typing, has unfolded or has the focus on.
+  const isSame = (one, other) => one.nodeName === other.nodeName && one.id === other.id;
   const follow = (old, fresh) => {
-    if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName || old.id !== fresh.id) {
-      old.replaceWith(fresh);
-      return;
-    }
     if (old.nodeType !== Node.ELEMENT_NODE) {
       if (old.data !== fresh.data) old.data = fresh.data;
       return;
@@ -22,9 +19,17 @@
     for (const { name, value } of [...fresh.attributes]) {
       if (old.getAttribute(name) !== value && !kept(name)) old.setAttribute(name, value);
     }
-    const [was, will] = [[...old.childNodes], [...fresh.childNodes]];
-    will.forEach((node, at) => { if (at < was.length) follow(was[at], node); else old.append(node); });
-    was.slice(will.length).forEach(node => node.remove());
+    // What came or went in between moves the rest, and must not make it new.
+    let at = old.firstChild;
+    for (const node of [...fresh.childNodes]) {
+      let same = at;
+      while (same && !isSame(same, node)) same = same.nextSibling;
+      if (!same) { old.insertBefore(node, at); continue; }
+      while (at !== same) { const gone = at; at = at.nextSibling; gone.remove(); }
+      at = at.nextSibling;
+      follow(same, node);
+    }
+    while (at) { const gone = at; at = at.nextSibling; gone.remove(); }
   };
 
   // Times that run out: the service tells its own clock, so that a browser with another one counts right.

@@ -175,7 +175,7 @@ pub(super) fn all() -> Vec<(&'static str, Sight)> {
             card(
                 line("telegram", BridgeState::Connected, Health::Warn, "the last photo was too large"),
                 telegram(true, Some("-1001234567890, topic 7")),
-                Course::Busy,
+                Course::Busy(None),
             ),
             card(off("telegram workshop"), telegram(false, None), Course::Idle),
         ],

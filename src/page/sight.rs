@@ -142,8 +142,8 @@ pub enum Course {
     /// Nothing.
     #[default]
     Idle,
-    /// Somebody is asked something, which takes a moment.
-    Busy,
+    /// Somebody is asked something, which takes a moment; with what is to be known about it.
+    Busy(Option<String>),
     /// The owner is to do something.
     Waiting(Invitation),
     /// The owner is to choose.

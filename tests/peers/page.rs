@@ -216,3 +216,56 @@ fn it_can_be_read_and_used_without_scripts() {
     });
     browser.picture(&shots().join("without-scripts.png"));
 }
+
+/// Each thing that may go wrong is shown with what to do about it, and can be tried again.
+#[test]
+fn failures_are_shown_with_their_remedies() {
+    let place = Place::fresh();
+    let browser = Browser::start(Look::default());
+    browser.open(&place.url());
+    browser.wait_for("#head", "Klipper ready");
+
+    // Telegram: another program takes the bot's messages.
+    place.telegram.set_webhook(Some("https://example.org/bot"));
+    browser.type_into(&format!("{TELEGRAM} input[name='token']"), BOT);
+    browser.click(&button(TELEGRAM, "pair"));
+    browser.wait_for(TELEGRAM, "make a bot of its own for the printer with @BotFather");
+    place.telegram.set_webhook(None);
+    browser.type_into(&format!("{TELEGRAM} input[name='token']"), "no token");
+    browser.click(&button(TELEGRAM, "pair"));
+    browser.wait_for(TELEGRAM, "TELEGRAM_BOT_TOKEN");
+
+    // Prusa Connect: no server, a file that is none, and one that is.
+    place.connect.outage(Some(crate::support::prusa_connect::Answer::status(503)));
+    browser.click(&button(CONNECT, "pair"));
+    browser.wait_for(CONNECT, "trying again");
+    browser.click(&button(OCTOAPP, "pair"));
+    browser.wait_for(OCTOAPP, "Time left:");
+    browser.click(&button(OCTOAPP, "cancel"));
+    browser.wait_for(OCTOAPP, "No phone is registered yet.");
+    judge(&browser, "failures");
+    browser.click(&button(CONNECT, "cancel"));
+    place.connect.outage(None);
+    browser.click(&format!("{CONNECT} summary"));
+    browser.type_into("#ini", "<!DOCTYPE html>");
+    browser.click(&button(CONNECT, "import"));
+    browser.wait_for(CONNECT, "this is no settings file");
+    let url = place.connect.url();
+    let (host, port) = url.trim_start_matches("http://").split_once(':').unwrap();
+    let token = "SECRETSECRETSECRET20".to_owned();
+    let file = format!("[service::connect]\nhostname = {host}\nport = {port}\ntls = 0\ntoken = {token}\n");
+    browser.type_into("#ini", &file);
+    browser.click(&button(CONNECT, "import"));
+    let shown = browser.wait_for(CONNECT, "The token is taken.");
+    assert!(!shown.contains(&token), "{shown}");
+    assert!(!browser.run("return document.documentElement.outerHTML").to_string().contains(&token));
+
+    // A test that does not get through, and switches.
+    browser.click(&button(OCTOAPP, "off"));
+    browser.wait_for(OCTOAPP, "Off");
+    browser.click(&button(CONNECT, "off"));
+    browser.wait_for("#notice", "the last bridge that is on");
+    browser.click(&button(OCTOAPP, "on"));
+    browser.wait_for(OCTOAPP, "On");
+    assert!(place.cfg().contains("[octoapp]\nenabled: true"), "{}", place.cfg());
+}

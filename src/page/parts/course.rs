@@ -10,7 +10,10 @@ use super::form::{Form, button};
 pub(super) fn draw(out: &mut Markup, course: &Course, steps: &[&str], form: Form<'_>) {
     match course {
         Course::Idle => {}
-        Course::Busy => out.element("p", &[("role", "status")], ENGLISH.busy),
+        Course::Busy(remark) => {
+            out.element("p", &[("role", "status")], remark.as_deref().unwrap_or(ENGLISH.busy));
+            form.button(out, "", "cancel", ENGLISH.cancel);
+        }
         Course::Waiting(invitation) => invite(out, invitation, steps, form),
         Course::Asking { question, control, choices } => {
             out.element("p", &[("role", "status")], question);

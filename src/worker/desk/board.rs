@@ -62,7 +62,7 @@ impl Board {
         if entry.ticket.is_some() {
             return None;
         }
-        *entry = Entry { course: Course::Busy, ticket: Some(number), ..Entry::default() };
+        *entry = Entry { course: Course::Busy(None), ticket: Some(number), ..Entry::default() };
         Some(Ticket { board: Arc::clone(self), bridge: bridge.to_owned(), number })
     }
 
@@ -79,7 +79,7 @@ impl Board {
             && matches!(entry.course, Course::Asking { .. })
         {
             entry.choice = Some((value.to_owned(), control));
-            entry.course = Course::Busy;
+            entry.course = Course::Busy(None);
         }
     }
 
@@ -192,13 +192,15 @@ impl Ticket {
     pub(super) fn remark(&self, text: String) {
         /// Most that are shown.
         const MOST: usize = 5;
-        self.with(|entry| {
-            if let Course::Waiting(invitation) = &mut entry.course {
+        self.with(|entry| match &mut entry.course {
+            Course::Waiting(invitation) => {
                 if invitation.remarks.len() >= MOST {
                     invitation.remarks.remove(0);
                 }
                 invitation.remarks.push(text);
             }
+            Course::Busy(remark) => *remark = Some(text),
+            _ => {}
         });
     }
 
@@ -235,14 +237,14 @@ mod tests {
     fn one_thing_at_a_time_and_what_was_cancelled_says_no_more() {
         let board = Arc::new(Board::default());
         let first = board.begin("telegram").unwrap();
-        assert_eq!(course(&board), Course::Busy);
+        assert_eq!(course(&board), Course::Busy(None));
         assert!(board.begin("telegram").is_none() && board.begin("octoapp").is_some());
         board.cancel("telegram");
         assert!(first.is_over() && course(&board) == Course::Idle);
         let second = board.begin("telegram").unwrap();
         first.show(Course::Failed("late".to_owned()));
         first.end(Course::Failed("late".to_owned()));
-        assert_eq!(course(&board), Course::Busy);
+        assert_eq!(course(&board), Course::Busy(None));
         second.end(Course::Done("well".to_owned()));
         assert_eq!(course(&board), Course::Done("well".to_owned()));
         assert!(second.is_over() && board.begin("telegram").is_some());
@@ -256,7 +258,7 @@ mod tests {
         assert_eq!(ticket.chosen(), None);
         ticket.show(Course::Asking { question: String::new(), control: true, choices: Vec::new() });
         board.choose("telegram", "1", true);
-        assert!(ticket.is_chosen() && course(&board) == Course::Busy);
+        assert!(ticket.is_chosen() && course(&board) == Course::Busy(None));
         assert_eq!(ticket.chosen(), Some(("1".to_owned(), true)));
         assert_eq!(ticket.chosen(), None);
     }

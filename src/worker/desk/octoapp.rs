@@ -38,7 +38,7 @@ pub(super) fn pair(work: &Work, ticket: &Ticket) -> Result<String, String> {
         if ticket.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     let arrived = arrived.map_err(|error| error.to_string())?;
-    ticket.show(Course::Busy);
+    ticket.show(Course::Busy(None));
     let greeted = pairing.greet(&arrived, HELLO);
     if !place.is_on() {
         place.switch(true).map_err(|stop| stop.to_string())?;

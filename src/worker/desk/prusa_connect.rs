@@ -49,7 +49,7 @@ pub(super) fn pair(work: &Work, ticket: &Ticket) -> Result<String, String> {
             Err(error) => return Err(text(error)),
         }
     };
-    ticket.show(Course::Busy);
+    ticket.show(Course::Busy(None));
     target
         .store(&pairing, &token)
         .map(|notes| said("Prusa Connect has taken the printer.", &notes))

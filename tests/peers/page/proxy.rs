@@ -46,7 +46,7 @@ impl Nginx {
         );
         let path = folder.path().join("nginx.conf");
         std::fs::write(&path, conf).unwrap();
-        let process = Command::new(environment("NGINX", ".cache/nginx/usr/sbin/nginx"))
+        let process = Command::new(environment("NGINX_PROGRAM", ".cache/nginx/usr/sbin/nginx"))
             .arg("-c")
             .arg(&path)
             .args(["-p", folder.path().to_str().unwrap(), "-e", "stderr"])
