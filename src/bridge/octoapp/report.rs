@@ -57,7 +57,12 @@ impl Report {
             parts.push(format!("the printer cannot be announced to the apps: {why}"));
         }
         match self.receivers {
-            Some(0) => parts.push("no app has registered; add this printer in OctoApp".to_owned()),
+            Some(0) => {
+                parts.push(
+                    "no app has registered; run `octobridge pair octoapp`, or add this printer in OctoApp"
+                        .to_owned(),
+                );
+            }
             Some(1) => parts.push("1 app".to_owned()),
             Some(count) => parts.push(format!("{count} apps")),
             None => {}
@@ -99,6 +104,7 @@ mod tests {
         report.present(Ok(()));
         report.receivers = Some(0);
         assert_eq!(report.status(None).state, BridgeState::NeedsPairing);
+        assert!(report.status(None).text.contains("`octobridge pair octoapp`"));
         report.receivers = Some(2);
         assert_eq!(report.status(None).state, BridgeState::Connected);
         report.trouble(Health::Waiting, "cannot reach it".to_owned());
