@@ -22,9 +22,11 @@ use crate::printer::{Event, EventKind, KlippyState, Sight};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How often this printer says that somebody is here, and how soon again after a failure.
+/// How often this printer says that somebody is here, how soon again where Moonraker refuses it, and how soon where it
+/// did not come to that.
 const PRESENCE: Duration = Duration::from_secs(300);
-const PRESENCE_AGAIN: Duration = Duration::from_secs(60);
+const PRESENCE_REFUSED: Duration = Duration::from_secs(60);
+const PRESENCE_FAILED: Duration = Duration::from_secs(30);
 /// How often records are looked through.
 const MINUTE: Duration = Duration::from_secs(60);
 /// Most errands under way. More than a print has within the time that one is tried.
@@ -168,8 +170,13 @@ impl<O: Outside, S: Store> Core<O, S> {
                 true => Ok(()),
                 false => self.registry.announce(&mut self.outside, now.unix),
             };
-            self.presence = Some(at + if told.is_ok() { PRESENCE } else { PRESENCE_AGAIN });
-            self.report().present(told);
+            let next = match &told {
+                Ok(()) => PRESENCE,
+                Err(error) if error.refused => PRESENCE_REFUSED,
+                Err(_) => PRESENCE_FAILED,
+            };
+            self.presence = Some(at + next);
+            self.report().present(told.map_err(|error| error.why));
         }
         if self.minute <= at {
             self.minute = at + MINUTE;
@@ -250,16 +257,20 @@ impl<O: Outside, S: Store> Core<O, S> {
         }
         match &mut errand.step {
             Step::Address { push, urgent } => {
-                let apps = match self.registry.apps(&mut self.outside) {
+                let mut apps = match self.registry.apps(&mut self.outside) {
                     Ok(apps) => apps,
                     Err(why) => {
                         return self.fail(errand, format!("cannot read who is to be told: {why}"), now);
                     }
                 };
-                // Those that begin later are of the next print.
-                let running =
-                    apps.iter().filter(|app| push.kind.is_end() && app.device() == Device::Activity);
-                let over: Vec<String> = running.map(|app| app.name.clone()).collect();
+                let mut over = Vec::new();
+                if push.kind.is_end() {
+                    // Where it is late, they show the next print; and those that begin later are of that one, too.
+                    let next = self.print.as_ref().is_some_and(|print| print.known.id != push.state.id);
+                    apps.retain(|app| !next || app.device() != Device::Activity);
+                    let running = apps.iter().filter(|app| app.device() == Device::Activity);
+                    over.extend(running.map(|app| app.name.clone()));
+                }
                 let apps: Vec<&App> = apps.iter().filter(|app| !app.is_expired(now.unix)).collect();
                 let letters = letters(push, &apps, *urgent, &self.frontend.name, now.unix);
                 self.report().receivers = Some(super::upkeep::devices(apps.iter().copied()));

@@ -14,6 +14,14 @@ const NAMESPACE: &str = "octoapp";
 /// The version of the plugin whose behaviour this is; apps tell by it what they may expect.
 const PLUGIN_VERSION: &str = "3.2.0";
 
+/// Why this printer could not be announced.
+#[derive(Debug)]
+pub(super) struct Unannounced {
+    pub(super) why: String,
+    /// Moonraker was asked, and did not do it.
+    pub(super) refused: bool,
+}
+
 /// What is known of the database.
 #[derive(Debug)]
 pub(super) struct Registry {
@@ -76,17 +84,18 @@ impl Registry {
         self.key.as_ref().ok_or_else(|| "there is no encryption key".to_owned())
     }
 
-    /// Says that somebody is here. The error says why that could not be done.
-    pub(super) fn announce<O: Outside>(&mut self, outside: &mut O, now: Duration) -> Result<(), String> {
-        let key = self.seek_key(outside).inspect_err(|why| log::warn!("octoapp: {why}"))?;
-        let Key(key) = key.clone();
+    /// Says that somebody is here.
+    pub(super) fn announce<O: Outside>(&mut self, outside: &mut O, now: Duration) -> Result<(), Unannounced> {
+        let key = self.seek_key(outside).inspect_err(|why| log::warn!("octoapp: {why}"));
+        let Key(key) = key.map_err(|why| Unannounced { why, refused: false })?.clone();
         let value = json!({
             "pluginVersion": PLUGIN_VERSION,
             "lastSeen": now.as_secs_f64(),
             "printerId": self.printer_id,
             "encryptionKey": key,
         });
-        outside.write(NAMESPACE, &["public"], &value)
+        let written = outside.write(NAMESPACE, &["public"], &value);
+        written.map_err(|why| Unannounced { why, refused: true })
     }
 
     /// The key is read again before it is used again.
