@@ -213,7 +213,7 @@ impl<O: Outside, S: Store> Core<O, S> {
         };
         State {
             id: known.id.clone(),
-            path: known.path.clone(),
+            path: known.shown().to_owned(),
             is_name: known.is_name,
             left,
             percent: print.percent.unwrap_or_else(reckoned),

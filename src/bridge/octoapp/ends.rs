@@ -63,6 +63,8 @@ impl<O: Outside, S: Store> Core<O, S> {
             _ if !mine => return self.late_end(&event.key, event.kind, &job, now),
             EventKind::Finished => Push::new(Kind::Done, self.state(now)),
             EventKind::Cancelled => {
+                // Its record names the file.
+                self.name_print();
                 let took = self.recorded_end(Some(&job)).or(job.total_duration);
                 let state = self.state(now);
                 let duration = took.map_or(state.duration, |took| took.as_secs_f64());
@@ -81,6 +83,7 @@ impl<O: Outside, S: Store> Core<O, S> {
                     // From here on only this process knows of it, as the plugin would.
                     return self.done_with(&event.key);
                 }
+                self.name_print();
                 let text = reason.unwrap_or_default();
                 Push { text, ..Push::new(Kind::Error, self.state(now)) }
             }

@@ -124,8 +124,14 @@ impl<O: Outside, S: Store> Core<O, S> {
             // Klipper was away for a moment only; its print is gone all the same.
             self.drop_print();
         }
-        let Some(path) = print.file.as_deref().filter(|_| print.state.is_active()) else { return };
-        if is_automated(path) {
+        let Some(path) = print.file.as_deref().filter(|path| !path.is_empty() && !is_automated(path)) else {
+            return;
+        };
+        if !print.state.is_active() {
+            // It may be printed next.
+            if !print.file_is_name {
+                self.outside.scan("", path);
+            }
             return;
         }
         let record = running(&snapshot.history).filter(|(_, file)| *file == path);
@@ -145,8 +151,10 @@ impl<O: Outside, S: Store> Core<O, S> {
             _ => {
                 let began = now.unix.saturating_sub(print.total_duration.unwrap_or_default());
                 let inherited = self.file.inherited(path, began);
+                let nameless = inherited.is_none();
                 let (id, started) = inherited.unwrap_or_else(|| (fresh_print(&mut self.outside), now.unix));
-                let known = Known::new(id, path, print.file_is_name, record.clone(), started);
+                let mut known = Known::new(id, path, print.file_is_name, record.clone(), started);
+                known.nameless = nameless;
                 self.print = Some(Followed::found(known, now));
             }
         }
@@ -207,6 +215,9 @@ impl<O: Outside, S: Store> Core<O, S> {
         if before == Some(print.state) {
             return false;
         }
+        if print.state == PrintState::Paused {
+            self.name_print();
+        }
         match (print.state, &mut self.print) {
             (PrintState::Paused, Some(followed)) => {
                 followed.hour = None;
@@ -226,6 +237,15 @@ impl<O: Outside, S: Store> Core<O, S> {
                 true
             }
             _ => false,
+        }
+    }
+
+    /// From now on the apps are told the file also of a print that was found under way.
+    pub(super) fn name_print(&mut self) {
+        if let Some(print) = &mut self.print
+            && std::mem::take(&mut print.known.nameless)
+        {
+            self.file.keep(&print.known);
         }
     }
 

@@ -88,6 +88,32 @@ fn a_late_end_ends_no_activity_of_the_next_print() {
 }
 
 #[test]
+fn an_end_that_is_addressed_late_leaves_the_next_prints_activity_alone() {
+    let shelf = Shelf::with_phone();
+    let mut printer = Printer::new(shelf.clone());
+    printer.begin("one.gcode");
+    printer.print_to(20);
+    shelf.told();
+    shelf.0.borrow_mut().locked = true;
+    printer.end(PrintState::Complete, JobStatus::Completed);
+    printer.pass(21.0);
+    printer.begin("two.gcode");
+    shelf.register("activity:two", "1", json!({}));
+    shelf.0.borrow_mut().locked = false;
+    printer.pass(50.0);
+    let told = shelf.0.borrow().pushes.clone();
+    let end = told.iter().find(|push| push["apnsData"]["event"] == "end").unwrap();
+    let targets = end["targets"].as_array().unwrap();
+    assert_eq!((targets.len(), &targets[0]["fcmToken"]), (1, &json!("ios:phone")), "{told:?}");
+    assert_eq!(names(&shelf), ["ios:phone", "activity:running", "activity:two"]);
+    // They end with that print.
+    printer.end(PrintState::Complete, JobStatus::Completed);
+    printer.pass(5.0);
+    assert_eq!(shelf.last_tokens(), ["activity:running", "activity:two", "ios:phone"]);
+    assert_eq!(names(&shelf), ["ios:phone"]);
+}
+
+#[test]
 fn the_key_is_read_again_when_the_plugin_is_gone() {
     let shelf = Shelf::with_phone();
     let mut printer = Printer::new(shelf.clone());
