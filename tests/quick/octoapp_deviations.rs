@@ -249,6 +249,22 @@ fn d11_a_pause_that_ends_with_the_print_is_not_told() {
 }
 
 #[test]
+fn d11_a_short_pause_right_after_the_start_is_not_told() {
+    let mut vector = until("filter_interaction", 11.0);
+    happens(&mut vector, [status(11.0, json!({"print_stats": {"state": "paused"}}))]);
+    vector["clock"]["end_t"] = json!(20.0);
+    let mut lasting = vector.clone();
+    let log = recorded(&mut lasting);
+    assert_eq!(kinds(&log), told(&[(10.0, "printing"), (14.0, "paused"), (16.0, "paused_gcode")]));
+    happens(&mut vector, [status(12.0, json!({"print_stats": {"state": "printing"}}))]);
+    let log = recorded(&mut vector);
+    assert_eq!(kinds(&log), told(&[(10.0, "printing")]));
+    // The plugin tells it all the same.
+    expected(&mut vector).extend(expected(&mut lasting)[1..].to_vec());
+    strict("D11, young", &vector, &log);
+}
+
+#[test]
 fn d12_what_could_not_be_taken_is_tried_again() {
     let vector = vector("backend_500");
     let log = play(&vector);

@@ -96,7 +96,7 @@ impl<O: Outside, S: Store> Core<O, S> {
             report: Arc::default(),
             registry: Registry::new(printer_id),
             file,
-            frontend: Frontend::default(),
+            frontend: Frontend::unread(),
             addresses,
             remote: Remote::default(),
             spacing: Spacing::default(),

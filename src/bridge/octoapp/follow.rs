@@ -99,6 +99,7 @@ impl<O: Outside, S: Store> Core<O, S> {
             return;
         };
         if !self.link.synced {
+            self.read_frontend();
             self.settle_events(now);
             self.sync(&snapshot, print, now);
             self.link.synced = true;
@@ -119,7 +120,6 @@ impl<O: Outside, S: Store> Core<O, S> {
 
     /// A job may be under way that nobody saw begin.
     fn sync(&mut self, snapshot: &Snapshot, print: &Print, now: Moment) {
-        self.read_frontend();
         if self.gone.take().is_some() {
             // Klipper was away for a moment only; its print is gone all the same.
             self.drop_print();

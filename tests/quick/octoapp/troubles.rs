@@ -129,6 +129,51 @@ fn the_key_is_read_again_when_the_plugin_is_gone() {
 }
 
 #[test]
+fn a_key_that_another_process_wrote_stays() {
+    let shelf = Shelf::with_phone();
+    let mut printer = Printer::new(shelf.clone());
+    let announced = || {
+        let values = &shelf.0.borrow().values;
+        let announced = values.iter().rfind(|(place, _)| place == "octoapp/public").unwrap();
+        announced.1["encryptionKey"].as_str().unwrap().to_owned()
+    };
+    let first = announced();
+    printer.pass(300.0);
+    assert_eq!(announced(), first);
+    shelf.clone().write("octoapp", &["public", "encryptionKey"], &json!("another's"));
+    printer.pass(300.0);
+    assert_eq!(announced(), "another's");
+    // One that is gone is put back.
+    shelf.0.borrow_mut().values.retain(|(place, _)| place != "octoapp/public/encryptionKey");
+    printer.pass(300.0);
+    assert_eq!(announced(), "another's");
+}
+
+#[test]
+fn the_next_process_calls_the_printer_by_its_name() {
+    let shelf = Shelf::with_phone();
+    shelf.clone().write("mainsail", &["general"], &json!({"printername": "Left"}));
+    let mut printer = Printer::new(shelf.clone());
+    printer.begin("one.gcode");
+    shelf.0.borrow_mut().away = true;
+    printer.end(PrintState::Complete, JobStatus::Completed);
+    printer.pass(20.0);
+    shelf.0.borrow_mut().away = false;
+    shelf.told();
+    printer.restart();
+    printer.pass(700.0);
+    assert_eq!(shelf.last()["apnsData"]["alert"]["title-loc-args"], json!(["Left"]));
+    // As long as it cannot be read the phone says it.
+    shelf.0.borrow_mut().locked = true;
+    printer.restart();
+    printer.begin("two.gcode");
+    shelf.0.borrow_mut().locked = false;
+    printer.end(PrintState::Complete, JobStatus::Completed);
+    printer.pass(20.0);
+    assert_eq!(shelf.last()["apnsData"]["alert"]["title-loc-args"], json!(["$printer_label$"]));
+}
+
+#[test]
 fn fluidds_name_counts_where_mainsails_is_empty() {
     let shelf = Shelf::with_phone();
     shelf.clone().write("mainsail", &["general"], &json!({"printername": " "}));

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 /// How long the plugin waits before it tells a pause, and behind that before it calls those who want it.
 const PAUSE_HOLD: f64 = 3.0;
 const CALL_DELAY: f64 = 2.0;
+/// How young a print is of which it tells no end of a pause.
+const BEGINNING: f64 = 5.0;
 /// How soon a push is tried again.
 const RETRY: f64 = 5.0;
 /// How long a configuration counts, in seconds.
@@ -110,7 +112,8 @@ fn stray_resumes(course: &Course<'_>, wishes: &mut Wishes) {
 }
 
 /// D11: a pause that ends with the print within the time for which it is held back is not told. The plugin tells it
-/// behind the end, unless that is a good one: from then on phones with Android show a print that is over as paused.
+/// behind the end, unless that is a good one: from then on phones with Android show a print that is over as paused. Nor
+/// is one told that ends so soon in the first seconds of a print.
 fn ended_pauses(course: &Course<'_>, wishes: &mut Wishes) {
     for paused in course.turns.iter().filter(|turn| turn.state == "paused") {
         let told = paused.t + PAUSE_HOLD;
@@ -121,7 +124,10 @@ fn ended_pauses(course: &Course<'_>, wishes: &mut Wishes) {
         let goes_on = |t: f64| next.is_some_and(|next| next.state == "printing" && next.t < t);
         let failed = next.filter(|next| next.is_failure()).map(|next| next.t);
         let gone = course.outages.iter().map(|(gone, _)| *gone).find(|gone| *gone >= paused.t);
-        let ended = cancelled.map(|change| change.t).or(gone).filter(|t| !goes_on(*t)).or(failed);
+        // What looks like the end of a pause so soon is a part of the start to the plugin.
+        let young = next.filter(|next| next.state == "printing").map(|next| next.t);
+        let young = young.filter(|t| course.begun().any(|job| (0.0..BEGINNING).contains(&(t - job.t))));
+        let ended = cancelled.map(|change| change.t).or(gone).filter(|t| !goes_on(*t)).or(failed).or(young);
         if ended.is_some_and(|ended| ended < told) {
             let of_it = |wanted: &Wanted| {
                 let at = |t: f64| (wanted.t - t).abs() < EXACT;
