@@ -62,8 +62,8 @@ pub(super) struct Core<O, S> {
     pub(super) print: Option<Followed>,
     /// The print as it was told last.
     pub(super) last: Option<State>,
-    /// When a print that Klipper took with it is given up.
-    pub(super) gone: Option<Duration>,
+    /// When a print that Klipper took with it is given up, and the key of its end in the outbox.
+    pub(super) gone: Option<(Duration, String)>,
     /// The error that was told last, and when.
     pub(super) error_told: Option<(String, Duration)>,
     /// Messages of the user's own in this print.

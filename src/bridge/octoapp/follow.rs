@@ -120,9 +120,8 @@ impl<O: Outside, S: Store> Core<O, S> {
 
     /// A job may be under way that nobody saw begin.
     fn sync(&mut self, snapshot: &Snapshot, print: &Print, now: Moment) {
-        if self.gone.take().is_some() {
-            // Klipper was away for a moment only; its print is gone all the same.
-            self.drop_print();
+        if let Some((_, key)) = self.gone.take() {
+            self.klipper_is_back(&key);
         }
         let Some(path) = print.file.as_deref().filter(|path| !path.is_empty() && !is_automated(path)) else {
             return;
@@ -175,11 +174,14 @@ impl<O: Outside, S: Store> Core<O, S> {
             self.drop_print();
             return;
         }
+        if let Some((_, key)) = self.gone.take() {
+            self.klipper_is_back(&key);
+        }
         let known = Known::new(fresh_print(&mut self.outside), path, is_name, record, now.unix);
         self.file.keep(&known);
         self.read_frontend();
         self.print = Some(Followed::begins(known, now));
-        (self.gone, self.error_told, self.customs) = (None, None, 0);
+        (self.error_told, self.customs) = (None, 0);
         let state = State { percent: 0, ..self.state(now) };
         self.send(Push::new(Kind::Started, state), None, now);
         self.begin_scan();
@@ -334,7 +336,7 @@ impl<O: Outside, S: Store> Core<O, S> {
         let print = self.print.as_ref();
         let waiting = self.pending.first().filter(|_| self.sight.is_some());
         let own = [
-            self.gone,
+            self.gone.as_ref().map(|(due, _)| *due),
             print.and_then(|print| print.hour),
             print.and_then(|print| print.pause),
             waiting.map(|(_, since)| *since + ends::PATIENCE),
@@ -351,8 +353,8 @@ impl<O: Outside, S: Store> Core<O, S> {
         {
             self.settle_events(now);
         }
-        if is_due(&mut self.gone) {
-            self.klipper_is_gone(now);
+        if let Some((_, key)) = self.gone.take_if(|(due, _)| *due <= at) {
+            self.klipper_is_gone(key, now);
         }
         let Some(print) = &mut self.print else { return };
         let (hour, pause) = (is_due(&mut print.hour), is_due(&mut print.pause));

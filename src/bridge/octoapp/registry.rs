@@ -96,6 +96,8 @@ impl Registry {
     pub(super) fn delete<'a, O: Outside>(outside: &mut O, names: impl Iterator<Item = &'a String>) {
         for name in names {
             if let Err(why) = outside.delete(NAMESPACE, &["apps", name]) {
+                // It may name the record, and that is the token.
+                let why = why.replace(name.as_str(), "(its token)");
                 log::warn!("octoapp: cannot delete a record of an app: {why}");
             }
         }

@@ -70,6 +70,31 @@ fn a_pause_that_is_found_is_not_told_but_its_end_is() {
 }
 
 #[test]
+fn that_klipper_took_the_print_is_told_by_the_next_process() {
+    // Whether the service is away until then, and whether the program restarts before Klipper counts as gone.
+    for (away, waits) in [(false, 2.0), (true, 2.0), (true, 30.0)] {
+        let shelf = Shelf::with_phone();
+        let mut printer = Printer::new(shelf.clone());
+        printer.begin("one.gcode");
+        printer.print_to(20);
+        shelf.told();
+        shelf.0.borrow_mut().away = away;
+        printer.klipper(KlippyState::Shutdown);
+        printer.pass(waits);
+        printer.restart();
+        printer.pass(11.0);
+        shelf.0.borrow_mut().away = false;
+        printer.pass(700.0);
+        assert_eq!(shelf.last()["apnsData"]["content-state"]["error"], "Klipper Disconnected");
+        assert_eq!(shelf.told().len(), 1, "{away} {waits}");
+        assert!(!printer.place.path().join("octoapp-print.json").exists());
+        printer.restart();
+        printer.pass(700.0);
+        assert!(shelf.told().is_empty(), "nothing is told twice");
+    }
+}
+
+#[test]
 fn a_late_end_ends_no_activity_of_the_next_print() {
     let shelf = Shelf::with_phone();
     let mut printer = Printer::new(shelf.clone());
