@@ -11,11 +11,13 @@ const STATE: [&str; 8] =
 const STATES: [&str; 8] =
     ["printing", "paused", "pausedGcode", "filamentRequired", "completed", "cancelled", "error", "expired"];
 const SOUNDS: [&str; 3] = ["default", "notification_filament_change.wav", "notification_print_done.wav"];
+/// What the service makes its own identity of, for messages of the user's own.
+const CUSTOM: &str = "$instanceId-custom";
 /// The members of an alert.
 const ALERT: [&str; 6] = ["title", "body", "title-loc-key", "title-loc-args", "loc-key", "loc-args"];
 
 /// What is wrong with it.
-pub(super) fn push(push: &Value) -> Result<(), String> {
+pub(crate) fn push(push: &Value) -> Result<(), String> {
     members(push, &["targets", "highPriority", "androidData", "apnsData"], &[])?;
     let apple = &push["apnsData"];
     let targets = push["targets"].as_array().ok_or("no list of targets")?;
@@ -72,7 +74,8 @@ fn apple(apple: &Value) -> Result<(), String> {
     is(has("sound") == has("alert"), "an alert without a sound, or the other way round", apple)?;
     is(has("alert") || event.is_some(), "nothing at all", apple)?;
     is(has("activity-alert") == (has("alert") && event.is_some()), "the alert of an activity", apple)?;
-    is(!has("collapseId") || event.is_none(), "collapseId", apple)?;
+    let custom = event.is_none() && apple["alert"].get("title-loc-key").is_none();
+    is(apple["collapseId"] == if custom { CUSTOM.into() } else { Value::Null }, "collapseId", apple)?;
     if has("alert") {
         let sound = apple["sound"].as_str().unwrap_or_default();
         is(SOUNDS.contains(&sound), "the sound", apple)?;

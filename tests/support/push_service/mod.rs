@@ -1,6 +1,6 @@
 //! A strict stand-in for OctoApp's push service: what is not a request as the protocol has it fails the test.
 
-mod check;
+pub(crate) mod check;
 
 use super::http;
 use super::telegram::certificates;
