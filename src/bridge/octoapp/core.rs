@@ -176,7 +176,13 @@ impl<O: Outside, S: Store> Core<O, S> {
                 Err(_) => PRESENCE_FAILED,
             };
             self.presence = Some(at + next);
-            self.report().present(told.map_err(|error| error.why));
+            let told = told.map_err(|error| error.why);
+            let why = told.as_ref().err().cloned();
+            let news = self.report().present(told);
+            // Once: Moonraker may be away for hours.
+            if let Some(why) = why.filter(|_| news) {
+                log::warn!("octoapp: the printer cannot be announced to the apps: {why}");
+            }
         }
         if self.minute <= at {
             self.minute = at + MINUTE;

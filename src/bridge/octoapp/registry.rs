@@ -75,7 +75,7 @@ impl Registry {
     /// Says that somebody is here.
     pub(super) fn announce<O: Outside>(&mut self, outside: &mut O, now: Duration) -> Result<(), Unannounced> {
         // Another process may have written one: phones have read that.
-        let key = stored_key(outside, self.key.as_ref()).inspect_err(|why| log::warn!("octoapp: {why}"));
+        let key = stored_key(outside, self.key.as_ref());
         let Key(key) = self.key.insert(key.map_err(|why| Unannounced { why, refused: false })?).clone();
         let value = json!({
             "pluginVersion": PLUGIN_VERSION,

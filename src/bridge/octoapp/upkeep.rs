@@ -82,6 +82,8 @@ impl<O: Outside, S: Store> Core<O, S> {
         }
         let apps = match self.registry.apps(&mut self.outside) {
             Ok(apps) => apps,
+            // While the printer cannot be announced either, that was said.
+            Err(_) if !self.report().is_present() => return,
             Err(why) => return log::warn!("octoapp: cannot read who is to be told: {why}"),
         };
         self.report().receivers = Some(devices(apps.iter().filter(|app| !app.is_expired(now.unix))));
