@@ -44,6 +44,7 @@ END
         ;;
     quick) cat <<'END'
 busybox-static /bin/busybox
+minisign minisign
 shellcheck shellcheck
 python3 /usr/bin/python3
 END
@@ -61,6 +62,7 @@ END
         ;;
     test) cat <<'END'
 busybox-static /bin/busybox
+minisign minisign
 shellcheck shellcheck
 qemu-user-static qemu-aarch64-static
 python3 /usr/bin/python3

@@ -18,6 +18,7 @@ pub mod overlay;
 pub mod program;
 pub mod rootfs;
 pub mod sbom;
+pub mod sign;
 pub mod squashfs;
 pub mod standin;
 pub mod verify;

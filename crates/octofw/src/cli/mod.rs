@@ -5,8 +5,10 @@ mod build;
 mod check_program;
 mod diff;
 mod inspect;
+mod keygen;
 mod lock;
 mod sbom;
+mod sign;
 mod standin;
 mod verify;
 
@@ -39,8 +41,10 @@ enum Command {
     Session(build::SessionArgs),
     Diff(diff::Args),
     Inspect(inspect::Args),
+    Keygen(keygen::Args),
     Lock(lock::Args),
     Sbom(sbom::Args),
+    Sign(sign::Args),
     Standin(standin::Args),
     Verify(verify::Args),
     CheckProgram(check_program::Args),
@@ -54,8 +58,10 @@ impl Command {
             Self::Session(args) => args.run(),
             Self::Diff(args) => args.run(),
             Self::Inspect(args) => args.run(),
+            Self::Keygen(args) => args.run(),
             Self::Lock(args) => args.run(),
             Self::Sbom(args) => args.run(),
+            Self::Sign(args) => args.run(),
             Self::Standin(args) => args.run(),
             Self::Verify(args) => args.run(),
             Self::CheckProgram(args) => args.run(),
