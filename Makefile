@@ -44,7 +44,7 @@ overlay:
 
 .PHONY: test
 test:
-	$(install) overlay cross container boot test moonraker connect-sdk schemathesis
+	$(install) overlay cross container boot test moonraker connect-sdk sbom-validators schemathesis
 	@toolchain/build-image.sh --again
 	@FIRMWARE_UNDER_TEST="$$(sed -n 's/^OUT=//p' .cache/image-settings)" \
 		cargo test --locked --workspace --no-fail-fast
@@ -76,7 +76,7 @@ lint:
 
 .PHONY: sbom
 sbom: overlay
-	@ls dist/sbom/*.json
+	@ls $(or $(dir $(OUT)),dist/)sbom/*
 
 .PHONY: container
 container:

@@ -39,8 +39,9 @@ cp "$program" "$new/root/usr/local/bin/octobridge"
 cp LICENSE-APACHE LICENSE-MIT "$share/licences/"
 SOURCE_DATE_EPOCH=$(toolchain/source-date.sh)
 export SOURCE_DATE_EPOCH
-"$octofw" sbom program --package octobridge --target $triple --out "$sbom/octobridge.cdx.json" >/dev/null
-cp "$sbom/octobridge.cdx.json" "$share/"
+"$octofw" sbom program --package octobridge --target $triple --out "$sbom/octobridge.cdx.json" \
+    --out "$sbom/octobridge.spdx.json" >/dev/null
+cp "$sbom/octobridge.cdx.json" "$sbom/octobridge.spdx.json" "$share/"
 
 find "$new" -type d -exec chmod 755 {} +
 find "$new" -type f -perm -100 -exec chmod 755 {} +

@@ -82,9 +82,7 @@ fi
 while IFS= read -r tool; do
     set -- "$@" --tool "$tool"
 done <$program/tools
-"$octofw" build "$@" --out "$out"
-directory=$(dirname "$out")
-stem=$(basename "$out")
-sbom=$directory/sbom
-"$octofw" sbom image --manifest "$directory/${stem%.*}.manifest.json" --program-sbom "$sbom/octobridge.cdx.json" \
-    --out "$sbom/image.cdx.json" >/dev/null
+"$octofw" build "$@" --sbom /usr/local/share/octobridge --out "$out"
+sbom=$(dirname "$out")/sbom
+"$octofw" sbom image --image "$out" --program-sbom "$sbom/octobridge.cdx.json" \
+    --out "$sbom/image.cdx.json" --out "$sbom/image.spdx.json" >/dev/null

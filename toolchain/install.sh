@@ -80,7 +80,7 @@ g++ c++
 libc6-dev /usr/include/stdio.h
 END
         ;;
-    rust-target:* | rust-lint | moonraker | connect-sdk | octoapp-plugin | peer | schemathesis) ;;
+    rust-target:* | rust-lint | moonraker | connect-sdk | octoapp-plugin | peer | sbom-validators | schemathesis) ;;
     *)
         echo "install.sh: there is no group \`$1\`" >&2
         exit 2
@@ -267,6 +267,7 @@ for group in "$@"; do
     connect-sdk) install_python connect-sdk ;;
     octoapp-plugin) install_python octoapp-plugin ;;
     peer) install_python peer ;;
+    sbom-validators) install_python sbom-validators ;;
     schemathesis) install_python schemathesis ;;
     esac
 done

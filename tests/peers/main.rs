@@ -28,6 +28,7 @@ mod outbox;
 mod phases;
 mod prusa_connect;
 mod reproducible;
+mod sbom;
 mod schemathesis;
 mod siege;
 mod stand_ins;

@@ -2,6 +2,7 @@
 
 pub mod boot;
 pub mod build;
+mod calendar;
 pub mod cli;
 pub mod command;
 pub mod container;

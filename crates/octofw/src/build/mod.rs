@@ -30,6 +30,7 @@ use crate::overlay::scripts::{self, PRE_SCRIPTS, SCRIPTS, Surroundings};
 use crate::overlay::{Order, Overlay, OverlayError, name_apart, tree_hash};
 use crate::rootfs::packing::{Packing, PackingError};
 use crate::rootfs::session::Plan;
+use crate::sbom::inside::{self, InsideError};
 use crate::verify;
 use environment::Places;
 use progress::Progress;
@@ -61,6 +62,8 @@ pub struct Settings {
     pub epoch: Option<u32>,
     /// Packs the root anew as a whole, instead of keeping the base's data where it is.
     pub repack: bool,
+    /// Folder of the root into which a bill of materials goes, where one is wanted.
+    pub sbom: Option<String>,
     /// Processors that mksquashfs uses, where not all.
     pub processors: Option<u32>,
     /// Versions of tools that the caller knows, by name.
@@ -91,6 +94,9 @@ pub enum BuildError {
         /// Whether the base is not what it claims to be.
         wrong_input: bool,
     },
+    /// The bill of materials for the image cannot be made.
+    #[error(transparent)]
+    Sbom(#[from] InsideError),
     /// A tool is missing or failed.
     #[error(transparent)]
     Command(#[from] CommandError),
@@ -254,6 +260,7 @@ struct Key<'a> {
     git_version: Option<String>,
     offline: bool,
     repack: bool,
+    sbom: Option<&'a str>,
     epoch: Option<u32>,
     tools: &'a BTreeMap<String, String>,
 }
@@ -274,6 +281,7 @@ impl Work<'_> {
             git_version: std::env::var("GIT_VERSION").ok(),
             offline: self.settings.offline,
             repack: self.settings.repack,
+            sbom: self.settings.sbom.as_deref(),
             epoch: self.settings.epoch,
             tools: &self.tools,
         };
@@ -318,7 +326,17 @@ impl Work<'_> {
         if pre_scripts {
             check_untouched(&image, &parts, ROOTFS)?;
         }
-        let applied = hashes(overlays)?;
+        let base = Base {
+            file: self.base_name(),
+            sha256: self.base_sha256.clone(),
+            version: image.version().map(str::to_owned),
+        };
+        let mut overlays = overlays.to_vec();
+        if let Some(place) = &self.settings.sbom {
+            overlays.push(self.bill(&base, &base_root, &overlays, epoch, place, &scratch.path)?);
+        }
+        let applied = hashes(&overlays)?;
+        let scripted = any_scripts(&overlays)?;
         let plan = Plan {
             base: base_root.clone(),
             tree,
@@ -326,7 +344,7 @@ impl Work<'_> {
             outcome: scratch.path.join("outcome.json"),
             epoch,
             order: self.settings.order,
-            overlays: overlays.to_vec(),
+            overlays,
             directory: self.settings.directory.clone(),
             variables,
             processors: self.settings.processors,
@@ -338,7 +356,7 @@ impl Work<'_> {
             self.progress.say(&format!("note: {note}"));
         }
         // Scripts can reach the kernel in the build folder; what they do to it would be lost, so it is an error.
-        if image.span_of(BOOT).is_ok() && (pre_scripts || any_scripts(overlays)?) {
+        if image.span_of(BOOT).is_ok() && (pre_scripts || scripted) {
             check_untouched(&image, &parts, BOOT)?;
         }
 
@@ -357,11 +375,7 @@ impl Work<'_> {
         let slot_size = rebuilt.slot_limit;
         let manifest = Manifest {
             schema: SCHEMA,
-            base: Base {
-                file: self.base_name(),
-                sha256: self.base_sha256.clone(),
-                version: image.version().map(str::to_owned),
-            },
+            base,
             overlays: applied,
             order: self.settings.order,
             profile: self.settings.profile.clone(),
@@ -391,6 +405,24 @@ impl Work<'_> {
         self.put_in_place(state, &made, &manifest)?;
         self.progress.done("write the image", start);
         Ok(manifest)
+    }
+
+    /// The overlay that puts the bill of materials into the image, made in the build folder.
+    fn bill(
+        &self,
+        base: &Base,
+        root: &Path,
+        overlays: &[Overlay],
+        epoch: u32,
+        place: &str,
+        folder: &Path,
+    ) -> Result<Overlay, BuildError> {
+        let suffix = self.settings.version_suffix.as_deref().unwrap_or_default();
+        let version = base.version.as_ref().map(|version| format!("{version}{suffix}"));
+        let tools = self.tools.clone().into_iter().collect();
+        let overlay = inside::Plan { base, root, overlays, version, tools, epoch }.overlay(folder, place)?;
+        overlay.check()?;
+        Ok(overlay)
     }
 
     /// Lays the base's parts out where the community's scripts look for them.
@@ -451,7 +483,10 @@ impl Work<'_> {
                 .map_err(|e| BuildError::system(format!("cannot write {}", to.display()), e))?;
         }
         let manifest_sha256 = digest::hex(&Sha256::digest(&text));
-        let key = self.key(state, &manifest.overlays)?;
+        // What the bill follows from is in the key already.
+        let overlays: Vec<_> =
+            manifest.overlays.iter().filter(|overlay| overlay.name != inside::NAME).cloned().collect();
+        let key = self.key(state, &overlays)?;
         state.finish(&key, &[(out, &manifest.result.sha256), (&path, &manifest_sha256)])?;
         Ok(())
     }

@@ -46,6 +46,9 @@ pub(super) struct Args {
     /// Pack the root anew as a whole: slower, and without the replaced data of the base; for releases
     #[arg(long)]
     repack: bool,
+    /// Put a bill of materials of the image into this folder of its root, as image.cdx.json and image.spdx.json
+    #[arg(long, value_name = "PATH")]
+    sbom: Option<String>,
     /// Say nothing but errors and warnings
     #[arg(long, short)]
     quiet: bool,
@@ -81,8 +84,7 @@ struct Printed<'a> {
 impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
         let system = |what: &'static str| move |e| Failure::new(Status::Findings, format!("{what}: {e}"));
-        let epoch = std::env::var("SOURCE_DATE_EPOCH").ok().filter(|value| !value.is_empty());
-        let epoch = epoch.map(|value| epoch_of(&value)).transpose()?;
+        let epoch = epoch_of_environment()?;
         let tools = tools::versions(&self.tools.into_iter().collect()).map_err(BuildError::from)?;
         if let Some(lock) = self.lock.read()? {
             let mut met = tools::met(&tools);
@@ -99,6 +101,7 @@ impl Args {
             offline: self.offline,
             force: self.force,
             repack: self.repack,
+            sbom: self.sbom,
             progress: !self.quiet,
             epoch,
             processors: self.processors,
@@ -126,6 +129,12 @@ impl SessionArgs {
             .map_err(|e| Failure::new(Status::Findings, format!("cannot carry out the plan: {e}")))?;
         Ok(Status::Fine)
     }
+}
+
+/// The time of the sources, if the caller says it.
+pub(super) fn epoch_of_environment() -> Result<Option<u32>, Failure> {
+    let value = std::env::var("SOURCE_DATE_EPOCH").ok().filter(|value| !value.is_empty());
+    value.map(|value| epoch_of(&value)).transpose()
 }
 
 fn epoch_of(value: &str) -> Result<u32, Failure> {

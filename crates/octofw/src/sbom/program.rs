@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use super::bom::{Bom, Component, Dependency, Kind, License, Metadata, Property};
 use super::cargo_lock::CargoLock;
 use super::cargo_tree::{self, CrateId};
+use super::packages::escaped;
 use super::{SbomError, file_error};
 
-/// Makes the bill of a package of a workspace for a target.
+/// Makes the bill of a package of a workspace for a target. `epoch` is the time of the sources, in seconds since 1970.
 ///
 /// # Errors
 /// When cargo cannot resolve the package with its lock file as it is, or the lock file lacks a crate.
-pub fn bill(manifest: &Path, package: &str, target: &str) -> Result<Bom, SbomError> {
+pub fn bill(manifest: &Path, package: &str, target: &str, epoch: u32) -> Result<Bom, SbomError> {
     let tree = cargo_tree::ask(manifest, package, target)?;
     let lock_path = lock_beside(manifest)?;
     let lock = CargoLock::read(&lock_path)?;
@@ -44,7 +45,7 @@ pub fn bill(manifest: &Path, package: &str, target: &str) -> Result<Bom, SbomErr
     });
     let component = subject.ok_or_else(|| SbomError::Tree { line: tree.root.0.clone() })?;
     let target = Property { name: "octofw:target".to_owned(), value: target.to_owned() };
-    let metadata = Metadata { component, properties: vec![target] };
+    let metadata = Metadata::new(component, epoch, vec![target]);
     Bom::new(metadata, components, dependencies.collect()).map_err(SbomError::Write)
 }
 
@@ -66,19 +67,6 @@ fn purl((name, version): &CrateId, source: Option<&str>) -> String {
         }
         _ => plain,
     }
-}
-
-/// Percent-encoding as package URLs have it.
-fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~:/".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }
 
 /// An SPDX expression out of a manifest's licence field, in whose old form a slash means "or".
