@@ -1,5 +1,6 @@
 //! The firmware builder: container layers, root file systems, overlays, and the images made of them.
 
+pub mod attest;
 pub mod boot;
 pub mod build;
 mod calendar;
@@ -12,6 +13,7 @@ pub mod digest;
 pub mod elf;
 pub mod image;
 pub mod inspect;
+pub mod licences;
 pub mod lock;
 pub mod manifest;
 mod output;

@@ -9,7 +9,7 @@ use super::{Failure, Status, print_json, status_of};
 use crate::build::{self, BuildError, Settings, tools};
 use crate::lock::observe_files;
 use crate::manifest::{Manifest, SCHEMA};
-use crate::overlay::Order;
+use crate::overlay::{Order, OverlayError};
 
 /// Builds a firmware file out of a base and overlays
 #[derive(Debug, clap::Args)]
@@ -37,7 +37,7 @@ pub(super) struct Args {
     /// Text to append to the base's version
     #[arg(long, value_name = "TEXT")]
     version_suffix: Option<String>,
-    /// Tell scripts to do without the network
+    /// Do without the network, and keep scripts from it as far as they heed their environment
     #[arg(long)]
     offline: bool,
     /// Build also when nothing changed
@@ -109,7 +109,7 @@ impl Args {
             directory: std::env::current_dir().map_err(system("cannot find the current directory"))?,
             octofw: std::env::current_exe().map_err(system("cannot find this program's own file"))?,
         };
-        let finished = build::build(&settings)?;
+        let finished = build::build(&settings).map_err(|error| offline_hint(error, settings.offline))?;
         if self.json {
             print_json(&Printed {
                 schema: SCHEMA,
@@ -120,6 +120,19 @@ impl Args {
         }
         Ok(Status::Fine)
     }
+}
+
+/// A script that fails without the network does not know why.
+fn offline_hint(error: BuildError, offline: bool) -> Failure {
+    let of_script = matches!(&error, BuildError::Session { message, .. } if message.contains("scripts/"))
+        || matches!(&error, BuildError::Overlay(OverlayError::Failed { .. }));
+    let failure = Failure::from(error);
+    if !(offline && of_script) {
+        return failure;
+    }
+    let hint = "--offline keeps scripts from the network; if it wanted to fetch something, build once without \
+                --offline, which fills its cache";
+    Failure::new(failure.status, format!("{}; {hint}", failure.message()))
 }
 
 impl SessionArgs {

@@ -1,11 +1,13 @@
 //! The command line of `octofw`: one struct and one file per command. Only here is anything printed.
 
+mod attest;
 mod boot;
 mod build;
 mod check_program;
 mod diff;
 mod inspect;
 mod keygen;
+mod licences;
 mod lock;
 mod sbom;
 mod sign;
@@ -35,6 +37,7 @@ struct Cli {
 /// One line per command, here and in [`Command::run`].
 #[derive(Debug, Subcommand)]
 enum Command {
+    Attest(attest::Args),
     Boot(boot::Args),
     Build(build::Args),
     #[command(hide = true)]
@@ -42,6 +45,7 @@ enum Command {
     Diff(diff::Args),
     Inspect(inspect::Args),
     Keygen(keygen::Args),
+    Licences(licences::Args),
     Lock(lock::Args),
     Sbom(sbom::Args),
     Sign(sign::Args),
@@ -53,12 +57,14 @@ enum Command {
 impl Command {
     fn run(self) -> Result<Status, Failure> {
         match self {
+            Self::Attest(args) => args.run(),
             Self::Boot(args) => args.run(),
             Self::Build(args) => args.run(),
             Self::Session(args) => args.run(),
             Self::Diff(args) => args.run(),
             Self::Inspect(args) => args.run(),
             Self::Keygen(args) => args.run(),
+            Self::Licences(args) => args.run(),
             Self::Lock(args) => args.run(),
             Self::Sbom(args) => args.run(),
             Self::Sign(args) => args.run(),

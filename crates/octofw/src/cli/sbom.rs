@@ -36,7 +36,8 @@ struct Program {
     /// What it is built for
     #[arg(long, value_name = "TRIPLE")]
     target: String,
-    /// Document to write; give it once per form
+    /// Document to write; give it once per form. A name that ends in .dep-v0 gets what `cargo auditable` would put
+    /// into that section of the program
     #[arg(long, value_name = "FILE", required = true)]
     out: Vec<PathBuf>,
 }

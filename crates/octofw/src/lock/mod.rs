@@ -208,6 +208,18 @@ impl Lock {
         self.packages.get(name)
     }
 
+    /// Every locked package, by name.
+    #[must_use]
+    pub fn packages(&self) -> &BTreeMap<String, LockedPackage> {
+        &self.packages
+    }
+
+    /// SHA-256 of every locked file and tree of the repository, by path.
+    #[must_use]
+    pub fn sources(&self) -> &BTreeMap<String, String> {
+        &self.sources
+    }
+
     /// The name of the locked kernel package.
     #[must_use]
     pub fn kernel_package(&self) -> Option<&str> {

@@ -2,6 +2,7 @@
 //! its root, overlays with their files, programs). One model, [`bom`], is written as CycloneDX 1.5 and as SPDX 2.3. The
 //! same inputs give the same bytes: the serial number comes from the content, the time from the sources.
 
+pub mod audit;
 pub mod bom;
 mod cargo_lock;
 mod cargo_tree;
@@ -105,18 +106,20 @@ impl From<DiffError> for SbomError {
 }
 
 /// Writes a bill of materials, at once or not at all; missing folders above it are made. A name that ends in
-/// `.spdx.json` makes it SPDX, any other CycloneDX.
+/// `.spdx.json` makes it SPDX, one that ends in `.dep-v0` the content of that section, any other CycloneDX.
 ///
 /// # Errors
 /// When it cannot be written.
 pub fn write(bom: &bom::Bom, out: &Path) -> Result<(), SbomError> {
-    let text = if out.as_os_str().as_encoded_bytes().ends_with(b".spdx.json") {
-        spdx::Document::of(bom).to_text()
+    let name = out.as_os_str().as_encoded_bytes();
+    let bytes = if name.ends_with(b".dep-v0") {
+        audit::section(bom).map_err(file_error("make", out))?
     } else {
-        bom.to_text()
+        let text =
+            if name.ends_with(b".spdx.json") { spdx::Document::of(bom).to_text() } else { bom.to_text() };
+        text.map_err(SbomError::Write)?.into_bytes()
     };
-    let text = text.map_err(SbomError::Write)?;
-    crate::output::write_text(out, &text).map_err(file_error("write", out))
+    crate::output::write_bytes(out, &bytes).map_err(file_error("write", out))
 }
 
 /// Reads a bill of materials in CycloneDX.

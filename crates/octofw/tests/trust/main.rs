@@ -6,5 +6,8 @@
 )]
 
 mod bed;
+mod crates;
+mod offline;
+mod provenance;
 mod sbom;
 mod signing;
