@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::debian::is_kernel;
 use crate::digest;
 use crate::lock::Lock;
 use crate::manifest::Manifest;
@@ -63,8 +64,10 @@ pub struct Subject<'a> {
     pub image: &'a Path,
     /// Its manifest.
     pub manifest: &'a Path,
-    /// The lock that the build was held against.
-    pub lock: Option<&'a Lock>,
+    /// Debian's packages that the base was made of: those of this lock. Kernels are not part of an image.
+    pub packages: Option<&'a Lock>,
+    /// The sources as they are now: those of this lock.
+    pub sources: Option<&'a Lock>,
     /// Further files that went into the build.
     pub inputs: &'a [PathBuf],
     /// Files that were made along with the image.
@@ -152,13 +155,15 @@ fn materials(of: &Subject<'_>, told: &Manifest) -> Result<Vec<Resource>, AttestE
     for overlay in &told.overlays {
         materials.push(Resource::new(format!("overlay {}", overlay.name), TREE, &overlay.tree_sha256));
     }
-    if let Some(lock) = of.lock {
-        for (name, package) in lock.packages() {
+    if let Some(lock) = of.packages {
+        for (name, package) in lock.packages().iter().filter(|(name, _)| !is_kernel(name)) {
             let mut resource = Resource::new(name, "sha256", &package.sha256);
             let version = package.version.replace('+', "%2B");
             resource.uri = Some(format!("pkg:deb/debian/{name}@{version}?arch={}", package.architecture));
             materials.push(resource);
         }
+    }
+    if let Some(lock) = of.sources {
         for (path, sha256) in lock.sources() {
             let algorithm = if path.ends_with('/') { TREE } else { "sha256" };
             materials.push(Resource::new(path, algorithm, sha256));

@@ -25,6 +25,7 @@ use thiserror::Error;
 use crate::command::CommandError;
 use crate::digest;
 use crate::image::{BOOT, Image, ImageError, ROOTFS, Rebuild, RebuildError};
+use crate::lock::{Lock, LockError};
 use crate::manifest::{AppliedOverlay, Base, Built, Manifest, Root, SCHEMA};
 use crate::overlay::scripts::{self, PRE_SCRIPTS, SCRIPTS, Surroundings};
 use crate::overlay::{Order, Overlay, OverlayError, name_apart, tree_hash};
@@ -64,6 +65,10 @@ pub struct Settings {
     pub repack: bool,
     /// Folder of the root into which a bill of materials goes, where one is wanted.
     pub sbom: Option<String>,
+    /// The lock to hold base and overlays against.
+    pub lock: Option<Lock>,
+    /// Whether what differs from the lock is an error.
+    pub locked: bool,
     /// Processors that mksquashfs uses, where not all.
     pub processors: Option<u32>,
     /// Versions of tools that the caller knows, by name.
@@ -94,6 +99,9 @@ pub enum BuildError {
         /// Whether the base is not what it claims to be.
         wrong_input: bool,
     },
+    /// The base or an overlay is not the locked one.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// The bill of materials for the image cannot be made.
     #[error(transparent)]
     Sbom(#[from] InsideError),
@@ -226,9 +234,13 @@ pub fn build(settings: &Settings) -> Result<Finished, BuildError> {
     for overlay in &overlays {
         pre_scripts |= overlay.has_pre_scripts()?;
     }
-    if !pre_scripts && !settings.force {
-        let key = work.key(&mut state, &hashes(&overlays)?)?;
-        if let Some(manifest) = work.current(&mut state, &key) {
+    if !pre_scripts {
+        let hashes = hashes(&overlays)?;
+        work.admit(&hashes)?;
+        let key = work.key(&mut state, &hashes)?;
+        if !settings.force
+            && let Some(manifest) = work.current(&mut state, &key)
+        {
             state.save()?;
             progress.say(&format!("nothing changed: {} is up to date", settings.out.display()));
             return Ok(Finished { manifest, built: false });
@@ -331,6 +343,9 @@ impl Work<'_> {
             sha256: self.base_sha256.clone(),
             version: image.version().map(str::to_owned),
         };
+        if pre_scripts {
+            self.admit(&hashes(overlays)?)?;
+        }
         let mut overlays = overlays.to_vec();
         if let Some(place) = &self.settings.sbom {
             overlays.push(self.bill(&base, &base_root, &overlays, epoch, place, &scratch.path)?);
@@ -405,6 +420,20 @@ impl Work<'_> {
         self.put_in_place(state, &made, &manifest)?;
         self.progress.done("write the image", start);
         Ok(manifest)
+    }
+
+    /// Holds base and overlays, as their pre-scripts left them, against the lock.
+    fn admit(&self, overlays: &[AppliedOverlay]) -> Result<(), BuildError> {
+        let Some(lock) = &self.settings.lock else { return Ok(()) };
+        let mut met = Lock::new();
+        met.lock_base(&self.base_name(), &self.base_sha256);
+        for overlay in overlays {
+            met.lock_overlay(&overlay.name, &overlay.tree_sha256);
+        }
+        for drift in lock.admit_images(&met, self.settings.locked)? {
+            self.progress.warn(&drift.to_string());
+        }
+        Ok(())
     }
 
     /// The overlay that puts the bill of materials into the image, made in the build folder.

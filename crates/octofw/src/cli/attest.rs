@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use super::{Failure, Status, print, status_of};
 use crate::attest::{AttestError, SOMEBODY, Subject, statement};
-use crate::lock::Lock;
+use crate::lock::{Lock, observe_sources};
 use crate::manifest::Manifest;
-use crate::output::write_text;
+use crate::output::{folder_of, write_text};
 
 /// Writes the provenance of an image: an in-toto statement (v1) with the predicate SLSA Provenance v1
 #[derive(Debug, clap::Args)]
@@ -18,7 +18,7 @@ pub(super) struct Args {
     /// The manifest that `octofw build` wrote, if not beside the image
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
-    /// Lock file whose inputs went into the build
+    /// Lock file: its packages, and the sources beside it, went into the build
     #[arg(long, value_name = "FILE")]
     lock: Option<PathBuf>,
     /// A further file that went into the build
@@ -52,10 +52,17 @@ impl Args {
         let manifest = self.manifest.unwrap_or_else(|| Manifest::path_for(&self.image));
         let out = self.out.unwrap_or_else(|| self.image.with_extension("provenance.json"));
         let lock = self.lock.as_deref().map(Lock::read).transpose()?;
+        // What went in is what is there, whatever was locked.
+        let observed = |lock: &PathBuf| {
+            let mut now = Lock::new();
+            observe_sources(&mut now, folder_of(lock)).map(|()| now)
+        };
+        let sources = self.lock.as_ref().map(observed).transpose()?;
         let statement = statement(&Subject {
             image: &self.image,
             manifest: &manifest,
-            lock: lock.as_ref(),
+            packages: lock.as_ref(),
+            sources: sources.as_ref(),
             inputs: &self.inputs,
             byproducts: &self.byproducts,
             commit: self.commit.as_deref(),

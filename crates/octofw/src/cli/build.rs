@@ -86,10 +86,11 @@ impl Args {
         let system = |what: &'static str| move |e| Failure::new(Status::Findings, format!("{what}: {e}"));
         let epoch = epoch_of_environment()?;
         let tools = tools::versions(&self.tools.into_iter().collect()).map_err(BuildError::from)?;
-        if let Some(lock) = self.lock.read()? {
+        let lock = self.lock.read()?;
+        if let Some(lock) = &lock {
             let mut met = tools::met(&tools);
             observe_files(&mut met, self.lock.repository())?;
-            self.lock.admit(&lock, &met)?;
+            self.lock.admit(lock, &met)?;
         }
         let settings = Settings {
             base: self.base,
@@ -102,6 +103,8 @@ impl Args {
             force: self.force,
             repack: self.repack,
             sbom: self.sbom,
+            locked: self.lock.is_strict(),
+            lock,
             progress: !self.quiet,
             epoch,
             processors: self.processors,

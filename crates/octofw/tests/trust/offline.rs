@@ -140,3 +140,37 @@ fn scripts_are_told_and_one_that_fails_says_why() {
     assert!(said.contains("build once without --offline"), "{said}");
     bed.build(&[]);
 }
+
+/// Base and overlays of an image are inputs too.
+#[test]
+fn an_image_is_held_against_its_locked_base_and_overlays() {
+    let bed = Bed::new();
+    fill_cache(&bed);
+    let images = ["--base", "base.bin", "--overlay", "overlays/01-test"];
+    bed.fine(&[&["lock", "--offline", "--cache", "cache"], &images[..]].concat());
+    let lock = bed.read("octofw.lock");
+    assert!(lock.contains("\"base.bin\"") && lock.contains("\"01-test\""), "{lock}");
+    bed.fine(&["lock", "--check", "--offline", "--cache", "cache"]);
+
+    bed.write("overlays/01-test/root/etc/new", "newer\n");
+    let call = ["build", "--out", "dist/firmware.bin", "--tool", "rustc=1"];
+    let built = bed.octofw(&[&call[..], &images].concat());
+    assert!(said(&built).contains("warning: overlay 01-test: locked sha256 "), "{}", said(&built));
+    let before = fs::read(bed.path("dist/firmware.bin")).unwrap();
+    bed.fails(
+        &[&["lock", "--check", "--offline", "--cache", "cache"], &images[..]].concat(),
+        1,
+        "overlay 01-test: locked sha256 ",
+    );
+    // The lock also has tools, of which one was named otherwise above.
+    let lock: serde_json::Value = serde_json::from_str(&lock).unwrap();
+    let only = serde_json::json!({"schema": 1, "bases": lock["bases"], "overlays": lock["overlays"],
+                                  "packages": {}, "sources": {}, "tools": {}});
+    bed.write("octofw.lock", &only.to_string());
+    fs::copy(bed.path("base.bin"), bed.path("other.bin")).unwrap();
+    let other = ["--base", "other.bin", "--overlay", "overlays/01-test", "--force"];
+    let said = bed.octofw(&[&call[..], &other].concat());
+    let said = crate::bed::said(&said);
+    assert!(said.contains("warning: base other.bin: locked nothing, found sha256 "), "{said}");
+    assert!(fs::read(bed.path("dist/firmware.bin")).unwrap() == before);
+}

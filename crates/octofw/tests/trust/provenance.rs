@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use octofw::lock::Lock;
+use octofw::lock::{Lock, tree_digest};
 use serde_json::Value;
 
 use crate::bed::Bed;
@@ -19,7 +19,9 @@ fn a_statement_names_the_image_and_everything_it_was_made_of() {
     let bed = Bed::built();
     let mut lock = Lock::new();
     lock.lock_package("busybox-static", "1:1.35.0-4+deb12u1", &"ab".repeat(32));
+    lock.lock_package("linux-image-6.1.0-1-cloud-arm64", "6.1", &"ef".repeat(32));
     lock.lock_source("rootfs/", &"cd".repeat(32));
+    bed.write("rootfs/table", "dir / 0755 0 0\n");
     lock.write(&bed.path("octofw.lock")).unwrap();
     bed.write("sbom.json", "{}\n");
     let call = [
@@ -50,7 +52,8 @@ fn a_statement_names_the_image_and_everything_it_was_made_of() {
             (one["name"].as_str().unwrap(), algorithm.as_str(), digest.as_str().unwrap())
         })
         .collect();
-    let (package, tree) = ("ab".repeat(32), "cd".repeat(32));
+    // Of the sources what is there now, not what is locked.
+    let (package, tree) = ("ab".repeat(32), tree_digest(&bed.path("rootfs")).unwrap());
     let text = |pointer: &str| manifest.pointer(pointer).unwrap().as_str().unwrap();
     let expected = [
         ("base.bin", "sha256", text("/base/sha256")),
