@@ -194,7 +194,7 @@ impl Document {
             license_declared: declared.unwrap_or_else(|| UNKNOWN.to_owned()),
             copyright_text: UNKNOWN,
             comment: comment(component),
-            external_refs: component.purl.iter().map(purl).collect(),
+            external_refs: component.purl.as_deref().map(purl).into_iter().collect(),
         });
     }
 
@@ -205,11 +205,11 @@ impl Document {
     }
 }
 
-fn purl(purl: &String) -> ExternalRef {
+fn purl(purl: &str) -> ExternalRef {
     ExternalRef {
         reference_category: "PACKAGE-MANAGER",
         reference_type: "purl",
-        reference_locator: purl.clone(),
+        reference_locator: purl.to_owned(),
     }
 }
 
