@@ -184,7 +184,7 @@ impl BuildError {
                 matches!(error, OverlayError::NoFolder { .. } | OverlayError::Twice { .. })
             }
             Self::Rebuild(error) => error.is_wrong_usage(),
-            Self::NoFileName { .. } => true,
+            Self::NoFileName { .. } | Self::Sbom(InsideError::Place { .. }) => true,
             _ => false,
         }
     }

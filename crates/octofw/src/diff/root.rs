@@ -97,6 +97,15 @@ impl Root {
         }
     }
 
+    /// Writes what the file at a path contains, links followed, however large it is; whether there is a file.
+    pub(crate) fn copy(&self, path: &str, out: &mut impl std::io::Write) -> Result<bool, DiffError> {
+        let Some(Form::File(stored)) = self.follow(path.as_bytes()).map(|node| &node.form) else {
+            return Ok(false);
+        };
+        self.filesystem.copy(stored, out).map_err(|source| self.unread(path, source))?;
+        Ok(true)
+    }
+
     /// The names in a folder, links followed; none where there is no folder.
     pub(crate) fn names(&self, folder: &str) -> Vec<String> {
         match self.follow(folder.as_bytes()).map(|node| &node.form) {

@@ -3,13 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use sha1::{Digest as _, Sha1};
-
 use super::bom::{Bom, Component, Kind};
 use super::content::{Contents, Part, Piece, versioned};
 use super::{SbomError, packages, read, read_json};
 use crate::diff::root::Root;
-use crate::digest::hex;
+use crate::digest::Twice;
 use crate::manifest::{Change, Manifest};
 
 /// Makes the bill of an image from its manifest, the image itself, and the bills of the programs in it.
@@ -45,12 +43,16 @@ fn contents(told: Manifest, root: &Root, programs: Vec<Bom>) -> Result<Contents,
 
 /// A file that an overlay brought. What has no digest is no file, or is gone.
 fn piece(root: &Root, change: &Change) -> Result<Option<Piece>, SbomError> {
-    let Some(sha256) = change.sha256.clone() else { return Ok(None) };
-    let content = root.content(&change.path)?.unwrap_or_default();
+    let mut digests = Twice::default();
+    // What is in the image counts, not what the manifest says of it.
+    if change.sha256.is_none() || !root.copy(&change.path, &mut digests)? {
+        return Ok(None);
+    }
+    let (sha1, sha256) = digests.finish();
     Ok(Some(Piece {
         path: format!("/{}", change.path.trim_start_matches('/')),
         sha256,
-        sha1: hex(&Sha1::digest(&content)),
+        sha1,
         mode: change.mode.clone(),
         owner: change.owner.clone(),
     }))

@@ -1,17 +1,15 @@
 //! The bill of materials that goes into the image itself. It is made before the root is: from the base, the packages in
 //! the base's root, and the overlays as they lie there. The digest of the image it is part of cannot be in it.
 
-use std::fs;
-use std::path::Path;
-
-use sha1::{Digest as _, Sha1};
-use sha2::Sha256;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Component as Step, Path};
 
 use super::bom::{Bom, Component, Kind};
 use super::content::{Contents, Part, Piece, versioned};
 use super::{SbomError, file_error, packages, write};
 use crate::diff::root::Root;
-use crate::digest::hex;
+use crate::digest::Twice;
 use crate::manifest::Base;
 use crate::overlay::{Overlay, OverlayError, entries, tree_hash};
 
@@ -19,6 +17,8 @@ use crate::overlay::{Overlay, OverlayError, entries, tree_hash};
 pub const NAME: &str = "octofw-sbom";
 /// How files are called in which overlays bring the bills of their programs.
 const PROGRAM: &str = ".cdx.json";
+/// Longer files are no such bills, in bytes.
+const LONGEST: u64 = 16 * 1024 * 1024;
 
 /// What an image is going to be made of.
 #[derive(Debug)]
@@ -40,6 +40,12 @@ pub struct Plan<'a> {
 /// Why there is no bill to put into an image.
 #[derive(Debug, thiserror::Error)]
 pub enum InsideError {
+    /// The folder that was asked for is none of a root.
+    #[error("--sbom {place}: it must be a folder of the root, such as /usr/share/sbom")]
+    Place {
+        /// The folder as it was given.
+        place: String,
+    },
     /// An overlay cannot be read.
     #[error(transparent)]
     Overlay(#[from] OverlayError),
@@ -54,9 +60,13 @@ impl Plan<'_> {
     /// # Errors
     /// When the base or an overlay cannot be read, or the folder not be written.
     pub fn overlay(self, folder: &Path, place: &str) -> Result<Overlay, InsideError> {
+        let place = place.trim_matches('/');
+        if place.is_empty() || !Path::new(place).components().all(|step| matches!(step, Step::Normal(_))) {
+            return Err(InsideError::Place { place: place.to_owned() });
+        }
         let bom = self.bill()?;
         let folder = folder.join(NAME);
-        let inside = folder.join("root").join(place.trim_matches('/'));
+        let inside = folder.join("root").join(place);
         fs::create_dir_all(&inside).map_err(file_error("create", &inside))?;
         for name in ["image.cdx.json", "image.spdx.json"] {
             write(&bom, &inside.join(name))?;
@@ -101,15 +111,19 @@ fn add_files(
         if kind.is_dir() {
             add_files(overlay, &place, &path, files, programs)?;
         } else if kind.is_file() {
-            let content = fs::read(&place).map_err(file_error("read", &place))?;
+            let failed = || file_error("read", &place);
+            let mut file = File::open(&place).map_err(failed())?;
             // A document of another tool, or of something else, is a file like others.
             if name.ends_with(PROGRAM)
-                && let Ok(bom) = serde_json::from_slice::<Bom>(&content)
+                && file.metadata().map_err(failed())?.len() <= LONGEST
+                && let Ok(bom) = super::read(&place)
                 && bom.metadata.component.kind == Kind::Application
             {
                 programs.push(bom);
             }
-            let (sha1, sha256) = (hex(&Sha1::digest(&content)), hex(&Sha256::digest(&content)));
+            let mut digests = Twice::default();
+            io::copy(&mut file, &mut digests).map_err(failed())?;
+            let (sha1, sha256) = digests.finish();
             files.push(Piece { path, sha256, sha1, mode: None, owner: None });
         }
     }

@@ -127,6 +127,16 @@ fn inside_the_image_is_what_it_was_going_to_be_made_of() {
 }
 
 #[test]
+fn a_bill_goes_nowhere_but_into_the_root() {
+    let bed = Bed::new();
+    let call = ["build", "--base", "base.bin", "--out", "dist/firmware.bin", "--tool", "rustc=1", "--sbom"];
+    for place in ["..", "usr/../../x", "/", ""] {
+        bed.fails(&[&call[..], &[place]].concat(), 2, "it must be a folder of the root");
+    }
+    assert!(!bed.path("dist/firmware.bin").exists());
+}
+
+#[test]
 fn an_image_without_its_manifest_has_no_bill() {
     let bed = Bed::new();
     bed.fails(&["sbom", "image", "--image", "base.bin", "--out", "x.cdx.json"], 1, "base.manifest.json");
