@@ -24,10 +24,13 @@ pub(super) struct Outside {
     /// Keeps what must last.
     pub(super) keeper: Box<dyn Keeper + Send>,
     /// Told the printer's token once Connect knows the printer under it, and of none while it does not.
-    pub(super) introduced: Box<dyn FnMut(Option<&Token>) + Send>,
+    pub(super) introduced: Introduced,
     /// Whether something prints: then downloads spare the processor.
     pub(super) printing: Arc<AtomicBool>,
 }
+
+/// Told of the printer's token, or that there is none which Connect knows.
+pub(super) type Introduced = Box<dyn FnMut(Option<&Token>) + Send>;
 
 /// Does what waits for the printer's files or its description, one after the other: commands first, changes last.
 pub(super) trait Clerk {
