@@ -1,5 +1,5 @@
 //! What the bridge needs of the world: somebody at the printer, somebody for the files, somebody who fetches, and a place
-//! for what must last. The real ones are in [`super::world`]; tests pass their own.
+//! for what must last. Tests pass their own.
 
 use super::connect::event::Event;
 use super::connect::order::{Order, Outcome};

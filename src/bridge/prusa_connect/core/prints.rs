@@ -39,11 +39,17 @@ enum Stage {
 impl Core {
     /// A file came to be printed.
     pub(super) fn came_to_be_printed(&mut self, print: Print, now: Moment) {
-        if self.coming.take_if(|coming| coming.stage == Stage::Waits).is_some() {
-            self.fail(
-                "A file is on the printer, but another one came to be printed: start it again".into(),
-                now,
-            );
+        match self.coming.as_ref().map(|coming| coming.stage) {
+            None => {}
+            // What is being started is not given up for it.
+            Some(Stage::Starts) => {
+                return self
+                    .fail("The file is on the printer, which starts another: start it later".into(), now);
+            }
+            Some(Stage::Waits | Stage::CutOff) => {
+                let why = "The file is on the printer, but another one came to be printed before it: start it later";
+                self.print_fails(why, now);
+            }
         }
         self.kept.print = Some(print.clone());
         self.unsaved = true;

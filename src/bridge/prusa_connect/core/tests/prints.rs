@@ -145,3 +145,24 @@ fn a_print_that_was_started_before_a_restart_goes_on() {
     let info = out.iter().find(|out| out.body["event"] == "JOB_INFO").unwrap();
     assert_eq!(info.body["data"]["start_cmd_id"], 5);
 }
+
+#[test]
+fn of_two_files_at_once_one_is_printed_and_the_other_told() {
+    for first_starts in [true, false] {
+        let mut bed = Bed::idle();
+        transfers(&mut bed);
+        if !first_starts {
+            bed.run(1.5, with(vec![order(8, "GCODE", json!({"gcode": "M117 x"}))]));
+        }
+        arrives(&mut bed);
+        let mut out = bed.run(0.1, |_| status(204));
+        bed.world().downloads.clear();
+        let print = ToPrint { path: "other.gcode".to_owned(), command: 7 };
+        let now = bed.now();
+        bed.core.came_to_be_printed(print, now);
+        bed.said(8, Ok(()));
+        out.extend(bed.run(2.0, |_| status(204)));
+        let ids: Vec<u32> = started(&bed).iter().map(|(id, _)| *id).collect();
+        assert_eq!((ids, reasons(&out).len()), (vec![if first_starts { 5 } else { 7 }], 1));
+    }
+}
