@@ -1,5 +1,6 @@
 //! The bridge without threads and network: what it is told goes in, and at each step out comes what is to be sent.
 
+pub(super) mod rehearsal;
 mod transfers;
 
 use super::connect::event::{Event, EventKind, Source};
