@@ -7,6 +7,7 @@ use crate::support::prusa_connect::{Answer, Connect};
 use crate::support::wait::until;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use octobridge::bridge::Examination;
 use octobridge::bridge::prusa_connect::rehearsal::fingerprint;
 use printer::{Idle, Way};
 use serde_json::{Value, json};
@@ -148,6 +149,36 @@ fn a_printer_that_comes_late_is_told_of_once_it_is_there() {
     assert_eq!(inserted.len(), 1, "{:#?}", rig.connect.events());
     assert_eq!(inserted[0]["data"]["files"]["children"][0]["name"], "cube.gcode");
     assert!(rig.connect.events_of("INFO").last().unwrap()["data"].get("files").is_some());
+}
+
+#[test]
+fn a_test_of_the_registration_tells_the_state_that_was_told_last() {
+    let rig = Rig::start("");
+    rig.is_idle();
+    let id = rig.connect.command("SET_PRINTER_READY", &json!({}));
+    rig.connect.end(id);
+    let data = rig.program.data();
+    let settings = |name: &str| match name {
+        "PRUSA_CONNECT_URL" => Some(rig.connect.url()),
+        "PRUSA_CONNECT_SERIAL" => Some(SERIAL.to_owned()),
+        "PRUSA_CONNECT_TOKEN" => Some(TOKEN.to_owned()),
+        _ => None,
+    };
+    let before = rig.connect.events_of("INFO").len();
+    let said = octobridge::bridge::prusa_connect::test(
+        &Examination {
+            data_dir: &data.join("octoapp"),
+            printer_data: &data,
+            id: "prusa_connect",
+            tls: octobridge::tls::client_config(None).unwrap(),
+            setting: &settings,
+            control: &|| Err("nobody asks".to_owned()),
+        },
+        "",
+    );
+    assert!(said.unwrap().contains(SERIAL));
+    let told = rig.connect.events_of("INFO");
+    assert_eq!((told.len(), &told.last().unwrap()["state"]), (before + 1, &json!("READY")));
 }
 
 #[test]

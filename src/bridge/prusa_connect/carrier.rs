@@ -9,10 +9,12 @@ use std::time::Duration;
 use ureq::http::HeaderMap;
 use ureq::{Agent, Error, RequestExt};
 
-/// Longest set-up of a connection, name resolution aside.
-const CONNECT: Duration = Duration::from_secs(10);
-/// Longest request as a whole. A camera that is busy for longer is broken.
-const WHOLE: Duration = Duration::from_secs(20);
+/// Longest set-up of a connection, name resolution aside, and longest wait until more is taken or answered.
+const STEP: Duration = Duration::from_secs(10);
+/// Longest request of the printer as a whole: the list of many files takes its time on a slow line.
+const WHOLE: Duration = Duration::from_secs(120);
+/// Longest request of a camera as a whole. One that is busy for longer is broken.
+const PICTURE: Duration = Duration::from_secs(20);
 
 /// A client for one server. It keeps one connection.
 pub(crate) struct Carrier {
@@ -21,9 +23,14 @@ pub(crate) struct Carrier {
 }
 
 impl Carrier {
-    /// A client for this server, whose address has no slash at its end.
+    /// A client for the printer's requests to this server, whose address has no slash at its end.
     pub(crate) fn new(server: &str, tls: Arc<ClientConfig>) -> Self {
-        Self { agent: http::agent(tls, CONNECT, WHOLE), server: server.to_owned() }
+        Self { agent: http::stepwise(tls, STEP, WHOLE), server: server.to_owned() }
+    }
+
+    /// The same for a camera's.
+    pub(crate) fn of_camera(server: &str, tls: Arc<ClientConfig>) -> Self {
+        Self { agent: http::stepwise(tls, STEP, PICTURE), server: server.to_owned() }
     }
 
     /// Sends a request of the printer and waits for the answer.

@@ -10,7 +10,7 @@ use crate::bridge::prusa_connect::config::CameraToken;
 use crate::bridge::prusa_connect::connect::http::Reply;
 use crate::bridge::prusa_connect::connect::identity::Identity;
 use crate::bridge::prusa_connect::connect::token::Token;
-use crate::bridge::prusa_connect::store::CameraTokens;
+use crate::bridge::prusa_connect::store::{CameraTokens, StoreError};
 use crate::camera::Camera;
 use crate::clock::{Clock, Moment, SystemClock};
 use crate::printer::{Snapshot, Webcam};
@@ -50,6 +50,8 @@ pub(crate) struct Means {
     pub(crate) data_dir: PathBuf,
     /// The bridge's name in files.
     pub(crate) id: String,
+    /// The printer's token at the start: what is kept of cameras under another one is worth nothing.
+    pub(crate) printer: Option<Token>,
 }
 
 /// The cameras at work.
@@ -118,9 +120,9 @@ impl Cameras {
         self.shared.tell(|news| (news.webcams, news.layer) = (Some(Arc::clone(&snapshot.webcams)), layer));
     }
 
-    /// The printer is registered as this, with this token; or it is not.
-    pub(crate) fn set_printer(&self, printer: Option<(Identity, Token)>) {
-        self.shared.tell(|news| news.printer = printer.map(Arc::new));
+    /// What tells them of the printer's registration.
+    pub(crate) fn registrar(&self) -> Registrar {
+        Registrar(Arc::clone(&self.shared))
     }
 
     /// Somebody wants a picture of each camera now.
@@ -139,6 +141,17 @@ impl Cameras {
         self.thread.unpark();
         // It never sends: it hangs up when it ends.
         let _: Result<(), RecvTimeoutError> = self.ended.recv_timeout(grace);
+    }
+}
+
+/// Tells cameras of the printer's registration.
+pub(crate) struct Registrar(Arc<Shared>);
+
+impl Registrar {
+    /// The printer is registered as this, with this token, and Connect knows it; or it is not. Without a printer no
+    /// camera is registered.
+    pub(crate) fn set_printer(&self, printer: Option<(Identity, Token)>) {
+        self.0.tell(|news| news.printer = printer.map(Arc::new));
     }
 }
 
@@ -162,6 +175,8 @@ struct Round {
     shared: Arc<Shared>,
     carrier: Carrier,
     tokens: CameraTokens,
+    /// The printer's token that the cameras were last told of.
+    known: Option<Token>,
     cameras: Vec<One>,
     webcams: Option<Arc<[Webcam]>>,
     /// When a camera that is not in the list is tried next.
@@ -171,13 +186,14 @@ struct Round {
 
 impl Round {
     fn new(means: Means, shared: Arc<Shared>, alive: Sender<()>) -> Self {
-        let carrier = Carrier::new(&means.server, Arc::clone(&means.tls));
-        let (tokens, error) = CameraTokens::open(&means.data_dir, &means.id);
+        let carrier = Carrier::of_camera(&means.server, Arc::clone(&means.tls));
+        let (tokens, error) = CameraTokens::open(&means.data_dir, &means.id, means.printer.as_ref());
         if let Some(error) = error {
             log::warn!("{}: {error}", means.id);
         }
         let (cameras, webcams, try_unlisted) = (Vec::new(), None, None);
-        Self { means, shared, carrier, tokens, cameras, webcams, try_unlisted, _alive: alive }
+        let known = means.printer.clone();
+        Self { means, shared, carrier, tokens, known, cameras, webcams, try_unlisted, _alive: alive }
     }
 
     fn now(&self) -> Moment {
@@ -195,6 +211,9 @@ impl Round {
             let demanded = std::mem::take(&mut news.demanded);
             drop(news);
             let now = self.now().monotonic;
+            if let Some((_, token)) = printer.as_deref() {
+                self.follow(token, now);
+            }
             if let Some(webcams) = webcams {
                 self.list(&webcams, now);
             }
@@ -213,6 +232,17 @@ impl Round {
             self.tell_conditions();
             self.rest(until);
         }
+    }
+
+    /// The printer has that token. Another one than before may open what was refused.
+    fn follow(&mut self, token: &Token, now: Duration) {
+        if self.known.as_ref() == Some(token) {
+            return;
+        }
+        if self.known.replace(token.clone()).is_some() {
+            self.cameras.iter_mut().for_each(|one| one.course.try_again(now));
+        }
+        self.write(|tokens| tokens.belong_to(token));
     }
 
     /// Waits for news, or until that time.
@@ -325,8 +355,21 @@ impl Round {
     }
 
     fn keep(&mut self, camera: &str, token: Option<Token>) {
-        if let Err(error) = self.tokens.set(camera, token) {
-            log::warn!("{}: {error}; the camera is registered again after a restart", self.means.id);
+        self.write(|tokens| tokens.set(camera, token));
+    }
+
+    /// Writes what is kept of the cameras, unless this round is over: then the file is another one's, who may have a
+    /// newer token in it.
+    fn write(&mut self, change: impl FnOnce(&mut CameraTokens) -> Result<(), StoreError>) {
+        // It cannot be over before this is let go.
+        let news = self.shared.news();
+        if news.stops {
+            return;
+        }
+        let written = change(&mut self.tokens);
+        drop(news);
+        if let Err(error) = written {
+            log::warn!("{}: {error}; the cameras are registered again after a restart", self.means.id);
         }
     }
 

@@ -48,7 +48,12 @@ impl Waiting {
 
     /// Whether it says who the printer is, unasked.
     fn is_greeting(&self) -> bool {
-        self.kind == EventKind::Info && self.command.is_none()
+        self.kind == EventKind::Info && self.greets
+    }
+
+    /// Whether it says what is another with the printer than its introduction said.
+    fn is_amendment(&self) -> bool {
+        self.kind == EventKind::Info && self.command.is_none() && !self.greets
     }
 }
 
@@ -94,8 +99,9 @@ impl Queue {
         if waiting.command.is_some() && self.list.iter().any(|known| known.body == waiting.body) {
             return;
         }
-        if waiting.is_greeting() {
-            self.discard(Waiting::is_greeting);
+        if waiting.is_amendment() {
+            // It says all that one before it said.
+            self.discard(Waiting::is_amendment);
         }
         self.bytes = self.bytes.saturating_add(waiting.body.len());
         self.list.push_back(waiting);
@@ -104,7 +110,7 @@ impl Queue {
 
     /// Makes room for an introduction with events of these kinds: what an earlier one left of them goes.
     pub(super) fn make_room(&mut self, kinds: &[EventKind]) {
-        self.discard(|waiting| waiting.is_greeting() || (waiting.greets && kinds.contains(&waiting.kind)));
+        self.discard(|waiting| waiting.is_amendment() || (waiting.greets && kinds.contains(&waiting.kind)));
     }
 
     /// Adds these at the front, the first of them first.
@@ -142,10 +148,13 @@ impl Queue {
         self.dropped = self.dropped.saturating_add(1);
     }
 
-    /// Gives up what is too old.
-    pub(super) fn expire(&mut self, now: Duration) {
+    /// Gives up what is too old. The commands whose ends were among it.
+    pub(super) fn expire(&mut self, now: Duration) -> Vec<u32> {
+        let old = self.list.iter().filter(|waiting| waiting.terminal && is_old(waiting, now));
+        let ended = old.filter_map(|waiting| waiting.command).collect();
         let gone = self.discard(|waiting| is_old(waiting, now));
         self.dropped = self.dropped.saturating_add(gone as u64);
+        ended
     }
 
     /// Forgets all of them, without counting.

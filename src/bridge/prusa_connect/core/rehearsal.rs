@@ -75,13 +75,15 @@ impl Desk for World {
 
     fn forget(&mut self) {}
 
-    fn job_over(&mut self) {}
+    fn unmap(&mut self, _: &[u8]) {}
 }
 
 impl Clerk for World {
     fn take(&mut self, errand: Errand) {
         self.wishes().errands.push_back(errand);
     }
+
+    fn forget(&mut self, _: u32) {}
 }
 
 impl Fetcher for World {
@@ -133,6 +135,7 @@ impl WholeRehearsal {
             clerk: Box::new(world.clone()),
             fetcher: Box::new(world.clone()),
             keeper: Box::new(keeper),
+            introduced: Box::new(|_| ()),
             printing: Arc::default(),
         };
         let core = Core::new(line, settings, kept, outside, now);
@@ -255,9 +258,14 @@ impl WholeRehearsal {
                 let inserted = tree.as_ref().filter(|_| first).map(|tree| tree.inserted(place));
                 let network = machine::network(&[], "rehearsal", None);
                 let files = tree.map(|tree| tree.files());
-                FileNews::Described(purpose, Description { network, files, inserted })
+                FileNews::Described(purpose, Description { network, files, inserted, nozzles: None })
             }
-            Errand::Change(change) => FileNews::Changed(self.changes.events(&change, shelf, now.monotonic)),
+            Errand::Nozzles => FileNews::Nozzles(Vec::new()),
+            Errand::Change(change) => {
+                let all = change == FileChange::Everything;
+                let events = self.changes.events(&change, shelf, now.monotonic);
+                if all { FileNews::Listed(events) } else { FileNews::Changed(events.unwrap_or_default()) }
+            }
             Errand::Order { order, what, in_print } => {
                 let in_print = in_print.as_deref();
                 let outcome = match what {

@@ -240,7 +240,7 @@ fn changes_are_those_of_the_recording() {
                 if what == "modify" { FileChange::Modified(item) } else { FileChange::Created(item) }
             }
         };
-        told.extend(changes.events(&change, &mut shelf, NOW));
+        told.extend(changes.events(&change, &mut shelf, NOW).unwrap());
     }
     let expected = expected(&vector, &["FILE_CHANGED"]);
     assert_eq!(told.len(), expected.len());
@@ -260,7 +260,7 @@ fn a_folder_that_comes_with_content_is_told_file_by_file() {
     shelf.put("new/.hidden/c.gcode", b"1");
     let mut changes = Changes::new(Place::new("local").unwrap());
     let to = item(&mut shelf, "new");
-    let events = changes.events(&FileChange::Moved { from: "old".into(), to }, &mut shelf, NOW);
+    let events = changes.events(&FileChange::Moved { from: "old".into(), to }, &mut shelf, NOW).unwrap();
     let data: Vec<Value> = events.iter().map(|event| serde_json::from_str(&event.data).unwrap()).collect();
     assert_eq!(data[0], json!({"old_path": "/local/old"}));
     assert_eq!(
@@ -284,8 +284,8 @@ fn a_folder_that_comes_with_content_is_told_file_by_file() {
     // So much that it would never end is not told one by one.
     (0..1000).for_each(|number| shelf.put(&format!("new/{number}.gcode"), b""));
     let created = FileChange::Created(item(&mut shelf, "new"));
-    assert!((200..=202).contains(&changes.events(&created, &mut shelf, NOW).len()));
-    let all = changes.events(&FileChange::Everything, &mut shelf, NOW);
+    assert!((200..=202).contains(&changes.events(&created, &mut shelf, NOW).unwrap().len()));
+    let all = changes.events(&FileChange::Everything, &mut shelf, NOW).unwrap();
     let kinds: Vec<EventKind> = all.iter().map(|event| event.kind).collect();
     assert_eq!(kinds, [EventKind::MediumEjected, EventKind::MediumInserted]);
 }
@@ -296,7 +296,7 @@ fn free_space_is_asked_for_now_and_then() {
     let mut changes = Changes::new(Place::new("local").unwrap());
     let gone = FileChange::Deleted { path: "a".into() };
     let mut free = |shelf: &mut Shelf, seconds| {
-        let event = changes.events(&gone, shelf, Duration::from_secs(seconds)).pop().unwrap();
+        let event = changes.events(&gone, shelf, Duration::from_secs(seconds)).unwrap().pop().unwrap();
         serde_json::from_str::<Value>(&event.data).unwrap()["free_space"].as_u64()
     };
     assert_eq!(free(&mut shelf, 100), Some(8));

@@ -131,7 +131,10 @@ pub(crate) struct Line {
     /// When the printer introduced itself last.
     introduced: Option<Duration>,
 
-    untold: Option<u32>,
+    /// Connect has taken an `INFO` under the token in use,
+    described: bool,
+    /// and telemetry after that.
+    introduced_with: bool,
     unsaved: bool,
     last_ok: Option<Duration>,
     last_error: Option<String>,
@@ -172,7 +175,8 @@ impl Line {
             events_pass: false,
             in_a_row: 0,
             introduced: None,
-            untold: kept.untold,
+            described: false,
+            introduced_with: false,
             unsaved: false,
             last_ok: None,
             last_error: None,
@@ -182,21 +186,18 @@ impl Line {
         line
     }
 
-    /// What an earlier run left open: a command that was cut off has failed, and an end that Connect may not have got is
-    /// told once more.
+    /// What an earlier run left open: a command that was cut off has failed, and the ends that Connect may not have got
+    /// are told once more.
     fn resume(&mut self, running: Option<u32>, now: Moment) {
         if let Some(id) = running {
             let reason = "Interrupted by a restart of the printer's Connect client";
             let mut past: Vec<Past> = self.ledger.past().cloned().collect();
-            past.push(Past { id, end: End::Failed, reason: reason.into() });
+            past.push(Past { id, end: End::Failed, reason: reason.into(), untold: true });
             self.ledger = Ledger::new(&past);
-            self.untold = Some(id);
             self.unsaved = true;
         }
-        let untold = self.ledger.past().find(|past| Some(past.id) == self.untold).map(Past::event);
-        if let Some(event) = untold {
-            self.enqueue(&event, true, now);
-        }
+        let untold: Vec<Event> = self.ledger.past().filter(|past| past.untold).map(Past::event).collect();
+        untold.iter().for_each(|event| self.enqueue(event, true, now));
     }
 
     /// A restart is refused here, so that none overtakes what runs.
@@ -210,8 +211,8 @@ impl Line {
             token: self.next_token.as_ref().or(self.token.as_ref()).cloned(),
             code: self.registration.code().cloned(),
             past: self.ledger.past().cloned().collect(),
-            running: self.ledger.weighty(),
-            untold: self.untold,
+            running: self.ledger.running(),
+            state: self.told,
         })
     }
 
@@ -223,6 +224,11 @@ impl Line {
     /// The printer's token, for the requests that others make with it.
     pub(crate) fn token(&self) -> Option<&Token> {
         self.token.as_ref()
+    }
+
+    /// The same, once Connect knows under it who the printer is: it takes no cameras before.
+    pub(crate) fn introduced(&self) -> Option<&Token> {
+        self.token().filter(|_| self.introduced_with)
     }
 
     /// The code that a person is to enter, while there is one.
@@ -260,7 +266,6 @@ impl Line {
         let refuses_resets = self.ledger.refuses_resets;
         self.ledger = Ledger::default();
         self.ledger.refuses_resets = refuses_resets;
-        self.untold = None;
         self.queue.clear();
         self.arrivals.clear();
         self.greeting = Greeting::Done;
@@ -274,6 +279,7 @@ impl Line {
 
     /// Takes a token that came another way than by registration.
     pub(crate) fn set_token(&mut self, token: Token) {
+        (self.described, self.introduced_with) = (false, false);
         self.token = Some(token);
         self.next_token = None;
         self.trouble = None;
@@ -357,12 +363,8 @@ impl Line {
 
     /// The command of that number ended. Without effect where its end is told already.
     pub(crate) fn conclude(&mut self, id: u32, outcome: Outcome, now: Moment) {
-        let weighs = self.ledger.weighty() == Some(id);
         let steps = self.ledger.conclude(id, outcome);
-        if weighs && !steps.is_empty() {
-            self.untold = Some(id);
-            self.unsaved = true;
-        }
+        self.unsaved |= !steps.is_empty();
         self.follow(steps, now);
     }
 
@@ -398,7 +400,7 @@ impl Line {
             match step {
                 Step::Tell(event, terminal) => self.enqueue(&event, terminal, now),
                 Step::Run(order) => {
-                    self.unsaved |= !order.is_question();
+                    self.unsaved = true;
                     self.arrivals.push_back(Arrival::Run(order));
                 }
                 Step::Stop(id) => self.arrivals.push_back(Arrival::Stop(id)),

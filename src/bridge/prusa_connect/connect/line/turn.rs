@@ -22,11 +22,8 @@ impl Line {
     /// What to do now.
     pub(crate) fn next(&mut self, now: Moment) -> Next {
         if self.ledger.due().is_some_and(|due| now.monotonic >= due) {
-            if let Some(id) = self.ledger.weighty() {
-                self.untold = Some(id);
-                self.unsaved = true;
-            }
             let steps = self.ledger.tick(now.monotonic);
+            self.unsaved |= !steps.is_empty();
             self.follow(steps, now);
         }
         if let Some(arrival) = self.arrivals.pop_front() {
@@ -54,7 +51,10 @@ impl Line {
             return Next::Wait(self.pause);
         }
         let introduced = self.queue.has_greeting();
-        self.queue.expire(at);
+        for id in self.queue.expire(at) {
+            // Nobody waits for it any more.
+            self.unsaved |= self.ledger.told(id);
+        }
         // An introduction that was too old is made anew.
         self.greeted &= !introduced || self.queue.has_greeting();
         let gap = self.trouble.is_some_and(|since| at.saturating_sub(since) >= GAP);

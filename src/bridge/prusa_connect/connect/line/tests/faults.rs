@@ -152,6 +152,7 @@ fn a_token_that_is_refused_is_kept_and_tried_slowly() {
         let mut bed = Bed::new(registered());
         bed.set_state(State::Idle);
         bed.run(5.5, |_| status(204));
+        bed.line.take_unsaved();
         let out = bed.run(3600.0, |_| Ok((answer, Vec::new(), r#"{"message":"invalid token"}"#.to_owned())));
         assert_eq!(short(&out[..2]), ["telemetry IDLE", "INFO IDLE"]);
         assert_eq!(out[1].at, out[0].at);
