@@ -3,6 +3,7 @@
 mod introduction;
 mod orders;
 mod prints;
+pub(super) mod rehearsal;
 #[cfg(test)]
 mod tests;
 mod transfers;

@@ -10,8 +10,10 @@ use std::time::Duration;
 const MOST: usize = 200;
 /// How much they are at most together, in bytes. One alone may be more.
 const MOST_BYTES: usize = 2 * 1024 * 1024;
-/// How often one is tried.
+/// How often one is tried,
 const MOST_TRIES: u8 = 5;
+/// unless it has not waited so long: after that the printer introduces itself anew, which tells of all its files.
+const SHORTEST: Duration = Duration::from_secs(10);
 /// How old one gets that is tried more often, and any other.
 const LONGEST: Duration = Duration::from_secs(10 * 60);
 
@@ -38,9 +40,10 @@ pub(super) struct Waiting {
 impl Waiting {
     /// Whether it is tried for as long as it is not too old: without it Connect would have a wrong picture for long.
     fn lasts(&self) -> bool {
-        use EventKind::{Info, StateChanged, TransferAborted, TransferFinished, TransferStopped};
+        use EventKind::{Accepted, Info, StateChanged, TransferAborted, TransferFinished, TransferStopped};
         let end_of_transfer = matches!(self.kind, TransferFinished | TransferStopped | TransferAborted);
-        self.terminal || end_of_transfer || matches!(self.kind, Info | StateChanged)
+        // A command that is not accepted has no end.
+        self.terminal || end_of_transfer || matches!(self.kind, Accepted | Info | StateChanged)
     }
 
     /// Whether it says who the printer is, unasked.
@@ -129,7 +132,8 @@ impl Queue {
     /// Puts back what was taken and not delivered. It is given up, and false comes back, if it was tried often enough.
     pub(super) fn put_back(&mut self, mut waiting: Waiting, now: Duration) -> bool {
         waiting.tries = waiting.tries.saturating_add(1);
-        if (waiting.tries >= MOST_TRIES && !waiting.lasts()) || is_old(&waiting, now) {
+        let often = waiting.tries >= MOST_TRIES && now.saturating_sub(waiting.since) >= SHORTEST;
+        if (often && !waiting.lasts()) || is_old(&waiting, now) {
             self.dropped = self.dropped.saturating_add(1);
             return false;
         }
@@ -189,7 +193,10 @@ impl Queue {
                         |waiting: &Waiting| waiting.command.is_none() && waiting.kind != EventKind::Info;
                     self.list.iter().position(spare)
                 })
-                .or_else(|| self.list.iter().position(|waiting| !waiting.lasts()))
+                .or_else(|| {
+                    let begins = |waiting: &Waiting| waiting.kind == EventKind::Accepted || !waiting.lasts();
+                    self.list.iter().position(begins)
+                })
                 .or_else(|| self.list.iter().position(|waiting| waiting.kind != EventKind::Info))
                 .unwrap_or(0);
             self.remove(spare);

@@ -95,7 +95,7 @@ fn how_often_and_how_long_one_is_tried() {
     let job_info = Waiting { terminal: true, ..answer(JobInfo, 1) };
     for (waiting, lasts) in [
         (event(FileChanged, 1), false),
-        (answer(Accepted, 1), false),
+        (answer(Accepted, 1), true),
         (event(JobInfo, 1), false),
         (event(Info, 1), true),
         (event(StateChanged, 1), true),
@@ -118,6 +118,19 @@ fn how_often_and_how_long_one_is_tried() {
         assert_eq!(tries, if lasts { 50 } else { u32::from(MOST_TRIES) }, "{kind:?}");
         assert_eq!(queue.dropped(), 1);
     }
+}
+
+#[test]
+fn a_short_outage_costs_nothing() {
+    let mut queue = Queue::default();
+    queue.push(event(EventKind::FileChanged, 1));
+    let since = event(EventKind::FileChanged, 1).since;
+    for tenths in 0..99 {
+        let waiting = queue.take().unwrap();
+        assert!(queue.put_back(waiting, since + Duration::from_millis(100 * tenths)), "{tenths}");
+    }
+    let waiting = queue.take().unwrap();
+    assert!(!queue.put_back(waiting, since + SHORTEST));
 }
 
 #[test]

@@ -215,8 +215,11 @@ impl Rules {
         self.restart.is_some()
     }
 
-    /// Busy, once that lasts.
+    /// Busy, once that lasts. No printer of Connect's goes from a pause to work: one that is out of sight stays paused.
     fn busy(&self, since: Duration, short: Duration, now: Duration) -> Option<Verdict> {
+        if self.last.state == State::Paused {
+            return None;
+        }
         let lasts = self.last.state == State::Busy || now.saturating_sub(since) >= short;
         lasts.then(|| Verdict::new(State::Busy, Source::Firmware))
     }

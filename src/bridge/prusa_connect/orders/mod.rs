@@ -18,6 +18,4 @@ mod values;
 pub(crate) use catalogue::decide;
 pub(crate) use decision::{Answer, Change, Decision, FileOrder, Task, ToolChange};
 pub(crate) use options::{Macros, Options, Permissions};
-#[cfg(test)]
-pub(crate) use running::Trouble;
-pub(crate) use running::{Running, Said};
+pub(crate) use running::{Running, Said, Trouble};

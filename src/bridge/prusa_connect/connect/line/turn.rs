@@ -110,12 +110,16 @@ impl Line {
         self.send(request, Flight::Question, now)
     }
 
-    fn send_telemetry(&mut self, sent: Sent, now: Moment) -> Next {
+    fn send_telemetry(&mut self, mut sent: Sent, now: Moment) -> Next {
         self.in_a_row = 0;
         let known = self.identity.is_complete();
         let nothing = Telemetry::default();
         // The state must not be shown before its change is told.
         let state = if self.queue.has_change() { self.told } else { self.present.state };
+        if state != self.present.state {
+            // Nor values that do not go with the one that is.
+            sent.withhold();
+        }
         let body = if known {
             let present = Present { state, ..self.present };
             json::telemetry(sent.told.fields(), &present, self.ledger.running())
