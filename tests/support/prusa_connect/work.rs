@@ -128,7 +128,8 @@ impl Work {
         messages::event(&body, fingerprint)?;
         self.life(&body)?;
         let kind = body["event"].as_str().unwrap_or_default();
-        if kind == "INFO" && body.get("command_id").is_none() {
+        // One that tells only what is another than before introduces nobody.
+        if kind == "INFO" && body.get("command_id").is_none() && body["data"].get("sn").is_some() {
             self.introduced = true;
             self.lives.values_mut().for_each(|life| life.cut |= life.given > 0);
         }
