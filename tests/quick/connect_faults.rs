@@ -1,4 +1,26 @@
 //! The whole bridge on a virtual clock, while at each single request of a print's life something goes wrong.
+//!
+//! The steps ([`life`]): introduction (`INFO`, `MEDIUM_INSERTED`, `STATE_CHANGED`, telemetry); an upload that is printed
+//! (`ACCEPTED`, `TRANSFER_INFO`, the file, `TRANSFER_INFO`, `TRANSFER_FINISHED`, `FILE_CHANGED`, `STATE_CHANGED`); pause,
+//! resumption and a question about the job (`ACCEPTED`, `STATE_CHANGED`, `FINISHED`, `JOB_INFO`); the end; ready; an
+//! upload that is not printed; its start by command; stop; deletion; telemetry between all of them. About sixty requests.
+//!
+//! | what goes wrong at a request | at an event | at telemetry | at the file |
+//! |---|---|---|---|
+//! | 408, 429, 429 with `Retry-After`, 500, 503 | it comes again, all as usual | made anew, all as usual | aborted, told once, ordered anew |
+//! | 401, 403, 404 | an introduction, then it comes again, all as usual | the same | the same |
+//! | 400 | it alone is lost; an end is told again when the server asks | lost | the same |
+//! | the connection breaks, hangs for 20 s, or answers after 9 s | it comes again, all as usual | made anew | the same |
+//! | the answer gets lost | it comes again, all as usual | a command in it is given again, and done once | the same |
+//! | an answer without sense | taken; its body is of no interest | told as `REJECTED`, as a command | the same |
+//! | the server is away for 5 s, 60 s | all as usual, after an introduction where it was 10 s; a transfer of that time may break | the same | the same |
+//! | the server is away for 700 s | what is 10 minutes old is not told; ends are, when the server asks again | the same | the same |
+//! | our program is killed before the request, before its answer, after it | an introduction, then what was on its way; the command under way has failed, an end is told once more | the same | aborted, told once |
+//! | Moonraker is away for 5 s | commands fail meanwhile, and are given anew | the same | the same |
+//!
+//! In every case: the printer does each thing exactly once and nothing else, each command has one end (once more only where
+//! the server asked again, or our program was killed before it could write down that it was told), no state is shown that
+//! was not told, no request is other than the strict stand-in has it, and the printer's last state is shown.
 
 mod days;
 mod life;

@@ -88,9 +88,9 @@ impl Core {
             kept,
             unsaved: false,
         };
-        if let Some(transfer) = core.kept.transfer.take() {
-            core.line.tell(&transfer.aborted(), now);
-            core.unsaved = true;
+        core.machine.was_told(core.kept.line.state);
+        if let Some(transfer) = &core.kept.transfer {
+            core.line.tell(&transfer.over(), now);
         }
         core.resume_print(now);
         core.save();
@@ -216,6 +216,10 @@ impl Core {
     }
 
     fn save(&mut self) {
+        if self.transfers.id().is_none() && self.kept.transfer.is_some() && !self.line.ends_transfer() {
+            self.kept.transfer = None;
+            self.unsaved = true;
+        }
         let line = self.line.take_unsaved();
         let machine = self.machine.take_unsaved();
         if line.is_none() && !machine && !self.unsaved {

@@ -40,10 +40,15 @@ pub(super) struct Waiting {
 impl Waiting {
     /// Whether it is tried for as long as it is not too old: without it Connect would have a wrong picture for long.
     fn lasts(&self) -> bool {
-        use EventKind::{Accepted, Info, StateChanged, TransferAborted, TransferFinished, TransferStopped};
-        let end_of_transfer = matches!(self.kind, TransferFinished | TransferStopped | TransferAborted);
+        use EventKind::{Accepted, Info, StateChanged};
         // A command that is not accepted has no end.
-        self.terminal || end_of_transfer || matches!(self.kind, Accepted | Info | StateChanged)
+        self.terminal || self.ends_transfer() || matches!(self.kind, Accepted | Info | StateChanged)
+    }
+
+    /// Whether it ends a transfer.
+    pub(super) fn ends_transfer(&self) -> bool {
+        use EventKind::{TransferAborted, TransferFinished, TransferStopped};
+        matches!(self.kind, TransferFinished | TransferStopped | TransferAborted)
     }
 
     /// Whether it says who the printer is, unasked.
@@ -87,6 +92,11 @@ impl Queue {
     /// Whether a change of the state waits.
     pub(super) fn has_change(&self) -> bool {
         self.list.iter().any(|waiting| waiting.kind == EventKind::StateChanged)
+    }
+
+    /// Whether the end of a transfer waits.
+    pub(super) fn ends_transfer(&self) -> bool {
+        self.list.iter().any(Waiting::ends_transfer)
     }
 
     /// Whether an introduction waits.

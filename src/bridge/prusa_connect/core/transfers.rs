@@ -36,6 +36,7 @@ impl Core {
 
     pub(super) fn on_transfer(&mut self, news: transfer::News, now: Moment) {
         self.transfers.progress(self.outside.fetcher.transferred());
+        let complete = matches!(&news, transfer::News::Ended { end: transfer::End::Complete(_), .. });
         let reaction = self.transfers.on_news(news, now.monotonic);
         if let Some(event) = reaction.event {
             self.line.tell(&event, now);
@@ -44,7 +45,11 @@ impl Core {
             self.came_to_be_printed(print, now);
         }
         self.line.set_transfer(self.transfers.id());
-        if self.transfers.id().is_none() && self.kept.transfer.take().is_some() {
+        if self.transfers.id().is_none()
+            && let Some(kept) = &mut self.kept.transfer
+        {
+            // It is kept until Connect has got its end.
+            kept.complete = complete;
             self.unsaved = true;
             // Its end and what is to be printed are kept together.
             self.save();

@@ -134,6 +134,12 @@ impl Machine {
         json!({ "job": self.jobs.to_json(), "tools": self.tools.to_json() })
     }
 
+    /// What Connect was told last before a restart: the end of a job that it knew to be under way, or was shown, is shown.
+    pub(crate) fn was_told(&mut self, state: State) {
+        use State::{Attention, Finished, Paused, Printing, Stopped};
+        self.rules.ends = matches!(state, Printing | Paused | Attention | Finished | Stopped);
+    }
+
     /// The number of the job that was under way when it was kept.
     pub(crate) fn kept_job(&self) -> Option<u32> {
         self.jobs.id()

@@ -320,6 +320,12 @@ impl Line {
         (self.queue.len().saturating_add(under_way.into()), self.pulse.is_waiting())
     }
 
+    /// Whether the end of a transfer waits to be told.
+    pub(crate) fn ends_transfer(&self) -> bool {
+        let under_way = matches!(&self.flight, Some(Flight::Event(waiting)) if waiting.ends_transfer());
+        under_way || self.queue.ends_transfer()
+    }
+
     fn waiting(&self, event: &Event, terminal: bool, now: Moment) -> Waiting {
         Waiting {
             kind: event.kind,
