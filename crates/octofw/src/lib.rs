@@ -1,7 +1,9 @@
 //! The firmware builder: container layers, root file systems, overlays, and the images made of them.
 
+pub mod attest;
 pub mod boot;
 pub mod build;
+mod calendar;
 pub mod cli;
 pub mod command;
 pub mod container;
@@ -11,6 +13,7 @@ pub mod digest;
 pub mod elf;
 pub mod image;
 pub mod inspect;
+pub mod licences;
 pub mod lock;
 pub mod manifest;
 mod output;
@@ -18,6 +21,7 @@ pub mod overlay;
 pub mod program;
 pub mod rootfs;
 pub mod sbom;
+pub mod sign;
 pub mod squashfs;
 pub mod standin;
 pub mod verify;
