@@ -11,6 +11,7 @@ pub mod digest;
 pub mod elf;
 pub mod image;
 pub mod inspect;
+pub mod lint;
 pub mod lock;
 pub mod manifest;
 mod output;

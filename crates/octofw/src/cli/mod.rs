@@ -5,6 +5,7 @@ mod build;
 mod check_program;
 mod diff;
 mod inspect;
+mod lint;
 mod lock;
 mod sbom;
 mod standin;
@@ -39,6 +40,7 @@ enum Command {
     Session(build::SessionArgs),
     Diff(diff::Args),
     Inspect(inspect::Args),
+    Lint(lint::Args),
     Lock(lock::Args),
     Sbom(sbom::Args),
     Standin(standin::Args),
@@ -54,6 +56,7 @@ impl Command {
             Self::Session(args) => args.run(),
             Self::Diff(args) => args.run(),
             Self::Inspect(args) => args.run(),
+            Self::Lint(args) => args.run(),
             Self::Lock(args) => args.run(),
             Self::Sbom(args) => args.run(),
             Self::Standin(args) => args.run(),

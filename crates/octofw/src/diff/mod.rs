@@ -5,7 +5,7 @@ mod elf;
 mod init;
 mod packages;
 mod paths;
-mod root;
+pub(crate) mod root;
 mod settings;
 mod text;
 

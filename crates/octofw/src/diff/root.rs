@@ -14,17 +14,17 @@ const MOST_READ: u64 = 128 * 1024 * 1024;
 const MOST_LINKS: usize = 40;
 
 /// The root of one image.
-pub(super) struct Root {
-    pub(super) path: PathBuf,
+pub(crate) struct Root {
+    pub(crate) path: PathBuf,
     /// What is around it; none for a bare squashfs.
-    pub(super) image: Option<Image>,
-    pub(super) filesystem: Filesystem,
-    pub(super) tree: Tree,
+    pub(crate) image: Option<Image>,
+    pub(crate) filesystem: Filesystem,
+    pub(crate) tree: Tree,
 }
 
 impl Root {
     /// Opens a file of any kind.
-    pub(super) fn open(path: &Path) -> Result<Self, DiffError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, DiffError> {
         let failed = |source| DiffError::Io { path: path.to_owned(), source };
         let file = SourceFile::open(path).map_err(failed)?;
         let first = file.read_up_to(0, SUPERBLOCK_LEN).map_err(failed)?;
@@ -46,7 +46,7 @@ impl Root {
     }
 
     /// What is at a path, and links on the way are followed; none if there is nothing, or nothing sound.
-    pub(super) fn follow(&self, path: &[u8]) -> Option<&Node> {
+    pub(crate) fn follow(&self, path: &[u8]) -> Option<&Node> {
         let mut todo: Vec<Vec<u8>> = components(path).rev().map(<[u8]>::to_vec).collect();
         let mut way: Vec<NodeId> = vec![self.tree.root()];
         let mut links = 0;
@@ -78,7 +78,7 @@ impl Root {
     }
 
     /// What a file contains, if it is no larger than any that is understood.
-    pub(super) fn read(&self, path: &str, stored: &Stored) -> Result<Option<Vec<u8>>, DiffError> {
+    pub(crate) fn read(&self, path: &str, stored: &Stored) -> Result<Option<Vec<u8>>, DiffError> {
         if stored.size > MOST_READ {
             return Ok(None);
         }
@@ -90,7 +90,7 @@ impl Root {
     }
 
     /// What the file at a path contains, links followed; none where there is no file.
-    pub(super) fn content(&self, path: &str) -> Result<Option<Vec<u8>>, DiffError> {
+    pub(crate) fn content(&self, path: &str) -> Result<Option<Vec<u8>>, DiffError> {
         match self.follow(path.as_bytes()).map(|node| &node.form) {
             Some(Form::File(stored)) => self.read(path, stored),
             _ => Ok(None),
@@ -98,7 +98,7 @@ impl Root {
     }
 
     /// The names in a folder, links followed; none where there is no folder.
-    pub(super) fn names(&self, folder: &str) -> Vec<String> {
+    pub(crate) fn names(&self, folder: &str) -> Vec<String> {
         match self.follow(folder.as_bytes()).map(|node| &node.form) {
             Some(Form::Directory(entries)) => {
                 entries.keys().map(|name| String::from_utf8_lossy(name).into_owned()).collect()
