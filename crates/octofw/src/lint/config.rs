@@ -11,7 +11,8 @@ const NOT_PARSED: Rule = Rule {
     severity: Severity::Error,
     needs_base: false,
     what: "A file of settings breaks the rules of Python's configparser.",
-    why: "The reader ends with a traceback and says nothing: every feature that is switched on in that file is off, or \
+    why: "The reader ends with a traceback and says nothing: every feature that is switched on in that file \
+          is off, or \
           Klipper does not start.",
     fix: "write [section], then `key: value` lines; only lines that go on with a value may be indented",
 };
@@ -28,7 +29,8 @@ const PERCENT: Rule = Rule {
     severity: Severity::Error,
     needs_base: false,
     what: "A value in an extended.cfg has a percent sign.",
-    why: "configparser takes it for the beginning of an interpolation, and reading that value fails: a password with a \
+    why: "configparser takes it for the beginning of an interpolation, and reading that value fails: a \
+          password with a \
           % switches its feature off.",
     fix: "choose a value without %; secrets do not belong into this file anyway",
 };
@@ -37,7 +39,8 @@ const INLINE_COMMENT: Rule = Rule {
     severity: Severity::Warning,
     needs_base: false,
     what: "A value in an extended.cfg is followed by what looks like a comment.",
-    why: "There are no comments behind a value: `enabled: true # yes` has the value `true # yes`, which is not `true`.",
+    why: "There are no comments behind a value: `enabled: true # yes` has the value `true # yes`, which is \
+          not `true`.",
     fix: "put the comment on a line of its own",
 };
 const JSON: Rule = Rule {
@@ -53,7 +56,8 @@ pub(super) const SECRET: Rule = Rule {
     severity: Severity::Error,
     needs_base: false,
     what: "A secret, such as a token or a private key, lies in the overlay.",
-    why: "Everybody who downloads the image has it, every printer shares it, and the web page's file manager shows it. \
+    why: "Everybody who downloads the image has it, every printer shares it, and the web page's file manager \
+          shows it. \
           A token that was once in a public image cannot be taken back.",
     fix: "take it out and revoke it; let the owner store it on the printer, in printer_data with mode 0600",
 };

@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 use super::allow::ALLOW_FILE;
 use super::rule::{Rule, rules};
 
+/// Characters of a line.
+const WIDTH: usize = 110;
+
 /// Titles of the families, in the order of the page.
 const FAMILIES: [(&str, &str); 9] = [
     ("init", "Init scripts"),
@@ -21,9 +24,10 @@ const FAMILIES: [(&str, &str); 9] = [
 /// What `octofw lint --explain` prints about a rule.
 #[must_use]
 pub fn explanation(rule: &Rule) -> String {
-    let mut out = format!("{}  ({})\n\n{}\n\n", rule.code, rule.severity, rule.what);
+    let mut out = format!("{}  ({})\n\n{}\n\n", rule.code, rule.severity, wrapped(rule.what));
     // Writing to a String cannot fail.
-    let _ = write!(out, "Why: {}\n\nRemedy: {}.\n", rule.why, rule.fix);
+    let _ = write!(out, "{}\n\n", wrapped(&format!("Why: {}", rule.why)));
+    let _ = writeln!(out, "{}", wrapped(&format!("Remedy: {}.", rule.fix)));
     if rule.needs_base {
         out.push_str("\nIt is looked for only with --base.\n");
     }
@@ -37,6 +41,25 @@ pub fn explanation(rule: &Rule) -> String {
         out.push_str("\nIt cannot be allowed.\n");
     }
     out
+}
+
+/// A text in lines of at most [`WIDTH`] characters, where its words allow it.
+fn wrapped(text: &str) -> String {
+    let mut made = String::new();
+    let mut length = 0;
+    for word in text.split(' ') {
+        let more = word.chars().count();
+        if length > 0 && length + 1 + more > WIDTH {
+            made.push('\n');
+            length = 0;
+        } else if length > 0 {
+            made.push(' ');
+            length += 1;
+        }
+        made.push_str(word);
+        length += more;
+    }
+    made
 }
 
 /// A line per rule, for `octofw lint --list`.
@@ -53,8 +76,9 @@ pub fn reference() -> String {
         let _ = write!(out, "\n## {title}\n");
         for rule in rules().into_iter().filter(|rule| rule.family() == family) {
             let base = if rule.needs_base { ", with `--base`" } else { "" };
-            let _ = write!(out, "\n### `{}`\n\n*{}{base}.* {}\n\n", rule.code, rule.severity, rule.what);
-            let _ = write!(out, "{}\n\nRemedy: {}.\n", rule.why, rule.fix);
+            let what = wrapped(&format!("*{}{base}.* {}", rule.severity, rule.what));
+            let fix = wrapped(&format!("Remedy: {}.", rule.fix));
+            let _ = write!(out, "\n### `{}`\n\n{what}\n\n{}\n\n{fix}\n", rule.code, wrapped(rule.why));
         }
     }
     out
@@ -104,7 +128,8 @@ mod tests {
         for rule in rules() {
             assert!(FAMILIES.iter().any(|(family, _)| *family == rule.family()), "{}", rule.code);
             assert!(page.contains(&format!("### `{}`\n", rule.code)), "{}", rule.code);
-            assert!(explanation(rule).contains(rule.why));
+            let told = explanation(rule).replace('\n', " ");
+            assert!(told.contains(rule.why) && told.contains(rule.fix), "{told}");
         }
     }
 

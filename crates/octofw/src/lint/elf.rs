@@ -16,8 +16,8 @@ const MACHINE: Rule = Rule {
     severity: Severity::Error,
     needs_base: false,
     what: "A program or library is not for 64-bit ARM.",
-    why: "The printer cannot start it (`Exec format error`). The community's builder lets 32-bit ARM pass, which does \
-          not run either.",
+    why: "The printer cannot start it (`Exec format error`). The community's builder lets 32-bit ARM pass, \
+          for which the root has no loader.",
     fix: "build it for aarch64 (Rust: aarch64-unknown-linux-musl; Go: GOARCH=arm64)",
 };
 const UNREADABLE: Rule = Rule {
@@ -25,7 +25,8 @@ const UNREADABLE: Rule = Rule {
     severity: Severity::Error,
     needs_base: false,
     what: "A file begins like a program but is damaged.",
-    why: "A download that was cut off, or a Git LFS pointer's other half: the printer starts it and gets nowhere.",
+    why: "A download that was cut off, or a Git LFS pointer's other half: the printer starts it and gets \
+          nowhere.",
     fix: "fetch or build it anew, and check its sum",
 };
 const INTERPRETER: Rule = Rule {
@@ -33,7 +34,8 @@ const INTERPRETER: Rule = Rule {
     severity: Severity::Error,
     needs_base: true,
     what: "The loader that a program names is not in the root.",
-    why: "Starting it says `No such file or directory` though the file is there: a program for musl on a system with \
+    why: "Starting it says `No such file or directory` though the file is there: a program for musl on a \
+          system with \
           glibc, or one built by Nix.",
     fix: "link it statically, or against the base's own C library",
 };
@@ -42,8 +44,8 @@ const LIBRARY: Rule = Rule {
     severity: Severity::Error,
     needs_base: true,
     what: "A library that a program needs is not in the root.",
-    why: "It ends at once, and no package manager is there to help. An rsync that wanted libcrypto.so.1.1 was shipped \
-          so, and nobody noticed before the first user.",
+    why: "It ends at once, and no package manager is there to help. An rsync that wanted libcrypto.so.1.1 \
+          reached its users so.",
     fix: "link it statically, or ship the library beside it",
 };
 const RPATH: Rule = Rule {
@@ -51,7 +53,8 @@ const RPATH: Rule = Rule {
     severity: Severity::Warning,
     needs_base: false,
     what: "A program looks for its libraries in a folder of the machine that built it.",
-    why: "On the printer that folder is not there, or anybody can make it (/tmp) and have root load what lies in it.",
+    why: "On the printer that folder is not there, or anybody can make it (/tmp) and have root load what \
+          lies in it.",
     fix: "take it out with patchelf --remove-rpath, or build with $ORIGIN",
 };
 const NOT_STRIPPED: Rule = Rule {
@@ -59,7 +62,8 @@ const NOT_STRIPPED: Rule = Rule {
     severity: Severity::Warning,
     needs_base: false,
     what: "A program still has its table of symbols.",
-    why: "The root has 300 MiB and is nearly full; symbols are a third of many programs, and the printer does not use them.",
+    why: "The root has 300 MiB and is nearly full; symbols are a third of many programs, and the printer \
+          does not use them.",
     fix: "strip it (aarch64-linux-gnu-strip), and keep the symbols elsewhere",
 };
 

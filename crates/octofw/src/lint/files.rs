@@ -12,7 +12,8 @@ const LINE_ENDS: Rule = Rule {
     severity: Severity::Error,
     needs_base: false,
     what: "A text that a program on the printer reads has Windows line ends (CRLF).",
-    why: "The carriage return becomes a part of the value: a path ends with it, `true` is not `true`, an interpreter \
+    why: "The carriage return becomes a part of the value: a path ends with it, `true` is not `true`, an \
+          interpreter \
           is not found. Bind mounts and checkouts on Windows put it there.",
     fix: "convert it with sed -i 's/\\r$//', and add `* text=auto eol=lf` to .gitattributes",
 };
@@ -21,7 +22,8 @@ const LEFTOVER: Rule = Rule {
     severity: Severity::Warning,
     needs_base: false,
     what: "A file was left behind by an editor, a patch, a desktop or version control.",
-    why: "It ends up in every image. In a folder whose files are all read, such as one of drop-ins, an old copy takes \
+    why: "It ends up in every image. In a folder whose files are all read, such as one of drop-ins, an old \
+          copy takes \
           effect again.",
     fix: "delete it, and add its kind to .gitignore",
 };
@@ -38,7 +40,8 @@ const SETUID: Rule = Rule {
     severity: Severity::Error,
     needs_base: false,
     what: "Something is setuid or setgid without being declared so.",
-    why: "It makes whoever starts it root. Copying drops the bit without a word, or a script sets it where nobody \
+    why: "It makes whoever starts it root. Copying drops the bit without a word, or a script sets it where \
+          nobody \
           looks; both are surprises.",
     fix: "declare it in the overlay's `owners` (PATH 4755 0 0), or take the bit away",
 };
@@ -47,26 +50,39 @@ const LINK_ESCAPES: Rule = Rule {
     severity: Severity::Error,
     needs_base: false,
     what: "A link is absolute, or climbs out of the root.",
-    why: "While the image is built, an absolute link leads to the build machine's own files: a copy through /etc/x has \
-          overwritten the builder's /etc/x. The build refuses it.",
-    fix: "make it relative (../share/x); only links into /dev, /proc, /sys, /run, /tmp, /oem, /userdata, /var, /mnt and printer_data may be absolute",
+    why: "While the image is built, an absolute link leads to the build machine's own files: what is copied \
+          onto /etc/x through one lands in the builder's /etc/x. The build refuses it.",
+    fix: "make it relative (../share/x); only links into /dev, /proc, /sys, /run, /tmp, /oem, /userdata, \
+          /var, /mnt and printer_data may be absolute",
 };
 const REPLACES_STOCK: Rule = Rule {
     code: "files/replaces-stock",
     severity: Severity::Warning,
     needs_base: true,
     what: "A file of the base is replaced, and the overlay does not say that it means to.",
-    why: "The next base may have mended or changed that file, and the overlay's copy of the old one wins without a \
-          word: printers have lost functions so. A patch would have failed instead.",
-    fix: "use a patch or a drop-in, or say that it is meant, with the reason, in the overlay's octofw-lint.toml",
+    why: "The next base may have mended or changed that file, and the overlay's copy of the old one wins \
+          without a word. A patch would have failed instead.",
+    fix: "use a patch or a drop-in, or say that it is meant, with the reason, in the overlay's \
+          octofw-lint.toml",
+};
+const IN_THE_WAY: Rule = Rule {
+    code: "files/in-the-way",
+    severity: Severity::Error,
+    needs_base: true,
+    what: "The base has something of another kind at a path of `root/`.",
+    why: "A folder cannot be copied over a link or a file, nor a file over a folder or through a link that leads to \
+          nothing: the build ends there.",
+    fix: "put it where the base's link leads, rename it, or delete what is there in a script of an earlier overlay",
 };
 const MOUNTED_OVER: Rule = Rule {
     code: "files/mounted-over",
     severity: Severity::Error,
     needs_base: false,
     what: "A file lies where the printer mounts something else.",
-    why: "/oem, /userdata, /tmp and the like are other file systems, and printer_data is a link into /oem: what the \
-          image holds there is never seen. The path in one README that said otherwise has cost many evenings.",
+    why: "/oem, /userdata, /tmp and the like are other file systems, and printer_data is a link into /oem: \
+          what the \
+          image holds there is never seen. A path below printer_data was once drawn in a README, and could \
+          not work.",
     fix: "ship it below /usr/local/share, and have a service copy it at run time",
 };
 const ORIGIN: Rule = Rule {
@@ -74,9 +90,11 @@ const ORIGIN: Rule = Rule {
     severity: Severity::Warning,
     needs_base: false,
     what: "Something in home/lava/origin_printer_data is added or changed.",
-    why: "It is copied to the printer at the first boot only, and never for users in advanced mode: most printers will \
+    why: "It is copied to the printer at the first boot only, and never for users in advanced mode: most \
+          printers will \
           not get the change, and some lose their own.",
-    fix: "put a file into usr/local/share/firmware-config/extended/klipper or …/moonraker, which every printer includes",
+    fix: "put a file into usr/local/share/firmware-config/extended/klipper or …/moonraker, which every \
+          printer includes",
 };
 const SPECIAL: Rule = Rule {
     code: "files/special",
@@ -91,7 +109,8 @@ const BAD_NAME: Rule = Rule {
     severity: Severity::Error,
     needs_base: false,
     what: "A name is no plain UTF-8 text.",
-    why: "Line ends and escape codes in a name take lists and scripts apart, and what they then do is anybody's guess.",
+    why: "Line ends and escape codes in a name take lists and scripts apart, and what they then do is \
+          anybody's guess.",
     fix: "rename it",
 };
 pub(super) const UNREADABLE: Rule = Rule {
@@ -110,6 +129,7 @@ pub(super) const RULES: &[&Rule] = &[
     &SETUID,
     &LINK_ESCAPES,
     &REPLACES_STOCK,
+    &IN_THE_WAY,
     &MOUNTED_OVER,
     &ORIGIN,
     &SPECIAL,
@@ -191,6 +211,9 @@ pub(super) fn look_at_path(context: &Context<'_>, item: &Item, findings: &mut Fi
         );
     }
     look_at_mode(context, item, at, findings);
+    if let Some(what) = in_the_way(context, item).filter(|_| !context.layers.may_be_made(&item.path)) {
+        findings.add(&IN_THE_WAY, at, format!("in the base this is {what}"));
+    }
     match &item.form {
         Form::Link(target) => look_at_link(context, item, target, at, findings),
         Form::Special if !subject.is_image() => {
@@ -233,6 +256,29 @@ fn look_at_link(context: &Context<'_>, item: &Item, target: &str, at: At<'_>, fi
     }
     if !link_stays_inside(item.path.as_ref(), target.as_ref()) {
         findings.add(&LINK_ESCAPES, at, format!("the link leads to {target}, out of the root"));
+    }
+}
+
+/// What the base has at a path over which it cannot be copied.
+fn in_the_way(context: &Context<'_>, item: &Item) -> Option<String> {
+    if context.subject.is_image() {
+        return None;
+    }
+    let known = &context.layers.in_base(&item.path)?.form;
+    match (&item.form, known) {
+        (Form::Folder, StoredForm::Directory(_)) => None,
+        (Form::Folder, StoredForm::Link(target)) => {
+            Some(format!("a link to {}, and not a folder", String::from_utf8_lossy(target)))
+        }
+        (Form::Folder, _) => Some("no folder".to_owned()),
+        (_, StoredForm::Directory(_)) => Some("a folder".to_owned()),
+        (Form::Link(_), _) | (_, StoredForm::File(_)) => None,
+        (_, StoredForm::Link(target)) => {
+            let target = String::from_utf8_lossy(target);
+            let leads = context.layers.base_leads(&item.path);
+            (!leads).then(|| format!("a link that leads to nothing ({target})"))
+        }
+        _ => Some("a device, pipe or socket".to_owned()),
     }
 }
 

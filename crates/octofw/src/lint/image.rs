@@ -27,7 +27,7 @@ const TOO_LARGE: Rule = Rule {
     severity: Severity::Error,
     needs_base: false,
     what: "The root does not fit into its slot of 300 MiB.",
-    why: "The updater writes over the next partition, or stops in the middle: the printer does not boot.",
+    why: "The updater cannot write it whole, and what it wrote does not boot.",
     fix: "make it smaller: strip programs, fetch large parts on demand, build with --repack",
 };
 const MARGIN: Rule = Rule {
@@ -43,16 +43,18 @@ const PROTECTED: Rule = Rule {
     severity: Severity::Error,
     needs_base: true,
     what: "A part beside the root is not that of the base.",
-    why: "misc holds the printer's identity, and the controllers' firmware must match MCU_DESC: images that changed \
-          them have cost mainboards.",
+    why: "misc holds the printer's identity, and the controllers' firmware must be what MCU_DESC says, or \
+          the upgrade is taken back half-way.",
     fix: "build it anew from the base with octofw build, which changes the root alone",
 };
 const VERSION: Rule = Rule {
     code: "image/version",
     severity: Severity::Error,
     needs_base: false,
-    what: "The version text is longer than 24 bytes, has other letters than A-Z a-z 0-9 + . _ -, or does not begin with the base's.",
-    why: "The field has 24 bytes and no more; the updater's own check refuses others, and tools find the base by the \
+    what: "The version text is longer than 24 bytes, has other letters than A-Z a-z 0-9 + . _ -, or does not \
+          begin with the base's.",
+    why: "The field has 24 bytes and no more; the updater's own check refuses others, and tools find the \
+          base by the \
           beginning of the text.",
     fix: "shorten the suffix: the base's version and a short commit are enough",
 };
@@ -61,7 +63,8 @@ const COMPRESSOR: Rule = Rule {
     severity: Severity::Error,
     needs_base: false,
     what: "The root is packed in a way that the printer's kernel may not read.",
-    why: "The kernel of 1.x has zlib, lzo and xz, neither zstd nor lz4 nor extended attributes. A root that it cannot \
+    why: "The kernel of 1.x has zlib, lzo and xz, neither zstd nor lz4 nor extended attributes. A root that \
+          it cannot \
           mount is a printer that does not boot.",
     fix: "pack it with the compressor and the block size of the base",
 };

@@ -100,13 +100,26 @@ impl<'a> Layers<'a> {
     /// Whether a script of an overlay names a path, so that it may be there in the end.
     pub(super) fn may_be_made(&self, path: &str) -> bool {
         let name = super::shell::base_name(path);
-        !name.is_empty() && self.scripts.iter().any(|script| script.contains(name))
+        let is_part = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | '.');
+        !name.is_empty()
+            && self.scripts.iter().any(|script| {
+                script.match_indices(name).any(|(place, _)| {
+                    let before = script.get(..place).and_then(|text| text.chars().next_back());
+                    let behind = script.get(place + name.len()..).and_then(|text| text.chars().next());
+                    !before.is_some_and(is_part) && !behind.is_some_and(is_part)
+                })
+            })
     }
 
     /// The node of a file of the base, no link followed.
     pub(super) fn in_base(&self, path: &str) -> Option<&'a Node> {
         let base = self.base?;
         base.tree.node(base.tree.find(path.as_bytes())?)
+    }
+
+    /// Whether what a path of the base leads to is in the base.
+    pub(super) fn base_leads(&self, path: &str) -> bool {
+        self.base.is_some_and(|base| base.follow(path.as_bytes()).is_some())
     }
 
     /// The beginning of a file of the base.

@@ -31,7 +31,8 @@ const NOTHING: Rule = Rule {
     severity: Severity::Warning,
     needs_base: false,
     what: "The overlay's folder has none of the parts that a builder uses.",
-    why: "It is most often the folder above the overlays, or a misspelt name: what was meant is not in the image, and \
+    why: "It is most often the folder above the overlays, or a misspelt name: what was meant is not in the \
+          image, and \
           nothing says so.",
     fix: "name the folder that holds root/, scripts/, pre-scripts/ or patches/",
 };

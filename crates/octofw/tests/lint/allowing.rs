@@ -39,7 +39,7 @@ fn what_is_wrong_with_a_list_is_told_with_its_line() {
         (entry("init/runs-as-rot", BAD, REASON), "allow/unknown-code", 2),
         (entry("allow/unused", BAD, REASON), "allow/unknown-code", 2),
         ("[[allow]]\ncode = 1\n".to_owned(), "allow/unreadable", 3),
-        ("[[alow]]\n".to_owned(), "allow/unreadable", 2),
+        ("[[allowed]]\n".to_owned(), "allow/unreadable", 2),
         ("[[allow]]\ncode = \"x\"\nwhy = \"x\"\n".to_owned(), "allow/unreadable", 4),
         ("\u{0}".to_owned(), "allow/unreadable", 2),
     ] {

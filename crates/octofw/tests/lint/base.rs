@@ -18,6 +18,7 @@ printf 'libc' >lib/libc.so.6; ln -s ../../lib/libc.so.6 usr/lib/libc.so.6
 printf '#!/bin/sh\ncase $1 in start|stop|restart|status) ;; esac\nPIDFILE=/var/run/nginx.pid\n' >etc/init.d/S50nginx
 sed s/nginx/boot/ etc/init.d/S50nginx >etc/init.d/S99_bootcontrol; chmod 755 etc/init.d/*
 printf 'one\ntwo\nthree\nfour\nfive\nsix\nseven\neight\n' >etc/config
+ln -s nothing etc/nowhere
 printf '[a]\n' >home/lava/origin_printer_data/config/moonraker.conf
 printf 'settings:\n  web:\n    items:\n      firmware_config:\n        label: x\n' \
     >usr/local/share/firmware-config/functions/12_web.yaml

@@ -75,6 +75,23 @@ const ROWS: &[Row] = &[
         },
     },
     Row {
+        code: "files/in-the-way",
+        bad: |bed| bed.based().file("root/usr/lib/libc.so.6/x", ""),
+        good: |bed| bed.based().file("root/usr/lib/libd.so.6/x", ""),
+    },
+    Row {
+        code: "files/in-the-way",
+        bad: |bed| bed.based().file("root/etc/nginx", ""),
+        good: |bed| bed.based().file("root/etc/nginx/x", ""),
+    },
+    Row {
+        code: "files/in-the-way",
+        bad: |bed| bed.based().program("root/etc/nowhere", ""),
+        good: |bed| {
+            bed.based().link("root/etc/nowhere", "config").link("root/usr/lib/libc.so.6", "libc.so.7")
+        },
+    },
+    Row {
         code: "files/mounted-over",
         bad: |bed| bed.file("root/home/lava/printer_data/config/x.cfg", ""),
         good: |bed| bed.link("root/home/lava/printer_data", "/oem/printer_data"),

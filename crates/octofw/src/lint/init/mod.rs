@@ -20,7 +20,8 @@ const NOT_EXECUTABLE: Rule = Rule {
     severity: Severity::Error,
     needs_base: false,
     what: "An init script has no run bit.",
-    why: "rcS passes over it without a word: the service is in the image and never starts. Checkouts on Windows and \
+    why: "rcS passes over it without a word: the service is in the image and never starts. Checkouts on \
+          Windows and \
           copies through FAT lose the bit.",
     fix: "run chmod +x on it in the overlay, or give it mode 0755 in the overlay's `owners`",
 };
@@ -28,8 +29,10 @@ const NAME: Rule = Rule {
     code: "init/name",
     severity: Severity::Warning,
     needs_base: false,
-    what: "A file in etc/init.d is not called S, two digits and a name, so that it never starts or nobody can say when.",
-    why: "rcS starts /etc/init.d/S??* in the order of their names. Without the S nothing starts; without the digits \
+    what: "A file in etc/init.d is not called S, two digits and a name, so that it never starts or nobody \
+          can say when.",
+    why: "rcS starts /etc/init.d/S??* in the order of their names. Without the S nothing starts; without the \
+          digits \
           the place in that order is an accident.",
     fix: "call it S, two digits and a name, such as S66service",
 };
@@ -54,8 +57,8 @@ const INTERPRETER: Rule = Rule {
     severity: Severity::Warning,
     needs_base: false,
     what: "An init script does not begin with #!/bin/sh.",
-    why: "Without a first line that names it no interpreter is started. Another than the POSIX shell may be missing on \
-          the next base, and Python takes a second of boot time.",
+    why: "Without a first line that names it no interpreter is started. Another than the POSIX shell may be \
+          missing on the next base, and costs boot time.",
     fix: "begin it with #!/bin/sh and write POSIX shell",
 };
 const NO_START: Rule = Rule {
@@ -71,7 +74,8 @@ const MISSING_ACTION: Rule = Rule {
     severity: Severity::Warning,
     needs_base: false,
     what: "An init script does not handle `stop` or `restart`.",
-    why: "rcK calls `stop` at shutdown, and the switches of the web page call `restart`: the service is killed in the \
+    why: "rcK calls `stop` at shutdown, and the switches of the web page call `restart`: the service is \
+          killed in the \
           middle of a write, or a new setting does nothing until the next boot.",
     fix: "handle start, stop, restart and status, and print a usage line for anything else",
 };
@@ -80,7 +84,8 @@ const NO_STATUS: Rule = Rule {
     severity: Severity::Note,
     needs_base: false,
     what: "An init script does not handle `status`.",
-    why: "There is no supervisor on the printer. Without `status` a person has to look at ps to see whether the \
+    why: "There is no supervisor on the printer. Without `status` a person has to look at ps to see whether \
+          the \
           service runs.",
     fix: "handle status: 0 running, 1 dead though it should run, 3 stopped",
 };
@@ -89,17 +94,20 @@ const NUMBER: Rule = Rule {
     severity: Severity::Warning,
     needs_base: false,
     what: "Another script, of the base or of another overlay, starts with the same number.",
-    why: "The rest of the name then decides which is first, by accident, and a service that needs the other one works \
-          on some images only. 99 is shared by habit; there, a name that sorts before S99_bootcontrol holds up the \
+    why: "The rest of the name then decides which is first, by accident, and a service that needs the other \
+          one works \
+          on some images only. 99 is shared by habit; there, a name that sorts before S99_bootcontrol holds \
+          up the \
           mark that the slot is good.",
-    fix: "take a free number (66 and 67 are), or one that says which must be first",
+    fix: "take a free number, which says what must be first",
 };
 const BLOCKS: Rule = Rule {
     code: "init/blocks-boot",
     severity: Severity::Warning,
     needs_base: false,
     what: "An init script may wait for ever, or for seconds, in the foreground.",
-    why: "rcS starts one script after the other without a limit of time. One that waits for the network keeps the \
+    why: "rcS starts one script after the other without a limit of time. One that waits for the network \
+          keeps the \
           screen dark; if the slot is never marked good, the printer goes back to the other one.",
     fix: "do it in the background, or bound it",
 };
@@ -108,7 +116,8 @@ const RUNS_AS_ROOT: Rule = Rule {
     severity: Severity::Warning,
     needs_base: false,
     what: "start-stop-daemon starts a service without -c, so that it runs as root.",
-    why: "A service that talks to the network as root hands over the whole printer with its first flaw, and leaves \
+    why: "A service that talks to the network as root hands over the whole printer with its first flaw, and \
+          leaves \
           files in printer_data that nobody else can delete.",
     fix: "add -c lava, or allow it with the reason why it must be root",
 };
@@ -117,7 +126,8 @@ const USER_ONLY_MATCHED: Rule = Rule {
     severity: Severity::Error,
     needs_base: false,
     what: "start-stop-daemon -S has -u but no -c: it runs as root.",
-    why: "BusyBox's -u only says whose processes count as already running; -c changes the user. A cloud service was \
+    why: "BusyBox's -u only says whose processes count as already running; -c changes the user. A cloud \
+          service was \
           shipped so, and ran as root on every printer.",
     fix: "write -c USER instead of -u USER",
 };
@@ -126,7 +136,8 @@ const UNKNOWN_OPTION: Rule = Rule {
     severity: Severity::Error,
     needs_base: false,
     what: "start-stop-daemon is given an option that BusyBox does not have, such as --retry.",
-    why: "Debian's start-stop-daemon knows it, the printer's prints its usage and does nothing: the service never \
+    why: "Debian's start-stop-daemon knows it, the printer's prints its usage and does nothing: the service \
+          never \
           starts, or never stops.",
     fix: "use only -K -S -u -n -x -p -a -b -N -c -m -s -t -o -v -q, and wait in the script for the end",
 };

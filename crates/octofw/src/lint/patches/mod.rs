@@ -31,7 +31,8 @@ const UNUSABLE: Rule = Rule {
     severity: Severity::Error,
     needs_base: false,
     what: "A patch is no unified diff, changes nothing, or names a path outside of the root.",
-    why: "An ed script in a patch is run, a path that climbs changes the build machine, and an empty patch is a \
+    why: "An ed script in a patch is run, a path that climbs changes the build machine, and an empty patch \
+          is a \
           change that everybody believes to be there.",
     fix: "make it anew with diff -u or git diff, from the root's own folder",
 };
@@ -48,7 +49,8 @@ const DOES_NOT_APPLY: Rule = Rule {
     severity: Severity::Error,
     needs_base: true,
     what: "A hunk of a patch is not found in the base exactly.",
-    why: "Patches are applied with fuzz 0: a patch that lands somewhere near is worse than none. Four overlays broke \
+    why: "Patches are applied with fuzz 0: a patch that lands somewhere near is worse than none. Four \
+          overlays broke \
           so on one new base.",
     fix: "make the patch anew against this base",
 };

@@ -29,7 +29,8 @@ const INTERPRETER: Rule = Rule {
     severity: Severity::Error,
     needs_base: false,
     what: "A script has no first line that names its interpreter, with a whole path.",
-    why: "The kernel cannot start it. A shell would guess, but init, nginx and start-stop-daemon are no shells.",
+    why: "The kernel cannot start it. A shell would guess, but init, nginx and start-stop-daemon are no \
+          shells.",
     fix: "begin it with #!/bin/sh",
 };
 const MISSING_INTERPRETER: Rule = Rule {
@@ -37,7 +38,8 @@ const MISSING_INTERPRETER: Rule = Rule {
     severity: Severity::Error,
     needs_base: true,
     what: "The interpreter of a script that is shipped is not in the root.",
-    why: "Starting it says `not found` though the file is there. The printer has no Perl, no Node and no package manager.",
+    why: "Starting it says `not found` though the file is there. The printer has no Perl, no Node and no \
+          package manager.",
     fix: "write it for /bin/sh or for the base's Python, or ship the interpreter",
 };
 const LINE_ENDS: Rule = Rule {
@@ -53,7 +55,8 @@ const SYNTAX: Rule = Rule {
     severity: Severity::Error,
     needs_base: false,
     what: "The interpreter of a script says that its syntax is wrong.",
-    why: "A shell finds out when it gets there: half of the script has run by then, as root, in the middle of a boot \
+    why: "A shell finds out when it gets there: half of the script has run by then, as root, in the middle \
+          of a boot \
           or of a build.",
     fix: "mend it until its interpreter's own check (sh -n, bash -n) is silent",
 };
@@ -62,7 +65,8 @@ const BASHISM: Rule = Rule {
     severity: Severity::Warning,
     needs_base: false,
     what: "A script that begins with #!/bin/sh uses what only bash has.",
-    why: "Whether it works depends on what /bin/sh is. A settings script with pushd was shipped so: under BusyBox \
+    why: "Whether it works depends on what /bin/sh is. A settings script with pushd was shipped so: under \
+          BusyBox \
           every file operation behind it would happen in the wrong folder.",
     fix: "write it in POSIX shell (cd in a subshell for pushd), or begin it with #!/bin/bash",
 };
@@ -71,16 +75,19 @@ const NO_GUARD: Rule = Rule {
     severity: Severity::Warning,
     needs_base: false,
     what: "A script of `scripts/` or `pre-scripts/` does not look at CREATE_FIRMWARE.",
-    why: "Started by hand, without the builder around it, it works on whatever its empty variables lead to: / on the \
+    why: "Started by hand, without the builder around it, it works on whatever its empty variables lead to: \
+          / on the \
           machine of whoever tried it.",
-    fix: "begin it with: [ -n \"$CREATE_FIRMWARE\" ] || { echo 'this is run by the firmware builder' >&2; exit 1; }",
+    fix: "begin it with: [ -n \"$CREATE_FIRMWARE\" ] || { echo 'this is run by the firmware builder' >&2; \
+          exit 1; }",
 };
 const UNPINNED_DOWNLOAD: Rule = Rule {
     code: "scripts/unpinned-download",
     severity: Severity::Warning,
     needs_base: false,
     what: "Something is downloaded whose content nothing pins.",
-    why: "The image then holds whatever the server gives that day: two builds differ, a build next year fails, and a \
+    why: "The image then holds whatever the server gives that day: two builds differ, a build next year \
+          fails, and a \
           server that was taken over is on every printer, as root.",
     fix: "use cache_file.sh TARGET URL SHA256, or check it with sha256sum -c; name exact versions of packages",
 };
@@ -97,7 +104,8 @@ const UNQUOTED: Rule = Rule {
     severity: Severity::Warning,
     needs_base: false,
     what: "The path of the root, $1 or $ROOTFS_DIR, is not quoted.",
-    why: "Where the folder of the build has a blank in its name the command gets two paths, and rm -rf deletes the \
+    why: "Where the folder of the build has a blank in its name the command gets two paths, and rm -rf \
+          deletes the \
           first of them.",
     fix: "quote it: \"$1/etc\"",
 };
@@ -105,10 +113,13 @@ const ORDER: Rule = Rule {
     code: "scripts/order-dependent",
     severity: Severity::Warning,
     needs_base: false,
-    what: "A script names a path that `root/` provides as well, so that the result depends on which comes first.",
-    why: "Trees up to spring 2026 run scripts first, later ones copy root/ first: a chmod or a change of such a file \
+    what: "A script names a path that `root/` provides as well, so that the result depends on which comes \
+          first.",
+    why: "Trees up to spring 2026 run scripts first, later ones copy root/ first: a chmod or a change of \
+          such a file \
           is lost in one of the two without a word.",
-    fix: "put owner and mode into `owners`, or take the file out of root/; allow it if both orders give the same",
+    fix: "put owner and mode into `owners`, or take the file out of root/; allow it if both orders give the \
+          same",
 };
 
 pub(super) const RULES: &[&Rule] = &[

@@ -11,7 +11,7 @@ use crate::command::{Command, CommandError};
 const MEMORY: &str = "1500000";
 const SECONDS: &str = "10";
 /// Reads the script from standard input and only parses it.
-const PYTHON: &str = "import ast,sys\nast.parse(sys.stdin.buffer.read())";
+const PYTHON: &str = "import ast, sys; ast.parse(sys.stdin.buffer.read())";
 
 /// What is known of this machine's interpreters.
 #[derive(Debug, Default)]
@@ -98,7 +98,8 @@ fn told(tail: &str) -> (Option<usize>, String) {
         tail.lines().find(|line| line.to_ascii_lowercase().contains("syntax error")).unwrap_or(last);
     // `sh: 3: Syntax error: …`, `bash: line 3: syntax error …`, `File "<unknown>", line 3`.
     let line = tail
-        .split_once("line ")
+        .rsplit_once("\", line ")
+        .or_else(|| tail.split_once(": line "))
         .and_then(|(_, behind)| number(behind))
         .or_else(|| complaint.split_once(": ").and_then(|(_, behind)| number(behind)));
     let words = complaint.split_once(": ").map_or(complaint, |(_, words)| words);

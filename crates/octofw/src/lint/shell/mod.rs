@@ -1,6 +1,7 @@
 //! Shell scripts, as far as rules about them need: simple commands with their words, loops, patterns of `case`, and
 //! which of it runs in the background. No script is ever run.
 
+mod expansion;
 mod lexer;
 mod parse;
 mod values;
@@ -179,7 +180,7 @@ mod tests {
             ("f() { a; }\nf &", vec!["a &", "f &"]),
             ("f() { a; }\nf &\nf", vec!["a", "f &", "f"]),
             ("a <<E >x 2>&1\nnot this\nE\nb", vec!["a", "b"]),
-            ("a <<-'E'\n\tx\n\tE\nb", vec!["a", "b"]),
+            ("a <<-'Q'\n\tx\n\tQ\nb", vec!["a", "b"]),
             ("case $1 in (a|b) c;; d) e ;; *) f; esac; g", vec!["case $1", "c", "e", "f", "g"]),
             ("x=$(case a in b) c;; esac); d", vec!["x=$(case a in b) c;; esac)", "d", "case a", "c"]),
             ("bash -xc 'a\nb'", vec!["bash -xc a\nb", "a", "b"]),

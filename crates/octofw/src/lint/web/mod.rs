@@ -16,7 +16,8 @@ pub(super) const YAML: Rule = Rule {
     severity: Severity::Error,
     needs_base: false,
     what: "A YAML file does not parse.",
-    why: "The web page of the firmware's settings reads all files together: one that is broken takes the whole page away.",
+    why: "The web page of the firmware's settings reads all files together: one that is broken takes the \
+          whole page away.",
     fix: "mend it: blanks instead of tabs, a blank behind each colon, quotes around values with `: ` or ` #`",
 };
 pub(super) const DUPLICATE_KEY: Rule = Rule {
@@ -40,7 +41,8 @@ pub(super) const NAME_TAKEN: Rule = Rule {
     severity: Severity::Error,
     needs_base: false,
     what: "Two files define the same switch, action or status item.",
-    why: "The files are merged by name: the later one replaces parts of the earlier one without a word, and a switch \
+    why: "The files are merged by name: the later one replaces parts of the earlier one without a word, and \
+          a switch \
           then starts the other's command, as root.",
     fix: "put the service's name in front of the item's name",
 };
