@@ -143,7 +143,7 @@ fn lint_overlays(settings: &Settings) -> Result<Report, LintError> {
         look_at_root(&context, &mut findings, &mut inits, &mut entries);
         replaced.extend(subject.items.iter().map(|item| item.path.clone()));
         scripts::look_at_all(&context, texts, &mut findings);
-        patching.look(&context, !texts.is_empty(), &mut findings);
+        patching.look(&context, &mut findings);
         overlay::look_at_rest(subject, &mut findings);
     }
     let nobody = Subject { name: String::new(), overlay: None, items: Vec::new(), unlisted: Vec::new() };

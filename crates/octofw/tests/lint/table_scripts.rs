@@ -174,6 +174,14 @@ pub(crate) const ROWS: &[Row] = &[
         },
     },
     Row {
+        code: "patches/target-missing",
+        bad: |bed| bed.based().program(ONE, SCRIPT).file("02-b: patches/usr/1.patch", PATCH),
+        // A script that names the file may make it.
+        good: |bed| {
+            bed.based().program(ONE, with("cp x \"$1/usr/config\"")).file("02-b: patches/usr/1.patch", PATCH)
+        },
+    },
+    Row {
         code: "patches/does-not-apply",
         bad: |bed| bed.based().file("patches/etc/1.patch", PATCH.replace(" four", " vier")),
         good: |bed| {

@@ -69,24 +69,17 @@ pub(super) const RULES: &[&Rule] = &[&LINE_ENDS, &UNUSABLE, &TARGET, &DOES_NOT_A
 pub(super) struct Patching<'a> {
     base: Option<&'a Root>,
     scratch: Option<Scratch>,
-    /// Whether an earlier overlay's scripts may have changed what is patched.
-    is_scripted: bool,
     /// Paths that earlier overlays or patches provide.
     made: BTreeSet<String>,
 }
 
 impl<'a> Patching<'a> {
     pub(super) fn new(base: Option<&'a Root>) -> Self {
-        Self {
-            base,
-            scratch: base.and_then(|_| Scratch::new().ok()),
-            is_scripted: false,
-            made: BTreeSet::new(),
-        }
+        Self { base, scratch: base.and_then(|_| Scratch::new().ok()), made: BTreeSet::new() }
     }
 
     /// Looks at the patches of the next overlay. What its `root/` and scripts provide comes after them.
-    pub(super) fn look(&mut self, context: &Context<'_>, has_scripts: bool, findings: &mut Findings) {
+    pub(super) fn look(&mut self, context: &Context<'_>, findings: &mut Findings) {
         let Some(overlay) = &context.subject.overlay else { return };
         let name = &context.subject.name;
         match std::fs::symlink_metadata(overlay.folder.join(PATCHES)) {
@@ -118,7 +111,6 @@ impl<'a> Patching<'a> {
                 self.made.insert(item.path.clone());
             }
         }
-        self.is_scripted |= has_scripts;
     }
 
     fn look_at(&mut self, context: &Context<'_>, folder: &Path, patch: &Path, findings: &mut Findings) {
@@ -165,7 +157,9 @@ impl<'a> Patching<'a> {
             return;
         }
         if self.gather(context, &named, &text, at, findings) {
-            self.apply(below, &text, at, findings);
+            // A script that names one of them may have changed it before.
+            let is_certain = !named.iter().any(|path| context.layers.may_be_made(path));
+            self.apply(below, &text, is_certain, at, findings);
         }
         self.made.extend(named);
     }
@@ -195,8 +189,7 @@ impl<'a> Patching<'a> {
                 continue;
             }
             is_whole = false;
-            let may_be_there =
-                self.is_scripted || self.made.contains(target) || context.layers.may_be_made(target);
+            let may_be_there = self.made.contains(target) || context.layers.may_be_made(target);
             if !may_be_there {
                 findings.add(&TARGET, at, format!("it changes /{target}, which is not in the base"));
             }
@@ -204,7 +197,7 @@ impl<'a> Patching<'a> {
         is_whole
     }
 
-    fn apply(&mut self, below: &Path, text: &[u8], at: At<'_>, findings: &mut Findings) {
+    fn apply(&mut self, below: &Path, text: &[u8], is_certain: bool, at: At<'_>, findings: &mut Findings) {
         let Some(scratch) = &mut self.scratch else { return };
         match scratch.apply(below, text) {
             Outcome::Applied(moved) => {
@@ -212,7 +205,7 @@ impl<'a> Patching<'a> {
                     findings.add(&OFFSET, at, line);
                 }
             }
-            Outcome::Refused(words) if !self.is_scripted => findings.add(&DOES_NOT_APPLY, at, words),
+            Outcome::Refused(words) if is_certain => findings.add(&DOES_NOT_APPLY, at, words),
             Outcome::Refused(_) | Outcome::Unknown => {}
         }
     }
