@@ -182,6 +182,21 @@ pub(crate) const ROWS: &[Row] = &[
         },
     },
     Row {
+        code: "patches/target-missing",
+        bad: |bed| {
+            bed.based().file(
+                "patches/etc/1.patch",
+                PATCH.replace("/config\n", "/other 2026-01-02 03:04:05.6 +0100\n"),
+            )
+        },
+        good: |bed| {
+            bed.based().file(
+                "patches/etc/1.patch",
+                PATCH.replace("/config\n", "/config 2026-01-02 03:04:05.6 +0100\n"),
+            )
+        },
+    },
+    Row {
         code: "patches/does-not-apply",
         bad: |bed| bed.based().file("patches/etc/1.patch", PATCH.replace(" four", " vier")),
         good: |bed| {
