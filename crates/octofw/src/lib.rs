@@ -14,6 +14,7 @@ pub mod elf;
 pub mod image;
 pub mod inspect;
 pub mod licences;
+pub mod lint;
 pub mod lock;
 pub mod manifest;
 mod output;

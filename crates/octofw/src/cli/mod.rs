@@ -8,6 +8,7 @@ mod diff;
 mod inspect;
 mod keygen;
 mod licences;
+mod lint;
 mod lock;
 mod sbom;
 mod sign;
@@ -46,6 +47,7 @@ enum Command {
     Inspect(inspect::Args),
     Keygen(keygen::Args),
     Licences(licences::Args),
+    Lint(lint::Args),
     Lock(lock::Args),
     Sbom(sbom::Args),
     Sign(sign::Args),
@@ -65,6 +67,7 @@ impl Command {
             Self::Inspect(args) => args.run(),
             Self::Keygen(args) => args.run(),
             Self::Licences(args) => args.run(),
+            Self::Lint(args) => args.run(),
             Self::Lock(args) => args.run(),
             Self::Sbom(args) => args.run(),
             Self::Sign(args) => args.run(),

@@ -125,7 +125,7 @@ fn check_target(overlay: &Overlay, tree: &Tree, name: &Path, target: &Path) -> R
 }
 
 /// The paths that a patch names, without their first component, as `-p1` takes them.
-fn targets(text: &[u8]) -> Result<Vec<PathBuf>, String> {
+pub(crate) fn targets(text: &[u8]) -> Result<Vec<PathBuf>, String> {
     let mut found = Vec::new();
     let mut hunk = Hunk::default();
     let mut changes = false;
