@@ -116,7 +116,7 @@ pub(super) fn look(
         return Ok(true);
     }
     let base = settings.base.as_deref().map(open_image).transpose()?.flatten();
-    let found = match verify(path, &VerifyOptions { base: base.as_ref(), allow_boot: true }) {
+    let found = match verify(path, &VerifyOptions { base: base.as_ref(), allow_boot: true, signed: None }) {
         Err(ImageError::Format { source, .. })
             if source.fault == Fault::Text && source.field == "version" =>
         {
