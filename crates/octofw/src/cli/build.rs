@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::lock::LockOptions;
+use super::plan::Form;
 use super::{Failure, Status, print_json, status_of};
 use crate::build::{self, BuildError, Settings, tools};
 use crate::lock::observe_files;
@@ -46,6 +47,9 @@ pub(super) struct Args {
     /// Pack the root anew as a whole: slower, and without the replaced data of the base; for releases
     #[arg(long)]
     repack: bool,
+    /// Print what the build would do to every path, and write nothing; scripts do not run (see `octofw plan`)
+    #[arg(long, conflicts_with_all = ["force", "repack"])]
+    dry_run: bool,
     /// Say nothing but errors and warnings
     #[arg(long, short)]
     quiet: bool,
@@ -81,8 +85,7 @@ struct Printed<'a> {
 impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
         let system = |what: &'static str| move |e| Failure::new(Status::Findings, format!("{what}: {e}"));
-        let epoch = std::env::var("SOURCE_DATE_EPOCH").ok().filter(|value| !value.is_empty());
-        let epoch = epoch.map(|value| epoch_of(&value)).transpose()?;
+        let epoch = epoch()?;
         let tools = tools::versions(&self.tools.into_iter().collect()).map_err(BuildError::from)?;
         if let Some(lock) = self.lock.read()? {
             let mut met = tools::met(&tools);
@@ -106,6 +109,10 @@ impl Args {
             directory: std::env::current_dir().map_err(system("cannot find the current directory"))?,
             octofw: std::env::current_exe().map_err(system("cannot find this program's own file"))?,
         };
+        if self.dry_run {
+            let form = if self.json { Form::Json } else { Form::Text };
+            return super::plan::show(&Settings { progress: false, ..settings }, false, form, false);
+        }
         let finished = build::build(&settings)?;
         if self.json {
             print_json(&Printed {
@@ -126,6 +133,12 @@ impl SessionArgs {
             .map_err(|e| Failure::new(Status::Findings, format!("cannot carry out the plan: {e}")))?;
         Ok(Status::Fine)
     }
+}
+
+/// The time of packing that the environment asks for.
+pub(super) fn epoch() -> Result<Option<u32>, Failure> {
+    let epoch = std::env::var("SOURCE_DATE_EPOCH").ok().filter(|value| !value.is_empty());
+    epoch.map(|value| epoch_of(&value)).transpose()
 }
 
 fn epoch_of(value: &str) -> Result<u32, Failure> {

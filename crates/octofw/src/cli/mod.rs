@@ -4,8 +4,12 @@ mod boot;
 mod build;
 mod check_program;
 mod diff;
+mod explain;
+mod inputs;
 mod inspect;
+mod list;
 mod lock;
+mod plan;
 mod sbom;
 mod standin;
 mod verify;
@@ -38,8 +42,11 @@ enum Command {
     #[command(hide = true)]
     Session(build::SessionArgs),
     Diff(diff::Args),
+    Explain(explain::Args),
     Inspect(inspect::Args),
+    List(list::Args),
     Lock(lock::Args),
+    Plan(plan::Args),
     Sbom(sbom::Args),
     Standin(standin::Args),
     Verify(verify::Args),
@@ -53,8 +60,11 @@ impl Command {
             Self::Build(args) => args.run(),
             Self::Session(args) => args.run(),
             Self::Diff(args) => args.run(),
+            Self::Explain(args) => args.run(),
             Self::Inspect(args) => args.run(),
+            Self::List(args) => args.run(),
             Self::Lock(args) => args.run(),
+            Self::Plan(args) => args.run(),
             Self::Sbom(args) => args.run(),
             Self::Standin(args) => args.run(),
             Self::Verify(args) => args.run(),

@@ -1,0 +1,125 @@
+//! What the slot of the root file system holds, and how much of it is whose.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+
+use crate::image::{Image, ROOTFS, Slot};
+use crate::manifest::{Change, Manifest};
+use crate::rootfs::snapshot::{Kind, What, shown};
+use crate::squashfs::tree::NodeId;
+use crate::squashfs::{Filesystem, ReadError, Tree};
+
+/// The slot before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Space {
+    /// The smallest partition that takes the root; none where none has a limit.
+    pub slot: Option<String>,
+    /// Bytes it holds.
+    pub limit: Option<u64>,
+    /// Bytes of the base's root.
+    pub before: u64,
+    /// Bytes of the new root.
+    pub after: u64,
+    /// How the new root is shared out; none where octofw does not read it.
+    pub attribution: Option<Attribution>,
+}
+
+/// Whose the bytes of a root file system are. They add up to its length.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Attribution {
+    /// Bytes of files that come from the base.
+    pub base: u64,
+    /// What each overlay brought, in their order.
+    pub overlays: Vec<Share>,
+    /// Bytes of replaced or deleted files, which stay where they were.
+    pub dead: u64,
+    /// Superblock, tables and padding.
+    pub tables: u64,
+}
+
+/// What an overlay brought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Share {
+    /// The overlay's name.
+    pub overlay: String,
+    /// Files whose content is its.
+    pub files: u64,
+    /// Bytes of these as they are stored.
+    pub bytes: u64,
+}
+
+impl Space {
+    /// From the slots of the image and the sizes of the base's root and the new one.
+    pub(super) fn new(
+        slots: Vec<Slot>,
+        (before, after): (u64, u64),
+        attribution: Option<Attribution>,
+    ) -> Self {
+        let smallest = slots.into_iter().filter_map(|slot| Some((slot.limit?, slot.name))).min();
+        let (limit, slot) = smallest.unzip();
+        Self { slot, limit, before, after, attribution }
+    }
+
+    /// Whether the new root does not fit its slot.
+    #[must_use]
+    pub fn overflows(&self) -> bool {
+        self.limit.is_some_and(|limit| self.after > limit)
+    }
+}
+
+/// How the root of a built image is shared out, by what its manifest says about it. With a manifest of another image
+/// the figures mean nothing: compare its `result.sha256` first.
+///
+/// # Errors
+/// When the root cannot be read.
+pub fn of_image(image: &Image, manifest: &Manifest) -> Result<Attribution, ReadError> {
+    let path = image.path().to_owned();
+    let io = |source| ReadError::Io { path: path.clone(), source };
+    let at = image.span_of(ROOTFS).map_err(|e| io(std::io::Error::other(e.to_string())))?;
+    let filesystem = Filesystem::open_at(crate::container::SourceFile::open(&path).map_err(io)?, at)?;
+    let tree = filesystem.tree()?;
+    let names: Vec<&str> = manifest.overlays.iter().map(|overlay| overlay.name.as_str()).collect();
+    Ok(shares(&filesystem, &tree, &names, &manifest.changes, 0))
+}
+
+/// How a root is shared out among overlays, by the changes that led to it. What is stored before the byte `kept` is the
+/// base's own data.
+pub(super) fn shares(
+    filesystem: &Filesystem,
+    tree: &Tree,
+    overlays: &[&str],
+    changes: &[Change],
+    kept: u64,
+) -> Attribution {
+    let numbers: HashMap<&str, usize> = overlays.iter().enumerate().map(|(i, name)| (*name, i)).collect();
+    let brought: HashMap<&str, usize> = changes
+        .iter()
+        .filter(|change| change.kind == Kind::File && matches!(change.what, What::Added | What::Replaced))
+        .filter_map(|change| Some((change.path.as_str(), *numbers.get(change.overlays.last()?.as_str())?)))
+        .collect();
+    // A further name of a file of the base brings no content.
+    let mut owner: BTreeMap<NodeId, Option<usize>> = BTreeMap::new();
+    for (path, id) in tree.paths() {
+        let here = brought.get(shown(&path).as_str()).copied();
+        let known = owner.entry(id).or_insert(here);
+        *known = known.zip(here).map(|(one, other)| one.min(other));
+    }
+    let owner: BTreeMap<NodeId, usize> =
+        owner.into_iter().filter_map(|(id, owner)| Some((id, owner?))).collect();
+    let shares = filesystem.shares(tree, &owner, overlays.len(), kept);
+    let files = |number: usize| owner.values().filter(|owner| **owner == number).count() as u64;
+    let overlays = overlays.iter().zip(&shares.owned).enumerate();
+    Attribution {
+        base: shares.rest,
+        overlays: overlays
+            .map(|(number, (name, bytes))| Share {
+                overlay: (*name).to_owned(),
+                files: files(number),
+                bytes: *bytes,
+            })
+            .collect(),
+        dead: shares.dead,
+        tables: shares.tables,
+    }
+}
