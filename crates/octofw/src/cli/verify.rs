@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{Failure, Status, print, print_json};
 use crate::image::Image;
+use crate::plan::space::{self, Space};
 use crate::verify::{Finding, Severity, VerifyOptions, verify};
 
 /// Checks every sum and rule of a firmware file, and what it changes against its base
@@ -34,6 +35,9 @@ struct JsonReport<'a> {
     base: Option<String>,
     ok: bool,
     findings: &'a [Finding],
+    /// Whose the bytes of the root are, where the manifest beside the file tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    space: Option<Space>,
 }
 
 impl Args {
@@ -50,12 +54,16 @@ impl Args {
                 base: self.base.as_ref().map(shown),
                 ok: errors == 0,
                 findings: &findings,
+                space: space::beside(&self.file),
             })?;
         } else {
             let mut text = String::new();
             for Finding { code, severity, message } in &findings {
                 // Writing to a String cannot fail.
                 let _ = writeln!(text, "{severity:<7}  {code}: {message}");
+            }
+            for line in space::beside(&self.file).iter().flat_map(Space::lines) {
+                let _ = writeln!(text, "{line}");
             }
             let verdict = if errors == 0 { "sound" } else { "not sound" };
             let warnings = findings.len().saturating_sub(errors);

@@ -1,11 +1,14 @@
 //! What the slot of the root file system holds, and how much of it is whose.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::Path;
 
 use serde::Serialize;
 
 use crate::image::{Image, ROOTFS, Slot};
 use crate::manifest::{Change, Manifest};
+use crate::paint::{bytes, count};
 use crate::rootfs::snapshot::{Kind, What, shown};
 use crate::squashfs::tree::NodeId;
 use crate::squashfs::{Filesystem, ReadError, Tree};
@@ -61,11 +64,41 @@ impl Space {
         Self { slot, limit, before, after, attribution }
     }
 
+    /// For people: how full the slot is, and a line for each overlay.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = super::text::slot(self).into_iter().collect();
+        let Some(shares) = &self.attribution else { return lines };
+        for share in &shares.overlays {
+            let files = count(usize::try_from(share.files).unwrap_or(usize::MAX), "file", "files");
+            lines.push(format!("{:>10}  {}, {files}", bytes(share.bytes), share.overlay));
+        }
+        if shares.dead > 0 {
+            lines.push(format!("{:>10}  replaced or deleted, until all is packed anew", bytes(shares.dead)));
+        }
+        lines
+    }
+
     /// Whether the new root does not fit its slot.
     #[must_use]
     pub fn overflows(&self) -> bool {
         self.limit.is_some_and(|limit| self.after > limit)
     }
+}
+
+/// The slot of a built image, where the manifest beside it tells what is whose; nothing where there is none, or that of
+/// an image of another size. Whether it is that of this very image, its digest tells.
+#[must_use]
+pub fn beside(path: &Path) -> Option<Space> {
+    let text = fs::read(Manifest::path_for(path)).ok()?;
+    let manifest: Manifest = serde_json::from_slice(&text).ok()?;
+    let image = Image::read(path).ok()?;
+    let size = image.span_of(ROOTFS).ok()?.len;
+    if (manifest.result.size, manifest.rootfs.size) != (image.file_len(), size) {
+        return None;
+    }
+    let attribution = of_image(&image, &manifest).ok()?;
+    Some(Space::new(image.slots(ROOTFS), (manifest.rootfs.base_size, size), Some(attribution)))
 }
 
 /// How the root of a built image is shared out, by what its manifest says about it. With a manifest of another image

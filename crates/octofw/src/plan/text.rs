@@ -14,6 +14,7 @@ use crate::rootfs::watch::State;
 const WIDEST: usize = 56;
 /// Letters that are reserved for what becomes of a path.
 const WHAT: usize = 28;
+const TOO_LARGE: &str = "TOO LARGE";
 
 impl Plan {
     /// The plan for people.
@@ -164,21 +165,9 @@ impl Text<'_> {
             bytes(space.before),
             bytes(space.after)
         ));
-        if let Some(line) = slot(space) {
-            let line = if space.overflows() {
-                self.paint.ink(Ink::Gone, line)
-            } else {
-                self.paint.ink(Ink::Faint, line)
-            };
-            self.line(format!("  {line}"));
-        }
-        let Some(shares) = &space.attribution else { return };
-        for share in &shares.overlays {
-            let files = count(usize::try_from(share.files).unwrap_or(usize::MAX), "file", "files");
-            self.line(format!("  {:>10}  {}, {files}", bytes(share.bytes), share.overlay));
-        }
-        if shares.dead > 0 {
-            self.line(format!("  {:>10}  replaced or deleted, until all is packed anew", bytes(shares.dead)));
+        for line in space.lines() {
+            let ink = if line.starts_with(TOO_LARGE) { Ink::Gone } else { Ink::Faint };
+            self.line(format!("  {}", self.paint.ink(ink, line)));
         }
     }
 }
@@ -194,7 +183,7 @@ pub(super) fn slot(space: &Space) -> Option<String> {
             bytes(free)
         ),
         None => format!(
-            "TOO LARGE: the slot {name} holds {}, {} more are needed; leave overlays or files out",
+            "{TOO_LARGE}: the slot {name} holds {}, {} more are needed; leave overlays or files out",
             bytes(limit),
             bytes(space.after.saturating_sub(limit))
         ),

@@ -460,6 +460,16 @@ fn a_built_image_explains_itself_by_its_manifest() {
     let gone = image("/etc/init.d/S50x");
     assert_eq!((gone.code, &json_of(&gone)["there"]), (Some(0), &json!(false)));
     assert_eq!(json_of(&image("/etc"))["below"]["changes"], json!([["01-one", 5], ["02-two", 1]]));
+    // The same figures as in the plan, where it is verified.
+    let space = desk.plan(&[])["space"].clone();
+    let verified = json_of(&desk.octofw(&["verify", "made.bin", "--json"]));
+    assert_eq!(verified["space"], space);
+    let share = space["attribution"]["overlays"][0]["bytes"].as_u64().unwrap();
+    assert!(share > 0, "{space}");
+    let text = desk.octofw(&["verify", "made.bin"]).out;
+    let line = format!("{:>10}  01-one, 3 files\n", format!("{share} B"));
+    assert!(text.contains("the slot system_a holds 314.6 MB: ") && text.contains(&line), "{text}");
+
     let ended = image("/etc/nwe");
     assert_eq!((ended.code, &json_of(&ended)["near"]), (Some(1), &json!(["/etc/new"])));
 
