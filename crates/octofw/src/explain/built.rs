@@ -89,7 +89,7 @@ fn told(path: &str, manifest: &Manifest, tree: &Tree) -> Explanation {
     let mut told = Explanation::new(path, &way);
     told.after = way::find(tree, &way.path).map(way::state);
     told.there = told.after.is_some();
-    let change = manifest.changes.iter().find(|change| change.path == way.path);
+    let change = manifest.changes.iter().find(|change| told.path == format!("/{}", change.path));
     if let Some(change) = change {
         told.steps = hands(change);
         told.notes.push(

@@ -15,6 +15,7 @@ use crate::build::{BuildError, Settings};
 use crate::overlay::scripts::{self, PRE_SCRIPTS, SCRIPTS};
 use crate::overlay::{Overlay, OverlayError};
 use crate::plan::{Effect, Histories, Scripts, Trial, mentions, try_out};
+use crate::rootfs::snapshot::shown;
 use crate::rootfs::watch::{Part, State};
 use crate::squashfs::Tree;
 
@@ -90,9 +91,9 @@ impl Explanation {
     fn new(asked: &str, way: &way::Way) -> Self {
         Self {
             schema: 1,
-            asked: from_root(asked.trim_matches('/')),
+            asked: from_root(&shown(asked.trim_matches('/').as_bytes())),
             links: way.links.clone(),
-            path: from_root(&way.path),
+            path: from_root(&shown(way.path.as_bytes())),
             there: false,
             before: None,
             after: None,
@@ -155,7 +156,7 @@ pub fn of_trial(path: &str, trial: &Trial) -> Result<Explanation, OverlayError> 
         (told.owner_from, told.mode_from) = (Some(causes.owner), Some(causes.mode));
     }
     result(&mut told, after, &way);
-    told.below = below(&told, after, &histories);
+    told.below = below(&told, &way.path, after, &histories);
     told.notes.extend(unused(&told, &trial.overlays));
     if !trial.ran_scripts {
         told.notes.extend(unknown(&told.path, &trial.overlays)?);
@@ -172,7 +173,7 @@ fn result(told: &mut Explanation, after: &Tree, way: &way::Way) {
     if let Some(target) = told.after.as_ref().and_then(|state| state.target.clone()) {
         let end = way::end(after, &way.path);
         told.leads_to = Some(match end {
-            Some(path) => from_root(&path),
+            Some(path) => from_root(&shown(path.as_bytes())),
             None => format!("{target}, where the image has nothing"),
         });
     }
@@ -180,8 +181,8 @@ fn result(told: &mut Explanation, after: &Tree, way: &way::Way) {
 }
 
 /// What is below a directory.
-fn below(told: &Explanation, after: &Tree, histories: &Histories) -> Option<Below> {
-    let (paths, bytes) = way::below(after, told.path.trim_start_matches('/'))?;
+fn below(told: &Explanation, path: &str, after: &Tree, histories: &Histories) -> Option<Below> {
+    let (paths, bytes) = way::below(after, path)?;
     let folder = if told.path == "/" { "/".to_owned() } else { format!("{}/", told.path) };
     let mut changes: Vec<(String, usize)> = Vec::new();
     for (_, history) in histories.iter().filter(|(path, _)| path.starts_with(&folder)) {

@@ -3,6 +3,7 @@
 mod text;
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -12,7 +13,7 @@ use crate::overlay::patches::{self, PATCHES};
 use crate::overlay::root::{self, ROOT};
 use crate::overlay::scripts::{self, PRE_SCRIPTS, SCRIPTS};
 use crate::overlay::{Order, Overlay, OverlayError, owners};
-use crate::rootfs::snapshot::Kind;
+use crate::rootfs::snapshot::{Kind, shown};
 
 /// The whole list. Fields are only ever added while `schema` is 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -141,12 +142,17 @@ fn patches(overlay: &Overlay) -> Result<Vec<Patch>, OverlayError> {
     let mut list = Vec::new();
     for (patch, targets) in patches::named(overlay)? {
         let path = Path::new(PATCHES).join(patch);
-        let mut changes: Vec<String> = targets.iter().map(|path| format!("/{}", path.display())).collect();
+        let mut changes: Vec<String> = targets.iter().map(|path| format!("/{}", of_path(path))).collect();
         changes.sort();
         changes.dedup();
         list.push(Patch { size: size(overlay, &path)?, path: path.display().to_string(), changes });
     }
     Ok(list)
+}
+
+/// A path as text, in which nothing can reach for the terminal.
+fn of_path(path: &Path) -> String {
+    shown(path.as_os_str().as_bytes())
 }
 
 fn items(overlay: &Overlay) -> Result<Vec<Item>, OverlayError> {
@@ -167,7 +173,7 @@ fn items(overlay: &Overlay) -> Result<Vec<Item>, OverlayError> {
             item.kind = Kind::Directory;
         } else if metadata.is_symlink() {
             item.kind = Kind::Link;
-            item.target = Some(fs::read_link(&place).map_err(system)?.display().to_string());
+            item.target = Some(of_path(&fs::read_link(&place).map_err(system)?));
         } else {
             item.size = Some(metadata.len());
             item.runs = Some(metadata.permissions().mode() & 0o100 != 0);

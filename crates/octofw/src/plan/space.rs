@@ -156,3 +156,35 @@ pub(super) fn shares(
         tables: shares.tables,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot(name: &str, limit: Option<u64>) -> Slot {
+        Slot { name: name.to_owned(), limit }
+    }
+
+    #[test]
+    fn the_smallest_slot_counts_and_too_much_is_told() {
+        let slots =
+            || vec![slot("system_a", Some(3_000_000)), slot("system_b", Some(2_000_000)), slot("rest", None)];
+        let fits = Space::new(slots(), (1_000_000, 2_000_000), None);
+        assert!(!fits.overflows());
+        assert_eq!(fits.lines(), ["the slot system_b holds 2.0 MB: 100.0 % full, 0 B free"]);
+        let share = |name: &str, bytes| Share { overlay: name.into(), files: 1, bytes };
+        let shares =
+            Attribution { base: 1, overlays: vec![share("a", 7), share("b", 2_000_000)], dead: 5, tables: 1 };
+        let too_large = Space::new(slots(), (1_000_000, 2_000_500), Some(shares));
+        assert!(too_large.overflows());
+        let expected = [
+            "TOO LARGE: the slot system_b holds 2.0 MB, 500 B more are needed; leave overlays or files out",
+            "       7 B  a, 1 file",
+            "    2.0 MB  b, 1 file",
+            "       5 B  replaced or deleted, until all is packed anew",
+        ];
+        assert_eq!(too_large.lines(), expected);
+        let boundless = Space::new(vec![slot("rest", None)], (1, u64::MAX), None);
+        assert!(!boundless.overflows() && boundless.lines().is_empty());
+    }
+}

@@ -166,8 +166,10 @@ impl Text<'_> {
             bytes(space.after)
         ));
         for line in space.lines() {
-            let ink = if line.starts_with(TOO_LARGE) { Ink::Gone } else { Ink::Faint };
-            self.line(format!("  {}", self.paint.ink(ink, line)));
+            match line.starts_with(TOO_LARGE) {
+                true => self.line(format!("  {}", self.paint.ink(Ink::Gone, line))),
+                false => self.line(format!("  {line}")),
+            }
         }
     }
 }
