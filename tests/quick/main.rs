@@ -41,6 +41,7 @@ mod pairing;
 #[path = "../replay/player.rs"]
 mod player;
 mod prusa_connect;
+mod push_service;
 mod reload;
 mod secrets;
 mod sights;

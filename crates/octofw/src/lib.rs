@@ -1,7 +1,9 @@
 //! The firmware builder: container layers, root file systems, overlays, and the images made of them.
 
+pub mod attest;
 pub mod boot;
 pub mod build;
+mod calendar;
 pub mod cli;
 pub mod command;
 pub mod container;
@@ -12,6 +14,7 @@ pub mod elf;
 pub mod explain;
 pub mod image;
 pub mod inspect;
+pub mod licences;
 pub mod list;
 pub mod lock;
 pub mod manifest;
@@ -22,6 +25,7 @@ pub mod plan;
 pub mod program;
 pub mod rootfs;
 pub mod sbom;
+pub mod sign;
 pub mod squashfs;
 pub mod standin;
 pub mod verify;

@@ -5,6 +5,18 @@ use std::path::Path;
 
 use super::Settings;
 
+/// How the tools that scripts call are told to do without the network.
+const OFFLINE: [(&str, &str); 6] = [
+    ("OCTOFW_OFFLINE", "1"),
+    ("CARGO_NET_OFFLINE", "true"),
+    ("GIT_ALLOW_PROTOCOL", "file"),
+    ("GOPROXY", "off"),
+    ("PIP_NO_INDEX", "1"),
+    ("npm_config_offline", "true"),
+];
+/// Where nothing listens, so that whatever honours a proxy fails at once instead of fetching.
+const NO_PROXY_THERE: &str = "http://127.0.0.1:9";
+
 /// What belongs to one build and scripts are told about.
 #[derive(Debug, Clone, Copy)]
 pub struct Places<'a> {
@@ -54,9 +66,15 @@ pub fn variables(
     set("TZ", "UTC".into());
     set("LC_ALL", "C".into());
     if settings.offline {
-        for name in ["OCTOFW_OFFLINE", "CARGO_NET_OFFLINE", "PIP_NO_INDEX"] {
-            set(name, if name == "CARGO_NET_OFFLINE" { "true".into() } else { "1".into() });
+        for (name, value) in OFFLINE {
+            set(name, value.into());
         }
+        for name in ["http_proxy", "https_proxy", "ftp_proxy", "all_proxy"] {
+            set(name, NO_PROXY_THERE.into());
+            set(&name.to_uppercase(), NO_PROXY_THERE.into());
+        }
+        set("no_proxy", String::new());
+        set("NO_PROXY", String::new());
     }
     variables
 }

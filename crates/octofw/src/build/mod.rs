@@ -25,11 +25,13 @@ use thiserror::Error;
 use crate::command::CommandError;
 use crate::digest;
 use crate::image::{BOOT, Image, ImageError, ROOTFS, Rebuild, RebuildError};
+use crate::lock::{Lock, LockError};
 use crate::manifest::{AppliedOverlay, Base, Built, Manifest, Root, SCHEMA};
 use crate::overlay::scripts::{self, PRE_SCRIPTS, SCRIPTS, Surroundings};
 use crate::overlay::{Order, Overlay, OverlayError, name_apart, tree_hash};
 use crate::rootfs::packing::{Packing, PackingError};
 use crate::rootfs::session::Plan;
+use crate::sbom::inside::{self, InsideError};
 use crate::verify;
 use environment::Places;
 use progress::Progress;
@@ -61,6 +63,12 @@ pub struct Settings {
     pub epoch: Option<u32>,
     /// Packs the root anew as a whole, instead of keeping the base's data where it is.
     pub repack: bool,
+    /// Folder of the root into which a bill of materials goes, where one is wanted.
+    pub sbom: Option<String>,
+    /// The lock to hold base and overlays against.
+    pub lock: Option<Lock>,
+    /// Whether what differs from the lock is an error.
+    pub locked: bool,
     /// Processors that mksquashfs uses, where not all.
     pub processors: Option<u32>,
     /// Versions of tools that the caller knows, by name.
@@ -91,6 +99,12 @@ pub enum BuildError {
         /// Whether the base is not what it claims to be.
         wrong_input: bool,
     },
+    /// The base or an overlay is not the locked one.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The bill of materials for the image cannot be made.
+    #[error(transparent)]
+    Sbom(#[from] InsideError),
     /// A tool is missing or failed.
     #[error(transparent)]
     Command(#[from] CommandError),
@@ -170,7 +184,7 @@ impl BuildError {
                 matches!(error, OverlayError::NoFolder { .. } | OverlayError::Twice { .. })
             }
             Self::Rebuild(error) => error.is_wrong_usage(),
-            Self::NoFileName { .. } => true,
+            Self::NoFileName { .. } | Self::Sbom(InsideError::Place { .. }) => true,
             _ => false,
         }
     }
@@ -220,9 +234,13 @@ pub fn build(settings: &Settings) -> Result<Finished, BuildError> {
     for overlay in &overlays {
         pre_scripts |= overlay.has_pre_scripts()?;
     }
-    if !pre_scripts && !settings.force {
-        let key = work.key(&mut state, &hashes(&overlays)?)?;
-        if let Some(manifest) = work.current(&mut state, &key) {
+    if !pre_scripts {
+        let hashes = hashes(&overlays)?;
+        work.admit(&hashes)?;
+        let key = work.key(&mut state, &hashes)?;
+        if !settings.force
+            && let Some(manifest) = work.current(&mut state, &key)
+        {
             state.save()?;
             progress.say(&format!("nothing changed: {} is up to date", settings.out.display()));
             return Ok(Finished { manifest, built: false });
@@ -254,6 +272,7 @@ struct Key<'a> {
     git_version: Option<String>,
     offline: bool,
     repack: bool,
+    sbom: Option<&'a str>,
     epoch: Option<u32>,
     tools: &'a BTreeMap<String, String>,
 }
@@ -274,6 +293,7 @@ impl Work<'_> {
             git_version: std::env::var("GIT_VERSION").ok(),
             offline: self.settings.offline,
             repack: self.settings.repack,
+            sbom: self.settings.sbom.as_deref(),
             epoch: self.settings.epoch,
             tools: &self.tools,
         };
@@ -318,7 +338,20 @@ impl Work<'_> {
         if pre_scripts {
             check_untouched(&image, &parts, ROOTFS)?;
         }
-        let applied = hashes(overlays)?;
+        let base = Base {
+            file: self.base_name(),
+            sha256: self.base_sha256.clone(),
+            version: image.version().map(str::to_owned),
+        };
+        if pre_scripts {
+            self.admit(&hashes(overlays)?)?;
+        }
+        let mut overlays = overlays.to_vec();
+        if let Some(place) = &self.settings.sbom {
+            overlays.push(self.bill(&base, &base_root, &overlays, epoch, place, &scratch.path)?);
+        }
+        let applied = hashes(&overlays)?;
+        let scripted = any_scripts(&overlays)?;
         let plan = Plan {
             base: base_root.clone(),
             tree,
@@ -326,7 +359,7 @@ impl Work<'_> {
             outcome: scratch.path.join("outcome.json"),
             epoch,
             order: self.settings.order,
-            overlays: overlays.to_vec(),
+            overlays,
             directory: self.settings.directory.clone(),
             variables,
             processors: self.settings.processors,
@@ -339,7 +372,7 @@ impl Work<'_> {
             self.progress.say(&format!("note: {note}"));
         }
         // Scripts can reach the kernel in the build folder; what they do to it would be lost, so it is an error.
-        if image.span_of(BOOT).is_ok() && (pre_scripts || any_scripts(overlays)?) {
+        if image.span_of(BOOT).is_ok() && (pre_scripts || scripted) {
             check_untouched(&image, &parts, BOOT)?;
         }
 
@@ -358,11 +391,7 @@ impl Work<'_> {
         let slot_size = rebuilt.slot_limit;
         let manifest = Manifest {
             schema: SCHEMA,
-            base: Base {
-                file: self.base_name(),
-                sha256: self.base_sha256.clone(),
-                version: image.version().map(str::to_owned),
-            },
+            base,
             overlays: applied,
             order: self.settings.order,
             profile: self.settings.profile.clone(),
@@ -392,6 +421,38 @@ impl Work<'_> {
         self.put_in_place(state, &made, &manifest)?;
         self.progress.done("write the image", start);
         Ok(manifest)
+    }
+
+    /// Holds base and overlays, as their pre-scripts left them, against the lock.
+    fn admit(&self, overlays: &[AppliedOverlay]) -> Result<(), BuildError> {
+        let Some(lock) = &self.settings.lock else { return Ok(()) };
+        let mut met = Lock::new();
+        met.lock_base(&self.base_name(), &self.base_sha256);
+        for overlay in overlays {
+            met.lock_overlay(&overlay.name, &overlay.tree_sha256);
+        }
+        for drift in lock.admit_images(&met, self.settings.locked)? {
+            self.progress.warn(&drift.to_string());
+        }
+        Ok(())
+    }
+
+    /// The overlay that puts the bill of materials into the image, made in the build folder.
+    fn bill(
+        &self,
+        base: &Base,
+        root: &Path,
+        overlays: &[Overlay],
+        epoch: u32,
+        place: &str,
+        folder: &Path,
+    ) -> Result<Overlay, BuildError> {
+        let suffix = self.settings.version_suffix.as_deref().unwrap_or_default();
+        let version = base.version.as_ref().map(|version| format!("{version}{suffix}"));
+        let tools = self.tools.clone().into_iter().collect();
+        let overlay = inside::Plan { base, root, overlays, version, tools, epoch }.overlay(folder, place)?;
+        overlay.check()?;
+        Ok(overlay)
     }
 
     /// Lays the base's parts out where the community's scripts look for them.
@@ -452,7 +513,10 @@ impl Work<'_> {
                 .map_err(|e| BuildError::system(format!("cannot write {}", to.display()), e))?;
         }
         let manifest_sha256 = digest::hex(&Sha256::digest(&text));
-        let key = self.key(state, &manifest.overlays)?;
+        // What the bill follows from is in the key already.
+        let overlays: Vec<_> =
+            manifest.overlays.iter().filter(|overlay| overlay.name != inside::NAME).cloned().collect();
+        let key = self.key(state, &overlays)?;
         state.finish(&key, &[(out, &manifest.result.sha256), (&path, &manifest_sha256)])?;
         Ok(())
     }

@@ -10,7 +10,7 @@ use super::{Failure, Status, print_json, status_of};
 use crate::build::{self, BuildError, Settings, tools};
 use crate::lock::observe_files;
 use crate::manifest::{Manifest, SCHEMA};
-use crate::overlay::Order;
+use crate::overlay::{Order, OverlayError};
 
 /// Builds a firmware file out of a base and overlays
 #[derive(Debug, clap::Args)]
@@ -38,7 +38,7 @@ pub(super) struct Args {
     /// Text to append to the base's version
     #[arg(long, value_name = "TEXT")]
     version_suffix: Option<String>,
-    /// Tell scripts to do without the network
+    /// Do without the network, and keep scripts from it as far as they heed their environment
     #[arg(long)]
     offline: bool,
     /// Build also when nothing changed
@@ -48,8 +48,11 @@ pub(super) struct Args {
     #[arg(long)]
     repack: bool,
     /// Print what the build would do to every path, and write nothing; scripts do not run (see `octofw plan`)
-    #[arg(long, conflicts_with_all = ["force", "repack"])]
+    #[arg(long, conflicts_with_all = ["force", "repack", "sbom"])]
     dry_run: bool,
+    /// Put a bill of materials of the image into this folder of its root, as image.cdx.json and image.spdx.json
+    #[arg(long, value_name = "PATH")]
+    sbom: Option<String>,
     /// Say nothing but errors and warnings
     #[arg(long, short)]
     quiet: bool,
@@ -85,12 +88,13 @@ struct Printed<'a> {
 impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
         let system = |what: &'static str| move |e| Failure::new(Status::Findings, format!("{what}: {e}"));
-        let epoch = epoch()?;
+        let epoch = epoch_of_environment()?;
         let tools = tools::versions(&self.tools.into_iter().collect()).map_err(BuildError::from)?;
-        if let Some(lock) = self.lock.read()? {
+        let lock = self.lock.read()?;
+        if let Some(lock) = &lock {
             let mut met = tools::met(&tools);
             observe_files(&mut met, self.lock.repository())?;
-            self.lock.admit(&lock, &met)?;
+            self.lock.admit(lock, &met)?;
         }
         let settings = Settings {
             base: self.base,
@@ -102,6 +106,9 @@ impl Args {
             offline: self.offline,
             force: self.force,
             repack: self.repack,
+            sbom: self.sbom,
+            locked: self.lock.is_strict(),
+            lock,
             progress: !self.quiet,
             epoch,
             processors: self.processors,
@@ -113,7 +120,7 @@ impl Args {
             let form = if self.json { Form::Json } else { Form::Text };
             return super::plan::show(&Settings { progress: false, ..settings }, false, form, false);
         }
-        let finished = build::build(&settings)?;
+        let finished = build::build(&settings).map_err(|error| offline_hint(error, settings.offline))?;
         if self.json {
             print_json(&Printed {
                 schema: SCHEMA,
@@ -126,6 +133,19 @@ impl Args {
     }
 }
 
+/// A script that fails without the network does not know why.
+fn offline_hint(error: BuildError, offline: bool) -> Failure {
+    let of_script = matches!(&error, BuildError::Session { message, .. } if message.contains("scripts/"))
+        || matches!(&error, BuildError::Overlay(OverlayError::Failed { .. }));
+    let failure = Failure::from(error);
+    if !(offline && of_script) {
+        return failure;
+    }
+    let hint = "--offline keeps scripts from the network; if it wanted to fetch something, build once without \
+                --offline, which fills its cache";
+    Failure::new(failure.status, format!("{}; {hint}", failure.message()))
+}
+
 impl SessionArgs {
     /// What fails is told in the outcome's file, and by `octofw build`.
     pub(super) fn run(self) -> Result<Status, Failure> {
@@ -135,10 +155,10 @@ impl SessionArgs {
     }
 }
 
-/// The time of packing that the environment asks for.
-pub(super) fn epoch() -> Result<Option<u32>, Failure> {
-    let epoch = std::env::var("SOURCE_DATE_EPOCH").ok().filter(|value| !value.is_empty());
-    epoch.map(|value| epoch_of(&value)).transpose()
+/// The time of the sources, if the caller says it.
+pub(super) fn epoch_of_environment() -> Result<Option<u32>, Failure> {
+    let value = std::env::var("SOURCE_DATE_EPOCH").ok().filter(|value| !value.is_empty());
+    value.map(|value| epoch_of(&value)).transpose()
 }
 
 fn epoch_of(value: &str) -> Result<u32, Failure> {

@@ -32,7 +32,7 @@ impl OverlayOptions {
             order: self.order,
             profile: self.profile,
             progress,
-            epoch: super::build::epoch()?,
+            epoch: super::build::epoch_of_environment()?,
             directory: std::env::current_dir().map_err(system("cannot find the current directory"))?,
             octofw: std::env::current_exe().map_err(system("cannot find this program's own file"))?,
             ..Settings::default()

@@ -1,5 +1,6 @@
 //! The command line of `octofw`: one struct and one file per command. Only here is anything printed.
 
+mod attest;
 mod boot;
 mod build;
 mod check_program;
@@ -7,10 +8,13 @@ mod diff;
 mod explain;
 mod inputs;
 mod inspect;
+mod keygen;
+mod licences;
 mod list;
 mod lock;
 mod plan;
 mod sbom;
+mod sign;
 mod standin;
 mod verify;
 
@@ -37,6 +41,7 @@ struct Cli {
 /// One line per command, here and in [`Command::run`].
 #[derive(Debug, Subcommand)]
 enum Command {
+    Attest(attest::Args),
     Boot(boot::Args),
     Build(build::Args),
     #[command(hide = true)]
@@ -44,10 +49,13 @@ enum Command {
     Diff(diff::Args),
     Explain(explain::Args),
     Inspect(inspect::Args),
+    Keygen(keygen::Args),
+    Licences(licences::Args),
     List(list::Args),
     Lock(lock::Args),
     Plan(plan::Args),
     Sbom(sbom::Args),
+    Sign(sign::Args),
     Standin(standin::Args),
     Verify(verify::Args),
     CheckProgram(check_program::Args),
@@ -56,16 +64,20 @@ enum Command {
 impl Command {
     fn run(self) -> Result<Status, Failure> {
         match self {
+            Self::Attest(args) => args.run(),
             Self::Boot(args) => args.run(),
             Self::Build(args) => args.run(),
             Self::Session(args) => args.run(),
             Self::Diff(args) => args.run(),
             Self::Explain(args) => args.run(),
             Self::Inspect(args) => args.run(),
+            Self::Keygen(args) => args.run(),
+            Self::Licences(args) => args.run(),
             Self::List(args) => args.run(),
             Self::Lock(args) => args.run(),
             Self::Plan(args) => args.run(),
             Self::Sbom(args) => args.run(),
+            Self::Sign(args) => args.run(),
             Self::Standin(args) => args.run(),
             Self::Verify(args) => args.run(),
             Self::CheckProgram(args) => args.run(),
