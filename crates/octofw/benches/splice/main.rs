@@ -137,6 +137,7 @@ impl Bed {
             processors: None,
             progress: std::env::var_os("OCTOFW_BENCH_PROGRESS").is_some(),
             repack: false,
+            watch: None,
         };
         let time = timed(|| {
             fakeroot::run(Path::new(OCTOFW), &plan, &work.join("plan.json")).unwrap();

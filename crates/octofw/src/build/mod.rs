@@ -365,6 +365,7 @@ impl Work<'_> {
             processors: self.settings.processors,
             progress: self.settings.progress,
             repack: self.settings.repack,
+            watch: None,
         };
         let report = fakeroot::run(&self.settings.octofw, &plan, &scratch.path.join(PLAN))?;
         for note in &report.notes {

@@ -5,11 +5,15 @@ mod boot;
 mod build;
 mod check_program;
 mod diff;
+mod explain;
+mod inputs;
 mod inspect;
 mod keygen;
 mod licences;
 mod lint;
+mod list;
 mod lock;
+mod plan;
 mod sbom;
 mod sign;
 mod standin;
@@ -44,11 +48,14 @@ enum Command {
     #[command(hide = true)]
     Session(build::SessionArgs),
     Diff(diff::Args),
+    Explain(explain::Args),
     Inspect(inspect::Args),
     Keygen(keygen::Args),
     Licences(licences::Args),
     Lint(lint::Args),
+    List(list::Args),
     Lock(lock::Args),
+    Plan(plan::Args),
     Sbom(sbom::Args),
     Sign(sign::Args),
     Standin(standin::Args),
@@ -64,11 +71,14 @@ impl Command {
             Self::Build(args) => args.run(),
             Self::Session(args) => args.run(),
             Self::Diff(args) => args.run(),
+            Self::Explain(args) => args.run(),
             Self::Inspect(args) => args.run(),
             Self::Keygen(args) => args.run(),
             Self::Licences(args) => args.run(),
             Self::Lint(args) => args.run(),
+            Self::List(args) => args.run(),
             Self::Lock(args) => args.run(),
+            Self::Plan(args) => args.run(),
             Self::Sbom(args) => args.run(),
             Self::Sign(args) => args.run(),
             Self::Standin(args) => args.run(),

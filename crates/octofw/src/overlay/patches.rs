@@ -43,13 +43,26 @@ fn search(overlay: &Overlay, below: &Path, found: &mut Vec<PathBuf>) -> Result<(
 /// When a patch cannot be read or is none.
 pub fn paths(overlay: &Overlay) -> Result<Vec<PathBuf>, OverlayError> {
     let mut found = Vec::new();
+    for (patch, targets) in named(overlay)? {
+        found.push(patch.parent().unwrap_or(Path::new("")).to_owned());
+        found.extend(targets);
+    }
+    Ok(found)
+}
+
+/// Each patch, relative to `patches/`, in the order in which they are applied, with the paths that it names.
+///
+/// # Errors
+/// When a patch cannot be read or is none.
+pub fn named(overlay: &Overlay) -> Result<Vec<(PathBuf, Vec<PathBuf>)>, OverlayError> {
+    let mut found = Vec::new();
     for patch in find(overlay)? {
         let name = Path::new(PATCHES).join(&patch);
         let text = fs::read(overlay.folder.join(&name)).map_err(|e| overlay.system(&name, e))?;
         let folder = patch.parent().unwrap_or(Path::new(""));
-        found.push(folder.to_owned());
         let targets = targets(&text).map_err(|problem| overlay.unfit(&name, problem))?;
-        found.extend(targets.into_iter().map(|target| folder.join(target)));
+        let targets = targets.into_iter().map(|target| folder.join(target)).collect();
+        found.push((patch, targets));
     }
     Ok(found)
 }

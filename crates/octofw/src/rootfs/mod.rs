@@ -14,3 +14,4 @@ pub mod snapshot;
 pub mod splicing;
 pub mod startable;
 mod unpacking;
+pub mod watch;

@@ -23,6 +23,7 @@ use super::partial::Partial;
 use super::snapshot::{Snapshot, shown};
 use super::splicing::{self, Base, SplicingError};
 use super::unpacking;
+use super::watch::{Part, Seen, Watch, Watching};
 use crate::build::progress::Progress;
 use crate::command::{Command, CommandError, whole};
 use crate::manifest::{Change, Counts, Packed};
@@ -30,7 +31,7 @@ use crate::overlay::scripts::{SCRIPTS, Surroundings};
 use crate::overlay::{Order, Overlay, OverlayError, owners, patches, root, scripts};
 
 /// Longer than a tick of any kernel's clock.
-const TICK: Duration = Duration::from_millis(20);
+pub(super) const TICK: Duration = Duration::from_millis(20);
 
 /// What a session is to do. It travels as JSON in a file of the build folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -59,6 +60,9 @@ pub struct Plan {
     pub progress: bool,
     /// Whether the root is packed anew as a whole, also where the base's data could be kept.
     pub repack: bool,
+    /// How the session is watched, where it is for a plan and not for an image.
+    #[serde(default)]
+    pub watch: Option<Watching>,
 }
 
 /// What came of a session.
@@ -91,6 +95,9 @@ pub struct Report {
     pub packed: Packed,
     /// Bytes of its data that no file needs.
     pub dead_bytes: u64,
+    /// What each part of each overlay did, where the session was watched.
+    #[serde(default)]
+    pub seen: Vec<Seen>,
 }
 
 /// Why a session failed.
@@ -228,6 +235,8 @@ fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
     let tree = Tree::at(&plan.tree);
     let mut touched: BTreeMap<Vec<u8>, BTreeSet<usize>> = BTreeMap::new();
     let mut before = base.clone();
+    let whole_tree = readable.as_ref().filter(|_| partial.is_none());
+    let mut watch = plan.watch.map(|watching| Watch::new(plan, watching, whole_tree));
     for (number, overlay) in plan.overlays.iter().enumerate() {
         let start = Instant::now();
         if let Some(partial) = &mut partial {
@@ -237,7 +246,12 @@ fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
                 before.add(&plan.tree, &path).map_err(read())?;
             }
         }
-        apply(plan, overlay, &tree, &mut notes)?;
+        match &mut watch {
+            Some(watch) => watch.overlay((number, overlay), &tree, &before, |part| {
+                apply_part(plan, overlay, &tree, &mut notes, part)
+            })?,
+            None => apply(plan, overlay, &tree, &mut notes)?,
+        }
         let mut after = Snapshot::take(&plan.tree).map_err(system("cannot walk the root"))?;
         if let (Some(readable), None) = (&readable, &partial) {
             after.mark_rewritten(&before, |path| readable.differs(&plan.tree, path))?;
@@ -256,26 +270,39 @@ fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
     checks::check_nodes(&base, &last)?;
     checks::check_hard_links(plan, &base, &last)?;
 
+    let seen = watch.map(|watch| watch.seen).unwrap_or_default();
     let start = Instant::now();
     let report = match splice {
         Some(readable) => {
             let (result, dead_bytes) =
                 readable.write(&plan.tree, (&base, &last), plan.epoch, &plan.result)?;
             let base = splicing::counts(&readable.tree);
-            Report { changes, notes, base, result, packed: Packed::Spliced, dead_bytes }
+            Report { changes, notes, base, result, packed: Packed::Spliced, dead_bytes, seen }
         }
         None => {
             pack(plan, &packing)?;
             prove_equal(&plan.result, &Packing::of_file(&plan.result)?, &last)?;
             let (base, result) = (checks::counts(&base), checks::counts(&last));
-            Report { changes, notes, base, result, packed: Packed::Repacked, dead_bytes: 0 }
+            Report { changes, notes, base, result, packed: Packed::Repacked, dead_bytes: 0, seen }
         }
     };
     progress.done("pack the root", start);
     Ok(report)
 }
 
+impl Plan {
+    /// Whether any overlay has a script that will not run.
+    pub(super) fn passes_over_scripts(&self) -> Result<bool, SessionError> {
+        Ok(self.watch.is_some_and(|watching| watching.skip_scripts) && has_scripts(self)?)
+    }
+}
+
+/// Whether any script will run.
 fn any_scripts(plan: &Plan) -> Result<bool, SessionError> {
+    Ok(has_scripts(plan)? && !plan.passes_over_scripts()?)
+}
+
+fn has_scripts(plan: &Plan) -> Result<bool, SessionError> {
     for overlay in &plan.overlays {
         if !scripts::find(overlay, SCRIPTS)?.is_empty() {
             return Ok(true);
@@ -381,23 +408,30 @@ fn prove_equal(squashfs: &Path, packing: &Packing, tree: &Snapshot) -> Result<()
 }
 
 fn apply(plan: &Plan, overlay: &Overlay, tree: &Tree, notes: &mut Vec<String>) -> Result<(), OverlayError> {
-    notes.extend(patches::apply(overlay, tree)?);
-    let hidden = [];
-    let surroundings = Surroundings {
-        directory: &plan.directory,
-        root: &plan.tree,
-        variables: &plan.variables,
-        hidden: &hidden,
-    };
-    match plan.order {
-        Order::Classic => {
+    Part::all(plan.order).into_iter().try_for_each(|part| apply_part(plan, overlay, tree, notes, part))
+}
+
+fn apply_part(
+    plan: &Plan,
+    overlay: &Overlay,
+    tree: &Tree,
+    notes: &mut Vec<String>,
+    part: Part,
+) -> Result<(), OverlayError> {
+    match part {
+        Part::Patches => notes.extend(patches::apply(overlay, tree)?),
+        Part::Scripts => {
+            let hidden = [];
+            let surroundings = Surroundings {
+                directory: &plan.directory,
+                root: &plan.tree,
+                variables: &plan.variables,
+                hidden: &hidden,
+            };
             scripts::run(overlay, SCRIPTS, surroundings)?;
-            notes.extend(root::apply(overlay, tree, plan.epoch)?);
         }
-        Order::Current => {
-            notes.extend(root::apply(overlay, tree, plan.epoch)?);
-            scripts::run(overlay, SCRIPTS, surroundings)?;
-        }
+        Part::Root => notes.extend(root::apply(overlay, tree, plan.epoch)?),
+        Part::Owners => owners::apply(overlay, tree)?,
     }
-    owners::apply(overlay, tree)
+    Ok(())
 }

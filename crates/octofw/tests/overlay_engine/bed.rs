@@ -110,6 +110,7 @@ impl Bed {
             processors: None,
             progress: false,
             repack: self.repack,
+            watch: None,
         };
         let _ = fs::remove_dir_all(self.path("work"));
         fs::create_dir(self.path("work")).unwrap();

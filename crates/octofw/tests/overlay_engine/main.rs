@@ -9,8 +9,10 @@
 mod bed;
 mod copying;
 mod fidelity;
+mod foretelling;
 mod images;
 mod ordering;
 mod patching;
+mod planning;
 mod scripting;
 mod splicing;

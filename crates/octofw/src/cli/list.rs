@@ -1,0 +1,36 @@
+//! `octofw list`.
+
+use super::inputs::{OverlayOptions, paint};
+use super::{Failure, Status, print, print_json};
+use crate::build::BuildError;
+use crate::list::List;
+use crate::plan;
+
+/// Lists overlays in their order: scripts, patches and what they change, files, sizes
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: octofw list --overlay overlays/*\n\
+                        Nothing is run and no base is needed; `octofw plan` tells what a build does.")]
+pub(super) struct Args {
+    #[command(flatten)]
+    overlays: OverlayOptions,
+    /// A line per overlay, without its files
+    #[arg(long, short)]
+    short: bool,
+    /// Print JSON ("schema": 1)
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<Status, Failure> {
+        let OverlayOptions { overlays, order, profile } = self.overlays;
+        let opened = plan::open(&overlays)?;
+        let list = List::of(&opened, order, profile).map_err(BuildError::from)?;
+        if self.json {
+            print_json(&list)?;
+        } else {
+            print(&list.text(paint(), !self.short))?;
+        }
+        Ok(Status::Fine)
+    }
+}
