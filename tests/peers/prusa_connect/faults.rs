@@ -154,9 +154,13 @@ fn a_restart_of_each_side_at_each_step_of_a_print_is_made_up_for() {
     let id = rig.connect.command("RESUME_PRINT", &json!({}));
     let end = rig.connect.end(id);
     assert!(end["event"] == "FAILED" || end["event"] == "REJECTED", "{end}");
+    assert_eq!(rig.is("PAUSED")["job_id"], job);
     rig.bed.start(Part::Moonraker);
-    rig.wait("its job", || (rig.is("PAUSED")["job_id"] == job).then_some(()));
-    rig.done("RESUME_PRINT", &json!({}));
+    // Until it is connected to again, that fails.
+    rig.wait("a resumption", || {
+        let id = rig.connect.command("RESUME_PRINT", &json!({}));
+        (rig.connect.end(id)["event"] == "FINISHED").then_some(())
+    });
     assert_eq!(rig.is("PRINTING")["job_id"], job);
 
     // Our program, with a command on its way.

@@ -177,11 +177,6 @@ impl Life {
                 self.again += 1;
                 continue;
             }
-            let over = |life: &Self| {
-                let ends = ["TRANSFER_FINISHED", "TRANSFER_ABORTED"].into_iter();
-                ends.flat_map(|kind| life.world.connect.events_of(kind))
-                    .find(|event| event["data"]["start_cmd_id"] == id)
-            };
             let ended = |life: &Self, kind: &str| {
                 let of = |event: &Value| event["event"] == kind && event["data"]["start_cmd_id"] == id;
                 life.world.connect.was_told(of)
