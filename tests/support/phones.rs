@@ -50,14 +50,26 @@ impl Phones {
         format!("\n[octoapp]\nenabled: true\napi_url: {url}/send\nconfig_url: {url}/config\n")
     }
 
-    /// Writes the records of an Android phone and of an iPhone with its Live Activity, as the apps do.
-    pub(crate) fn register(&self, bed: &Bed) {
-        for (token, instance) in [("android", "one"), ("ios:phone", "two"), ("activity:running", "two")] {
+    /// Where pushes go, and where the service publishes what it is like.
+    pub(crate) fn urls(&self) -> [String; 2] {
+        ["send", "config"].map(|path| format!("https://127.0.0.1:{}/{path}", self.port))
+    }
+
+    /// The records of an Android phone and of an iPhone with its Live Activity, by their tokens.
+    pub(crate) fn records() -> [(&'static str, Value); 3] {
+        [("android", "one"), ("ios:phone", "two"), ("activity:running", "two")].map(|(token, instance)| {
             let record = json!({
                 "fcmToken": token, "fcmTokenFallback": null, "instanceId": instance, "displayName": "Phone",
                 "model": "P1", "appVersion": "2.1.0", "appBuild": 117_134, "lastSeenAt": 1.5, "expireAt": null,
                 "excludeNotifications": []
             });
+            (token, record)
+        })
+    }
+
+    /// Writes these records, as the apps do.
+    pub(crate) fn register(&self, bed: &Bed) {
+        for (token, record) in Self::records() {
             let item =
                 json!({"namespace": "octoapp", "key": format!("apps.{token}"), "value": record}).to_string();
             let body = Some(("application/json", item.as_bytes()));
