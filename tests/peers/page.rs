@@ -108,7 +108,7 @@ fn each_bridge_is_paired_in_the_browser() {
     place.phones.register(&place.bed);
     browser.wait_for(OCTOAPP, "was sent a first message");
     wait::until("the first push", SOON, || (!place.phones.pushes().is_empty()).then_some(()));
-    browser.wait_for(OCTOAPP, "Phone");
+    browser.wait_for(OCTOAPP, "a Live Activity of A phone");
 
     // Prusa Connect: a code is shown until it is entered.
     browser.click(&button(CONNECT, "pair"));
