@@ -17,12 +17,12 @@ pub struct Act {
     /// The bridge that it is for; empty where it is for none.
     pub bridge: String,
     /// What is to be done.
-    pub done: Done,
+    pub deed: Deed,
 }
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Done {
+pub enum Deed {
     /// The bridge is switched on or off.
     Switch(bool),
     /// A test message is sent.
@@ -80,19 +80,19 @@ impl Act {
         let filled = |text: Option<String>| {
             text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()).map(Secret::new)
         };
-        let done = match (what.as_str(), what.strip_prefix("choose ")) {
-            (_, Some(value)) => Done::Choose { value: value.to_owned(), control: control.is_some() },
-            ("on", _) => Done::Switch(true),
-            ("off", _) => Done::Switch(false),
-            ("test", _) => Done::Test,
-            ("pair", _) => Done::Pair(filled(token)),
-            ("cancel", _) => Done::Cancel,
-            ("forget", _) => Done::Forget,
-            ("import", _) => Done::Import(filled(ini).ok_or(ActError)?),
-            ("doctor", _) => Done::Examine,
+        let deed = match (what.as_str(), what.strip_prefix("choose ")) {
+            (_, Some(value)) => Deed::Choose { value: value.to_owned(), control: control.is_some() },
+            ("on", _) => Deed::Switch(true),
+            ("off", _) => Deed::Switch(false),
+            ("test", _) => Deed::Test,
+            ("pair", _) => Deed::Pair(filled(token)),
+            ("cancel", _) => Deed::Cancel,
+            ("forget", _) => Deed::Forget,
+            ("import", _) => Deed::Import(filled(ini).ok_or(ActError)?),
+            ("doctor", _) => Deed::Examine,
             _ => return Err(ActError),
         };
-        Ok(Self { key: Secret::new(key.unwrap_or_default()), bridge: bridge.unwrap_or_default(), done })
+        Ok(Self { key: Secret::new(key.unwrap_or_default()), bridge: bridge.unwrap_or_default(), deed })
     }
 }
 
@@ -109,33 +109,33 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn act(bridge: &str, done: Done) -> Act {
-        Act { key: Secret::new("k"), bridge: bridge.to_owned(), done }
+    fn act(bridge: &str, deed: Deed) -> Act {
+        Act { key: Secret::new("k"), bridge: bridge.to_owned(), deed }
     }
 
     #[test]
     fn forms_mean_what_their_buttons_say() {
         let table = [
-            ("key=k&bridge=telegram&do=on", act("telegram", Done::Switch(true))),
-            ("do=off&bridge=telegram+work%73hop&key=k", act("telegram workshop", Done::Switch(false))),
-            ("key=k&bridge=octoapp&do=test", act("octoapp", Done::Test)),
-            ("key=k&bridge=octoapp&do=pair", act("octoapp", Done::Pair(None))),
-            ("key=k&bridge=telegram&do=pair&token=", act("telegram", Done::Pair(None))),
+            ("key=k&bridge=telegram&do=on", act("telegram", Deed::Switch(true))),
+            ("do=off&bridge=telegram+work%73hop&key=k", act("telegram workshop", Deed::Switch(false))),
+            ("key=k&bridge=octoapp&do=test", act("octoapp", Deed::Test)),
+            ("key=k&bridge=octoapp&do=pair", act("octoapp", Deed::Pair(None))),
+            ("key=k&bridge=telegram&do=pair&token=", act("telegram", Deed::Pair(None))),
             (
                 "key=k&bridge=telegram&do=pair&token=+123%3AAB-C+",
-                act("telegram", Done::Pair(Some(Secret::new("123:AB-C")))),
+                act("telegram", Deed::Pair(Some(Secret::new("123:AB-C")))),
             ),
-            ("key=k&bridge=telegram&do=cancel", act("telegram", Done::Cancel)),
+            ("key=k&bridge=telegram&do=cancel", act("telegram", Deed::Cancel)),
             (
                 "key=k&bridge=telegram&do=choose+-100+7&control=yes",
-                act("telegram", Done::Choose { value: "-100 7".to_owned(), control: true }),
+                act("telegram", Deed::Choose { value: "-100 7".to_owned(), control: true }),
             ),
-            ("key=k&bridge=prusa_connect&do=forget", act("prusa_connect", Done::Forget)),
+            ("key=k&bridge=prusa_connect&do=forget", act("prusa_connect", Deed::Forget)),
             (
                 "key=k&bridge=prusa_connect&ini=%5Bservice%5D%0D%0Atoken%3Da&do=import",
-                act("prusa_connect", Done::Import(Secret::new("[service]\r\ntoken=a"))),
+                act("prusa_connect", Deed::Import(Secret::new("[service]\r\ntoken=a"))),
             ),
-            ("key=k&do=doctor&strange=1", act("", Done::Examine)),
+            ("key=k&do=doctor&strange=1", act("", Deed::Examine)),
         ];
         for (form, expected) in table {
             assert_eq!(Act::read(form.as_bytes()), Ok(expected), "{form}");

@@ -11,7 +11,7 @@ mod shell;
 mod sight;
 mod words;
 
-pub use act::{Act, ActError, Done, MOST_FORM};
+pub use act::{Act, ActError, Deed, MOST_FORM};
 pub use parts::{Part, parts};
 pub use shell::{SCRIPT, STYLE, whole};
 pub use sight::{

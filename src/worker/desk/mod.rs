@@ -19,7 +19,7 @@ use crate::bridge::BridgeState;
 use crate::clock::{Clock, SystemClock};
 use crate::log_file::Recent;
 use crate::page::Service as Kind;
-use crate::page::{Act, Card, Course, Done, Job, OctoApp, PrusaConnect, Registration, Sight, Telegram};
+use crate::page::{Act, Card, Course, Deed, Job, OctoApp, PrusaConnect, Registration, Sight, Telegram};
 use crate::printer::PrintState;
 use crate::settings::{BridgeName, Environment, Instance, PageFor, Secret, Settings};
 use crate::source::SourceStatus;
@@ -144,7 +144,7 @@ impl Office {
     /// Begins what was asked for.
     pub(super) fn act(&self, act: Act) -> Result<(), String> {
         let work = self.work();
-        if act.done == Done::Examine {
+        if act.deed == Deed::Examine {
             return doctor::begin(work);
         }
         let instance = work.settings.instances.iter().find(|instance| instance.name() == act.bridge);
@@ -152,34 +152,34 @@ impl Office {
             return Err("There is no such bridge any more. Load the page again.".to_owned());
         };
         let name = instance.name();
-        match act.done {
-            Done::Cancel => self.board.cancel(&name),
-            Done::Choose { value, control } => self.board.choose(&name, &value, control),
-            Done::Switch(on) => return switch::begin(work, &instance, on),
-            Done::Test => return test::begin(work, &instance),
-            done => {
+        match act.deed {
+            Deed::Cancel => self.board.cancel(&name),
+            Deed::Choose { value, control } => self.board.choose(&name, &value, control),
+            Deed::Switch(on) => return switch::begin(work, &instance, on),
+            Deed::Test => return test::begin(work, &instance),
+            deed => {
                 let ticket = self
                     .board
                     .begin(&name)
                     .ok_or("Something goes on for this bridge already. Wait for it, or cancel it first.")?;
-                return self.walk(work, ticket, &instance, done);
+                return self.walk(work, ticket, &instance, deed);
             }
         }
         Ok(())
     }
 
     /// Begins what takes a person along.
-    fn walk(&self, work: Work, ticket: Ticket, instance: &Instance, done: Done) -> Result<(), String> {
+    fn walk(&self, work: Work, ticket: Ticket, instance: &Instance, deed: Deed) -> Result<(), String> {
         let instance = instance.clone();
         spawn(move || {
-            let ended = match (instance.bridge, done) {
-                (BridgeName::OctoApp, Done::Forget) => octoapp::forget(&work),
+            let ended = match (instance.bridge, deed) {
+                (BridgeName::OctoApp, Deed::Forget) => octoapp::forget(&work),
                 (BridgeName::OctoApp, _) => octoapp::pair(&work, &ticket),
-                (BridgeName::PrusaConnect, Done::Forget) => prusa_connect::forget(&work),
-                (BridgeName::PrusaConnect, Done::Import(text)) => prusa_connect::import(&work, &text),
+                (BridgeName::PrusaConnect, Deed::Forget) => prusa_connect::forget(&work),
+                (BridgeName::PrusaConnect, Deed::Import(text)) => prusa_connect::import(&work, &text),
                 (BridgeName::PrusaConnect, _) => prusa_connect::pair(&work, &ticket),
-                (BridgeName::Telegram, Done::Forget) => telegram::forget(&work, &instance),
-                (BridgeName::Telegram, Done::Pair(token)) => telegram::pair(&work, &ticket, &instance, token),
+                (BridgeName::Telegram, Deed::Forget) => telegram::forget(&work, &instance),
+                (BridgeName::Telegram, Deed::Pair(token)) => telegram::pair(&work, &ticket, &instance, token),
                 (BridgeName::Telegram, _) => Err("Telegram has no such thing.".to_owned()),
             };
             ticket.end(match ended {

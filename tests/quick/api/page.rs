@@ -3,7 +3,7 @@
 use super::{Answer, SOON, exchange, take_answer};
 use crate::support::rest::{Facts, KEY, Rest};
 use octobridge::api::page::{Admits, Who};
-use octobridge::page::{Act, Done, MOST_FORM};
+use octobridge::page::{Act, Deed, MOST_FORM};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
@@ -135,7 +135,7 @@ fn only_the_pages_own_forms_count() {
     assert_eq!(take_answer(&mut bytes, true).status, 204);
     let pressed = pressed.lock().unwrap();
     assert_eq!(pressed.len(), 2);
-    assert!(pressed.iter().all(|act| act.bridge == "telegram" && act.done == Done::Test));
+    assert!(pressed.iter().all(|act| act.bridge == "telegram" && act.deed == Deed::Test));
 }
 
 #[test]
