@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::Settings;
+use crate::script_tools;
 
 /// What belongs to one build and scripts are told about.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +16,23 @@ pub struct Places<'a> {
     /// `rootfs.img` and `boot.img` of the base.
     pub parts: &'a Path,
 }
+
+/// What keeps programs that mean well from the network, so that a script which would fetch something fails at once: our
+/// own commands, cargo, pip, Go, Git, and whatever knows proxies (nothing answers at the discard port).
+const OFFLINE: [(&str, &str); 11] = [
+    (script_tools::OFFLINE, "1"),
+    ("CARGO_NET_OFFLINE", "true"),
+    ("PIP_NO_INDEX", "1"),
+    ("GOPROXY", "off"),
+    ("GIT_ALLOW_PROTOCOL", "file"),
+    ("http_proxy", DEAD_END),
+    ("https_proxy", DEAD_END),
+    ("ftp_proxy", DEAD_END),
+    ("HTTPS_PROXY", DEAD_END),
+    ("ALL_PROXY", DEAD_END),
+    ("no_proxy", "localhost"),
+];
+const DEAD_END: &str = "http://127.0.0.1:9";
 
 /// The variables, by name. `get` reads a variable of our own environment.
 pub fn variables(
@@ -39,7 +57,8 @@ pub fn variables(
         ("CHROOT_CACHE", "tmp/cache-chroot"),
         ("CCACHE_DIR", "tmp/ccache"),
         ("GOPATH", "tmp/cache-go"),
-        ("PIP_CACHE_DIR", "tmp/cache/pip"),
+        // Programs in the root see the same folder as /cache/pip.
+        ("PIP_CACHE_DIR", "tmp/cache-chroot/pip"),
     ] {
         set(name, here(folder));
     }
@@ -54,8 +73,8 @@ pub fn variables(
     set("TZ", "UTC".into());
     set("LC_ALL", "C".into());
     if settings.offline {
-        for name in ["OCTOFW_OFFLINE", "CARGO_NET_OFFLINE", "PIP_NO_INDEX"] {
-            set(name, if name == "CARGO_NET_OFFLINE" { "true".into() } else { "1".into() });
+        for (name, value) in OFFLINE {
+            set(name, value.into());
         }
     }
     variables

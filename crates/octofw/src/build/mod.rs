@@ -26,15 +26,15 @@ use crate::command::CommandError;
 use crate::digest;
 use crate::image::{BOOT, Image, ImageError, ROOTFS, Rebuild, RebuildError};
 use crate::manifest::{AppliedOverlay, Base, Built, Manifest, Root, SCHEMA};
-use crate::overlay::scripts::{self, PRE_SCRIPTS, SCRIPTS, Surroundings};
 use crate::overlay::{Order, Overlay, OverlayError, name_apart, tree_hash};
 use crate::rootfs::packing::{Packing, PackingError};
-use crate::rootfs::session::Plan;
+use crate::rootfs::session::{Plan, Scripting};
+use crate::rootfs::steps::Step;
 use crate::verify;
 use environment::Places;
 use progress::Progress;
 use scratch::{PLAN, Scratch};
-use state::{State, StateError};
+use state::{Stamp, State, StateError};
 
 /// What to build, from what, and how.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +53,10 @@ pub struct Settings {
     pub version_suffix: Option<String>,
     /// Tells scripts to do without the network.
     pub offline: bool,
+    /// Folder of what scripts fetch, by its content: `tmp/cache/octofw` below `directory` where none is given.
+    pub cache: Option<PathBuf>,
+    /// Goes on after a step that failed. The image is then no image to install.
+    pub rehearse: bool,
     /// Builds also when nothing changed.
     pub force: bool,
     /// Reports stages on standard error.
@@ -80,7 +84,7 @@ pub enum BuildError {
     /// The new root does not fit the base.
     #[error(transparent)]
     Rebuild(#[from] RebuildError),
-    /// An overlay is unfit or its pre-script failed.
+    /// An overlay is unfit.
     #[error(transparent)]
     Overlay(#[from] OverlayError),
     /// The work on the root failed.
@@ -183,6 +187,8 @@ pub struct Finished {
     pub manifest: Manifest,
     /// Whether an image was written; otherwise the one that is there is up to date.
     pub built: bool,
+    /// What came of each step of the overlays, where an image was written.
+    pub steps: Vec<Step>,
 }
 
 /// Builds the image, or finds that it is up to date.
@@ -195,7 +201,8 @@ pub fn build(settings: &Settings) -> Result<Finished, BuildError> {
     let mut overlays =
         settings.overlays.iter().map(|folder| Overlay::open(folder)).collect::<Result<Vec<_>, _>>()?;
     name_apart(&mut overlays)?;
-    for overlay in &overlays {
+    // A rehearsal tells of an unfit overlay in its turn.
+    for overlay in overlays.iter().filter(|_| !settings.rehearse) {
         overlay.check()?;
     }
     let slash = settings.out.as_os_str().as_encoded_bytes().ends_with(b"/");
@@ -220,17 +227,17 @@ pub fn build(settings: &Settings) -> Result<Finished, BuildError> {
     for overlay in &overlays {
         pre_scripts |= overlay.has_pre_scripts()?;
     }
-    if !pre_scripts && !settings.force {
+    if !pre_scripts && !settings.force && !settings.rehearse {
         let key = work.key(&mut state, &hashes(&overlays)?)?;
         if let Some(manifest) = work.current(&mut state, &key) {
             state.save()?;
             progress.say(&format!("nothing changed: {} is up to date", settings.out.display()));
-            return Ok(Finished { manifest, built: false });
+            return Ok(Finished { manifest, built: false, steps: Vec::new() });
         }
     }
-    let manifest = work.build(&mut state, &overlays)?;
+    let (manifest, steps) = work.build(&mut state, &overlays)?;
     progress.done("in all", start);
-    Ok(Finished { manifest, built: true })
+    Ok(Finished { manifest, built: true, steps })
 }
 
 /// What stays the same during one build.
@@ -291,7 +298,7 @@ impl Work<'_> {
         serde_json::from_slice(&fs::read(path).ok()?).ok()
     }
 
-    fn build(&self, state: &mut State, overlays: &[Overlay]) -> Result<Manifest, BuildError> {
+    fn build(&self, state: &mut State, overlays: &[Overlay]) -> Result<(Manifest, Vec<Step>), BuildError> {
         let start = Instant::now();
         let image = Image::open(&self.settings.base)?;
         if let Some(finding) = verify::unreadable(&image) {
@@ -311,14 +318,7 @@ impl Work<'_> {
         let tree = scratch.path.join("root");
         let places = Places { build: &scratch.path, root: &tree, parts: &parts };
         let variables = environment::variables(self.settings, places, epoch, |name| std::env::var(name).ok());
-        let mut pre_scripts = false;
-        for overlay in overlays.iter() {
-            pre_scripts |= self.pre_scripts(overlay, &tree, &variables)?;
-        }
-        if pre_scripts {
-            check_untouched(&image, &parts, ROOTFS)?;
-        }
-        let applied = hashes(overlays)?;
+        let mut applied = hashes(overlays)?;
         let plan = Plan {
             base: base_root.clone(),
             tree,
@@ -332,14 +332,28 @@ impl Work<'_> {
             processors: self.settings.processors,
             progress: self.settings.progress,
             repack: self.settings.repack,
+            scripting: Scripting { cache: Some(self.cache()), rehearse: self.settings.rehearse },
         };
-        let report = fakeroot::run(&self.settings.octofw, &plan, &scratch.path.join(PLAN))?;
+        let stamp = Stamp::of_file(&base_root);
+        let session = fakeroot::run(&self.settings.octofw, &plan, &scratch.path.join(PLAN));
+        // Scripts can reach the base's parts in the build folder. What they do to the kernel would be lost, and what they
+        // do to the root would mix with its unpacked tree, so both are errors, and tell more than what came of them.
+        if any_scripts(overlays)? {
+            if Stamp::of_file(&base_root) != stamp {
+                check_untouched(&image, &parts, ROOTFS)?;
+            }
+            if image.span_of(BOOT).is_ok() {
+                check_untouched(&image, &parts, BOOT)?;
+            }
+        }
+        let report = session?;
+        for overlay in &mut applied {
+            if let Some(made) = report.made.get(&overlay.name) {
+                overlay.tree_sha256.clone_from(made);
+            }
+        }
         for note in &report.notes {
             self.progress.say(&format!("note: {note}"));
-        }
-        // Scripts can reach the kernel in the build folder; what they do to it would be lost, so it is an error.
-        if image.span_of(BOOT).is_ok() && (pre_scripts || any_scripts(overlays)?) {
-            check_untouched(&image, &parts, BOOT)?;
         }
 
         let start = Instant::now();
@@ -390,7 +404,12 @@ impl Work<'_> {
         }
         self.put_in_place(state, &made, &manifest)?;
         self.progress.done("write the image", start);
-        Ok(manifest)
+        Ok((manifest, report.steps))
+    }
+
+    fn cache(&self) -> PathBuf {
+        let given = self.settings.cache.as_ref().map(std::path::absolute).and_then(Result::ok);
+        given.unwrap_or_else(|| self.settings.directory.join("tmp/cache/octofw"))
     }
 
     /// Lays the base's parts out where the community's scripts look for them.
@@ -414,26 +433,6 @@ impl Work<'_> {
             Ok(()) | Err(ImageError::NoPart { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Runs the pre-scripts of an overlay; whether there are any.
-    fn pre_scripts(
-        &self,
-        overlay: &Overlay,
-        root: &Path,
-        variables: &BTreeMap<String, String>,
-    ) -> Result<bool, BuildError> {
-        if !overlay.has_pre_scripts()? {
-            return Ok(false);
-        }
-        let start = Instant::now();
-        let hidden = ["FAKEROOTKEY".to_owned(), "LD_PRELOAD".to_owned()];
-        let surroundings =
-            Surroundings { directory: &self.settings.directory, root, variables, hidden: &hidden };
-        scripts::run(overlay, PRE_SCRIPTS, surroundings)?;
-        overlay.check()?;
-        self.progress.done(&format!("pre-scripts of {}", overlay.name), start);
-        Ok(true)
     }
 
     /// Moves image and manifest out of the build folder, where a build that ends at any time leaves nothing to clear up.
@@ -461,10 +460,10 @@ impl Work<'_> {
     }
 }
 
-/// Whether any overlay has a script that works on the unpacked root.
+/// Whether any overlay has a script.
 fn any_scripts(overlays: &[Overlay]) -> Result<bool, BuildError> {
     for overlay in overlays {
-        if !scripts::find(overlay, SCRIPTS)?.is_empty() {
+        if overlay.has_scripts()? {
             return Ok(true);
         }
     }

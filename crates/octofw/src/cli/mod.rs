@@ -6,7 +6,10 @@ mod check_program;
 mod diff;
 mod inspect;
 mod lock;
+mod rehearse;
 mod sbom;
+mod script_tool;
+mod selection;
 mod standin;
 mod verify;
 
@@ -40,7 +43,10 @@ enum Command {
     Diff(diff::Args),
     Inspect(inspect::Args),
     Lock(lock::Args),
+    Rehearse(rehearse::Args),
     Sbom(sbom::Args),
+    #[command(hide = true)]
+    ScriptTool(script_tool::Args),
     Standin(standin::Args),
     Verify(verify::Args),
     CheckProgram(check_program::Args),
@@ -55,7 +61,9 @@ impl Command {
             Self::Diff(args) => args.run(),
             Self::Inspect(args) => args.run(),
             Self::Lock(args) => args.run(),
+            Self::Rehearse(args) => args.run(),
             Self::Sbom(args) => args.run(),
+            Self::ScriptTool(args) => args.run(),
             Self::Standin(args) => args.run(),
             Self::Verify(args) => args.run(),
             Self::CheckProgram(args) => args.run(),
@@ -85,19 +93,32 @@ impl From<Status> for ExitCode {
 /// Why a command could not do its work.
 #[derive(Debug)]
 pub struct Failure {
-    status: Status,
-    error: Box<dyn Error + Send + Sync>,
+    code: ExitCode,
+    error: Option<Box<dyn Error + Send + Sync>>,
+    /// The command that failed, where it is not `octofw` for those who called it.
+    command: Option<String>,
 }
 
 impl Failure {
     /// A failure with its exit code.
     pub fn new(status: Status, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { status, error: error.into() }
+        Self { code: status.into(), error: Some(error.into()), command: None }
     }
 
-    /// The error and its causes in one line.
-    fn message(&self) -> String {
-        whole(self.error.as_ref())
+    /// An exit code about which everything was said already.
+    fn silent(code: ExitCode) -> Self {
+        Self { code, error: None, command: None }
+    }
+
+    /// The failure under the name of a command that stands for this program.
+    fn of(self, command: String) -> Self {
+        Self { command: Some(command), ..self }
+    }
+
+    /// Whose error it is, and the error with its causes, in one line.
+    fn message(&self) -> Option<String> {
+        let error = self.error.as_ref()?;
+        Some(format!("{}: {}", self.command.as_deref().unwrap_or("octofw"), whole(error.as_ref())))
     }
 }
 
@@ -131,8 +152,10 @@ pub fn run() -> ExitCode {
     match cli.command.run() {
         Ok(status) => status.into(),
         Err(failure) => {
-            let _ = writeln!(io::stderr().lock(), "octofw: {}", failure.message());
-            failure.status.into()
+            if let Some(message) = failure.message() {
+                let _ = writeln!(io::stderr().lock(), "{message}");
+            }
+            failure.code
         }
     }
 }
@@ -176,6 +199,6 @@ mod tests {
         #[error("cannot open the door")]
         struct Outer(#[source] io::Error);
         let failure = Failure::new(Status::Findings, Outer(io::Error::other("no key")));
-        assert_eq!(failure.message(), "cannot open the door: no key");
+        assert_eq!(failure.message().unwrap(), "octofw: cannot open the door: no key");
     }
 }

@@ -16,18 +16,17 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::checks;
-use super::inside::Tree;
 use super::listing::{self, ListingError};
 use super::packing::{Packing, PackingError};
 use super::partial::Partial;
 use super::snapshot::{Snapshot, shown};
 use super::splicing::{self, Base, SplicingError};
+use super::steps::{Step, Steps};
 use super::unpacking;
 use crate::build::progress::Progress;
 use crate::command::{Command, CommandError, whole};
 use crate::manifest::{Change, Counts, Packed};
-use crate::overlay::scripts::{SCRIPTS, Surroundings};
-use crate::overlay::{Order, Overlay, OverlayError, owners, patches, root, scripts};
+use crate::overlay::{Order, Overlay, OverlayError};
 
 /// Longer than a tick of any kernel's clock.
 const TICK: Duration = Duration::from_millis(20);
@@ -59,6 +58,18 @@ pub struct Plan {
     pub progress: bool,
     /// Whether the root is packed anew as a whole, also where the base's data could be kept.
     pub repack: bool,
+    /// What scripts get besides.
+    #[serde(default)]
+    pub scripting: Scripting,
+}
+
+/// How scripts and other steps are carried out.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Scripting {
+    /// The folder of what scripts fetched, by its content; one in the build folder where none is given.
+    pub cache: Option<PathBuf>,
+    /// Whether a step that fails is only recorded, so that every step is tried.
+    pub rehearse: bool,
 }
 
 /// What came of a session.
@@ -91,6 +102,12 @@ pub struct Report {
     pub packed: Packed,
     /// Bytes of its data that no file needs.
     pub dead_bytes: u64,
+    /// Digests of the overlays that have pre-scripts, as these left them, by the overlay's name.
+    #[serde(default)]
+    pub made: BTreeMap<String, String>,
+    /// What came of each step, in their order.
+    #[serde(default)]
+    pub steps: Vec<Step>,
 }
 
 /// Why a session failed.
@@ -225,7 +242,7 @@ fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
     };
     progress.done("unpack the root", start);
 
-    let tree = Tree::at(&plan.tree);
+    let mut steps = Steps::begin(plan).map_err(system("cannot lay out the commands for scripts"))?;
     let mut touched: BTreeMap<Vec<u8>, BTreeSet<usize>> = BTreeMap::new();
     let mut before = base.clone();
     for (number, overlay) in plan.overlays.iter().enumerate() {
@@ -237,8 +254,9 @@ fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
                 before.add(&plan.tree, &path).map_err(read())?;
             }
         }
-        apply(plan, overlay, &tree, &mut notes)?;
+        steps.overlay(overlay)?;
         let mut after = Snapshot::take(&plan.tree).map_err(system("cannot walk the root"))?;
+        checks::check_sizes(overlay, &before, &after)?;
         if let (Some(readable), None) = (&readable, &partial) {
             after.mark_rewritten(&before, |path| readable.differs(&plan.tree, path))?;
         }
@@ -255,6 +273,9 @@ fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
     checks::check_owners(&base, &last)?;
     checks::check_nodes(&base, &last)?;
     checks::check_hard_links(plan, &base, &last)?;
+    let Steps { notes: more, made, steps, .. } = steps;
+    notes.extend(more);
+    notes.extend(checks::undeclared_privileges(plan, &base, &last)?);
 
     let start = Instant::now();
     let report = match splice {
@@ -262,13 +283,13 @@ fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
             let (result, dead_bytes) =
                 readable.write(&plan.tree, (&base, &last), plan.epoch, &plan.result)?;
             let base = splicing::counts(&readable.tree);
-            Report { changes, notes, base, result, packed: Packed::Spliced, dead_bytes }
+            Report { changes, notes, base, result, packed: Packed::Spliced, dead_bytes, made, steps }
         }
         None => {
             pack(plan, &packing)?;
             prove_equal(&plan.result, &Packing::of_file(&plan.result)?, &last)?;
             let (base, result) = (checks::counts(&base), checks::counts(&last));
-            Report { changes, notes, base, result, packed: Packed::Repacked, dead_bytes: 0 }
+            Report { changes, notes, base, result, packed: Packed::Repacked, dead_bytes: 0, made, steps }
         }
     };
     progress.done("pack the root", start);
@@ -277,7 +298,7 @@ fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
 
 fn any_scripts(plan: &Plan) -> Result<bool, SessionError> {
     for overlay in &plan.overlays {
-        if !scripts::find(overlay, SCRIPTS)?.is_empty() {
+        if overlay.has_scripts()? {
             return Ok(true);
         }
     }
@@ -378,26 +399,4 @@ fn prove_equal(squashfs: &Path, packing: &Packing, tree: &Snapshot) -> Result<()
     }
     let squashfs = squashfs.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Err(SessionError::Inodes { squashfs, there, here })
-}
-
-fn apply(plan: &Plan, overlay: &Overlay, tree: &Tree, notes: &mut Vec<String>) -> Result<(), OverlayError> {
-    notes.extend(patches::apply(overlay, tree)?);
-    let hidden = [];
-    let surroundings = Surroundings {
-        directory: &plan.directory,
-        root: &plan.tree,
-        variables: &plan.variables,
-        hidden: &hidden,
-    };
-    match plan.order {
-        Order::Classic => {
-            scripts::run(overlay, SCRIPTS, surroundings)?;
-            notes.extend(root::apply(overlay, tree, plan.epoch)?);
-        }
-        Order::Current => {
-            notes.extend(root::apply(overlay, tree, plan.epoch)?);
-            scripts::run(overlay, SCRIPTS, surroundings)?;
-        }
-    }
-    owners::apply(overlay, tree)
 }

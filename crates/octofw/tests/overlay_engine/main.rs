@@ -7,10 +7,14 @@
 )]
 
 mod bed;
+mod community;
 mod copying;
 mod fidelity;
+mod hostile;
 mod images;
 mod ordering;
 mod patching;
+mod rehearsing;
+mod script_tools;
 mod scripting;
 mod splicing;

@@ -1,0 +1,80 @@
+//! What came of each step of a rehearsal, as a table in Markdown.
+
+use std::fmt::Write as _;
+
+use crate::rootfs::steps::{Came, Step};
+use crate::script_tools::said::Lack;
+
+/// Longest cell, in characters.
+const LONGEST: usize = 200;
+
+/// The table, with a line per step and a summary above it.
+#[must_use]
+pub fn table(steps: &[Step]) -> String {
+    let count = |is: fn(&Came) -> bool| steps.iter().filter(|step| is(&step.came)).count();
+    let applied = count(|came| matches!(came, Came::Applied));
+    let failed = count(|came| matches!(came, Came::Failed(_)));
+    let mut text = format!(
+        "{} steps: {applied} applied, {} lacked something, {failed} failed\n\n| overlay | step | what came of it |\n|---|---|---|\n",
+        steps.len(),
+        steps.len().saturating_sub(applied).saturating_sub(failed),
+    );
+    for step in steps {
+        let came = match &step.came {
+            Came::Applied => "applied".to_owned(),
+            Came::Lacked(lacked) => {
+                format!("lacked {}", lacked.iter().map(lack).collect::<Vec<_>>().join("; "))
+            }
+            Came::After(part) => format!("lacked what `{part}` would have made"),
+            Came::Failed(message) => format!("failed: {message}"),
+        };
+        // Writing to a text cannot fail.
+        let _ = writeln!(text, "| {} | `{}` | {} |", cell(&step.overlay), cell(&step.part), cell(&came));
+    }
+    text
+}
+
+fn lack(lack: &Lack) -> String {
+    match lack {
+        Lack::Network { what } => format!("network: {what}"),
+        Lack::Vendor { what } => format!("vendor file: `{what}`"),
+        Lack::Program { what } => format!("program of the build machine: {what}"),
+    }
+}
+
+/// A text that cannot leave its cell.
+fn cell(text: &str) -> String {
+    let plain: String = text.chars().map(|c| if c.is_control() || c == '|' { ' ' } else { c }).collect();
+    match plain.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", plain.get(..at).unwrap_or_default()),
+        None => plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_step_has_a_line_that_cannot_be_left() {
+        let step = |part: &str, came| Step { overlay: "01-a".into(), part: part.into(), came };
+        let network = Lack::Network { what: "https://x|y\nz".into() };
+        let vendor = Lack::Vendor { what: "/etc/v".into() };
+        let program = Lack::Program { what: "ffmpeg".into() };
+        let text = table(&[
+            step("root", Came::Applied),
+            step("scripts/1.sh", Came::Lacked(vec![network, vendor, program])),
+            step("scripts/2.sh", Came::After("scripts/1.sh".into())),
+            step("scripts/3.sh", Came::Failed("x".repeat(300))),
+        ]);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[0], "4 steps: 1 applied, 2 lacked something, 1 failed");
+        assert_eq!(lines[4], "| 01-a | `root` | applied |");
+        assert_eq!(
+            lines[5],
+            "| 01-a | `scripts/1.sh` | lacked network: https://x y z; vendor file: `/etc/v`; program of the build machine: ffmpeg |"
+        );
+        assert_eq!(lines[6], "| 01-a | `scripts/2.sh` | lacked what `scripts/1.sh` would have made |");
+        assert!(lines[7].ends_with("x… |") && lines.len() == 8);
+    }
+}

@@ -1,0 +1,374 @@
+//! The commands that scripts of overlays call, in real builds.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use octofw::digest::{hex, of_file};
+use octofw::script_tools::OFFLINE;
+use sha2::Digest as _;
+
+use crate::bed::{Bed, Built};
+
+/// BusyBox of the printer's processor, where a stand-in was ever made on this machine; else nothing.
+fn busybox() -> Option<Vec<u8>> {
+    let debs = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/octofw/debs")).ok()?;
+    let deb = debs.flatten().map(|entry| entry.path()).find(|path| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("busybox-static"))
+    })?;
+    let out = tempfile::tempdir().ok()?;
+    Command::new("dpkg-deb").arg("-x").arg(deb).arg(out.path()).status().ok()?;
+    ["bin/busybox", "usr/bin/busybox"].iter().find_map(|path| fs::read(out.path().join(path)).ok())
+}
+
+/// A program for the printer's processor, compiled on the spot: it does a few things as its arguments say.
+fn program() -> Vec<u8> {
+    const SOURCE: &str = r#"
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+int main(int n, char **a) {
+    for (int i = 1; i < n; i++) {
+        if (!strcmp(a[i], "write")) { FILE *f = fopen(a[++i], "w"); if (!f) return 10; fprintf(f, "%s\n", a[++i]); fclose(f); }
+        else if (!strcmp(a[i], "copy")) { char b[4096]; FILE *f = fopen(a[++i], "r"), *g = fopen(a[++i], "w"); if (!f || !g) return 11;
+            size_t k; while ((k = fread(b, 1, sizeof b, f))) fwrite(b, 1, k, g); fclose(f); fclose(g); }
+        else if (!strcmp(a[i], "chown")) { if (chown(a[i + 1], atoi(a[i + 2]), atoi(a[i + 3]))) return 12; i += 3; }
+        else if (!strcmp(a[i], "chmod")) { if (chmod(a[i + 1], strtol(a[i + 2], 0, 8))) return 13; i += 2; }
+        else if (!strcmp(a[i], "rm")) { if (unlink(a[++i])) return 14; }
+        else if (!strcmp(a[i], "see")) { struct stat s; struct statx x; int found = 0; i++;
+            found += !access(a[i], F_OK); found += !stat(a[i], &s); found += !statx(AT_FDCWD, a[i], 0, STATX_ALL, &x);
+            found += !faccessat(AT_FDCWD, a[i], F_OK, AT_EACCESS); if (found != 4) return found ? 18 : 15; }
+        else if (!strcmp(a[i], "run")) { execv(a[i + 1], a + i + 1); return 16; }
+        else if (!strcmp(a[i], "exit")) { return atoi(a[++i]); }
+        else return 17;
+    }
+    return 0;
+}
+"#;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("tool.c"), SOURCE).unwrap();
+    let compiled = Command::new("aarch64-linux-gnu-gcc")
+        .args(["-static", "-Os", "-s", "-o"])
+        .args([at("tool"), at("tool.c")])
+        .output()
+        .unwrap();
+    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+    fs::read(at("tool")).unwrap()
+}
+
+/// A bed whose base has the program as `/bin/tool`.
+fn with_program(script: &str) -> Bed {
+    let mut bed = Bed::new();
+    bed.overlay("01-tool", |o| {
+        o.file_with_mode("root/bin/tool", program(), 0o755);
+    });
+    bed.overlay("02-test", |o| {
+        o.script("scripts/1.sh", script);
+    });
+    bed
+}
+
+fn build(bed: &Bed) -> Built {
+    bed.build().unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn a_program_of_the_root_runs_in_the_root() {
+    let bed = with_program(
+        r#"chroot_firmware.sh "$1" /bin/tool write /etc/made inside write /etc/to-file through chmod /etc/made 4750 write /etc/config changed rm /etc/init.d/S50x
+chroot_firmware.sh "$1" /bin/tool see /etc/made see /etc/to-file see /bin/tool
+chroot_firmware.sh "$1" tool run /bin/tool write /etc/child born
+code=0; chroot_firmware.sh "$1" /bin/tool exit 7 || code=$?; [ $code = 7 ]"#,
+    );
+    let built = build(&bed);
+    for (path, line) in [
+        ("etc/made", "-rwsr-x--- 0/0 7 new"),
+        ("etc/child", "-rw-r--r-- 0/0 5 new"),
+        // What was there keeps its owner and mode, also behind a link that is absolute.
+        ("usr/share/target", "-rw------- 33/33 8 new"),
+        ("etc/config", "-rw-r----- 0/33 8 new"),
+        ("etc/init.d/S50x", "missing"),
+        ("bin/su", "-rwsr-xr-x 0/0 200000 old"),
+        ("home/lava/bin/hwver.sh", "-rwxr-xr-x 1000/1000 10 old"),
+    ] {
+        assert_eq!(built.line(path), line, "{path}");
+    }
+    assert_eq!(built.content("etc/child"), "born\n");
+    let paths: Vec<_> = built.changes().into_iter().map(|(path, ..)| path).collect();
+    assert_eq!(
+        paths,
+        ["bin/tool", "etc/child", "etc/config", "etc/init.d/S50x", "etc/made", "usr/share/target"],
+        "nothing of proot stays behind"
+    );
+    assert!(
+        built.report.notes.iter().any(|note| note.contains("etc/made now runs as its owner")),
+        "{:?}",
+        built.report.notes
+    );
+}
+
+#[test]
+fn owners_that_are_set_in_the_root_are_told_and_not_recorded() {
+    let bed = with_program(
+        r#"chroot_firmware.sh "$1" /bin/tool write /etc/made x chown /etc/made 1000 33 chown /etc/shadow 5 5 chown /etc/passwd 0 0 chown /dev/null 7 7 chmod /dev/null 600 chown /etc/resolv.conf 7 7"#,
+    );
+    let built = build(&bed);
+    assert_eq!(built.line("etc/made"), "-rw-r--r-- 0/0 2 new");
+    assert_eq!(built.line("etc/shadow"), "---------- 0/0 7 old");
+    let notes = built.report.notes.join("\n");
+    let device = fs::metadata("/dev/null").unwrap();
+    assert_eq!((device.uid(), device.gid(), device.mode() & 0o777), (0, 0, 0o666), "the build machine's own");
+    assert!(
+        notes.contains("02-test: scripts/1.sh: a program that ran in the root set the owner of 2 files, which cannot be recorded (/etc/made 1000:33, /etc/shadow 5:5)"),
+        "{notes}"
+    );
+}
+
+#[test]
+fn a_file_made_in_the_root_does_not_inherit_the_owner_of_a_deleted_one() {
+    // A hundred files of another owner, set-user at that, go; as many take their inodes.
+    let names: Vec<String> = (0..100).map(|number| format!("/t/{number}")).collect();
+    let rm: Vec<String> = names.iter().map(|name| format!("rm {name}")).collect();
+    let make: Vec<String> = names.iter().map(|name| format!("write {name}n x")).collect();
+    let bed = with_program(&format!(
+        "mkdir $1/t; for i in $(seq 0 99); do : >$1/t/$i; done; chown -R 1000:33 $1/t/*; chmod 4711 $1/t/*\nchroot_firmware.sh \"$1\" /bin/tool {} {}",
+        rm.join(" "),
+        make.join(" ")
+    ));
+    let listing = build(&bed).listing();
+    let made: Vec<_> = listing.iter().filter(|(path, _)| path.starts_with("t/")).collect();
+    assert_eq!(made.len(), 100);
+    let wrong: Vec<_> = made.iter().filter(|(_, line)| !line.starts_with("-rw-r--r-- 0/0 ")).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn the_build_machine_is_not_seen_from_the_root() {
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("secret"), "secret").unwrap();
+    let secret = outside.path().join("secret");
+    for path in [
+        secret.display().to_string(),
+        format!("/host-rootfs{}", secret.display()),
+        format!("/../../../../../../../../..{}", secret.display()),
+        format!("/etc/way{}", secret.display()),
+        "/proc/1/root/etc/passwd".to_owned(),
+    ] {
+        let bed = with_program(&format!(
+            "ln -s ../../../../../../../../../../../.. $1/etc/way; code=0; chroot_firmware.sh $1 /bin/tool see {path} || code=$?; echo {path} $code; [ $code = 15 ]"
+        ));
+        build(&bed);
+        let bed = with_program(&format!(
+            "ln -s ../../../../../../../../../../../.. $1/etc/way; chroot_firmware.sh $1 /bin/tool write {path} dead || true"
+        ));
+        build(&bed);
+        assert_eq!(fs::read_to_string(&secret).unwrap(), "secret", "{path}");
+    }
+}
+
+#[test]
+fn only_a_root_of_the_build_is_entered_and_what_it_lacks_is_named() {
+    for (call, expected) in [
+        ("chroot_firmware.sh / /bin/true", "it is no root of this build"),
+        (
+            "chroot_firmware.sh $1 /usr/bin/pip3",
+            "there is no /usr/bin/pip3 in the root; this base does not have it",
+        ),
+        ("chroot_firmware.sh $1 pip3", "there is no pip3 in the root"),
+        ("cache_pip.sh $1 pyyaml", "there is no pip3 in the root"),
+        ("chroot_firmware.sh $1", "usage: chroot_firmware.sh ROOT COMMAND..."),
+        ("cache_file.sh x https://x abc", "usage: cache_file.sh TARGET URL SHA256 [DIR]"),
+        ("cache_git.sh x --upload-pack=touch main", "usage: cache_git.sh DIR URL REVISION"),
+        ("dos2unix $1/home/lava/klipper/x.py", "there is no /home/lava/klipper/x.py in the root"),
+    ] {
+        let bed = Bed::with(|o| {
+            o.script("scripts/1.sh", call);
+        });
+        let error = bed.error();
+        assert!(error.contains(expected) && error.contains("scripts/1.sh"), "{call}: {error}");
+    }
+}
+
+#[test]
+fn scripts_whose_name_says_so_run_in_the_root() {
+    let Some(busybox) = busybox() else {
+        eprintln!("skipped: no BusyBox of the printer's processor was ever fetched here");
+        return;
+    };
+    let mut bed = Bed::new();
+    bed.overlay("01-busybox", |o| {
+        o.file_with_mode("root/usr/bin/box", &busybox, 0o755)
+            .link("root/usr/bin/ash", "box")
+            .link("root/usr/bin/uname", "box");
+    });
+    bed.overlay("02-test", |o| {
+        o.file_with_mode(
+            "pre-scripts/1.chroot.sh",
+            "#!/usr/bin/ash -e\nuname -m >/etc/machine; echo $0 $# >>/etc/machine; cd /; echo * >>/etc/machine\n",
+            0o755,
+        );
+        o.script("scripts/2.sh", "cp $1/etc/machine $1/etc/copy");
+        o.file_with_mode("scripts/1.chroot.sh", "#!/usr/bin/ash\necho more >>/etc/machine\n", 0o755);
+    });
+    let built = build(&bed);
+    let text = built.content("etc/copy");
+    assert!(text.starts_with("aarch64\n/1.chroot.sh 0\n"), "{text}");
+    assert!(text.ends_with("more\n"), "{text}");
+    assert!(built.changes().iter().all(|(path, ..)| !path.ends_with(".sh")), "{:?}", built.changes());
+    let bed = Bed::with(|o| {
+        o.file_with_mode("scripts/config.chroot.sh", "#!/bin/sh\n", 0o755)
+            .file("root/config.chroot.sh", "mine");
+    });
+    assert!(bed.error().contains("there is a file /config.chroot.sh in the root"));
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex(&sha2::Sha256::digest(bytes))
+}
+
+#[test]
+fn a_file_is_fetched_once_and_found_by_its_content_from_then_on() {
+    let outside = tempfile::tempdir().unwrap();
+    let source = outside.path().join("tool");
+    fs::write(&source, "the tool").unwrap();
+    let script = format!(
+        "cache_file.sh $CACHE_DIR/tool file://{} {}\ninstall -m 755 $CACHE_DIR/tool $1/usr/bin/tool",
+        source.display(),
+        sha256(b"the tool")
+    );
+    let mut bed = Bed::with(|o| {
+        o.script("scripts/1.sh", &script);
+    });
+    bed.variables.insert("CACHE_DIR".into(), bed.path("tmp/cache").display().to_string());
+    assert_eq!(build(&bed).content("usr/bin/tool"), "the tool");
+    // Neither the source nor the copy is needed any more, nor is the network.
+    fs::remove_file(&source).unwrap();
+    fs::remove_dir_all(bed.path("tmp")).unwrap();
+    bed.variables.insert(OFFLINE.into(), "1".into());
+    assert_eq!(build(&bed).content("usr/bin/tool"), "the tool");
+    // A copy that somebody changed is not taken.
+    fs::write(bed.path("tmp/cache/tool"), "another").unwrap();
+    assert_eq!(build(&bed).content("usr/bin/tool"), "the tool");
+
+    fs::remove_dir_all(bed.path("cache")).unwrap();
+    fs::remove_dir_all(bed.path("tmp")).unwrap();
+    let error = bed.error();
+    let place = bed.path("cache/sha256").join(sha256(b"the tool"));
+    for part in ["offline, and file://", &sha256(b"the tool"), &format!("cp FILE {}", place.display())] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    // And done as told, it works.
+    fs::create_dir_all(place.parent().unwrap()).unwrap();
+    fs::write(&place, "the tool").unwrap();
+    assert_eq!(build(&bed).content("usr/bin/tool"), "the tool");
+}
+
+#[test]
+fn what_is_not_what_the_script_names_is_not_taken() {
+    let outside = tempfile::tempdir().unwrap();
+    let source = outside.path().join("tool");
+    fs::write(&source, "changed").unwrap();
+    let bed = Bed::with(|o| {
+        let line = format!("cache_file.sh $1/x file://{} {}", source.display(), sha256(b"the tool"));
+        o.script("scripts/1.sh", &line);
+    });
+    let error = bed.error();
+    assert!(error.contains(&format!("x has SHA-256 {}", sha256(b"changed"))), "{error}");
+    assert!(!bed.path("cache/sha256").exists());
+}
+
+/// An archive of each kind with a file in it.
+fn archives(folder: &Path) -> Vec<PathBuf> {
+    fs::create_dir(folder.join("x")).unwrap();
+    fs::write(folder.join("x/file"), "packed").unwrap();
+    let script = "tar -czf a.tar.gz x; tar -cJf a.tar.xz x; python3 -m zipfile -c a.zip x";
+    let made = Command::new("sh").args(["-ec", script]).current_dir(folder).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    ["a.tar.gz", "a.tar.xz", "a.zip"].map(|name| folder.join(name)).to_vec()
+}
+
+#[test]
+fn archives_are_unpacked_into_an_emptied_folder() {
+    let outside = tempfile::tempdir().unwrap();
+    for archive in archives(outside.path()) {
+        let name = archive.file_name().unwrap().to_str().unwrap();
+        let digest = of_file(&archive).unwrap().0;
+        let bed = Bed::with(|o| {
+            o.script(
+                "scripts/1.sh",
+                &format!("cache_file.sh {name} file://{} {digest} $1/usr/share", archive.display()),
+            );
+        });
+        let built = build(&bed);
+        assert_eq!(built.content("usr/share/x/file"), "packed", "{name}");
+        assert_eq!(built.line("usr/share/x/file"), "-rw-r--r-- 0/0 6 new", "{name}");
+        assert_eq!(built.line("usr/share/target"), "missing", "{name}");
+    }
+}
+
+/// A repository with two commits; their names.
+fn repository(folder: &Path) -> (String, String) {
+    let script = "git init -q .; git config user.name n; git config user.email e; echo one >file; git add .; git commit -qm 1; git rev-parse HEAD; echo two >file; git commit -qam 2; git rev-parse HEAD";
+    let made = Command::new("sh").args(["-ec", script]).current_dir(folder).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let text = String::from_utf8(made.stdout).unwrap();
+    let mut lines = text.lines().map(str::to_owned);
+    (lines.next().unwrap(), lines.next().unwrap())
+}
+
+#[test]
+fn a_repository_is_cloned_at_one_commit_and_kept() {
+    let outside = tempfile::tempdir().unwrap();
+    let (one, two) = repository(outside.path());
+    let script = |commit: &str| {
+        format!(
+            "cache_git.sh $CACHE_DIR/r file://{} {commit}\ncp $CACHE_DIR/r/file $1/etc/file",
+            outside.path().display()
+        )
+    };
+    let mut bed = Bed::with(|o| {
+        o.script("scripts/1.sh", &script(&one));
+    });
+    bed.variables.insert("CACHE_DIR".into(), bed.path("tmp/cache").display().to_string());
+    assert_eq!(build(&bed).content("etc/file"), "one\n");
+    // Another commit into the same folder; then the first one again, without a network and without the folder.
+    let path = bed.path("overlays/01-test/scripts/1.sh");
+    fs::write(&path, format!("#!/bin/sh\nset -e\n{}\n", script(&two))).unwrap();
+    assert_eq!(build(&bed).content("etc/file"), "two\n");
+    bed.variables.insert(OFFLINE.into(), "1".into());
+    fs::remove_dir_all(bed.path("tmp")).unwrap();
+    fs::remove_dir_all(outside.path().join(".git")).unwrap();
+    fs::write(&path, format!("#!/bin/sh\nset -e\n{}\n", script(&one))).unwrap();
+    assert_eq!(build(&bed).content("etc/file"), "one\n");
+    // What a person changed in the clone stays, until a machine builds.
+    fs::write(bed.path("tmp/cache/r/file"), "mine\n").unwrap();
+    assert_eq!(build(&bed).content("etc/file"), "mine\n");
+    bed.variables.insert("CI".into(), "true".into());
+    assert_eq!(build(&bed).content("etc/file"), "one\n");
+
+    fs::remove_dir_all(bed.path("cache")).unwrap();
+    fs::remove_dir_all(bed.path("tmp")).unwrap();
+    let error = bed.error();
+    for part in [format!("offline, and commit {one} of file://"), "git clone --mirror file://".to_owned()] {
+        assert!(error.contains(&part), "{error}");
+    }
+}
+
+#[test]
+fn windows_line_ends_go_and_owners_stay() {
+    let mut bed = Bed::with(|o| {
+        o.file("root/etc/crlf", "a\r\nb\r\n").file("owners", "etc/crlf 0640 1000 33\n");
+    });
+    bed.overlay("02-test", |o| {
+        o.script("pre-scripts/1.sh", "dos2unix -q \"$1/etc/crlf\"");
+    });
+    let built = build(&bed);
+    assert_eq!(built.content("etc/crlf"), "a\nb\n");
+    assert_eq!(built.line("etc/crlf"), "-rw-r----- 1000/33 4 new");
+}
