@@ -22,9 +22,7 @@ pub fn table(steps: &[Step]) -> String {
     for step in steps {
         let came = match &step.came {
             Came::Applied => "applied".to_owned(),
-            Came::Lacked(lacked) => {
-                format!("lacked {}", lacked.iter().map(lack).collect::<Vec<_>>().join("; "))
-            }
+            Came::Lacked(lacked) => format!("lacked {}", lacks(lacked)),
             Came::After(part) => format!("lacked what `{part}` would have made"),
             Came::Failed(message) => format!("failed: {message}"),
         };
@@ -34,12 +32,32 @@ pub fn table(steps: &[Step]) -> String {
     text
 }
 
-fn lack(lack: &Lack) -> String {
-    match lack {
-        Lack::Network { what } => format!("network: {what}"),
-        Lack::Vendor { what } => format!("vendor file: `{what}`"),
-        Lack::Program { what } => format!("program of the build machine: {what}"),
-    }
+/// What was lacked, by its kinds.
+fn lacks(lacked: &[Lack]) -> String {
+    type Of = fn(&Lack) -> Option<&str>;
+    let kinds: [(&str, Of); 3] = [
+        ("network", |lack| if let Lack::Network { what } = lack { Some(what) } else { None }),
+        ("vendor file", |lack| if let Lack::Vendor { what } = lack { Some(what) } else { None }),
+        (
+            "program of the build machine",
+            |lack| if let Lack::Program { what } = lack { Some(what) } else { None },
+        ),
+    ];
+    let said = kinds.iter().filter_map(|(kind, of)| {
+        let what: Vec<String> = lacked.iter().filter_map(of).map(short).collect();
+        (!what.is_empty()).then(|| format!("{kind}: {}", what.join(", ")))
+    });
+    said.collect::<Vec<_>>().join("; ")
+}
+
+/// Without the way to what an address names, and without its digest.
+fn short(what: &str) -> String {
+    let what = what.split(" (SHA-256").next().unwrap_or(what);
+    let word = |word: &'_ str| match word.split_once("://") {
+        Some((_, rest)) => rest.trim_end_matches('/').rsplit('/').next().unwrap_or(rest).to_owned(),
+        None => word.to_owned(),
+    };
+    what.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// A text that cannot leave its cell.
@@ -58,12 +76,13 @@ mod tests {
     #[test]
     fn each_step_has_a_line_that_cannot_be_left() {
         let step = |part: &str, came| Step { overlay: "01-a".into(), part: part.into(), came };
-        let network = Lack::Network { what: "https://x|y\nz".into() };
+        let network = Lack::Network { what: "https://host/x|y\nz (SHA-256 abc)".into() };
+        let another = Lack::Network { what: "commit 1234 of https://host/a/b.git/".into() };
         let vendor = Lack::Vendor { what: "/etc/v".into() };
         let program = Lack::Program { what: "ffmpeg".into() };
         let text = table(&[
             step("root", Came::Applied),
-            step("scripts/1.sh", Came::Lacked(vec![network, vendor, program])),
+            step("scripts/1.sh", Came::Lacked(vec![network, vendor, another, program])),
             step("scripts/2.sh", Came::After("scripts/1.sh".into())),
             step("scripts/3.sh", Came::Failed("x".repeat(300))),
         ]);
@@ -72,7 +91,7 @@ mod tests {
         assert_eq!(lines[4], "| 01-a | `root` | applied |");
         assert_eq!(
             lines[5],
-            "| 01-a | `scripts/1.sh` | lacked network: https://x y z; vendor file: `/etc/v`; program of the build machine: ffmpeg |"
+            "| 01-a | `scripts/1.sh` | lacked network: x y z, commit 1234 of b.git; vendor file: /etc/v; program of the build machine: ffmpeg |"
         );
         assert_eq!(lines[6], "| 01-a | `scripts/2.sh` | lacked what `scripts/1.sh` would have made |");
         assert!(lines[7].ends_with("x… |") && lines.len() == 8);

@@ -36,6 +36,9 @@ use progress::Progress;
 use scratch::{PLAN, Scratch};
 use state::{Stamp, State, StateError};
 
+/// What is said when a script redraws the boot logo, say: with the time of the build in it, no two images would be equal.
+const KERNEL_KEPT: &str = "a script changed boot.img in the build folder, as to draw on the boot logo; the image keeps the kernel and the logo of the base";
+
 /// What to build, from what, and how.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
@@ -336,17 +339,17 @@ impl Work<'_> {
         };
         let stamp = Stamp::of_file(&base_root);
         let session = fakeroot::run(&self.settings.octofw, &plan, &scratch.path.join(PLAN));
-        // Scripts can reach the base's parts in the build folder. What they do to the kernel would be lost, and what they
-        // do to the root would mix with its unpacked tree, so both are errors, and tell more than what came of them.
+        // Scripts can reach the base's parts in the build folder. What they do to the root would mix with its unpacked
+        // tree, so it is an error, which tells more than what came of it.
         if any_scripts(overlays)? {
             if Stamp::of_file(&base_root) != stamp {
                 check_untouched(&image, &parts, ROOTFS)?;
             }
-            if image.span_of(BOOT).is_ok() {
-                check_untouched(&image, &parts, BOOT)?;
-            }
         }
-        let report = session?;
+        let mut report = session?;
+        if any_scripts(overlays)? && image.span_of(BOOT).is_ok() && !is_untouched(&image, &parts, BOOT)? {
+            report.notes.push(KERNEL_KEPT.to_owned());
+        }
         for overlay in &mut applied {
             if let Some(made) = report.made.get(&overlay.name) {
                 overlay.tree_sha256.clone_from(made);
@@ -479,9 +482,13 @@ fn base_digest(settings: &Settings, state: &mut State) -> Result<String, BuildEr
 
 /// Shows that a part in the build folder is still that of the base, whatever scripts could do to it.
 fn check_untouched(image: &Image, parts: &Path, part: &'static str) -> Result<(), BuildError> {
+    if is_untouched(image, parts, part)? { Ok(()) } else { Err(BuildError::Protected { part }) }
+}
+
+fn is_untouched(image: &Image, parts: &Path, part: &str) -> Result<bool, BuildError> {
     // A part that is gone has no digest, and so not that of the base.
     let now = digest::of_file(&parts.join(part)).map(|(sha256, _)| sha256).unwrap_or_default();
-    if now == digest::hex(&image.part_sha256(part)?) { Ok(()) } else { Err(BuildError::Protected { part }) }
+    Ok(now == digest::hex(&image.part_sha256(part)?))
 }
 
 fn hashes(overlays: &[Overlay]) -> Result<Vec<AppliedOverlay>, BuildError> {

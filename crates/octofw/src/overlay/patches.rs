@@ -156,7 +156,7 @@ fn failed_hunk(text: &[u8], printed: &str) -> Option<usize> {
             continue;
         }
         if let Some(path) = ["--- ", "+++ "].iter().find_map(|mark| bytes.strip_prefix(mark)) {
-            let path = path.split('\t').next().unwrap_or(path).trim_end();
+            let path = without_time(path);
             let begins = path.split_once('/').is_some_and(|(_, path)| path == file);
             here = begins || (here && bytes.starts_with("+++"));
             seen = 0;
@@ -228,8 +228,12 @@ fn targets(text: &[u8]) -> Result<Vec<PathBuf>, (usize, String)> {
         let header =
             header.or_else(|| moved.iter().find_map(|mark| line.strip_prefix(mark)).map(|rest| (rest, 0)));
         let Some((rest, strip)) = header else { continue };
-        // A time may follow after a tab.
-        let path = Path::new(rest.split('\t').next().unwrap_or(rest).trim_end());
+        if rest.starts_with('"') {
+            return Err(wrong(
+                "it names a file in quotes; rename the file to one of plain characters".into(),
+            ));
+        }
+        let path = Path::new(without_time(rest));
         if path == Path::new("/dev/null") {
             continue;
         }
@@ -248,6 +252,15 @@ fn targets(text: &[u8]) -> Result<Vec<PathBuf>, (usize, String)> {
     } else {
         Err((1, "it changes nothing: there is no hunk (@@ -1,2 +1,2 @@) in it".into()))
     }
+}
+
+/// The path of a header, without the time that may follow it. Blanks belong to the path only where a tab ends it.
+fn without_time(header: &str) -> &str {
+    let end = match header.find('\t') {
+        Some(tab) => Some(tab),
+        None => header.find(char::is_whitespace),
+    };
+    header.get(..end.unwrap_or(header.len())).unwrap_or(header)
 }
 
 /// Changes that git writes without a hunk.
@@ -308,6 +321,9 @@ mod tests {
         let expected = ["etc/x", "etc/x", "new", "etc/y"].map(PathBuf::from);
         assert_eq!(targets(text).unwrap(), expected);
         assert_eq!(targets(b"Index: a/etc/z\n@@ -1 +1 @@\n-a\n+b\n").unwrap(), [PathBuf::from("etc/z")]);
+        let blank =
+            b"--- a/etc/x 2025-11-06 06:29:13.0 +0100\n+++ b/a file\t2025-11-06\n@@ -1 +1 @@\n-a\n+b\n";
+        assert_eq!(targets(blank).unwrap(), ["etc/x", "a file"].map(PathBuf::from));
         let comment = b"--- a/x\n+++ b/x\n@@ -1,2 +1 @@\n--- /etc/old\n context\n--- a/y\n+++ b/y\n";
         assert_eq!(targets(comment).unwrap(), ["x", "x", "y", "y"].map(PathBuf::from));
     }
@@ -317,6 +333,7 @@ mod tests {
         for bad in ["--- a/../../x\n", "+++ /etc/passwd\n", "rename to ../x\n"] {
             assert!(targets(bad.as_bytes()).unwrap_err().1.contains("climbs out"), "{bad}");
         }
+        assert!(targets(b"--- \"a/sb\\151n/x\"\n").unwrap_err().1.contains("in quotes"));
         for bad in ["", "words\n", "--- a/x\n+++ b/x\n"] {
             assert!(targets(bad.as_bytes()).unwrap_err().1.contains("changes nothing"), "{bad}");
         }

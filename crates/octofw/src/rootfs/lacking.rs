@@ -49,7 +49,8 @@ pub(super) fn of(
             return vec![Lack::Network { what: format!("the submodule {module}") }];
         }
         if NO_NETWORK.iter().any(|mark| line.contains(mark)) {
-            return vec![Lack::Network { what: address(line).unwrap_or("an address").to_owned() }];
+            let address = tail.lines().rev().find_map(address).unwrap_or("what it fetches");
+            return vec![Lack::Network { what: address.to_owned() }];
         }
         if let Some(program) = missing_program(line) {
             return vec![Lack::Program { what: program.to_owned() }];
@@ -93,9 +94,8 @@ fn missing_program(line: &str) -> Option<&str> {
 }
 
 fn address(line: &str) -> Option<&str> {
-    let at = line.find("http")?;
-    let rest = line.get(at..)?;
-    rest.split(|c: char| c.is_whitespace() || "'\"".contains(c)).next()
+    line.split(|c: char| c.is_whitespace() || "'\"".contains(c))
+        .find(|word| word.starts_with("http") && word.contains("://"))
 }
 
 /// Folders of the tree's submodules that were not fetched.
@@ -144,7 +144,11 @@ mod tests {
             ),
             ("./x.sh: 3: go: not found".into(), vec![Lack::Program { what: "go".into() }]),
             ("fatal: unable to access 'https://a/b.git/': refused".into(), network("https://a/b.git/")),
-            ("fatal: transport 'https' not allowed".into(), network("https")),
+            ("fatal: transport 'https' not allowed".into(), network("what it fetches")),
+            (
+                "+ git remote add origin https://a/b.git\nfatal: transport 'https' not allowed".into(),
+                network("https://a/b.git"),
+            ),
             (
                 "make: *** /x/deps/empty: No such file or directory.  Stop.".into(),
                 network("the submodule deps/empty"),

@@ -5,6 +5,7 @@
 //! they could not carry over, by lines in a file.
 //! Not here: which scripts run and when (`overlay::scripts`), and the variables they see (`build::environment`).
 
+pub mod boot_fit;
 pub mod cache_file;
 pub mod cache_git;
 pub mod cache_pip;
@@ -40,8 +41,8 @@ pub const SAID: &str = "OCTOFW_SAID";
 pub const OFFLINE: &str = "OCTOFW_OFFLINE";
 
 /// The commands by the names that scripts call them.
-pub const NAMES: [&str; 5] =
-    [cache_file::NAME, cache_git::NAME, cache_pip::NAME, chroot::NAME, dos2unix::NAME];
+pub const NAMES: [&str; 6] =
+    [boot_fit::NAME, cache_file::NAME, cache_git::NAME, cache_pip::NAME, chroot::NAME, dos2unix::NAME];
 
 /// Why one of the commands could not do its work.
 #[derive(Debug, Error)]
@@ -197,6 +198,7 @@ pub fn lay_out(folder: &Path, octofw: &Path) -> io::Result<()> {
 pub fn run(name: &str, arguments: &[OsString], surroundings: &Surroundings) -> Result<u8, ToolError> {
     let progress = Progress::new(true);
     match name {
+        boot_fit::NAME => boot_fit::run(arguments, surroundings),
         cache_file::NAME => cache_file::run(arguments, surroundings, &progress).map(|()| 0),
         cache_git::NAME => cache_git::run(arguments, surroundings, &progress).map(|()| 0),
         cache_pip::NAME => cache_pip::run(arguments, surroundings).map(|()| 0),
