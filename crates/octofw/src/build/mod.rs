@@ -341,10 +341,8 @@ impl Work<'_> {
         let session = fakeroot::run(&self.settings.octofw, &plan, &scratch.path.join(PLAN));
         // Scripts can reach the base's parts in the build folder. What they do to the root would mix with its unpacked
         // tree, so it is an error, which tells more than what came of it.
-        if any_scripts(overlays)? {
-            if Stamp::of_file(&base_root) != stamp {
-                check_untouched(&image, &parts, ROOTFS)?;
-            }
+        if any_scripts(overlays)? && Stamp::of_file(&base_root) != stamp {
+            check_untouched(&image, &parts, ROOTFS)?;
         }
         let mut report = session?;
         if any_scripts(overlays)? && image.span_of(BOOT).is_ok() && !is_untouched(&image, &parts, BOOT)? {

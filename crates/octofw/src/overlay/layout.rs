@@ -246,9 +246,12 @@ mod tests {
         "mods/alice-b/01-z",
     ];
 
+    /// Folders of a tree, a profile, further mods, the overlays that they mean, and the order.
+    type Case<'a> = (&'a [&'a str], &'a str, &'a [&'a str], &'a [&'a str], Order);
+
     #[test]
     fn a_profile_means_common_then_its_own_then_what_is_named() {
-        let cases: [(&[&str], &str, &[&str], &[&str], Order); 8] = [
+        let cases: [Case; 8] = [
             (
                 &OLDER,
                 "extended",

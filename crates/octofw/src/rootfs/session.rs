@@ -247,6 +247,9 @@ fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
     let mut before = base.clone();
     for (number, overlay) in plan.overlays.iter().enumerate() {
         let start = Instant::now();
+        if !steps.fit(overlay)? {
+            continue;
+        }
         if let Some(partial) = &mut partial {
             for path in partial.bring(overlay)? {
                 let read = || system(format!("cannot read {}", shown(&path)));

@@ -84,16 +84,21 @@ impl<'a> Steps<'a> {
         })
     }
 
-    /// Applies one overlay.
+    /// Looks whether an overlay is fit to be applied, before anything of it is followed. A rehearsal records that it is
+    /// not.
+    ///
+    /// # Errors
+    /// When it is not, unless this is a rehearsal.
+    pub(super) fn fit(&mut self, overlay: &Overlay) -> Result<bool, OverlayError> {
+        self.step(overlay, Path::new(""), |_| overlay.check().map(|()| Vec::new()))?;
+        Ok(self.steps.pop_if(|step| step.came == Came::Applied).is_some())
+    }
+
+    /// Applies one overlay that is fit.
     ///
     /// # Errors
     /// The first step that fails, unless this is a rehearsal.
     pub(super) fn overlay(&mut self, overlay: &Overlay) -> Result<(), OverlayError> {
-        let before = self.steps.len();
-        self.step(overlay, Path::new(""), |_| overlay.check().map(|()| Vec::new()))?;
-        if self.steps.pop_if(|step| step.came == Came::Applied).is_none() && self.steps.len() > before {
-            return Ok(());
-        }
         if overlay.has_pre_scripts()? {
             self.scripts(overlay, PRE_SCRIPTS)?;
             // They may have changed the overlay itself.

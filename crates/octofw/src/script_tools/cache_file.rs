@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Surroundings, ToolError, place, store, system, text};
 use crate::build::progress::Progress;
@@ -145,7 +145,7 @@ fn unpack(
     Ok(())
 }
 
-fn tar(option: &str, archive: &Path, folder: &PathBuf) -> Vec<OsString> {
+fn tar(option: &str, archive: &Path, folder: &Path) -> Vec<OsString> {
     let words = ["tar", "--numeric-owner", option].map(OsString::from);
     let rest = [archive.as_os_str(), "-C".as_ref(), folder.as_os_str()].map(OsString::from);
     words.into_iter().chain(rest).collect()

@@ -91,7 +91,14 @@ impl<'a> Inside<'a> {
         let scratch = scratch.map_err(system("cannot make a folder for proot"))?;
         let host = scratch.path().join("host");
         let qemu = on_path(QEMU, "qemu-user-static")?;
-        self.lay_out_host(&host, &qemu).map_err(system("cannot prepare the folder of proot"))?;
+        // A machine that builds begins with nothing.
+        let emptied = scratch.path().join("cache");
+        let cache = if self.surroundings.ci { &emptied } else { &self.surroundings.chroot_cache };
+        for folder in ["root", "pip"] {
+            let folder = cache.join(folder);
+            fs::create_dir_all(&folder).map_err(system(format!("cannot make {}", folder.display())))?;
+        }
+        lay_out_host(&host, &qemu).map_err(system("cannot prepare the folder of proot"))?;
         let names = scratch.path().join("resolv.conf");
         self.write_name_servers(&names).map_err(system("cannot write the name servers for proot"))?;
         let nothing = scratch.path().join("nothing");
@@ -113,7 +120,6 @@ impl<'a> Inside<'a> {
         for (name, place) in devices(scratch.path()).map_err(system("cannot make devices for the root"))? {
             proot = proot.arg("-b").arg(bound(&place, &format!("/dev/{name}")));
         }
-        let cache = &self.surroundings.chroot_cache;
         for (from, to) in [
             (host.as_path(), HOST),
             (&calls, CALLS),
@@ -142,20 +148,6 @@ impl<'a> Inside<'a> {
         Ok(code)
     }
 
-    /// A folder that stands for the build machine: it holds the emulator and nothing else.
-    fn lay_out_host(&self, host: &Path, qemu: &Path) -> io::Result<()> {
-        let place = host.join(qemu.strip_prefix("/").unwrap_or(qemu));
-        if let Some(folder) = place.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        if fs::hard_link(qemu, &place).is_err() {
-            fs::copy(qemu, &place)?;
-            fs::set_permissions(&place, fs::Permissions::from_mode(0o755))?;
-        }
-        fs::create_dir_all(self.surroundings.chroot_cache.join("root"))?;
-        fs::create_dir_all(self.surroundings.chroot_cache.join("pip"))
-    }
-
     /// The machine's own name servers, which a build network may insist on; none while offline.
     fn write_name_servers(&self, place: &Path) -> io::Result<()> {
         let mut file = File::create(place)?;
@@ -166,6 +158,19 @@ impl<'a> Inside<'a> {
         }
         Ok(())
     }
+}
+
+/// A folder that stands for the build machine: it holds the emulator and nothing else.
+fn lay_out_host(host: &Path, qemu: &Path) -> io::Result<()> {
+    let place = host.join(qemu.strip_prefix("/").unwrap_or(qemu));
+    if let Some(folder) = place.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    if fs::hard_link(qemu, &place).is_err() {
+        fs::copy(qemu, &place)?;
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(())
 }
 
 /// `FROM:TO`, as proot takes it.

@@ -24,6 +24,7 @@ fn what_no_image_could_take_is_refused_before_it_is_read() {
             "overlay 01-test: root/usr/share/large: it has 1073741825 bytes",
         ),
         ("scripts/1.sh", 1 << 30, "overlay 01-test: scripts/1.sh: it is larger than 16 MiB"),
+        ("owners", 1 << 40, "overlay 01-test: owners: it is not a file, or larger than 16 MiB"),
         (
             "patches/1.patch",
             1 << 30,
@@ -49,6 +50,25 @@ fn what_no_image_could_take_is_refused_before_it_is_read() {
         "{}",
         bed.error()
     );
+}
+
+#[test]
+fn nobody_waits_at_a_pipe() {
+    for (path, expected) in [
+        ("root/etc/pipe", "root/etc/pipe: it is a device, pipe or socket"),
+        ("scripts/1.sh", "scripts/1.sh: it is not a file"),
+        ("pre-scripts/1.sh", "pre-scripts/1.sh: it is not a file"),
+        ("patches/1.patch", "patches/1.patch: it is not a file"),
+        ("owners", "owners: it is not a file"),
+    ] {
+        let bed = Bed::with(|o| {
+            o.file(path, "");
+            fs::remove_file(o.0.join(path)).unwrap();
+            nix::unistd::mkfifo(&o.0.join(path), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        });
+        let error = bed.error();
+        assert!(error.contains(&format!("overlay 01-test: {expected}")), "{error}");
+    }
 }
 
 #[test]
@@ -213,7 +233,7 @@ fn a_folder_that_cannot_be_read_is_named() {
     }
     let bed = Bed::with(|o| {
         o.folder("root/etc/closed", 0o755);
-        fs::set_permissions(o.0.join("root/etc/closed"), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(o.0.join("root/etc/closed"), fs::Permissions::from_mode(0o000)).unwrap();
     });
     assert!(bed.error().contains("root/etc/closed"));
 }

@@ -37,8 +37,13 @@ fn every_step_is_tried_and_what_it_lacked_is_told() {
         .script("scripts/5.sh", "exit 3")
         .file("root/etc/dangling", "x");
     });
+    bed.overlay("03-unfit", |o| {
+        o.script("scripts/1.sh", "true").link("root/etc/x", "/etc/shadow");
+    });
     bed.rehearse = true;
-    for (name, value) in [(OFFLINE, "1"), ("GIT_ALLOW_PROTOCOL", "file")] {
+    for (name, value) in
+        [(OFFLINE, "1"), ("GIT_ALLOW_PROTOCOL", "file"), ("PATH", "/usr/local/bin:/usr/bin:/bin")]
+    {
         bed.variables.insert(name.into(), value.into());
     }
     let built = bed.build().unwrap();
@@ -84,6 +89,8 @@ fn every_step_is_tried_and_what_it_lacked_is_told() {
         "{:?}",
         came[13]
     );
+    let Came::Failed(message) = &came[14].2 else { panic!("{:?}", came[14]) };
+    assert!(came.len() == 15 && message.contains("root/etc/x: the link points to /etc/shadow"), "{message}");
     // What could be done was done.
     assert_eq!(built.content("etc/made"), "made\n");
     assert_eq!(built.content("etc/new"), "new");
