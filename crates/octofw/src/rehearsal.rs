@@ -24,12 +24,21 @@ pub fn table(steps: &[Step]) -> String {
             Came::Applied => "applied".to_owned(),
             Came::Lacked(lacked) => format!("lacked {}", lacks(lacked)),
             Came::After(part) => format!("lacked what `{part}` would have made"),
-            Came::Failed(message) => format!("failed: {message}"),
+            Came::Failed(message) => format!("failed: {}", end(message)),
         };
         // Writing to a text cannot fail.
         let _ = writeln!(text, "| {} | `{}` | {} |", cell(&step.overlay), cell(&step.part), cell(&came));
     }
     text
+}
+
+/// How a command ended and the last that it said, where the message is that of one.
+fn end(message: &str) -> String {
+    let Some((_, ended)) = message.rsplit_once("\nended with ") else { return message.to_owned() };
+    match (ended.lines().next(), ended.trim_end().lines().next_back()) {
+        (Some(status), Some(last)) if status != last => format!("{status} {last}"),
+        _ => ended.to_owned(),
+    }
 }
 
 /// What was lacked, by its kinds.
@@ -85,15 +94,22 @@ mod tests {
             step("scripts/1.sh", Came::Lacked(vec![network, vendor, another, program])),
             step("scripts/2.sh", Came::After("scripts/1.sh".into())),
             step("scripts/3.sh", Came::Failed("x".repeat(300))),
+            step(
+                "scripts/4.sh",
+                Came::Failed("overlay a: sh x\nended with exit status 3:\na\nit broke\n".into()),
+            ),
+            step("scripts/5.sh", Came::Failed("overlay a: sh x\nended with signal 9".into())),
         ]);
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[0], "4 steps: 1 applied, 2 lacked something, 1 failed");
+        assert_eq!(lines[0], "6 steps: 1 applied, 2 lacked something, 3 failed");
         assert_eq!(lines[4], "| 01-a | `root` | applied |");
         assert_eq!(
             lines[5],
             "| 01-a | `scripts/1.sh` | lacked network: x y z, commit 1234 of b.git; vendor file: /etc/v; program of the build machine: ffmpeg |"
         );
         assert_eq!(lines[6], "| 01-a | `scripts/2.sh` | lacked what `scripts/1.sh` would have made |");
-        assert!(lines[7].ends_with("x… |") && lines.len() == 8);
+        assert!(lines[7].ends_with("x… |"));
+        assert_eq!(lines[8], "| 01-a | `scripts/4.sh` | failed: exit status 3: it broke |");
+        assert_eq!(lines[9], "| 01-a | `scripts/5.sh` | failed: signal 9 |");
     }
 }

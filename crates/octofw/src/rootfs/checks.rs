@@ -5,17 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::session::{Plan, SessionError, system};
 use super::snapshot::{Kind, Snapshot, What, place, shown};
 use super::startable;
+use super::steps::{Came, Step};
 use crate::digest;
 use crate::manifest::{Change, Counts};
 use crate::overlay::root::{MOST_BYTES, too_large};
 use crate::overlay::{Overlay, owners};
 
-/// Lists what differs from the base, and refuses what the printer could not start.
+/// Lists what differs from the base, and refuses what the printer could not start. A rehearsal only records that, as a
+/// step of the overlay that made it.
 pub(super) fn changes(
     plan: &Plan,
     base: &Snapshot,
     last: &Snapshot,
     touched: &BTreeMap<Vec<u8>, BTreeSet<usize>>,
+    steps: &mut Vec<Step>,
 ) -> Result<Vec<Change>, SessionError> {
     let mut list = Vec::new();
     for (path, what) in last.since(base) {
@@ -33,9 +36,16 @@ pub(super) fn changes(
             let place = place(&plan.tree, &path);
             let found = startable::problem(&path, entry.mode, &place)
                 .map_err(system(format!("cannot read {name}")))?;
-            if let Some(problem) = found {
-                let problem = format!("overlay {}: {problem}", overlays.join(", "));
-                return Err(SessionError::Unfit { path: name, problem });
+            match found {
+                Some(problem) if plan.scripting.rehearse => {
+                    let came = Came::Failed(problem);
+                    steps.push(Step { overlay: overlays.join(", "), part: name.clone(), came });
+                }
+                Some(problem) => {
+                    let problem = format!("overlay {}: {problem}", overlays.join(", "));
+                    return Err(SessionError::Unfit { path: name, problem });
+                }
+                None => {}
             }
             sha256 = Some(digest::of_file(&place).map_err(system(format!("cannot read {name}")))?.0);
         }

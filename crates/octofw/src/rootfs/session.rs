@@ -272,7 +272,7 @@ fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
 
     let mut last = before;
     last.settle_times(&plan.tree, &base, plan.epoch).map_err(system("cannot set a time"))?;
-    let changes = checks::changes(plan, &base, &last, &touched)?;
+    let changes = checks::changes(plan, &base, &last, &touched, &mut steps.steps)?;
     checks::check_owners(&base, &last)?;
     checks::check_nodes(&base, &last)?;
     checks::check_hard_links(plan, &base, &last)?;

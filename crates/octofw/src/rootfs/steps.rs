@@ -25,7 +25,7 @@ pub struct Step {
     /// The overlay's name.
     pub overlay: String,
     /// The path inside the overlay: `scripts/1.sh`, `patches/x.patch`, `root`, `owners`; nothing where the overlay
-    /// itself is unfit.
+    /// itself is unfit; a path of the root where what was made there is.
     pub part: String,
     /// What came of it.
     pub came: Came,

@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Surroundings, ToolError, system};
 use crate::command::Command;
@@ -32,12 +32,10 @@ pub(super) fn run(arguments: &[OsString], surroundings: &Surroundings) -> Result
             return Err(surroundings.vendor(format!("{name} with a kernel and a logo")));
         }
     }
-    let tree = std::env::var_os("ROOT_DIR").map(PathBuf::from).unwrap_or_default();
-    let own = tree.join("scripts/helpers").join(NAME);
-    if !own.is_file() {
-        let problem = "the tree does not have this script, which knows how to do it".to_owned();
-        return Err(ToolError::Place { path: own, problem });
-    }
+    let Some(own) = surroundings.own(NAME) else {
+        let problem = "the tree has no such script of its own, which knows how to do it".to_owned();
+        return Err(ToolError::Place { path: Path::new("scripts/helpers").join(NAME), problem });
+    };
     Ok(Command::new(own).args(arguments).run_inherited()?)
 }
 

@@ -8,7 +8,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -27,6 +27,8 @@ pub const QEMU: &str = "qemu-aarch64-static";
 const HOST: &str = "/host-rootfs";
 /// Where the emulator sees the pipe that it tells its calls to.
 const CALLS: &str = "/.octofw-calls";
+/// Longest first line of a script that counts, as for the kernel.
+const FIRST_LINE: u64 = 256;
 const KILL: &str = "--kill-on-exit";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// What every program expects, with the minor number.
@@ -65,21 +67,44 @@ impl<'a> Inside<'a> {
         Ok(Self { root: real, surroundings })
     }
 
-    /// Looks whether the root has a command, by path or in the usual folders.
+    /// Looks whether the root has a command, by path or in the usual folders, and what a script of it is started by.
     ///
     /// # Errors
     /// When it has not; the base lacks it then.
     pub fn find(&self, program: impl AsRef<OsStr>) -> Result<(), ToolError> {
-        let program = Path::new(program.as_ref());
+        let name = Path::new(program.as_ref());
+        let missing = || self.surroundings.vendor(name.display().to_string());
+        let place = self.place_of(name).ok_or_else(missing)?;
+        let mut first = Vec::new();
+        let read = File::open(&place).and_then(|file| file.take(FIRST_LINE).read_to_end(&mut first));
+        read.map_err(system(format!("cannot read {} of the root", name.display())))?;
+        let first = String::from_utf8_lossy(&first);
+        let Some(line) = first.strip_prefix("#!").and_then(|rest| rest.lines().next()) else { return Ok(()) };
+        let mut words = line.split_whitespace();
+        let interpreter = words.next().unwrap_or_default();
+        // What `env` starts is found as we find it.
+        let by_env = words.next().filter(|_| interpreter.ends_with("/env"));
+        match [Some(interpreter), by_env]
+            .into_iter()
+            .flatten()
+            .find(|name| self.place_of(Path::new(name)).is_none())
+        {
+            Some(missing) => Err(self.surroundings.vendor(missing)),
+            None => Ok(()),
+        }
+    }
+
+    /// Where the file of a command lies on the build machine.
+    fn place_of(&self, program: &Path) -> Option<PathBuf> {
         let tree = Tree::at(&self.root);
-        let is_file =
-            |path: &Path| matches!(tree.follow(path), Ok(Leads::To(found)) if tree.place(&found).is_file());
-        let found = if program.components().count() > 1 || program.is_absolute() {
-            is_file(program)
-        } else {
-            PATH.split(':').any(|folder| is_file(&Path::new(folder).join(program)))
+        let file = |path: &Path| match tree.follow(path) {
+            Ok(Leads::To(found)) => Some(tree.place(&found)).filter(|place| place.is_file()),
+            _ => None,
         };
-        if found { Ok(()) } else { Err(self.surroundings.vendor(program.display().to_string())) }
+        if program.components().count() > 1 || program.is_absolute() {
+            return file(program);
+        }
+        PATH.split(':').find_map(|folder| file(&Path::new(folder).join(program)))
     }
 
     /// Runs a command in the root; its output goes where ours goes. Gives its exit code.

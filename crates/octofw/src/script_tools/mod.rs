@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::build::progress::Progress;
-use crate::command::{CommandError, quoted};
+use crate::command::{Command, CommandError, quoted};
 use said::{Lack, Said};
 use store::Store;
 
@@ -127,6 +127,8 @@ pub struct Surroundings {
     pub offline: bool,
     /// Whether a machine builds, and not a person: caches of former builds do not count.
     pub ci: bool,
+    /// The tree in which scripts run.
+    tree: Option<PathBuf>,
     said: Option<PathBuf>,
 }
 
@@ -147,9 +149,16 @@ impl Surroundings {
             store: Store::at(cache),
             offline: get(OFFLINE).is_some(),
             ci: get("CI").is_some(),
+            tree: get("ROOT_DIR").map(PathBuf::from),
             said: get(SAID).map(PathBuf::from),
             root,
         })
+    }
+
+    /// The tree's own command of this name, where it has one.
+    fn own(&self, name: &str) -> Option<PathBuf> {
+        let own = self.tree.as_ref()?.join("scripts/helpers").join(name);
+        own.is_file().then_some(own)
     }
 
     /// Tells the session something. A session that does not listen is no reason to fail.
@@ -196,6 +205,17 @@ pub fn lay_out(folder: &Path, octofw: &Path) -> io::Result<()> {
 /// # Errors
 /// See [`ToolError`].
 pub fn run(name: &str, arguments: &[OsString], surroundings: &Surroundings) -> Result<u8, ToolError> {
+    let ended = run_ours(name, arguments, surroundings);
+    match (&ended, surroundings.own(name)) {
+        // A tree may call a command of this name with other arguments, and brings its own then.
+        (Err(ToolError::Usage(_)), Some(own)) if name != chroot::NAME => {
+            Ok(Command::new(own).args(arguments).run_inherited()?)
+        }
+        _ => ended,
+    }
+}
+
+fn run_ours(name: &str, arguments: &[OsString], surroundings: &Surroundings) -> Result<u8, ToolError> {
     let progress = Progress::new(true);
     match name {
         boot_fit::NAME => boot_fit::run(arguments, surroundings),

@@ -37,6 +37,9 @@ fn every_step_is_tried_and_what_it_lacked_is_told() {
         .script("scripts/5.sh", "exit 3")
         .file("root/etc/dangling", "x");
     });
+    bed.overlay("02b-foreign", |o| {
+        o.script("scripts/1.sh", "cp /bin/true $1/usr/bin/foreign");
+    });
     bed.overlay("03-unfit", |o| {
         o.script("scripts/1.sh", "true").link("root/etc/x", "/etc/shadow");
     });
@@ -89,8 +92,11 @@ fn every_step_is_tried_and_what_it_lacked_is_told() {
         "{:?}",
         came[13]
     );
-    let Came::Failed(message) = &came[14].2 else { panic!("{:?}", came[14]) };
-    assert!(came.len() == 15 && message.contains("root/etc/x: the link points to /etc/shadow"), "{message}");
+    assert_eq!(came[14], ("02b-foreign", "scripts/1.sh", Came::Applied));
+    let foreign = &came[16];
+    assert_eq!((foreign.0, foreign.1), ("02b-foreign", "usr/bin/foreign"), "{foreign:?}");
+    let Came::Failed(message) = &came[15].2 else { panic!("{:?}", came[15]) };
+    assert!(came.len() == 17 && message.contains("root/etc/x: the link points to /etc/shadow"), "{message}");
     // What could be done was done.
     assert_eq!(built.content("etc/made"), "made\n");
     assert_eq!(built.content("etc/new"), "new");

@@ -183,6 +183,11 @@ fn only_a_root_of_the_build_is_entered_and_what_it_lacks_is_named() {
             "there is no /usr/bin/pip3 in the root; this base does not have it",
         ),
         ("chroot_firmware.sh $1 pip3", "there is no pip3 in the root"),
+        ("echo '#!/bin/bash' >$1/x; chroot_firmware.sh $1 /x", "there is no /bin/bash in the root"),
+        (
+            "echo '#!/bin/ls' >$1/x; cp $1/x $1/bin/env; echo '#!/bin/env bash' >$1/x; chroot_firmware.sh $1 /x",
+            "there is no bash in the root",
+        ),
         ("cache_pip.sh $1 pyyaml", "there is no pip3 in the root"),
         ("chroot_firmware.sh $1", "usage: chroot_firmware.sh ROOT COMMAND..."),
         ("cache_file.sh x https://x abc", "usage: cache_file.sh TARGET URL SHA256 [DIR]"),
@@ -266,6 +271,20 @@ fn a_file_is_fetched_once_and_found_by_its_content_from_then_on() {
     fs::create_dir_all(place.parent().unwrap()).unwrap();
     fs::write(&place, "the tool").unwrap();
     assert_eq!(build(&bed).content("usr/bin/tool"), "the tool");
+}
+
+#[test]
+fn a_tree_that_calls_a_command_in_its_own_way_keeps_its_own() {
+    let mut bed = Bed::with(|o| {
+        o.script("scripts/1.sh", "cache_git.sh curl >$1/etc/called");
+    });
+    bed.overlay("../scripts", |o| {
+        o.script("helpers/cache_git.sh", "echo own $@").script("helpers/chroot_firmware.sh", "echo own");
+    });
+    bed.variables.insert("ROOT_DIR".into(), bed.folder.path().display().to_string());
+    assert_eq!(build(&bed).content("etc/called"), "own curl\n");
+    fs::write(bed.path("overlays/01-test/scripts/1.sh"), "#!/bin/sh\nchroot_firmware.sh $1\n").unwrap();
+    assert!(bed.error().contains("usage: chroot_firmware.sh"), "{}", bed.error());
 }
 
 #[test]
