@@ -21,7 +21,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # A clone of its own: scripts ask git for the version, and what they make must not be left in somebody's folder.
 git clone --quiet "$tree" "$work/tree"
-"$OCTOFW" standin --size mini --out "$work/standin.bin"
+"$OCTOFW" standin --size mini --out "$work/standin.bin" >"$work/standin.log"
 
 # The widest profile: everything of the tree that is ever built.
 profile=extended

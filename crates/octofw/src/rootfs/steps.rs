@@ -102,7 +102,9 @@ impl<'a> Steps<'a> {
         if overlay.has_pre_scripts()? {
             self.scripts(overlay, PRE_SCRIPTS)?;
             // They may have changed the overlay itself.
-            overlay.check()?;
+            if !self.fit(overlay)? {
+                return Ok(());
+            }
             self.made.insert(overlay.name.clone(), tree_hash::of_overlay(overlay)?);
         }
         let trial = self.plan.scripting.rehearse;

@@ -3,8 +3,8 @@
 //! proot shows it the root as `/`, and starts every program through qemu's user emulation, also where the machine's
 //! processor is the printer's: only so can its calls be watched. The owners that it sets do not exist on the build
 //! machine and are in no list that fakeroot keeps, so they are told and not recorded: the call does nothing and
-//! succeeds. Of the build machine it sees the
-//! harmless devices, the address of the name server, and folders that are kept between builds.
+//! succeeds. Of the build machine it sees the harmless devices, the address of the name server, and folders that are kept
+//! between builds.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -191,11 +191,9 @@ fn lay_out_host(host: &Path, qemu: &Path) -> io::Result<()> {
     if let Some(folder) = place.parent() {
         fs::create_dir_all(folder)?;
     }
-    if fs::hard_link(qemu, &place).is_err() {
-        fs::copy(qemu, &place)?;
-        fs::set_permissions(&place, fs::Permissions::from_mode(0o755))?;
-    }
-    Ok(())
+    // A copy, and no link: programs in the root can write to it.
+    fs::copy(qemu, &place)?;
+    fs::set_permissions(&place, fs::Permissions::from_mode(0o755))
 }
 
 /// `FROM:TO`, as proot takes it.

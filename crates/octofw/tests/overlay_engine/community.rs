@@ -34,7 +34,7 @@ fn tree(newer: bool) -> TempDir {
         fs::create_dir_all(&place).unwrap();
         let name = folder.split('/').next_back().unwrap();
         Scribe(place)
-            .script("pre-scripts/1.sh", "echo pre $0 >>$ROOTFS_DIR/etc/log; own.sh >>$ROOTFS_DIR/etc/log")
+            .script("pre-scripts/1.sh", "echo pre $0 >>$ROOTFS_DIR/etc/log; tool.sh >>$ROOTFS_DIR/etc/log")
             .script(
                 "scripts/1.sh",
                 &format!("[ -n \"$CREATE_FIRMWARE\" ]; [ \"$1\" = \"$ROOTFS_DIR\" ]; pwd >$1/etc/cwd; echo script {name} $PROFILE $(test -e $1/etc/{name} && cat $1/etc/{name}) >>$1/etc/log"),
@@ -46,7 +46,7 @@ fn tree(newer: bool) -> TempDir {
     let helpers = tree.path().join("scripts/helpers");
     fs::create_dir_all(&helpers).unwrap();
     // One of the tree's own, and one that would need root and must not be taken.
-    Scribe(helpers).script("own.sh", "echo own").script("chroot_firmware.sh", "exit 9");
+    Scribe(helpers).script("tool.sh", "echo tool").script("chroot_firmware.sh", "exit 9");
     fs::write(tree.path().join("base.squashfs"), base()).unwrap();
     let at = |name: &str| tree.path().join(name);
     write_container(&at("base.squashfs"), &ContainerOptions::default(), &at("base.bin")).unwrap();
@@ -124,7 +124,7 @@ fn profiles_of_both_layouts_apply_in_their_order_and_dialect() {
         for (name, group) in overlays {
             let copied = if root_first { " copied" } else { "" };
             expected += &format!(
-                "pre ./overlays/{group}/{name}/pre-scripts/1.sh\nown\nscript {name} {profile}{copied}\n"
+                "pre ./overlays/{group}/{name}/pre-scripts/1.sh\ntool\nscript {name} {profile}{copied}\n"
             );
         }
         expected += &format!("{}\n", tree.path().canonicalize().unwrap().display());

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use octofw::digest::{hex, of_file};
 use octofw::script_tools::OFFLINE;
+use octofw::script_tools::chroot::QEMU;
 use sha2::Digest as _;
 
 use crate::bed::{Bed, Built};
@@ -161,6 +162,7 @@ fn the_build_machine_is_not_seen_from_the_root() {
         format!("/../../../../../../../../..{}", secret.display()),
         format!("/etc/way{}", secret.display()),
         "/proc/1/root/etc/passwd".to_owned(),
+        "/host-rootfs/etc/passwd".to_owned(),
     ] {
         let bed = with_program(&format!(
             "ln -s ../../../../../../../../../../../.. $1/etc/way; code=0; chroot_firmware.sh $1 /bin/tool see {path} || code=$?; echo {path} $code; [ $code = 15 ]"
@@ -172,6 +174,23 @@ fn the_build_machine_is_not_seen_from_the_root() {
         build(&bed);
         assert_eq!(fs::read_to_string(&secret).unwrap(), "secret", "{path}");
     }
+}
+
+#[test]
+fn the_emulator_of_the_build_machine_cannot_be_written_to() {
+    let qemu = Path::new("/usr/bin").join(QEMU).canonicalize().unwrap();
+    let before = of_file(&qemu).unwrap();
+    let bed = with_program(&format!(
+        "chroot_firmware.sh $1 /bin/tool rm /host-rootfs{0} write /host-rootfs{0} dead || true",
+        qemu.display()
+    ));
+    build(&bed);
+    let bed = with_program(&format!(
+        "chroot_firmware.sh $1 /bin/tool write /host-rootfs{} dead || true",
+        qemu.display()
+    ));
+    build(&bed);
+    assert_eq!(of_file(&qemu).unwrap(), before);
 }
 
 #[test]
