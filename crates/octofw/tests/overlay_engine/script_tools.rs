@@ -1,13 +1,17 @@
 //! The commands that scripts of overlays call, in real builds.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use octofw::digest::{hex, of_file};
+use octofw::rootfs::steps::Came;
 use octofw::script_tools::OFFLINE;
 use octofw::script_tools::chroot::QEMU;
+use octofw::script_tools::said::Lack;
 use sha2::Digest as _;
 
 use crate::bed::{Bed, Built};
@@ -290,6 +294,57 @@ fn a_file_is_fetched_once_and_found_by_its_content_from_then_on() {
     fs::create_dir_all(place.parent().unwrap()).unwrap();
     fs::write(&place, "the tool").unwrap();
     assert_eq!(build(&bed).content("usr/bin/tool"), "the tool");
+}
+
+/// A server that has one file, `/tool`, and answers everything else with 404; its address.
+fn server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let mut request = String::new();
+            let mut lines = BufReader::new(connection.try_clone().unwrap());
+            while lines.read_line(&mut request).unwrap() > 2 {}
+            let (status, body) =
+                if request.starts_with("GET /tool ") { ("200 OK", "the tool") } else { ("404 No", "no") };
+            let head =
+                format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            connection.write_all(format!("{head}{body}").as_bytes()).unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn a_file_comes_over_the_network_and_a_server_that_lacks_it_is_named() {
+    let server = server();
+    let digest = sha256(b"the tool");
+    let mut bed = Bed::with(|o| {
+        o.script("scripts/1.sh", &format!("cache_file.sh $1/usr/bin/tool {server}/tool {digest}"));
+    });
+    for name in ["http_proxy", "ALL_PROXY", "all_proxy"] {
+        bed.variables.insert(name.into(), String::new());
+    }
+    assert_eq!(build(&bed).content("usr/bin/tool"), "the tool");
+    assert_eq!(build(&bed).line("usr/bin/tool"), "-rw-r--r-- 0/0 8 new");
+
+    let mut bed = Bed::with(|o| {
+        o.script("scripts/1.sh", &format!("cache_file.sh $1/usr/bin/tool {server}/gone {digest}"));
+    });
+    for name in ["http_proxy", "ALL_PROXY", "all_proxy"] {
+        bed.variables.insert(name.into(), String::new());
+    }
+    let error = bed.error();
+    assert!(error.contains(&format!("{server}/gone")) && error.contains("404"), "{error}");
+    bed.rehearse = true;
+    let steps = bed.build().unwrap().report.steps;
+    let lacked = vec![Lack::Network { what: format!("{server}/gone") }];
+    assert_eq!(steps.last().unwrap().came, Came::Lacked(lacked));
+    assert!(
+        fs::read_dir(bed.path("cache/unfinished")).unwrap().next().is_none(),
+        "nothing half fetched is left"
+    );
 }
 
 #[test]
