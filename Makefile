@@ -1,7 +1,7 @@
 # A thin front of cargo and of the scripts in toolchain/ and pre-scripts/. docs/building.md explains it.
 
 # Variables of the command line reach the scripts through the environment.
-export FIRMWARE OVERLAYS PROFILE OUT CROSS VECTORS_DIR ARCH
+export FIRMWARE OVERLAYS PROFILE OUT CROSS VECTORS_DIR ARCH OFFLINE
 
 # cargo uses all cores by itself, and make's job server would only confuse it. One target at a time, also with -j.
 .NOTPARALLEL:
@@ -26,6 +26,7 @@ help:
 	@echo '                 PROFILE=NAME      profile that the overlays see'
 	@echo '                 OUT=FILE          image to write (default: dist/firmware.bin)'
 	@echo '                 CROSS=WAY         auto, cross (in a container) or native (default: auto)'
+	@echo '                 OFFLINE=1         fetch nothing; what is missing is named with the command that gets it'
 	@echo 'make test        run every test there is; VECTORS_DIR=DIR for other vectors'
 	@echo 'make test-quick  run the tests that need no QEMU, podman or Moonraker'
 	@echo 'make boot        boot dist/firmware.bin in QEMU; CONSOLE=1 leaves a console'
@@ -44,7 +45,7 @@ overlay:
 
 .PHONY: test
 test:
-	$(install) overlay scripts cross container boot test moonraker connect-sdk schemathesis
+	$(install) overlay scripts cross container boot test moonraker connect-sdk validators schemathesis
 	@toolchain/build-image.sh --again
 	@FIRMWARE_UNDER_TEST="$$(sed -n 's/^OUT=//p' .cache/image-settings)" \
 		cargo test --locked --workspace --no-fail-fast
@@ -76,7 +77,7 @@ lint:
 
 .PHONY: sbom
 sbom: overlay
-	@ls dist/sbom/*.json
+	@ls $(or $(dir $(OUT)),dist/)sbom/*
 
 .PHONY: container
 container:
@@ -86,7 +87,7 @@ container:
 .PHONY: lock
 lock:
 	$(install) overlay
-	@cargo run --quiet --locked --profile tool --package octofw -- lock $(if $(CHECK),--check)
+	@cargo run --quiet --locked --profile tool --package octofw -- lock $(if $(CHECK),--check) $(if $(OFFLINE),--offline)
 
 .PHONY: clean
 clean:

@@ -25,6 +25,7 @@ mod overlay;
 mod processes;
 mod program_size;
 mod report;
+#[allow(dead_code, reason = "the tests use the rest")]
 mod scripted;
 mod seed_stack;
 mod startup;

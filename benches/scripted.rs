@@ -1,7 +1,7 @@
 //! A printer whose answers and updates are made here, and the domain that watches it, in virtual time.
 
 use octobridge::clock::Moment;
-use octobridge::printer::{Event, Observation, Observer, Sight};
+use octobridge::printer::{Command, Event, Observation, Observer, Sight};
 use octobridge::source::moonraker::{Action, Session, SessionOptions};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -33,11 +33,18 @@ struct Job {
     begun: Duration,
     /// How long it has lasted.
     lasted: Duration,
+    /// When it ended.
+    ended: Duration,
 }
 
 impl Job {
     fn file(&self) -> String {
         format!("cube {}.gcode", self.number)
+    }
+
+    /// Whether the printer stirs, in Klipper's words.
+    fn stir(&self) -> &'static str {
+        if self.state == "printing" { "Printing" } else { "Ready" }
     }
 }
 
@@ -46,7 +53,7 @@ impl Printer {
     pub(crate) fn connected(epoch: Duration) -> Self {
         let session = Session::new(SessionOptions { version: "0", api_key: None });
         let now = Duration::from_secs(1);
-        let job = Job { number: 0, state: "standby", begun: now, lasted: Duration::ZERO };
+        let job = Job { number: 0, state: "standby", begun: now, lasted: Duration::ZERO, ended: now };
         let mut printer = Self { session, observer: Observer::default(), now, epoch, job };
         let actions = printer.session.on_connected(now);
         printer.carry_out(actions, &mut |_| {});
@@ -76,19 +83,57 @@ impl Printer {
         }
     }
 
+    /// The connection to Moonraker breaks. Nothing is seen until [`Self::come_back`].
+    pub(crate) fn go(&mut self, told: &mut dyn FnMut(Told)) {
+        let actions = self.session.on_closed("the connection was closed");
+        self.carry_out(actions, told);
+    }
+
+    /// Moonraker is connected to again.
+    pub(crate) fn come_back(&mut self, told: &mut dyn FnMut(Told)) {
+        self.session = Session::new(SessionOptions { version: "0", api_key: None });
+        let actions = self.session.on_connected(self.now);
+        self.carry_out(actions, told);
+    }
+
+    /// The program that watches is another one, with what the last one had stored.
+    pub(crate) fn watched_anew(&mut self, told: &mut dyn FnMut(Told)) {
+        self.observer = Observer::new(self.observer.memory().clone());
+        self.come_back(told);
+    }
+
+    /// The printer is told to do something in somebody's name.
+    pub(crate) fn commanded(&mut self, what: Command, by: &str, told: &mut dyn FnMut(Told)) {
+        self.carry_out(vec![Action::Emit(Observation::Commanded { what, by: by.into() })], told);
+    }
+
+    /// The file that prints, or is printed next.
+    pub(crate) fn file(&self) -> String {
+        self.job.file()
+    }
+
+    /// The state of the print.
+    pub(crate) fn state(&self) -> &'static str {
+        self.job.state
+    }
+
     /// The print is in this state from now on. After an end `printing` begins the next job.
     pub(crate) fn turn(&mut self, state: &'static str, told: &mut dyn FnMut(Told)) {
         let begins = state == "printing" && self.job.state != "paused";
         if begins {
             let number = self.job.number + 1;
-            self.job = Job { number, state, begun: self.now, lasted: Duration::ZERO };
+            self.job = Job { number, state, begun: self.now, lasted: Duration::ZERO, ended: self.now };
         }
-        self.job.state = state;
-        let status = json!({"print_stats": {"state": state, "filename": self.job.file()}});
+        (self.job.state, self.job.ended) = (state, self.now);
+        let seconds = self.job.lasted.as_secs_f64();
+        let print = json!({"state": state, "filename": self.job.file(), "total_duration": seconds,
+            "print_duration": seconds, "filament_used": seconds * 2.5});
+        let status = json!({"print_stats": print,
+            "idle_timeout": {"state": self.job.stir()}, "pause_resume": {"is_paused": state == "paused"}});
         self.take(notification("notify_status_update", &[status, json!(1.0)]).as_bytes(), told);
         let action = match (begins, state) {
             (true, _) => "added",
-            (_, "complete") => "finished",
+            (_, "complete" | "cancelled") => "finished",
             _ => return,
         };
         let change = json!({"action": action, "job": self.record()});
@@ -125,9 +170,11 @@ impl Printer {
     }
 
     fn record(&self) -> Value {
-        let Job { number, state, begun, lasted } = &self.job;
+        let Job { number, state, begun, lasted, ended } = &self.job;
+        let ended = json!((self.epoch + *ended).as_secs_f64());
         let (status, end) = match *state {
-            "complete" => ("completed", json!((self.epoch + self.now).as_secs_f64())),
+            "complete" => ("completed", ended),
+            "cancelled" => ("cancelled", ended),
             _ => ("in_progress", Value::Null),
         };
         json!({"job_id": format!("{number:06X}"), "filename": self.job.file(), "status": status, "end_time": end,
@@ -148,7 +195,7 @@ impl Printer {
             "gcode_move": {"speed_factor": 1.0, "extrude_factor": 1.0, "speed": 6000.0,
                 "gcode_position": [1.0, 2.0, 3.0, 4.0]},
             "heater_bed": {"temperature": 60.0, "target": 60.0, "power": 0.3},
-            "fan": {"speed": 1.0, "rpm": null}, "idle_timeout": {"state": "Printing"},
+            "fan": {"speed": 1.0, "rpm": null}, "idle_timeout": {"state": self.job.stir()},
             "pause_resume": {"is_paused": self.job.state == "paused"},
             "exclude_object": {"objects": [], "excluded_objects": [], "current_object": null}
         });

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Builds the printer program as a static executable: 01-build-program.sh [TRIPLE]
 #
-# The result is .cache/program/TRIPLE/octobridge, and beside it octobridge.symbols, the same program before its symbols
-# were stripped, for a debugger. PROGRAM_DIR names another directory.
+# The result is .cache/program/TRIPLE/octobridge, with the list of its crates in the section .dep-v0, where scanners
+# look, and beside it octobridge.symbols, the same program before its symbols were stripped, for a debugger.
+# PROGRAM_DIR names another directory.
 #
 # CROSS chooses the way: `native` (the Rust target, rust-lld, Debian's gcc for the C in ring), `cross` (the same in the
 # container of Cross.toml), or `auto`: cross if a container engine can run it here, else native.
@@ -36,6 +37,13 @@ unset RUSTFLAGS CFLAGS CPPFLAGS CRATE_CC_NO_DEFAULTS RUSTC_BOOTSTRAP
 for name in $(env | sed -n 's/^\(CARGO_\(PKG\|MANIFEST\)_[A-Z_]*\)=.*/\1/p'); do
     unset "$name"
 done
+
+# It writes down the crates of the program. Before the flags below, which are not for this machine.
+octofw=${OCTOFW:-}
+if [ -z "$octofw" ]; then
+    cargo build --quiet --locked --profile tool --package octofw
+    octofw=$(realpath "${CARGO_TARGET_DIR:-target}/tool/octofw")
+fi
 
 sysroot=$(rustc --print sysroot)
 versions=$(rustc -vV)
@@ -83,9 +91,12 @@ keep() {
     way=$2
     shift 2
     mkdir -p "$result"
-    if ! cmp -s "$built" "$result/octobridge.symbols" || [ ! -e "$result/octobridge" ]; then
+    if ! cmp -s "$built" "$result/octobridge.symbols" || [ ! -e "$result/octobridge" ] ||
+        [ ! -e "$result/octobridge.dep-v0" ]; then
         # It needs the compiler's own LLVM library, and does not find it by itself.
-        LD_LIBRARY_PATH="$sysroot/lib" "$sysroot/lib/rustlib/$host/bin/rust-objcopy" --strip-all "$built" "$result/octobridge.new"
+        "$octofw" sbom program --package octobridge --target "$triple" --out "$result/octobridge.dep-v0" >/dev/null
+        LD_LIBRARY_PATH="$sysroot/lib" "$sysroot/lib/rustlib/$host/bin/rust-objcopy" --strip-all \
+            --add-section ".dep-v0=$result/octobridge.dep-v0" "$built" "$result/octobridge.new"
         cp "$built" "$result/octobridge.symbols"
         chmod 755 "$result/octobridge.new"
         mv "$result/octobridge.new" "$result/octobridge"

@@ -37,10 +37,13 @@ share=$new/root/usr/local/share/octobridge
 mkdir -p "$new/root/usr/local/bin" "$share/licences" "$sbom"
 cp "$program" "$new/root/usr/local/bin/octobridge"
 cp LICENSE-APACHE LICENSE-MIT "$share/licences/"
+"$octofw" licences texts --package octobridge --target $triple --out "$sbom/licences.txt" >/dev/null
+cp "$sbom/licences.txt" "$share/licences/crates.txt"
 SOURCE_DATE_EPOCH=$(toolchain/source-date.sh)
 export SOURCE_DATE_EPOCH
-"$octofw" sbom program --package octobridge --target $triple --out "$sbom/octobridge.cdx.json" >/dev/null
-cp "$sbom/octobridge.cdx.json" "$share/"
+"$octofw" sbom program --package octobridge --target $triple --out "$sbom/octobridge.cdx.json" \
+    --out "$sbom/octobridge.spdx.json" >/dev/null
+cp "$sbom/octobridge.cdx.json" "$sbom/octobridge.spdx.json" "$share/"
 
 find "$new" -type d -exec chmod 755 {} +
 find "$new" -type f -perm -100 -exec chmod 755 {} +

@@ -55,6 +55,22 @@ pub fn agent(tls: Arc<ClientConfig>, connect: Duration, whole: Duration) -> Agen
     Agent::with_parts(config, connector, SameThreadResolver::default())
 }
 
+/// The same, but each step of a request has `step` besides: the set-up of a connection with TLS, and each wait until more
+/// can be written or read. So a partner that does not answer is given up early, and a long body can still be sent.
+pub(crate) fn stepwise(tls: Arc<ClientConfig>, step: Duration, whole: Duration) -> Agent {
+    let config = config()
+        .timeout_connect(Some(step))
+        .timeout_per_read(Some(step))
+        .timeout_per_write(Some(step))
+        .timeout_global(Some(whole))
+        .max_idle_connections(1)
+        .max_idle_connections_per_host(1)
+        .max_idle_age(Duration::from_secs(10))
+        .build();
+    let connector = ().chain(TcpConnector::default()).chain(TlsConnector { tls: Some(tls) });
+    Agent::with_parts(config, connector, SameThreadResolver::default())
+}
+
 /// A client for one large file: `step` bounds the set-up of a connection with TLS, and each wait for more, but nothing
 /// the whole. Without `tls` it can only speak plain HTTP.
 pub(crate) fn streaming(tls: Option<Arc<ClientConfig>>, step: Duration, resolver: impl Resolver) -> Agent {

@@ -28,6 +28,7 @@ engine=${CONTAINER_ENGINE:-podman}
 [ -n "${CONTAINER_ENGINE:-}" ] || command -v podman >/dev/null 2>&1 || engine=docker
 
 CROSS=native pre-scripts/01-build-program.sh "$triple"
+octofw=${OCTOFW:-${CARGO_TARGET_DIR:-target}/tool/octofw}
 
 # What is copied into the image: root/ belongs to root there, state/ to the user that the program runs as.
 place=.cache/container
@@ -36,6 +37,8 @@ mkdir -p $place/root/usr/local/bin $place/root/usr/local/share/octobridge/licenc
 mkdir -m 700 $place/state/data
 cp ".cache/program/$triple/octobridge" $place/root/usr/local/bin/
 cp LICENSE-APACHE LICENSE-MIT NOTICE $place/root/usr/local/share/octobridge/licences/
+"$octofw" licences texts --package octobridge --target "$triple" \
+    --out $place/root/usr/local/share/octobridge/licences/crates.txt >/dev/null
 SOURCE_DATE_EPOCH=$(toolchain/source-date.sh)
 export SOURCE_DATE_EPOCH
 find $place -exec touch -d "@$SOURCE_DATE_EPOCH" {} +

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds dist/firmware.bin, everything before it included: what `make overlay` runs. build-image.sh [--again]
 #
-# Reads FIRMWARE, OVERLAYS, PROFILE, OUT and CROSS, as docs/building.md explains. With --again, what is not set has
+# Reads FIRMWARE, OVERLAYS, PROFILE, OUT, CROSS and OFFLINE, as docs/building.md explains. With --again, what is not set has
 # the value of the last build, so that a test does not replace an image on stock firmware by one on the stand-in.
 set -eu
 
@@ -40,6 +40,15 @@ for overlay in ${OVERLAYS:-}; do
     fi
 done
 
+offline=
+if [ -n "${OFFLINE:-}" ]; then
+    offline=--offline
+    # Crates come from cargo's cache. The container would be made of packages.
+    CARGO_NET_OFFLINE=true
+    [ "${CROSS:-auto}" != auto ] || CROSS=native
+    export CARGO_NET_OFFLINE CROSS OFFLINE
+fi
+
 # Two runs in one clone wait for each other.
 mkdir -p .cache "$(dirname "$out")"
 if [ "${OCTOBRIDGE_BUILD_LOCKED:-}" != "$PWD" ]; then
@@ -60,6 +69,11 @@ octofw=$OCTOFW
 pre-scripts/01-build-program.sh
 "$octofw" check-program --max-size $largest $program/octobridge
 pre-scripts/02-lay-out-overlay.sh
+sbom=$(dirname "$out")/sbom
+if ! found=$("$octofw" licences check --policy licences.toml "$sbom/octobridge.cdx.json"); then
+    printf '%s\n' "$found" >&2
+    exit 1
+fi
 
 base=${FIRMWARE:-}
 if [ -z "$base" ]; then
@@ -67,7 +81,7 @@ if [ -z "$base" ]; then
     mkdir -p .cache/standin
     # Made anew when the recipe or the program that reads it is newer.
     if [ ! -f $base ] || [ -n "$(find rootfs octofw.lock "$octofw" -newer $base -print -quit)" ]; then
-        "$octofw" standin --size mini --out $base
+        "$octofw" standin --size mini $offline --out $base
         touch $base
     fi
 fi
@@ -82,9 +96,18 @@ fi
 while IFS= read -r tool; do
     set -- "$@" --tool "$tool"
 done <$program/tools
-"$octofw" build "$@" --out "$out"
-directory=$(dirname "$out")
-stem=$(basename "$out")
-sbom=$directory/sbom
-"$octofw" sbom image --manifest "$directory/${stem%.*}.manifest.json" --program-sbom "$sbom/octobridge.cdx.json" \
-    --out "$sbom/image.cdx.json" >/dev/null
+"$octofw" build "$@" $offline --sbom /usr/local/share/octobridge --out "$out"
+"$octofw" sbom image --image "$out" --program-sbom "$sbom/octobridge.cdx.json" \
+    --out "$sbom/image.cdx.json" --out "$sbom/image.spdx.json" >/dev/null
+set -- --byproduct "$sbom/image.cdx.json" --byproduct "$sbom/image.spdx.json"
+if [ -z "${FIRMWARE:-}" ]; then
+    set -- "$@" --lock octofw.lock
+else
+    set -- "$@" --input Cargo.lock
+fi
+# A source archive has no commit, and one with changes is none.
+if commit=$(git -c safe.directory="$PWD" rev-parse --verify HEAD 2>/dev/null) &&
+    git -c safe.directory="$PWD" diff --quiet HEAD; then
+    set -- "$@" --commit "$commit"
+fi
+"$octofw" attest "$out" "$@" >/dev/null

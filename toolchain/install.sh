@@ -54,6 +54,7 @@ END
         ;;
     quick) cat <<'END'
 busybox-static /bin/busybox
+minisign minisign
 shellcheck shellcheck
 python3 /usr/bin/python3
 END
@@ -71,6 +72,7 @@ END
         ;;
     test) cat <<'END'
 busybox-static /bin/busybox
+minisign minisign
 shellcheck shellcheck
 qemu-user-static qemu-aarch64-static
 python3 /usr/bin/python3
@@ -88,7 +90,7 @@ g++ c++
 libc6-dev /usr/include/stdio.h
 END
         ;;
-    rust-target:* | rust-lint | moonraker | connect-sdk | octoapp-plugin | peer | schemathesis) ;;
+    rust-target:* | rust-lint | moonraker | connect-sdk | octoapp-plugin | peer | validators | schemathesis) ;;
     *)
         echo "install.sh: there is no group \`$1\`" >&2
         exit 2
@@ -124,6 +126,13 @@ END
     missing=${missing# }
 }
 
+# online WHAT COMMAND: with OFFLINE=1 nothing is fetched, and what is missing is named with the command that gets it.
+online() {
+    [ -n "${OFFLINE:-}" ] || return 0
+    echo "make $target needs $1, and OFFLINE forbids fetching; with a network: $2" >&2
+    exit 1
+}
+
 # True if apt knows every package already; then the lists need no update.
 apt_knows() {
     for package in $missing; do
@@ -139,6 +148,7 @@ install_packages() {
         echo "make $target needs: $missing (names of Debian packages; there is no apt here to install them)" >&2
         exit 1
     fi
+    online "$missing" "$by_hand"
     as_root=
     if [ "$(id -u)" -ne 0 ]; then
         if ! command -v sudo >/dev/null 2>&1 || { [ ! -t 0 ] && ! sudo -n true 2>/dev/null; }; then
@@ -191,6 +201,7 @@ install_rust_target() {
             echo "make $target needs Rust's libraries for $triple in $root, and there is no rustup to add them" >&2
             exit 1
         fi
+        online "Rust's target $triple" "rustup target add $triple"
         echo "make $target adds the Rust target $triple with rustup"
         if ! rustup --quiet target add "$triple"; then
             echo "rustup failed; once it works: rustup target add $triple" >&2
@@ -204,6 +215,7 @@ install_rust_lint() {
         program=cargo-clippy
         [ $component = clippy ] || program=rustfmt
         [ -x "$(sysroot)/bin/$program" ] && continue
+        online "$component" "rustup component add $component"
         echo "make $target adds $component with rustup"
         if ! rustup --quiet component add $component; then
             echo "rustup failed; once it works: rustup component add $component" >&2
@@ -220,8 +232,9 @@ install_fuzz() {
         exit 1
     fi
     if ! rustup run nightly rustc --version >/dev/null 2>&1; then
-        echo "make $target installs a nightly compiler with rustup"
         by_hand="rustup toolchain install nightly --profile minimal"
+        online "a nightly compiler" "$by_hand"
+        echo "make $target installs a nightly compiler with rustup"
         if ! $by_hand --no-self-update >.cache/rustup.log 2>&1; then
             tail -n 20 .cache/rustup.log >&2
             echo "rustup failed; once it works: $by_hand" >&2
@@ -229,8 +242,9 @@ install_fuzz() {
         fi
     fi
     if ! cargo fuzz --version >/dev/null 2>&1; then
-        echo "make $target installs cargo-fuzz with cargo"
         by_hand="cargo install --locked cargo-fuzz@0.13.2"
+        online cargo-fuzz "$by_hand"
+        echo "make $target installs cargo-fuzz with cargo"
         if ! $by_hand --quiet; then
             echo "cargo failed; once it works: $by_hand" >&2
             exit 1
@@ -248,6 +262,7 @@ install_python() {
     if ! "$python" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
         python=$(command -v python3)
     fi
+    online "$name of PyPI" "make $target"
     echo "make $target installs $name from PyPI into $place"
     rm -rf "$place"
     if ! {
@@ -275,6 +290,7 @@ for group in "$@"; do
     connect-sdk) install_python connect-sdk ;;
     octoapp-plugin) install_python octoapp-plugin ;;
     peer) install_python peer ;;
+    validators) install_python validators ;;
     schemathesis) install_python schemathesis ;;
     esac
 done

@@ -35,4 +35,5 @@ mod telegram_prints;
 #[allow(dead_code, reason = "the vectors use the rest")]
 #[path = "../replay/telegram/mod.rs"]
 mod telegram_vectors;
+mod trust;
 mod vectors_over_sockets;

@@ -1,6 +1,7 @@
 //! The whole program with the Prusa Connect bridge at a real Moonraker and a real Klipper host, and a strict stand-in of
 //! the server, which checks each request and the life of each command.
 
+mod faults;
 mod transfers;
 
 use crate::support::bed::{Bed, Job, Part};
@@ -29,8 +30,14 @@ struct Rig {
 
 impl Rig {
     fn start(bed: Bed) -> Self {
+        Self::with_troubles(bed, &[])
+    }
+
+    /// The same with a server that answers these requests otherwise, each once.
+    fn with_troubles(bed: Bed, troubles: &[(&str, Answer)]) -> Self {
         let connect = Connect::start();
         connect.add_printer(&fingerprint(SERIAL), TOKEN);
+        troubles.iter().for_each(|(what, answer)| connect.instead(what, answer.clone()));
         let section = format!(
             "[prusa_connect]\nenabled: true\nurl: {}\nserial: {SERIAL}\nallow_print: true\nallow_gcode: true\n\
              allow_delete: true\nallow_url_download: true\nallow_reset: true\ncamera_trigger: ten_sec\n",

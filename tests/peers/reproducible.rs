@@ -152,4 +152,8 @@ fn two_users_build_the_same_bytes() {
 
     assert_eq!(first.0, second.0, "the programs differ");
     assert_eq!(first.1, second.1, "the images differ, though the programs do not");
+    for name in ["image.cdx.json", "image.spdx.json", "licences.txt"] {
+        let (one, other) = (ours.join("sbom").join(name), clone.join("dist/sbom").join(name));
+        assert_eq!(sha256(&one), sha256(&other), "{name} differs, though the images do not");
+    }
 }

@@ -1,7 +1,7 @@
 //! The cameras of the Prusa Connect bridge against a strict stand-in of the server, and cameras of every sort.
 
 use crate::support::camera::{Answer as Shown, Camera as Device, picture};
-use crate::support::prusa_connect::{Answer, Connect};
+use crate::support::prusa_connect::{Answer, Connect, Pace};
 use crate::support::wait::until;
 use octobridge::bridge::prusa_connect::CameraRound;
 use octobridge::bridge::prusa_connect::rehearsal::fingerprint;
@@ -167,6 +167,40 @@ fn a_refused_camera_and_a_dead_one_leave_the_others_alone() {
         .then_some(())
     });
     assert_eq!(pictures(&connect), [0, 1]);
+}
+
+#[test]
+fn another_token_of_the_printer_registers_what_was_refused() {
+    let connect = server();
+    let (device, _) = device(640);
+    let printer = Printer::new(&[webcam("Case", &device)]);
+    let round = printer.start(&connect, ("manual", ""));
+    round.register(SERIAL, "0ldTok00000000000000");
+    let trouble = || round.conditions().first().map(|(_, trouble)| trouble.clone()).unwrap_or_default();
+    until("the refusal", SOON, || trouble().contains("cannot be registered").then_some(()));
+    round.register(SERIAL, TOKEN);
+    until("its picture", SOON, || (pictures(&connect) == [1]).then_some(()));
+}
+
+#[test]
+fn a_round_that_is_over_keeps_nothing_any_more() {
+    let connect = server();
+    let (device, _) = device(640);
+    let printer = Printer::new(&[webcam("Case", &device)]);
+    // The answer comes after the end of the round: another one has registered the camera meanwhile.
+    let mut late = Answer::status(200).with("Token", "T00late0000000000000").saying(&"x".repeat(150_000));
+    late.pace = Pace::Slow;
+    connect.instead("POST /p/camera", late);
+    let old = printer.start(&connect, ("manual", ""));
+    old.register(SERIAL, TOKEN);
+    until("the question", SOON, || (!connect.requests().is_empty()).then_some(()));
+    old.stop(Duration::ZERO);
+    let round = printer.start(&connect, ("manual", ""));
+    round.register(SERIAL, TOKEN);
+    until("its picture", SOON, || (pictures(&connect) == [1]).then_some(()));
+    old.stop(SOON);
+    let file = std::fs::read_to_string(printer.data.path().join("prusa_connect_cameras.json")).unwrap();
+    assert!(file.contains(&connect.cameras()[0].token) && !file.contains("T00late"), "{file}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod camera;
 mod chat_picture;
 mod cli;
 mod connect_cameras;
+mod connect_faults;
 mod connect_pairing;
 mod corpora;
 mod defects;
@@ -41,7 +42,11 @@ mod pairing;
 #[path = "../replay/player.rs"]
 mod player;
 mod prusa_connect;
+mod push_service;
 mod reload;
+#[allow(dead_code, reason = "the benchmarks use the rest")]
+#[path = "../../benches/scripted.rs"]
+mod scripted;
 mod secrets;
 mod sights;
 mod snapshot;

@@ -19,6 +19,15 @@ pub(crate) fn vector(name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(folder().join(format!("{name}.json"))).unwrap()).unwrap()
 }
 
+/// All vectors with their names.
+pub(crate) fn vectors() -> Vec<(String, Value)> {
+    let paths = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    paths
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .map(|name| (name.clone(), vector(&name)))
+        .collect()
+}
+
 /// Spoils what came in every way; panics where that is not noticed. Gives in how many.
 pub(crate) fn strict(name: &str, vector: &Value, log: &Log) -> usize {
     strict_but(name, vector, log, None)
@@ -136,10 +145,7 @@ fn is_only(log: &Log, index: usize) -> bool {
 #[test]
 fn every_difference_to_a_vector_is_noticed() {
     let mut count = 0;
-    for entry in std::fs::read_dir(folder()).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let vector = vector(&name);
+    for (name, vector) in vectors() {
         for case in vector["cases"].as_array().into_iter().flatten() {
             let (vector, log) = one_case(&vector, case);
             count += strict(&format!("{name} {}", case["case"]), &vector, &log);

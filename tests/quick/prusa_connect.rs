@@ -1,5 +1,6 @@
 //! The whole program with the Prusa Connect bridge, before an idle printer and a strict stand-in of the server.
 
+mod faults;
 mod printer;
 
 use crate::support::program::Program;
@@ -7,6 +8,7 @@ use crate::support::prusa_connect::{Answer, Connect};
 use crate::support::wait::until;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use octobridge::bridge::Examination;
 use octobridge::bridge::prusa_connect::rehearsal::fingerprint;
 use printer::{Idle, Way};
 use serde_json::{Value, json};
@@ -148,6 +150,36 @@ fn a_printer_that_comes_late_is_told_of_once_it_is_there() {
     assert_eq!(inserted.len(), 1, "{:#?}", rig.connect.events());
     assert_eq!(inserted[0]["data"]["files"]["children"][0]["name"], "cube.gcode");
     assert!(rig.connect.events_of("INFO").last().unwrap()["data"].get("files").is_some());
+}
+
+#[test]
+fn a_test_of_the_registration_tells_the_state_that_was_told_last() {
+    let rig = Rig::start("");
+    rig.is_idle();
+    let id = rig.connect.command("SET_PRINTER_READY", &json!({}));
+    rig.connect.end(id);
+    let data = rig.program.data();
+    let settings = |name: &str| match name {
+        "PRUSA_CONNECT_URL" => Some(rig.connect.url()),
+        "PRUSA_CONNECT_SERIAL" => Some(SERIAL.to_owned()),
+        "PRUSA_CONNECT_TOKEN" => Some(TOKEN.to_owned()),
+        _ => None,
+    };
+    let before = rig.connect.events_of("INFO").len();
+    let said = octobridge::bridge::prusa_connect::test(
+        &Examination {
+            data_dir: &data.join("octoapp"),
+            printer_data: &data,
+            id: "prusa_connect",
+            tls: octobridge::tls::client_config(None).unwrap(),
+            setting: &settings,
+            control: &|| Err("nobody asks".to_owned()),
+        },
+        "",
+    );
+    assert!(said.unwrap().contains(SERIAL));
+    let told = rig.connect.events_of("INFO");
+    assert_eq!((told.len(), &told.last().unwrap()["state"]), (before + 1, &json!("READY")));
 }
 
 #[test]
@@ -324,82 +356,4 @@ fn a_command_that_got_lost_on_its_way_is_done_when_it_comes_again() {
     rig.connect.repeat(id);
     assert_eq!(words(&rig.connect.end(id)), ("FINISHED", ""));
     assert_eq!(rig.printer.scripts(), ["M117 lost"]);
-}
-
-#[test]
-fn a_server_that_hangs_does_not_hold_up_the_end() {
-    let mut rig = Rig::start("allow_gcode: true\n");
-    rig.is_idle();
-    rig.printer.set(Way::Wait);
-    let id = rig.connect.gcode("M117 long", false);
-    rig.wait("the script", || (rig.printer.scripts().len() == 1).then_some(()));
-    rig.connect.outage(Some(Answer::never()));
-    let asked = rig.connect.requests().len();
-    rig.wait("a request", || (rig.connect.requests().len() > asked).then_some(()));
-    // What who says `stop` waits.
-    let (took, growth) = rig.program.stop();
-    assert!(took < Duration::from_secs(3) && growth < 700, "{took:?}, {growth} kB");
-    assert_eq!(rig.connect.ends(id).len(), 0);
-}
-
-#[test]
-fn every_step_of_the_introduction_is_made_up_for() {
-    for (what, answer) in [
-        ("POST /p/events INFO", Answer::status(500)),
-        ("POST /p/events INFO", Answer::dropped()),
-        ("POST /p/events MEDIUM_INSERTED", Answer::status(429)),
-        ("POST /p/events STATE_CHANGED", Answer::lost()),
-        ("POST /p/telemetry", Answer::status(503)),
-    ] {
-        let rig = Rig::with("", |connect| connect.instead(what, answer.clone()));
-        rig.is_idle();
-        let kinds: Vec<_> =
-            rig.connect.told().iter().map(|told| told.kind().unwrap_or("telemetry").to_owned()).collect();
-        let at = |kind: &str| kinds.iter().position(|known| known == kind).unwrap();
-        assert!(
-            at("INFO") < at("MEDIUM_INSERTED")
-                && at("MEDIUM_INSERTED") < at("STATE_CHANGED")
-                && at("STATE_CHANGED") < at("telemetry"),
-            "{what}: {kinds:?}"
-        );
-    }
-}
-
-#[test]
-fn a_server_that_was_away_is_told_first_who_this_is() {
-    let rig = Rig::start("");
-    rig.is_idle();
-    rig.connect.outage(Some(Answer::dropped()));
-    std::thread::sleep(Duration::from_secs(11));
-    let status = rig.bridge();
-    assert_eq!(status["state"], "retrying", "{status}");
-    let before = rig.connect.told().len();
-    rig.connect.outage(None);
-    rig.wait("telemetry", || {
-        rig.connect.told().split_off(before).iter().any(|told| told.kind().is_none()).then_some(())
-    });
-    let after = rig.connect.told().split_off(before);
-    let kinds: Vec<_> = after.iter().map(|told| told.kind().unwrap_or("telemetry")).collect();
-    assert_eq!(kinds[..3], ["INFO", "STATE_CHANGED", "telemetry"]);
-    assert_eq!(after[2].body["temp_nozzle"], 21.5, "all values, not only those that changed");
-    assert_eq!(rig.bridge()["state"], "connected");
-}
-
-#[test]
-fn a_token_that_is_refused_is_told_in_the_status_and_kept() {
-    let rig = Rig::start("");
-    rig.is_idle();
-    rig.connect.remove_printers();
-    let status = rig.wait("the refusal", || Some(rig.bridge()).filter(|status| status["state"] == "failed"));
-    let text = status["text"].as_str().unwrap();
-    assert!(text.contains("refuses the printer's token"), "{status}");
-    assert!(text.contains("octobridge pair prusa-connect") && !text.contains("SECRET"), "{status}");
-    let asked = rig.connect.requests().len();
-    std::thread::sleep(Duration::from_secs(3));
-    assert_eq!(rig.connect.requests().len(), asked, "it is left alone for a minute");
-    assert_eq!(
-        std::fs::read_to_string(rig.program.data().join("octoapp/prusa_connect_token")).unwrap(),
-        TOKEN
-    );
-    assert!(!rig.program.log().contains("SECRET"));
 }

@@ -1,6 +1,7 @@
 //! SIGHUP, one setting after the other: what is exchanged is what the setting concerns, and nothing else.
 
 use crate::cli::{Printer, text};
+use crate::support::ending::end;
 use crate::support::telegram::certificates;
 use crate::support::wait;
 use nix::sys::signal::{Signal, kill};
@@ -123,8 +124,7 @@ struct Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        let _ = kill(self.pid(), Signal::SIGTERM);
-        let _ = self.child.wait();
+        end(&mut self.child);
     }
 }
 

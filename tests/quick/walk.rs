@@ -1,9 +1,8 @@
 //! A command while it asks and answers, and the service beside it.
 
 use crate::cli::Printer;
+use crate::support::ending::end;
 use crate::support::wait;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::{Arc, Mutex};
@@ -63,8 +62,7 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        let _ = kill(Pid::from_raw(self.0.id().cast_signed()), Signal::SIGTERM);
-        let _ = self.0.wait();
+        end(&mut self.0);
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::ending::end;
 use super::telegram::{Chat, ChatKind, Telegram};
 use super::wait;
 
@@ -119,9 +120,6 @@ pub(crate) fn number(shown: &Value) -> i64 {
 
 impl Drop for Commanded {
     fn drop(&mut self) {
-        // The worker ends by itself when its supervising process is told to stop.
-        let id = nix::unistd::Pid::from_raw(i32::try_from(self.program.id()).unwrap());
-        let _ = nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM);
-        let _ = self.program.wait();
+        end(&mut self.program);
     }
 }

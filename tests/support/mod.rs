@@ -5,6 +5,7 @@ pub(crate) mod bed;
 pub(crate) mod camera;
 pub(crate) mod cipher;
 pub(crate) mod commanded;
+pub(crate) mod ending;
 pub(crate) mod engine;
 pub(crate) mod feed;
 pub(crate) mod forward;

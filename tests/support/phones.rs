@@ -3,72 +3,39 @@
 
 use super::bed::Bed;
 use super::http;
-use super::telegram::certificates;
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use super::push_service::PushService;
 use serde_json::{Value, json};
-use std::io::{BufReader, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
-
-/// What the service publishes: nothing but what is usual.
-const CONFIG: &str = "{}";
-const TAKEN: &str = r#"{"invalidTokens":[]}"#;
 
 /// The phones and their service.
 #[derive(Debug)]
-pub(crate) struct Phones {
-    port: u16,
-    ca: String,
-    pushes: Arc<Mutex<Vec<Value>>>,
-}
+pub(crate) struct Phones(PushService);
 
 impl Phones {
     /// Starts the service, on a port of its own. It lasts as long as the process.
     pub(crate) fn start() -> Self {
-        let (ca, config) = certificates(&["127.0.0.1", "10.0.2.2"], (2025, 2100));
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let pushes: Arc<Mutex<Vec<Value>>> = Arc::default();
-        let taken = Arc::clone(&pushes);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (config, taken) = (Arc::clone(&config), Arc::clone(&taken));
-                std::thread::spawn(move || serve(stream, config, &taken));
-            }
-        });
-        Self { port, ca, pushes }
+        Self(PushService::with_tls())
     }
 
     /// Its certificate's authority, as PEM.
     pub(crate) fn ca(&self) -> &str {
-        &self.ca
+        self.0.ca()
     }
 
     /// The section that leads there from a machine that knows this one as `host`.
     pub(crate) fn section(&self, host: &str) -> String {
-        let url = format!("https://{host}:{}", self.port);
-        format!("\n[octoapp]\nenabled: true\napi_url: {url}/send\nconfig_url: {url}/config\n")
+        format!("\n[octoapp]\nenabled: true\n{}", self.0.settings_at(host))
     }
 
     /// Writes the records of an Android phone and of an iPhone with its Live Activity, as the apps do.
     pub(crate) fn register(&self, bed: &Bed) {
         for (token, instance) in [("android", "one"), ("ios:phone", "two"), ("activity:running", "two")] {
-            let record = json!({
-                "fcmToken": token, "fcmTokenFallback": null, "instanceId": instance, "displayName": "Phone",
-                "model": "P1", "appVersion": "2.1.0", "appBuild": 117_134, "lastSeenAt": 1.5, "expireAt": null,
-                "excludeNotifications": []
-            });
-            let item =
-                json!({"namespace": "octoapp", "key": format!("apps.{token}"), "value": record}).to_string();
-            let body = Some(("application/json", item.as_bytes()));
-            let (status, answer) = http::request(bed.port(), "POST", "/server/database/item", body);
-            assert_eq!(status, 200, "{answer}");
+            register(bed, token, instance, json!({}));
         }
     }
 
     /// The pushes so far.
     pub(crate) fn pushes(&self) -> Vec<Value> {
-        self.pushes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.pushes()
     }
 
     /// Whether an iPhone was told that the job is done.
@@ -77,21 +44,21 @@ impl Phones {
     }
 }
 
-/// Takes requests until the other side has enough.
-fn serve(stream: TcpStream, config: Arc<ServerConfig>, taken: &Mutex<Vec<Value>>) {
-    let connection = ServerConnection::new(config).unwrap();
-    let mut stream = BufReader::new(StreamOwned::new(connection, stream));
-    while let Ok(Some(message)) = http::read(&mut stream) {
-        let body = if message.first_line.starts_with("POST /send ") {
-            let push = serde_json::from_slice(&message.body).unwrap();
-            taken.lock().unwrap_or_else(PoisonError::into_inner).push(push);
-            TAKEN
-        } else {
-            CONFIG
-        };
-        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-        if stream.get_mut().write_all(answer.as_bytes()).is_err() {
-            return;
-        }
-    }
+/// Writes a record as the app does it, with these fields in the place of the usual ones.
+pub(crate) fn register(bed: &Bed, token: &str, instance: &str, further: Value) {
+    let mut record = json!({
+        "fcmToken": token, "fcmTokenFallback": null, "instanceId": instance, "displayName": "A phone",
+        "displayDescription": "", "model": "P1", "appVersion": "2.1", "appBuild": 117_140, "appLanguage": "de",
+        "lastSeenAt": 1.5, "expireAt": null, "excludeNotifications": []
+    });
+    record.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
+    store(bed, "octoapp", &format!("apps.{token}"), &record);
+}
+
+/// Writes into Moonraker's database.
+pub(crate) fn store(bed: &Bed, namespace: &str, key: &str, value: &Value) {
+    let item = json!({"namespace": namespace, "key": key, "value": value}).to_string();
+    let body = Some(("application/json", item.as_bytes()));
+    let (status, answer) = http::request(bed.port(), "POST", "/server/database/item", body);
+    assert_eq!(status, 200, "{answer}");
 }

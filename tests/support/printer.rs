@@ -145,6 +145,11 @@ impl Printer {
         self
     }
 
+    /// The same printer with another network card, from the next boot on.
+    pub(crate) fn network_address(&mut self, address: &str) {
+        self.machine.network_address = Some(address.to_owned());
+    }
+
     /// Where every packet is recorded from the next boot on.
     pub(crate) fn record_packets(&mut self) -> PathBuf {
         let path = self.folder.path().join("packets.pcap");

@@ -1,5 +1,6 @@
 //! The real program in a folder of its own, told to Telegram's stand-ins, with its REST server on loopback.
 
+use super::ending::end;
 use super::telegram::Telegram;
 use super::wait;
 use nix::sys::signal::{Signal, kill};
@@ -174,10 +175,7 @@ impl Drop for Program {
         if std::thread::panicking() {
             eprintln!("{}\n{}", self.report(), self.log());
         }
-        if let Ok(None) = self.child.try_wait() {
-            let _ = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM);
-            let _ = self.child.wait();
-        }
+        end(&mut self.child);
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
 /// SHA-256 of a file in lower-case hex, and its size in bytes. The file is never in memory as a whole.
@@ -14,6 +15,32 @@ pub fn of_file(path: &Path) -> io::Result<(String, u64)> {
     let mut digest = Sha256::new();
     let size = io::copy(&mut File::open(path)?, &mut Writer(&mut digest))?;
     Ok((hex(&digest.finalize()), size))
+}
+
+/// Both digests that a bill of materials has of a file, of what is written to it.
+#[derive(Debug, Default)]
+pub(crate) struct Twice {
+    sha1: Sha1,
+    sha256: Sha256,
+}
+
+impl Twice {
+    /// SHA-1 and SHA-256 in lower-case hex.
+    pub(crate) fn finish(self) -> (String, String) {
+        (hex(&self.sha1.finalize()), hex(&self.sha256.finalize()))
+    }
+}
+
+impl io::Write for Twice {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.sha1.update(bytes);
+        self.sha256.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Bytes as lower-case hex digits.

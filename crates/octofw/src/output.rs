@@ -1,8 +1,8 @@
 //! A file that appears whole or not at all: written beside its place and renamed into it.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -45,11 +45,23 @@ impl AtomicOutput {
 
 /// Writes a text file, readable to all whatever the umask; missing folders above it are made.
 pub(crate) fn write_text(path: &Path, text: &str) -> io::Result<()> {
+    write_bytes(path, text.as_bytes())
+}
+
+/// As [`write_text`], for what is no text.
+pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::create_dir_all(folder_of(path))?;
     let mut output = AtomicOutput::create(path)?;
-    output.file().write_all(text.as_bytes())?;
+    output.file().write_all(bytes)?;
     output.file().set_permissions(Permissions::from_mode(0o644))?;
     output.commit()
+}
+
+/// Writes a file that only its owner may read, whatever the umask, and replaces none.
+pub(crate) fn write_secret(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 /// The folder in which a path lies.

@@ -180,6 +180,8 @@ fn a_manifest_that_is_none_is_refused_with_code_3() {
     fs::write(path("program.json"), "{}").unwrap();
     let output = octofw(&[
         "image",
+        "--image",
+        &path("image.bin"),
         "--manifest",
         &path("manifest.json"),
         "--program-sbom",

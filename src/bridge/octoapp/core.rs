@@ -22,9 +22,11 @@ use crate::printer::{Event, EventKind, KlippyState, Sight};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How often this printer says that somebody is here, and how soon again after a failure.
+/// How often this printer says that somebody is here, how soon again where Moonraker refuses it, and how soon where it
+/// did not come to that.
 const PRESENCE: Duration = Duration::from_secs(300);
-const PRESENCE_AGAIN: Duration = Duration::from_secs(60);
+const PRESENCE_REFUSED: Duration = Duration::from_secs(60);
+const PRESENCE_FAILED: Duration = Duration::from_secs(30);
 /// How often records are looked through.
 const MINUTE: Duration = Duration::from_secs(60);
 /// Most errands under way. More than a print has within the time that one is tried.
@@ -60,8 +62,8 @@ pub(super) struct Core<O, S> {
     pub(super) print: Option<Followed>,
     /// The print as it was told last.
     pub(super) last: Option<State>,
-    /// When a print that Klipper took with it is given up.
-    pub(super) gone: Option<Duration>,
+    /// When a print that Klipper took with it is given up, and the key of its end in the outbox.
+    pub(super) gone: Option<(Duration, String)>,
     /// The error that was told last, and when.
     pub(super) error_told: Option<(String, Duration)>,
     /// Messages of the user's own in this print.
@@ -94,7 +96,7 @@ impl<O: Outside, S: Store> Core<O, S> {
             report: Arc::default(),
             registry: Registry::new(printer_id),
             file,
-            frontend: Frontend::default(),
+            frontend: Frontend::unread(),
             addresses,
             remote: Remote::default(),
             spacing: Spacing::default(),
@@ -168,8 +170,19 @@ impl<O: Outside, S: Store> Core<O, S> {
                 true => Ok(()),
                 false => self.registry.announce(&mut self.outside, now.unix),
             };
-            self.presence = Some(at + if told.is_ok() { PRESENCE } else { PRESENCE_AGAIN });
-            self.report().present(told);
+            let next = match &told {
+                Ok(()) => PRESENCE,
+                Err(error) if error.refused => PRESENCE_REFUSED,
+                Err(_) => PRESENCE_FAILED,
+            };
+            self.presence = Some(at + next);
+            let told = told.map_err(|error| error.why);
+            let why = told.as_ref().err().cloned();
+            let news = self.report().present(told);
+            // Once: Moonraker may be away for hours.
+            if let Some(why) = why.filter(|_| news) {
+                log::warn!("octoapp: the printer cannot be announced to the apps: {why}");
+            }
         }
         if self.minute <= at {
             self.minute = at + MINUTE;
@@ -206,7 +219,7 @@ impl<O: Outside, S: Store> Core<O, S> {
         };
         State {
             id: known.id.clone(),
-            path: known.path.clone(),
+            path: known.shown().to_owned(),
             is_name: known.is_name,
             left,
             percent: print.percent.unwrap_or_else(reckoned),
@@ -250,16 +263,20 @@ impl<O: Outside, S: Store> Core<O, S> {
         }
         match &mut errand.step {
             Step::Address { push, urgent } => {
-                let apps = match self.registry.apps(&mut self.outside) {
+                let mut apps = match self.registry.apps(&mut self.outside) {
                     Ok(apps) => apps,
                     Err(why) => {
                         return self.fail(errand, format!("cannot read who is to be told: {why}"), now);
                     }
                 };
-                // Those that begin later are of the next print.
-                let running =
-                    apps.iter().filter(|app| push.kind.is_end() && app.device() == Device::Activity);
-                let over: Vec<String> = running.map(|app| app.name.clone()).collect();
+                let mut over = Vec::new();
+                if push.kind.is_end() {
+                    // Where it is late, they show the next print; and those that begin later are of that one, too.
+                    let next = self.print.as_ref().is_some_and(|print| print.known.id != push.state.id);
+                    apps.retain(|app| !next || app.device() != Device::Activity);
+                    let running = apps.iter().filter(|app| app.device() == Device::Activity);
+                    over.extend(running.map(|app| app.name.clone()));
+                }
                 let apps: Vec<&App> = apps.iter().filter(|app| !app.is_expired(now.unix)).collect();
                 let letters = letters(push, &apps, *urgent, &self.frontend.name, now.unix);
                 self.report().receivers = Some(super::upkeep::devices(apps.iter().copied()));

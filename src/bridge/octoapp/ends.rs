@@ -63,6 +63,8 @@ impl<O: Outside, S: Store> Core<O, S> {
             _ if !mine => return self.late_end(&event.key, event.kind, &job, now),
             EventKind::Finished => Push::new(Kind::Done, self.state(now)),
             EventKind::Cancelled => {
+                // Its record names the file.
+                self.name_print();
                 let took = self.recorded_end(Some(&job)).or(job.total_duration);
                 let state = self.state(now);
                 let duration = took.map_or(state.duration, |took| took.as_secs_f64());
@@ -74,13 +76,13 @@ impl<O: Outside, S: Store> Core<O, S> {
                     .as_ref()
                     .is_some_and(|sight| sight.snapshot.klippy.state == KlippyState::Ready);
                 if !ready {
-                    self.gone = Some(now.monotonic + GRACE);
+                    self.gone = Some((now.monotonic + GRACE, event.key));
                     if let Some(print) = &mut self.print {
                         (print.hour, print.pause) = (None, None);
                     }
-                    // From here on only this process knows of it, as the plugin would.
-                    return self.done_with(&event.key);
+                    return;
                 }
+                self.name_print();
                 let text = reason.unwrap_or_default();
                 Push { text, ..Push::new(Kind::Error, self.state(now)) }
             }
@@ -126,20 +128,27 @@ impl<O: Outside, S: Store> Core<O, S> {
         }
     }
 
-    /// Klipper did not come back in time.
-    pub(super) fn klipper_is_gone(&mut self, now: Moment) {
+    /// Klipper did not come back in time. `key` is that of the print's end in the outbox.
+    pub(super) fn klipper_is_gone(&mut self, key: String, now: Moment) {
         let ready =
             self.sight.as_ref().is_some_and(|sight| sight.snapshot.klippy.state == KlippyState::Ready);
         let told = self
             .error_told
             .as_ref()
             .is_some_and(|(text, at)| text == KLIPPER_GONE && now.monotonic.saturating_sub(*at) < SAME_ERROR);
-        if !ready && !told {
-            self.error_told = Some((KLIPPER_GONE.to_owned(), now.monotonic));
-            let state = self.state(now);
-            let text = KLIPPER_GONE.to_owned();
-            self.send(Push { text, ..Push::new(Kind::Error, state) }, None, now);
+        if ready || told || self.print.is_none() {
+            return self.klipper_is_back(&key);
         }
+        self.error_told = Some((KLIPPER_GONE.to_owned(), now.monotonic));
+        let push = Push { text: KLIPPER_GONE.to_owned(), ..Push::new(Kind::Error, self.state(now)) };
+        // It is kept on disk until its end is told.
+        self.print = None;
+        self.send(push, Some(key), now);
+    }
+
+    /// Klipper was away for a moment only, or it was told: the print that it took with it is gone without a word.
+    pub(super) fn klipper_is_back(&mut self, key: &str) {
         self.drop_print();
+        self.done_with(key);
     }
 }

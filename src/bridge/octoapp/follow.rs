@@ -99,6 +99,7 @@ impl<O: Outside, S: Store> Core<O, S> {
             return;
         };
         if !self.link.synced {
+            self.read_frontend();
             self.settle_events(now);
             self.sync(&snapshot, print, now);
             self.link.synced = true;
@@ -119,13 +120,17 @@ impl<O: Outside, S: Store> Core<O, S> {
 
     /// A job may be under way that nobody saw begin.
     fn sync(&mut self, snapshot: &Snapshot, print: &Print, now: Moment) {
-        self.read_frontend();
-        if self.gone.take().is_some() {
-            // Klipper was away for a moment only; its print is gone all the same.
-            self.drop_print();
+        if let Some((_, key)) = self.gone.take() {
+            self.klipper_is_back(&key);
         }
-        let Some(path) = print.file.as_deref().filter(|_| print.state.is_active()) else { return };
-        if is_automated(path) {
+        let Some(path) = print.file.as_deref().filter(|path| !path.is_empty() && !is_automated(path)) else {
+            return;
+        };
+        if !print.state.is_active() {
+            // It may be printed next.
+            if !print.file_is_name {
+                self.outside.scan("", path);
+            }
             return;
         }
         let record = running(&snapshot.history).filter(|(_, file)| *file == path);
@@ -145,8 +150,10 @@ impl<O: Outside, S: Store> Core<O, S> {
             _ => {
                 let began = now.unix.saturating_sub(print.total_duration.unwrap_or_default());
                 let inherited = self.file.inherited(path, began);
+                let nameless = inherited.is_none();
                 let (id, started) = inherited.unwrap_or_else(|| (fresh_print(&mut self.outside), now.unix));
-                let known = Known::new(id, path, print.file_is_name, record.clone(), started);
+                let mut known = Known::new(id, path, print.file_is_name, record.clone(), started);
+                known.nameless = nameless;
                 self.print = Some(Followed::found(known, now));
             }
         }
@@ -167,11 +174,14 @@ impl<O: Outside, S: Store> Core<O, S> {
             self.drop_print();
             return;
         }
+        if let Some((_, key)) = self.gone.take() {
+            self.klipper_is_back(&key);
+        }
         let known = Known::new(fresh_print(&mut self.outside), path, is_name, record, now.unix);
         self.file.keep(&known);
         self.read_frontend();
         self.print = Some(Followed::begins(known, now));
-        (self.gone, self.error_told, self.customs) = (None, None, 0);
+        (self.error_told, self.customs) = (None, 0);
         let state = State { percent: 0, ..self.state(now) };
         self.send(Push::new(Kind::Started, state), None, now);
         self.begin_scan();
@@ -207,6 +217,9 @@ impl<O: Outside, S: Store> Core<O, S> {
         if before == Some(print.state) {
             return false;
         }
+        if print.state == PrintState::Paused {
+            self.name_print();
+        }
         match (print.state, &mut self.print) {
             (PrintState::Paused, Some(followed)) => {
                 followed.hour = None;
@@ -226,6 +239,15 @@ impl<O: Outside, S: Store> Core<O, S> {
                 true
             }
             _ => false,
+        }
+    }
+
+    /// From now on the apps are told the file also of a print that was found under way.
+    pub(super) fn name_print(&mut self) {
+        if let Some(print) = &mut self.print
+            && std::mem::take(&mut print.known.nameless)
+        {
+            self.file.keep(&print.known);
         }
     }
 
@@ -314,7 +336,7 @@ impl<O: Outside, S: Store> Core<O, S> {
         let print = self.print.as_ref();
         let waiting = self.pending.first().filter(|_| self.sight.is_some());
         let own = [
-            self.gone,
+            self.gone.as_ref().map(|(due, _)| *due),
             print.and_then(|print| print.hour),
             print.and_then(|print| print.pause),
             waiting.map(|(_, since)| *since + ends::PATIENCE),
@@ -331,8 +353,8 @@ impl<O: Outside, S: Store> Core<O, S> {
         {
             self.settle_events(now);
         }
-        if is_due(&mut self.gone) {
-            self.klipper_is_gone(now);
+        if let Some((_, key)) = self.gone.take_if(|(due, _)| *due <= at) {
+            self.klipper_is_gone(key, now);
         }
         let Some(print) = &mut self.print else { return };
         let (hour, pause) = (is_due(&mut print.hour), is_due(&mut print.pause));

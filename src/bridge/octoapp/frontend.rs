@@ -8,6 +8,8 @@ use serde_json::Value;
 const MOST_NAME: usize = 100;
 /// The name of a printer that has none.
 const NAMELESS: &str = "Klipper";
+/// What stands for the name as long as it could not be read: phones put their own name of the printer there.
+const UNREAD: &str = "$printer_label$";
 
 /// How the time left is reckoned from the progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +39,11 @@ impl Default for Frontend {
 }
 
 impl Frontend {
+    /// As long as nothing could be read.
+    pub(super) fn unread() -> Self {
+        Self { name: UNREAD.to_owned(), ..Self::default() }
+    }
+
     /// By Mainsail's record `general` and Fluidd's `uiSettings.general`, of which each may be missing.
     pub(super) fn read(mainsail: Option<&Value>, fluidd: Option<&Value>) -> Self {
         let text = |from: Option<&Value>, field: &str| {

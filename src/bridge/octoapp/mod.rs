@@ -10,7 +10,7 @@
 //! | [`follow`], [`ends`] | from sights and events to pushes: start, pause, progress; ends |
 //! | [`upkeep`] | expired records, renewed Live Activities, the plugin looked for |
 //! | [`print`](self::print) | the print that is followed, also over a restart |
-//! | [`scan`] | layers and messages in the G-code, by position |
+//! | [`scan`], [`scanned`] | layers and messages in the G-code, by position |
 //! | [`reckon`], [`frontend`] | progress, time left and name as the web front end shows them |
 //! | [`push`], [`audience`], [`letter`] | what is told, to whom, when, and how often it is tried |
 //! | [`android`], [`cipher`], [`apple`] | the two forms of what phones get |
@@ -51,6 +51,7 @@ pub mod rehearsal;
 mod remote;
 mod report;
 mod scan;
+mod scanned;
 mod secrets;
 mod spacing;
 mod trial;

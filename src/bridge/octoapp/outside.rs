@@ -38,8 +38,8 @@ pub(super) trait Outside {
     /// Fetches a small file.
     fn get(&mut self, url: &str) -> Reply;
 
-    /// Scans a file of the gcodes root: gives what is in it, or does so in the background and hands it in with the
-    /// print's identity later.
+    /// Scans a file of the gcodes root, unless it was scanned before: gives what is in it, or does so in the background
+    /// and hands it in with the print's identity later. One without an identity is only scanned in advance.
     fn scan(&mut self, print: &str, path: &str) -> Option<Marks>;
 
     /// Whether OctoApp's own plugin looks after this printer; none where Moonraker does not answer.

@@ -17,6 +17,8 @@ const ID: usize = 32;
 const MOST_FILE: u64 = 64 * 1024;
 /// Most prints whose ends are still to be told.
 const MOST_FORMER: usize = 8;
+/// What the apps are told as the file of a print whose name they do not get yet.
+const NAMELESS: &str = "None";
 
 /// The print that is followed.
 #[derive(Debug)]
@@ -52,6 +54,8 @@ pub(super) struct Known {
     /// The file, relative to the gcodes root.
     pub(super) path: String,
     pub(super) is_name: bool,
+    /// The apps are not told its file: it was found under way by who knew nothing of it, and never paused since.
+    pub(super) nameless: bool,
     /// Its record in the history, where there is one.
     pub(super) record: Option<String>,
     /// Start, in milliseconds since the Unix epoch.
@@ -76,7 +80,12 @@ impl Known {
         started: Duration,
     ) -> Self {
         let started_ms = started.as_millis() as u64;
-        Self { id, path: path.to_owned(), is_name, record, started_ms, former: Vec::new() }
+        Self { id, path: path.to_owned(), is_name, nameless: false, record, started_ms, former: Vec::new() }
+    }
+
+    /// The file as the apps are told it.
+    pub(super) fn shown(&self) -> &str {
+        if self.nameless { NAMELESS } else { &self.path }
     }
 }
 

@@ -14,6 +14,14 @@ const NAMESPACE: &str = "octoapp";
 /// The version of the plugin whose behaviour this is; apps tell by it what they may expect.
 const PLUGIN_VERSION: &str = "3.2.0";
 
+/// Why this printer could not be announced.
+#[derive(Debug)]
+pub(super) struct Unannounced {
+    pub(super) why: String,
+    /// Moonraker was asked, and did not do it.
+    pub(super) refused: bool,
+}
+
 /// What is known of the database.
 #[derive(Debug)]
 pub(super) struct Registry {
@@ -57,36 +65,26 @@ impl Registry {
 
     /// The same; the error says why there is none, and what to do.
     pub(super) fn seek_key<O: Outside>(&mut self, outside: &mut O) -> Result<&Key, String> {
-        if self.key.is_none() {
-            let found = match outside.read(NAMESPACE, &["public", "encryptionKey"]) {
-                Ok(json) => match serde_json::from_str::<Value>(&json) {
-                    Ok(Value::String(key)) => Key(key),
-                    Ok(Value::Null) => fresh_key(outside)?,
-                    _ => {
-                        return Err("the encryption key in Moonraker's database is no text; delete \
-                                    public.encryptionKey in its namespace octoapp for a new one"
-                            .to_owned());
-                    }
-                },
-                Err(Unread::Missing) => fresh_key(outside)?,
-                Err(Unread::Failed(why)) => return Err(format!("cannot read the encryption key: {why}")),
-            };
-            self.key = Some(found);
-        }
-        self.key.as_ref().ok_or_else(|| "there is no encryption key".to_owned())
+        let key = match self.key.take() {
+            Some(key) => key,
+            None => stored_key(outside, None)?,
+        };
+        Ok(self.key.insert(key))
     }
 
-    /// Says that somebody is here. The error says why that could not be done.
-    pub(super) fn announce<O: Outside>(&mut self, outside: &mut O, now: Duration) -> Result<(), String> {
-        let key = self.seek_key(outside).inspect_err(|why| log::warn!("octoapp: {why}"))?;
-        let Key(key) = key.clone();
+    /// Says that somebody is here.
+    pub(super) fn announce<O: Outside>(&mut self, outside: &mut O, now: Duration) -> Result<(), Unannounced> {
+        // Another process may have written one: phones have read that.
+        let key = stored_key(outside, self.key.as_ref());
+        let Key(key) = self.key.insert(key.map_err(|why| Unannounced { why, refused: false })?).clone();
         let value = json!({
             "pluginVersion": PLUGIN_VERSION,
             "lastSeen": now.as_secs_f64(),
             "printerId": self.printer_id,
             "encryptionKey": key,
         });
-        outside.write(NAMESPACE, &["public"], &value)
+        let written = outside.write(NAMESPACE, &["public"], &value);
+        written.map_err(|why| Unannounced { why, refused: true })
     }
 
     /// The key is read again before it is used again.
@@ -98,6 +96,8 @@ impl Registry {
     pub(super) fn delete<'a, O: Outside>(outside: &mut O, names: impl Iterator<Item = &'a String>) {
         for name in names {
             if let Err(why) = outside.delete(NAMESPACE, &["apps", name]) {
+                // It may name the record, and that is the token.
+                let why = why.replace(name.as_str(), "(its token)");
                 log::warn!("octoapp: cannot delete a record of an app: {why}");
             }
         }
@@ -113,6 +113,25 @@ impl Registry {
         };
         if let Ok(apps) = self.apps(outside) {
             Self::delete(outside, apps.iter().filter(is_dead).map(|app| &app.name));
+        }
+    }
+}
+
+/// The key that is there, else the one that is held, else a fresh one.
+fn stored_key<O: Outside>(outside: &mut O, held: Option<&Key>) -> Result<Key, String> {
+    let found = match outside.read(NAMESPACE, &["public", "encryptionKey"]) {
+        Ok(json) => serde_json::from_str(&json).ok(),
+        Err(Unread::Missing) => Some(Value::Null),
+        Err(Unread::Failed(why)) => return Err(format!("cannot read the encryption key: {why}")),
+    };
+    match (found, held) {
+        (Some(Value::String(key)), _) => Ok(Key(key)),
+        (Some(Value::Null), Some(held)) => Ok(held.clone()),
+        (Some(Value::Null), None) => fresh_key(outside),
+        _ => {
+            Err("the encryption key in Moonraker's database is no text; delete public.encryptionKey in its \
+                  namespace octoapp for a new one"
+                .to_owned())
         }
     }
 }

@@ -8,6 +8,7 @@ use super::print::PrintFile;
 use super::push::{Kind, Push, State};
 use super::remote::CONFIG_URL;
 use super::scan::{Marks, Scan};
+use super::scanned::{Scanned, Stamp};
 use crate::clock::Moment;
 use crate::outbox::{FileStore, Limits, Outbox, Queue};
 use crate::printer::{Event, Sight};
@@ -36,24 +37,43 @@ pub trait Peer {
     /// A file of the gcodes root, if it can be had by now.
     fn file(&mut self, path: &str) -> Option<Vec<u8>>;
 
+    /// When that file was changed, in milliseconds since the Unix epoch; none where nobody knows.
+    fn modified_ms(&mut self, _path: &str) -> Option<u64> {
+        None
+    }
+
     /// Whether OctoApp's own plugin is connected to Moonraker; none where Moonraker does not answer.
     fn plugin_runs(&mut self) -> Option<bool> {
         Some(false)
     }
 }
 
-/// The other side, what chance is made of, and the scans that are under way: print and file.
-struct World<P>(P, u8, Vec<(String, String)>);
+struct World<P> {
+    peer: P,
+    /// What chance is made of.
+    chance: u8,
+    /// The scans that are under way: print and file.
+    scans: Vec<(String, String)>,
+    scanned: Scanned,
+}
 
 impl<P: Peer> World<P> {
     fn marks(&mut self, path: &str) -> Option<Marks> {
+        let stamp = self.peer.modified_ms(path).map(|modified_ms| Stamp { size: 0, modified_ms });
+        if let Some(marks) = stamp.and_then(|stamp| self.scanned.find(path, stamp)) {
+            return Some(marks);
+        }
         let mut scan = Scan::default();
-        scan.push(&self.0.file(path)?);
-        Some(scan.finish())
+        scan.push(&self.peer.file(path)?);
+        let marks = scan.finish();
+        if let Some(stamp) = stamp {
+            self.scanned.keep(path, stamp, &marks);
+        }
+        Some(marks)
     }
 
     fn request(&mut self, method: &str, url: &str, body: Option<&str>) -> Reply {
-        match self.0.request(method, url, body) {
+        match self.peer.request(method, url, body) {
             Some((status, body)) => Reply::Answered { status, body },
             None => Reply::Failed("no answer".to_owned()),
         }
@@ -62,16 +82,16 @@ impl<P: Peer> World<P> {
 
 impl<P: Peer> Outside for World<P> {
     fn read(&mut self, namespace: &str, key: &[&str]) -> Result<String, Unread> {
-        self.0.read(namespace, key).map_err(Unread::Failed)?.ok_or(Unread::Missing)
+        self.peer.read(namespace, key).map_err(Unread::Failed)?.ok_or(Unread::Missing)
     }
 
     fn write(&mut self, namespace: &str, key: &[&str], value: &Value) -> Result<(), String> {
-        self.0.write(namespace, key, value);
+        self.peer.write(namespace, key, value);
         Ok(())
     }
 
     fn delete(&mut self, namespace: &str, key: &[&str]) -> Result<(), String> {
-        self.0.delete(namespace, key);
+        self.peer.delete(namespace, key);
         Ok(())
     }
 
@@ -86,19 +106,19 @@ impl<P: Peer> Outside for World<P> {
     fn scan(&mut self, print: &str, path: &str) -> Option<Marks> {
         let marks = self.marks(path);
         if marks.is_none() {
-            self.2.push((print.to_owned(), path.to_owned()));
+            self.scans.push((print.to_owned(), path.to_owned()));
         }
         marks
     }
 
     fn plugin_runs(&mut self) -> Option<bool> {
-        self.0.plugin_runs()
+        self.peer.plugin_runs()
     }
 
     fn chance(&mut self, bytes: &mut [u8]) -> bool {
         for byte in bytes {
-            self.1 = self.1.wrapping_mul(109).wrapping_add(89);
-            *byte = self.1;
+            self.chance = self.chance.wrapping_mul(109).wrapping_add(89);
+            *byte = self.chance;
         }
         true
     }
@@ -116,9 +136,8 @@ impl<P: Peer> Rehearsal<P> {
         let addresses = Addresses { config: CONFIG_URL.to_owned(), send: None };
         let file = PrintFile::new(data_dir, "octoapp");
         let queue = Queue::new(outbox);
-        Self {
-            core: Core::new(World(peer, 1, Vec::new()), queue, file, printer_id.to_owned(), addresses, now),
-        }
+        let world = World { peer, chance: 1, scans: Vec::new(), scanned: Scanned::default() };
+        Self { core: Core::new(world, queue, file, printer_id.to_owned(), addresses, now) }
     }
 
     /// Something happened.
@@ -135,7 +154,7 @@ impl<P: Peer> Rehearsal<P> {
 
     /// Lets scans come to their end whose file can be had by now.
     pub fn scan(&mut self) {
-        for (print, path) in std::mem::take(&mut self.core.outside.2) {
+        for (print, path) in std::mem::take(&mut self.core.outside.scans) {
             if let Some(marks) = self.core.outside.marks(&path) {
                 self.core.on_scanned(&print, marks);
             }

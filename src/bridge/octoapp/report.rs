@@ -23,8 +23,15 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn present(&mut self, told: Result<(), String>) {
-        self.present = Some(told);
+    /// Whether the printer could be announced, or why not. Gives whether that is news.
+    pub(super) fn present(&mut self, told: Result<(), String>) -> bool {
+        let before = self.present.replace(told);
+        before != self.present
+    }
+
+    /// Whether Moonraker's database could be used when the printer was announced last.
+    pub(super) fn is_present(&self) -> bool {
+        matches!(self.present, Some(Ok(())))
     }
 
     pub(super) fn taken(&mut self, now: Duration) {
@@ -57,7 +64,12 @@ impl Report {
             parts.push(format!("the printer cannot be announced to the apps: {why}"));
         }
         match self.receivers {
-            Some(0) => parts.push("no app has registered; add this printer in OctoApp".to_owned()),
+            Some(0) => {
+                parts.push(
+                    "no app has registered; run `octobridge pair octoapp`, or add this printer in OctoApp"
+                        .to_owned(),
+                );
+            }
             Some(1) => parts.push("1 app".to_owned()),
             Some(count) => parts.push(format!("{count} apps")),
             None => {}
@@ -96,9 +108,15 @@ mod tests {
     fn the_state_says_what_is_missing() {
         let mut report = Report::default();
         assert_eq!(report.status(None).state, BridgeState::Starting);
-        report.present(Ok(()));
+        let away = || Err("no answer".to_owned());
+        assert_eq!(
+            [away(), away(), Ok(()), Ok(()), away()].map(|told| report.present(told)),
+            [true, false, true, false, true]
+        );
+        assert!(!report.is_present() && report.present(Ok(())) && report.is_present());
         report.receivers = Some(0);
         assert_eq!(report.status(None).state, BridgeState::NeedsPairing);
+        assert!(report.status(None).text.contains("`octobridge pair octoapp`"));
         report.receivers = Some(2);
         assert_eq!(report.status(None).state, BridgeState::Connected);
         report.trouble(Health::Waiting, "cannot reach it".to_owned());

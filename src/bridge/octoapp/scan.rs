@@ -42,6 +42,12 @@ pub(super) enum Mark {
 pub(super) struct Marks(BTreeMap<u64, Mark>);
 
 impl Marks {
+    /// How long its messages are together, in bytes.
+    pub(super) fn text(&self) -> usize {
+        let text = |mark: &Mark| if let Mark::Message(text) = mark { text.len() } else { 0 };
+        self.0.values().map(text).sum()
+    }
+
     /// What lies behind `from`, up to `to`.
     pub(super) fn between(&self, from: u64, to: u64) -> impl Iterator<Item = &Mark> {
         let from = from.min(to);

@@ -82,6 +82,8 @@ impl<O: Outside, S: Store> Core<O, S> {
         }
         let apps = match self.registry.apps(&mut self.outside) {
             Ok(apps) => apps,
+            // While the printer cannot be announced either, that was said.
+            Err(_) if !self.report().is_present() => return,
             Err(why) => return log::warn!("octoapp: cannot read who is to be told: {why}"),
         };
         self.report().receivers = Some(devices(apps.iter().filter(|app| !app.is_expired(now.unix))));
@@ -90,7 +92,7 @@ impl<O: Outside, S: Store> Core<O, S> {
             Errand::new(Step::Send(letter), now.monotonic)
         };
         let mut renewed = Vec::new();
-        if let Some(last) = self.last.clone().filter(|_| self.print.is_some()) {
+        if let Some(last) = self.last.clone() {
             for app in apps.iter().filter(|app| app.device() == Device::Activity) {
                 let left = app.expires.map(|expires| expires - now.unix.as_secs_f64());
                 if !left.is_some_and(|left| (0.0..=RENEWAL).contains(&left)) {

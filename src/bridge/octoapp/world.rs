@@ -3,10 +3,11 @@
 use super::mailbox::{Mailbox, News};
 use super::outside::{Outside, Reply, Unread};
 use super::scan::{Marks, Scan};
+use super::scanned::{Scanned, Stamp};
 use crate::http;
 use crate::source::control::Control;
 use rustls::ClientConfig;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::ops::ControlFlow;
@@ -34,7 +35,7 @@ const WORK: Duration = Duration::from_millis(2);
 const REST: u32 = 3;
 /// The agent as which OctoApp's own plugin connects to Moonraker.
 const PLUGIN: &str = "OctoApp";
-/// Longest wait for Moonraker's list of agents.
+/// Longest wait for Moonraker's list of agents, and for what it knows of a file.
 const ANSWER: Duration = Duration::from_secs(20);
 
 /// The real world.
@@ -45,12 +46,13 @@ pub(super) struct World {
     mailbox: Mailbox,
     /// Number of the newest scan: older ones end.
     scans: Arc<AtomicU64>,
+    scanned: Arc<Mutex<Scanned>>,
 }
 
 impl World {
     pub(super) fn new(control: Control, tls: Arc<ClientConfig>, mailbox: Mailbox) -> Self {
         let agent = Arc::new(Mutex::new(http::agent(Arc::clone(&tls), CONNECT, WHOLE)));
-        Self { control, tls, agent, mailbox, scans: Arc::default() }
+        Self { control, tls, agent, mailbox, scans: Arc::default(), scanned: Arc::default() }
     }
 
     /// What lets the request under way fail.
@@ -130,6 +132,7 @@ impl Outside for World {
             control: self.control.clone(),
             mailbox: self.mailbox.clone(),
             newest: Arc::clone(&self.scans),
+            scanned: Arc::clone(&self.scanned),
             number,
         };
         let (print, path) = (print.to_owned(), path.to_owned());
@@ -182,6 +185,7 @@ struct Work {
     control: Control,
     mailbox: Mailbox,
     newest: Arc<AtomicU64>,
+    scanned: Arc<Mutex<Scanned>>,
     number: u64,
 }
 
@@ -191,19 +195,47 @@ impl Work {
     }
 
     fn run(&self, print: String, path: &str) {
-        let mut paced = Paced::default();
-        let read = match self.control.local_path("gcodes", path) {
-            Ok(Some(local)) => {
-                read(&local, &mut paced, &|| self.is_wanted()).map_err(|error| error.to_string())
-            }
-            Ok(None) => self.fetch(path, &mut paced),
-            Err(error) => Err(error.to_string()),
-        };
-        match read {
-            Ok(true) => self.mailbox.put(News::Scanned(print, paced.scan.finish())),
-            Ok(false) => {}
+        match self.marks(path) {
+            Ok(Some(marks)) => self.mailbox.put(News::Scanned(print, marks)),
+            Ok(None) => {}
             Err(why) => log::warn!("octoapp: layers and messages of {path} are not told: {why}"),
         }
+    }
+
+    /// What is in the file; none if it is not wanted any more.
+    fn marks(&self, path: &str) -> Result<Option<Marks>, String> {
+        let local = self.control.local_path("gcodes", path).map_err(|error| error.to_string())?;
+        let stamp = match &local {
+            Some(local) => Stamp::of_file(local),
+            None => self.stamp(path),
+        };
+        let scanned = || self.scanned.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(marks) = stamp.and_then(|stamp| scanned().find(path, stamp)) {
+            return Ok(Some(marks));
+        }
+        let mut paced = Paced::default();
+        let whole = match local {
+            Some(local) => {
+                read(&local, &mut paced, &|| self.is_wanted()).map_err(|error| error.to_string())?
+            }
+            None => self.fetch(path, &mut paced)?,
+        };
+        if !whole {
+            return Ok(None);
+        }
+        let marks = paced.scan.finish();
+        if let Some(stamp) = stamp {
+            scanned().keep(path, stamp, &marks);
+        }
+        Ok(Some(marks))
+    }
+
+    /// By what Moonraker knows a file to be the same.
+    fn stamp(&self, path: &str) -> Option<Stamp> {
+        let asked = self.control.call("server.files.metadata", &json!({ "filename": path }), Some(ANSWER));
+        let known = asked.wait().ok()?;
+        let modified = known.get("modified")?.as_f64().filter(|seconds| *seconds > 0.0)?;
+        Some(Stamp { size: known.get("size")?.as_u64()?, modified_ms: (modified * 1000.0) as u64 })
     }
 
     /// Fetches a file from Moonraker; false if it is not wanted any more.

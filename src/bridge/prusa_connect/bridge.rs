@@ -79,7 +79,14 @@ impl PrusaConnect {
             line.refuse_resets();
         }
         let place = Place::new(STORAGE).ok_or_else(|| StartError::Setting("no storage".to_owned()))?;
-        let outside = outside(setup, &config, &identity, &shared, place.clone(), keeper, &mailbox)?;
+        let cameras = cameras(setup, &config, &token)?;
+        let mut outside = outside(setup, &config, &identity, &shared, place.clone(), keeper, &mailbox)?;
+        if let Some(cameras) = &cameras {
+            let registrar = cameras.registrar();
+            outside.introduced = Box::new(move |token| {
+                registrar.set_printer(token.map(|token| (identity.clone(), token.clone())));
+            });
+        }
         let settings = Settings {
             machine: machine::Options {
                 idle_is_ready: config.treat_idle_as_ready,
@@ -91,7 +98,6 @@ impl PrusaConnect {
             server: config.server.clone(),
         };
         let core = Core::new(line, settings, kept, outside, clock.now());
-        let cameras = cameras(setup, &config, &identity, token)?;
         let report = Arc::new(Mutex::new(core.report()));
         let carrier = Carrier::new(&config.server, Arc::clone(&setup.tls));
         let (alive, ended) = mpsc::channel::<()>();
@@ -166,16 +172,12 @@ fn outside(
         clerk: Box::new(clerk),
         fetcher: Box::new(NetFetcher::new(tools)),
         keeper: Box::new(keeper),
+        introduced: Box::new(|_| ()),
         printing,
     })
 }
 
-fn cameras(
-    setup: &Setup<'_>,
-    config: &Config,
-    identity: &Identity,
-    token: Token,
-) -> Result<Option<Cameras>, StartError> {
+fn cameras(setup: &Setup<'_>, config: &Config, token: &Token) -> Result<Option<Cameras>, StartError> {
     let Some(trigger) = config.cameras else { return Ok(None) };
     let means = Means {
         camera: setup.camera.clone(),
@@ -186,10 +188,9 @@ fn cameras(
         entered: config.camera_tokens.clone(),
         data_dir: setup.data_dir.to_owned(),
         id: setup.id.to_owned(),
+        printer: Some(token.clone()),
     };
-    let cameras = Cameras::start(means).map_err(StartError::Thread)?;
-    cameras.set_printer(Some((identity.clone(), token)));
-    Ok(Some(cameras))
+    Ok(Some(Cameras::start(means).map_err(StartError::Thread)?))
 }
 
 impl Bridge for PrusaConnect {

@@ -1,6 +1,9 @@
 //! Looks after the files and the description of the printer: on a thread of its own, which lives as long as there is
 //! something to do, since Moonraker and the disk may take their time.
 
+mod pile;
+
+use self::pile::Pile;
 use super::files::changes::Changes;
 use super::files::info::Folders;
 use super::files::path::Place;
@@ -11,19 +14,20 @@ use super::machine;
 use super::orders::FileOrder;
 use super::outside::{Clerk, Description, Errand, FileNews, Purpose};
 use crate::clock::{Clock, SystemClock};
+use crate::printer::FileChange;
 use crate::source::control::Control;
 use serde_json::Value;
-use std::collections::VecDeque;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 /// Stack of the thread, in bytes.
 const STACK: usize = 256 * 1024;
-/// Most errands that wait. Commands come one at a time; beyond this changes are told as "look again".
-const MOST: usize = 64;
 
 /// Told of what came of an errand. Must not block.
 pub(super) type Told = Arc<dyn Fn(FileNews) + Send + Sync>;
+/// Has somebody do work.
+type Hire = fn(Box<dyn FnOnce() + Send>) -> io::Result<()>;
 
 /// The clerk of a printer.
 pub(super) struct PrinterClerk {
@@ -32,10 +36,11 @@ pub(super) struct PrinterClerk {
     clock: SystemClock,
     told: Told,
     desk: Arc<Mutex<Desk>>,
+    hire: Hire,
 }
 
 struct Desk {
-    waiting: VecDeque<Errand>,
+    pile: Pile,
     /// A thread is at work, and has what is needed for it.
     busy: bool,
     changes: Option<Changes>,
@@ -52,20 +57,19 @@ impl PrinterClerk {
         told: Told,
     ) -> Self {
         let changes = Some(Changes::new(place.clone()));
-        let desk = Desk { waiting: VecDeque::new(), busy: false, changes, place };
-        Self { control, folders, clock, told, desk: Arc::new(Mutex::new(desk)) }
+        let desk = Desk { pile: Pile::default(), busy: false, changes, place };
+        Self { control, folders, clock, told, desk: Arc::new(Mutex::new(desk)), hire }
     }
+}
+
+fn hire(work: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+    thread::Builder::new().name("pc-files".to_owned()).stack_size(STACK).spawn(work).map(drop)
 }
 
 impl Clerk for PrinterClerk {
     fn take(&mut self, errand: Errand) {
         let mut desk = lock(&self.desk);
-        if desk.waiting.len() >= MOST {
-            // Many changes at once are told as one, which says all of them.
-            desk.waiting.retain(|errand| !matches!(errand, Errand::Change(_)));
-            desk.waiting.push_back(Errand::Change(crate::printer::FileChange::Everything));
-        }
-        desk.waiting.push_back(errand);
+        desk.pile.put(errand);
         if desk.busy {
             return;
         }
@@ -81,12 +85,19 @@ impl Clerk for PrinterClerk {
             changes,
         };
         let own = Arc::clone(&self.desk);
-        let thread = thread::Builder::new().name("pc-files".to_owned()).stack_size(STACK);
-        if let Err(error) = thread.spawn(move || work.run(&own)) {
-            log::error!("prusa_connect: Connect is told nothing of the files: no thread: {error}");
+        if let Err(error) = (self.hire)(Box::new(move || work.run(&own))) {
+            let why = format!("the printer's service gets no thread for it: {error}; restart the printer");
+            log::error!("prusa_connect: {why}");
             desk.busy = false;
             desk.changes = Some(Changes::new(desk.place.clone()));
+            let news = desk.pile.give_up(&why);
+            drop(desk);
+            news.into_iter().for_each(|news| (self.told)(news));
         }
+    }
+
+    fn forget(&mut self, command: u32) {
+        lock(&self.desk).pile.forget(command);
     }
 }
 
@@ -108,22 +119,26 @@ impl Work {
     fn run(mut self, desk: &Mutex<Desk>) {
         loop {
             let mut at_desk = lock(desk);
-            let Some(errand) = at_desk.waiting.pop_front() else {
+            let Some(errand) = at_desk.pile.take() else {
                 at_desk.busy = false;
                 at_desk.changes = Some(self.changes);
                 return;
             };
             drop(at_desk);
-            let news = self.errand(errand);
-            (self.told)(news);
+            if let Some(news) = self.errand(errand) {
+                (self.told)(news);
+            }
         }
     }
 
-    fn errand(&mut self, errand: Errand) -> FileNews {
-        match errand {
+    fn errand(&mut self, errand: Errand) -> Option<FileNews> {
+        Some(match errand {
             Errand::Describe(purpose) => FileNews::Described(purpose, self.describe(purpose)),
+            Errand::Nozzles => FileNews::Nozzles(self.nozzles()?),
             Errand::Change(change) => {
-                FileNews::Changed(self.changes.events(&change, &mut self.disk, self.clock.now().monotonic))
+                let all = change == FileChange::Everything;
+                let events = self.changes.events(&change, &mut self.disk, self.clock.now().monotonic);
+                if all { FileNews::Listed(events) } else { FileNews::Changed(events.unwrap_or_default()) }
             }
             Errand::Order { order, what, in_print } => {
                 let (place, disk, in_print) = (&self.place, &mut self.disk, in_print.as_deref());
@@ -135,7 +150,12 @@ impl Work {
                 };
                 FileNews::Done(order.id, outcome)
             }
-        }
+        })
+    }
+
+    fn nozzles(&mut self) -> Option<Vec<(u8, f64)>> {
+        let found = self.control.nozzles().wait();
+        found.inspect_err(|error| log::debug!("prusa_connect: {error}")).ok()
     }
 
     fn describe(&mut self, purpose: Purpose) -> Description {
@@ -150,6 +170,32 @@ impl Work {
             Purpose::Greeting { first: true } => tree.as_ref().map(|tree| tree.inserted(&self.place)),
             _ => None,
         };
-        Description { network, files: tree.map(|tree| tree.files()), inserted }
+        Description { network, files: tree.map(|tree| tree.files()), inserted, nozzles: self.nozzles() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bridge::prusa_connect::connect::order::{Order, Outcome};
+    use crate::source::control::channel;
+
+    #[test]
+    fn a_command_for_which_there_is_no_thread_fails() {
+        let (control, _requests) = channel();
+        let (sender, news) = std::sync::mpsc::channel();
+        let sender = Mutex::new(sender);
+        let told: Told = Arc::new(move |news| sender.lock().unwrap().send(news).unwrap());
+        let (place, folders) = (Place::new("local").unwrap(), Folders::of_type("6.1.0"));
+        let mut clerk = PrinterClerk::new(control, place, folders, SystemClock::new(), told);
+        clerk.hire = |_| Err(io::Error::other("too many"));
+        clerk.take(Errand::Change(FileChange::Everything));
+        let order = Order { id: 7, ..Order::default() };
+        for _ in 0..2 {
+            clerk.take(Errand::Order { order: order.clone(), what: FileOrder::Delete, in_print: None });
+            let FileNews::Done(7, Outcome::Failed(why)) = news.try_recv().unwrap() else { panic!("no end") };
+            assert!(why.contains("no thread") && why.contains("too many"), "{why}");
+        }
+        assert!(news.try_recv().is_err());
     }
 }

@@ -9,7 +9,9 @@ use super::connect::event::{Event, EventKind, Source};
 use super::connect::http::{EVENTS, Reply, Request};
 use super::connect::json::{self, Present};
 use super::identity::identity;
+use super::machine::{self, Machine};
 use super::serial::Roots;
+use super::store::CommandsFile;
 use crate::bridge::Examination;
 use crate::clock::{Clock, SystemClock};
 use crate::doctor::Finding;
@@ -40,7 +42,8 @@ pub fn examine(examination: &Examination<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Introduces the printer to Connect once, past the service. Connect shows no text, so that of the test is not sent.
+/// Introduces the printer to Connect once, past the service, as it was told last. Connect shows no text, so that of the
+/// test is not sent.
 ///
 /// # Errors
 ///
@@ -55,7 +58,11 @@ pub fn test(examination: &Examination<'_>, _text: &str) -> Result<String, String
     let event = Event::new(EventKind::Info, Source::Wui).with(data);
     let now = SystemClock::new().now().unix;
     let request = Request::new("POST", EVENTS, &identity, Some(token), now);
-    let request = request.with_json(json::event(&event, &Present::default()).into());
+    // Each event tells a state: that which the service told last, so that nothing changes for Connect.
+    let kept = CommandsFile::look(data_dir, examination.id);
+    let job = Machine::new(machine::Options::default(), &kept.machine).kept_job();
+    let present = Present { state: kept.line.state, job, ..Present::default() };
+    let request = request.with_json(json::event(&event, &present).into());
     let reply = Carrier::new(&config.server, Arc::clone(&examination.tls)).send(&request)?;
     match reply.status {
         200..=299 => Ok(format!(" as {} to {}", identity.serial, config.server)),

@@ -44,6 +44,7 @@ pub(crate) mod settings_file;
 mod store;
 pub(crate) mod transfer;
 
+pub use self::core::rehearsal::{Asks, WholeRehearsal};
 pub use cameras::rehearsal::{CameraRehearsal, CameraRound, CameraSheet};
 pub use examine::{examine, test};
 pub use files::rehearsal::{Becomes, Storage, Told};

@@ -1,5 +1,5 @@
 //! What the bridge needs of the world: somebody at the printer, somebody for the files, somebody who fetches, and a place
-//! for what must last. The real ones are in [`super::world`]; tests pass their own.
+//! for what must last. Tests pass their own.
 
 use super::connect::event::Event;
 use super::connect::order::{Order, Outcome};
@@ -23,14 +23,22 @@ pub(super) struct Outside {
     pub(super) fetcher: Box<dyn Fetcher + Send>,
     /// Keeps what must last.
     pub(super) keeper: Box<dyn Keeper + Send>,
+    /// Told the printer's token once Connect knows the printer under it, and of none while it does not.
+    pub(super) introduced: Introduced,
     /// Whether something prints: then downloads spare the processor.
     pub(super) printing: Arc<AtomicBool>,
 }
 
-/// Does what waits for the printer's files or its description, one after the other.
+/// Told of the printer's token, or that there is none which Connect knows.
+pub(super) type Introduced = Box<dyn FnMut(Option<&Token>) + Send>;
+
+/// Does what waits for the printer's files or its description, one after the other: commands first, changes last.
 pub(super) trait Clerk {
     /// Takes an errand; what comes of it is told as [`FileNews`].
     fn take(&mut self, errand: Errand);
+
+    /// That command is over, whatever becomes of it: if it is not begun, it is not begun any more.
+    fn forget(&mut self, command: u32);
 }
 
 /// What the clerk is to do.
@@ -49,6 +57,8 @@ pub(super) enum Errand {
     },
     /// Say what Connect is to be told of a change.
     Change(FileChange),
+    /// Look up the nozzles.
+    Nozzles,
 }
 
 /// What the printer is described for.
@@ -72,6 +82,10 @@ pub(super) enum FileNews {
     Done(u32, Outcome),
     /// Connect is to be told of these.
     Changed(Vec<Event>),
+    /// All files were looked at anew, and Connect is to be told of these; none where they cannot be listed now.
+    Listed(Option<Vec<Event>>),
+    /// The toolheads, from 0, and the diameters of their nozzles in mm, as far as Klipper has them.
+    Nozzles(Vec<(u8, f64)>),
 }
 
 /// What only Moonraker knows of the printer.
@@ -83,6 +97,8 @@ pub(super) struct Description {
     pub(super) files: Option<String>,
     /// The storage as a medium, for a greeting that is the first.
     pub(super) inserted: Option<Event>,
+    /// The toolheads, from 0, and the diameters of their nozzles in mm; none where Klipper does not answer.
+    pub(super) nozzles: Option<Vec<(u8, f64)>>,
 }
 
 /// Keeps what must last over a restart.

@@ -256,7 +256,7 @@ impl Rehearsal {
 
     /// What an `INFO` says of a printer that was not seen yet. `files` is the text of the tree.
     pub fn info(&self, network: Value, files: Option<&str>) -> Value {
-        let machine = Machine::new(machine::Options::default(), &Value::Null);
+        let mut machine = Machine::new(machine::Options::default(), &Value::Null);
         let data = machine.info(self.line.identity(), network, files);
         serde_json::from_str(&data).unwrap_or_default()
     }

@@ -5,6 +5,7 @@
 
 mod broken;
 mod clock;
+mod identity;
 mod life;
 mod off;
 mod power;

@@ -6,18 +6,18 @@
 mod plugin;
 mod prints;
 mod restarts;
-mod service;
 mod table;
 
 use crate::support::bed::Bed;
+use crate::support::phones::{register, store};
 use crate::support::program::Program;
+use crate::support::push_service::PushService;
 use crate::support::{http, wait};
-use serde_json::{Value, json};
-use service::Service;
+use serde_json::Value;
 use std::time::Duration;
 
 /// Starts the program with the bridge, and waits until the printer is announced.
-fn start(bed: &Bed, service: &Service) -> Program {
+fn start(bed: &Bed, service: &PushService) -> Program {
     let program = launch(bed, service);
     let public = wait_for_announcement(bed);
     assert_eq!(public["printerId"].as_str().unwrap().len(), 60);
@@ -41,34 +41,14 @@ fn wait_for_state(program: &Program, state: &str) -> Value {
 }
 
 /// Starts the program with the bridge.
-fn launch(bed: &Bed, service: &Service) -> Program {
+fn launch(bed: &Bed, service: &PushService) -> Program {
     let source = format!("source: moonraker\nmoonraker_url: ws://127.0.0.1:{}/websocket", bed.port());
-    let url = &service.url;
-    let further = format!("[octoapp]\nenabled: true\napi_url: {url}/send\nconfig_url: {url}/config\n");
+    let further = format!("[octoapp]\nenabled: true\n{}", service.settings());
     Program::prepared(&source, &[], |data| {
         let file = data.join("config/extended/extended2.cfg");
         let settings = std::fs::read_to_string(&file).unwrap();
         std::fs::write(file, settings + &further).unwrap();
     })
-}
-
-/// Writes into Moonraker's database.
-fn store(bed: &Bed, namespace: &str, key: &str, value: &Value) {
-    let item = json!({"namespace": namespace, "key": key, "value": value}).to_string();
-    let body = Some(("application/json", item.as_bytes()));
-    let (status, answer) = http::request(bed.port(), "POST", "/server/database/item", body);
-    assert_eq!(status, 200, "{answer}");
-}
-
-/// Writes a record as the app does it.
-fn register(bed: &Bed, token: &str, instance: &str, further: Value) {
-    let mut record = json!({
-        "fcmToken": token, "fcmTokenFallback": null, "instanceId": instance, "displayName": "A phone",
-        "displayDescription": "", "model": "P1", "appVersion": "2.1", "appBuild": 117_140, "appLanguage": "de",
-        "lastSeenAt": 1.5, "expireAt": null, "excludeNotifications": []
-    });
-    record.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
-    store(bed, "octoapp", &format!("apps.{token}"), &record);
 }
 
 /// What is in Moonraker's database; null where there is nothing.

@@ -1,8 +1,8 @@
 //! Beside OctoApp's own plugin, which Moonraker knows as its agent `OctoApp`.
 
-use super::service::Service;
 use super::{launch, register, stored, wait_for_announcement, wait_for_state};
 use crate::support::bed::{Bed, Job};
+use crate::support::push_service::PushService;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -36,7 +36,7 @@ impl Plugin {
 #[test]
 fn beside_the_plugin_the_bridge_is_off_and_says_so() {
     let bed = Bed::up();
-    let service = Service::start();
+    let service = PushService::start();
     register(&bed, "android", "1", json!({}));
     register(&bed, "gone", "2", json!({"expireAt": 1}));
     let plugin = Plugin::connect(&bed);
@@ -47,7 +47,7 @@ fn beside_the_plugin_the_bridge_is_off_and_says_so() {
     bed.start_print("one.gcode", Job { layers: 100, ..Job::LONG });
     // The records would be looked through within this time.
     std::thread::sleep(Duration::from_secs(65));
-    assert_eq!(service.count(), 0, "{:?}", service.pushes());
+    assert_eq!(service.count(), 0, "{:?}", service.timed());
     assert_eq!(stored(&bed, "octoapp", "public"), Value::Null);
     assert_eq!(stored(&bed, "octoapp", "apps").as_object().unwrap().len(), 2);
 
@@ -65,5 +65,5 @@ fn beside_the_plugin_the_bridge_is_off_and_says_so() {
     bed.cancel_print();
     wait_for_state(&program, "failed");
     std::thread::sleep(Duration::from_secs(8));
-    assert_eq!(service.count(), from, "{:?}", service.pushes());
+    assert_eq!(service.count(), from, "{:?}", service.timed());
 }

@@ -1,9 +1,9 @@
 //! Three prints in a row: done, cancelled, failed.
 
-use super::service::Service;
 use super::table::{Row, Seen, compare};
 use super::{register, start, store, stored, wait_for_records};
 use crate::support::bed::{Bed, Job};
+use crate::support::push_service::{PushService, word};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -81,7 +81,7 @@ fn three_prints_are_told_as_the_table_says() {
     std::fs::write(&file, config + MACRO).unwrap();
     bed.firmware_restart();
     store(&bed, "mainsail", "general.printername", &json!("Left"));
-    let service = Service::start();
+    let service = PushService::start();
     let _program = start(&bed, &service);
     let public = stored(&bed, "octoapp", "public");
     let say = |message: &str| {
@@ -147,7 +147,7 @@ fn three_prints_are_told_as_the_table_says() {
         (&public["encryptionKey"], &public["printerId"])
     );
     let mut seen = Seen::new(public["encryptionKey"].as_str().unwrap());
-    let mut rows = seen.rows(&service.pushes());
+    let mut rows = seen.rows(&service.timed());
     for column in rows.iter_mut().flatten() {
         *column = column.replace(reason, "REASON");
     }
@@ -156,9 +156,8 @@ fn three_prints_are_told_as_the_table_says() {
 }
 
 /// The number of the last push about a layer.
-fn from_last(service: &Service) -> usize {
-    let pushes = service.pushes();
-    let layer =
-        |(_, push): &(Instant, serde_json::Value)| super::table::word(push) == "layer_x_completed_title";
+fn from_last(service: &PushService) -> usize {
+    let pushes = service.timed();
+    let layer = |(_, push): &(Instant, serde_json::Value)| word(push) == "layer_x_completed_title";
     pushes.iter().rposition(layer).unwrap()
 }

@@ -1,10 +1,10 @@
 //! Every part restarts in mid-print.
 
-use super::service::Service;
 use super::table::{Row, Seen, compare};
 use super::{register, start, stored, wait_for_records, wait_for_state};
 use crate::support::bed::{Bed, Job, Part};
 use crate::support::program::Program;
+use crate::support::push_service::{PushService, word};
 use crate::support::wait;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -73,7 +73,7 @@ fn wait_until_connected(program: &Program) {
 #[test]
 fn restarts_of_every_part_are_told_as_the_table_says() {
     let bed = Bed::up();
-    let service = Service::start();
+    let service = PushService::start();
     let program = start(&bed, &service);
     let public = stored(&bed, "octoapp", "public");
     register(&bed, "android", "1", json!({}));
@@ -82,9 +82,8 @@ fn restarts_of_every_part_are_told_as_the_table_says() {
     bed.start_print("one.gcode", Job { layers: 60, ..Job::LONG });
     service.wait_for("layer_x_completed_title", 0, Duration::from_secs(20));
     wait::until("the third layer", Duration::from_secs(20), || {
-        let layer =
-            |(_, push): &(Instant, serde_json::Value)| super::table::word(push) == "layer_x_completed_title";
-        (service.pushes().iter().filter(|push| layer(push)).count() == 2).then_some(())
+        let layer = |(_, push): &(Instant, serde_json::Value)| word(push) == "layer_x_completed_title";
+        (service.timed().iter().filter(|push| layer(push)).count() == 2).then_some(())
     });
 
     kill_worker(&program);
@@ -127,6 +126,6 @@ fn restarts_of_every_part_are_told_as_the_table_says() {
         (&public["encryptionKey"], &public["printerId"])
     );
     let mut seen = Seen::new(public["encryptionKey"].as_str().unwrap());
-    compare(TABLE, &seen.rows(&service.pushes()));
+    compare(TABLE, &seen.rows(&service.timed()));
     assert_eq!(seen.prints.len(), 2);
 }

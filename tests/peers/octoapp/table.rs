@@ -15,14 +15,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// 4. The file.
 pub(super) type Row = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
-/// The name of a push: the key of its title, its title where it has no key, else its state, else Android's type.
-pub(super) fn word(push: &Value) -> String {
-    let apple = &push["apnsData"];
-    let key = apple["alert"]["title-loc-key"].as_str().and_then(|key| key.split("___").nth(1));
-    let title = key.or(apple["alert"]["title"].as_str());
-    title.or(apple["content-state"]["state"].as_str()).unwrap_or("android").to_owned()
-}
-
 fn letter(target: &Value) -> &'static str {
     match target["fcmToken"].as_str().unwrap() {
         "android" => "A",

@@ -114,7 +114,7 @@ fn get_without_any_file_is_false() {
 #[test]
 fn switching_on_adds_only_what_it_needs_restarts_and_says_what_is_next() {
     for (bridge, section, hint) in [
-        ("octoapp", "octoapp", "add this printer in OctoApp"),
+        ("octoapp", "octoapp", "octobridge pair octoapp"),
         ("prusa-connect", "prusa_connect", "octobridge pair prusa-connect"),
         ("telegram", "telegram", "octobridge pair telegram"),
     ] {

@@ -31,6 +31,11 @@ struct Side {
     gcode: String,
     /// It takes time to read it.
     slow: bool,
+    /// The files that were read, and how often each was changed.
+    read: Vec<String>,
+    changes: u64,
+    /// Moonraker's database cannot be read.
+    locked: bool,
 }
 
 /// Moonraker's database and the service. Clones are the same one.
@@ -72,6 +77,13 @@ impl Shelf {
         pushes.iter().map(told).collect()
     }
 
+    /// To whom the last push went.
+    fn last_tokens(&self) -> Vec<String> {
+        let last = self.last();
+        let targets = last["targets"].as_array().unwrap().iter();
+        targets.map(|target| target["fcmToken"].as_str().unwrap().to_owned()).collect()
+    }
+
     fn last(&self) -> Value {
         self.0.borrow().pushes.last().unwrap().clone()
     }
@@ -80,6 +92,9 @@ impl Shelf {
 impl Peer for Shelf {
     fn read(&mut self, namespace: &str, key: &[&str]) -> Result<Option<String>, String> {
         let side = self.0.borrow();
+        if side.locked {
+            return Err("the database is locked".to_owned());
+        }
         if (namespace, key) == ("octoapp", &["apps"]) {
             let all: serde_json::Map<String, Value> = side.apps.iter().cloned().collect();
             return Ok((!all.is_empty()).then(|| Value::Object(all).to_string()));
@@ -105,8 +120,13 @@ impl Peer for Shelf {
         Some((200, br#"{"invalidTokens":[]}"#.to_vec()))
     }
 
-    fn file(&mut self, _path: &str) -> Option<Vec<u8>> {
-        let side = self.0.borrow();
+    fn modified_ms(&mut self, _path: &str) -> Option<u64> {
+        Some(self.0.borrow().changes)
+    }
+
+    fn file(&mut self, path: &str) -> Option<Vec<u8>> {
+        let mut side = self.0.borrow_mut();
+        side.read.push(path.to_owned());
         (!side.slow).then(|| side.gcode.clone().into_bytes())
     }
 

@@ -64,12 +64,89 @@ fn who_changes_over_from_the_plugin_in_mid_print_keeps_the_print() {
         let text = std::fs::read_to_string(&kept).unwrap();
         let known: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(
-            (known["id"] == id, known["started_ms"] == start * 1000),
-            (inherited, inherited),
+            (known["id"] == id, known["started_ms"] == start * 1000, known["nameless"] == false),
+            (inherited, inherited, inherited),
             "{known}"
         );
     }
     assert!(infos.join("one.gcode.json").is_file());
+}
+
+#[test]
+fn a_print_that_is_found_has_no_name_until_it_pauses() {
+    // How it ends, and what its file is called before it paused and behind.
+    for (state, status, shown) in [
+        (PrintState::Complete, JobStatus::Completed, "None"),
+        (PrintState::Cancelled, JobStatus::Cancelled, "a/one.gcode"),
+        (PrintState::Error, JobStatus::Error, "a/one.gcode"),
+    ] {
+        for pauses in [false, true] {
+            let shelf = Shelf::with_phone();
+            let mut printer = Printer::new(shelf.clone());
+            printer.begin("a/one.gcode");
+            assert_eq!(shelf.last()["apnsData"]["content-state"]["filePath"], "a/one.gcode");
+            let kept = printer.place.path().join("octoapp-print.json");
+            std::fs::remove_file(&kept).unwrap();
+            let told = |path: &str| {
+                let state = &shelf.last()["apnsData"]["content-state"];
+                assert_eq!(state["filePath"], path, "{status:?} {pauses}");
+                assert_eq!(state["fileName"], path.rsplit('/').next().unwrap());
+                assert!(!shelf.told().is_empty());
+            };
+            printer.restart();
+            printer.print_to(20);
+            shelf.told();
+            printer.print_to(30);
+            told("None");
+            // That nobody told it is kept.
+            printer.restart();
+            printer.print_to(40);
+            assert!(shelf.told().is_empty());
+            printer.print_to(50);
+            told("None");
+            if pauses {
+                printer.set(|print| print.state = PrintState::Paused);
+                printer.pass(3.0);
+                told("a/one.gcode");
+                printer.set(|print| print.state = PrintState::Printing);
+                told("a/one.gcode");
+            }
+            printer.end(state, status);
+            printer.pass(5.0);
+            told(if pauses { "a/one.gcode" } else { shown });
+            shelf.register("activity:two", "1", json!({}));
+            printer.begin("b/two.gcode");
+            told("b/two.gcode");
+        }
+    }
+}
+
+#[test]
+fn a_file_is_read_once_and_one_that_is_loaded_in_advance() {
+    let shelf = Shelf::with_phone();
+    let mut printer = Printer::new(shelf.clone());
+    let read = |expected: &[&str]| assert_eq!(std::mem::take(&mut shelf.0.borrow_mut().read), expected);
+    printer.snapshot.print.as_mut().unwrap().file = Some("one.gcode".to_owned());
+    printer.restart();
+    read(&["one.gcode"]);
+    printer.begin("one.gcode");
+    read(&[]);
+    printer.end(PrintState::Complete, JobStatus::Completed);
+    printer.begin("two.gcode");
+    read(&["two.gcode"]);
+    printer.end(PrintState::Complete, JobStatus::Completed);
+    printer.begin("one.gcode");
+    read(&[]);
+    shelf.0.borrow_mut().changes += 1;
+    printer.end(PrintState::Complete, JobStatus::Completed);
+    printer.begin("one.gcode");
+    read(&["one.gcode"]);
+    printer.end(PrintState::Complete, JobStatus::Completed);
+    for nothing in ["", "continuousprint_1.gcode"] {
+        printer.snapshot.print.as_mut().unwrap().file = Some(nothing.to_owned());
+        printer.restart();
+        read(&[]);
+    }
 }
 
 #[test]
@@ -210,6 +287,13 @@ fn a_live_activity_is_renewed_before_it_expires() {
     assert_eq!(left, ["ios:phone"]);
     printer.pass(3000.0);
     assert!(shelf.told().is_empty());
+    // Also one that no print is under way for.
+    printer.end(PrintState::Complete, JobStatus::Completed);
+    printer.pass(5.0);
+    assert_eq!(shelf.told(), ["print_done_title 100"]);
+    shelf.register("activity:late", "1", json!({"expireAt": EPOCH as f64 + printer.seconds + 1000.0}));
+    printer.pass(60.0);
+    assert_eq!(shelf.told(), ["printing!"]);
 }
 
 #[test]

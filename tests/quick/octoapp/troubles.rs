@@ -70,6 +70,31 @@ fn a_pause_that_is_found_is_not_told_but_its_end_is() {
 }
 
 #[test]
+fn that_klipper_took_the_print_is_told_by_the_next_process() {
+    // Whether the service is away until then, and whether the program restarts before Klipper counts as gone.
+    for (away, waits) in [(false, 2.0), (true, 2.0), (true, 30.0)] {
+        let shelf = Shelf::with_phone();
+        let mut printer = Printer::new(shelf.clone());
+        printer.begin("one.gcode");
+        printer.print_to(20);
+        shelf.told();
+        shelf.0.borrow_mut().away = away;
+        printer.klipper(KlippyState::Shutdown);
+        printer.pass(waits);
+        printer.restart();
+        printer.pass(11.0);
+        shelf.0.borrow_mut().away = false;
+        printer.pass(700.0);
+        assert_eq!(shelf.last()["apnsData"]["content-state"]["error"], "Klipper Disconnected");
+        assert_eq!(shelf.told().len(), 1, "{away} {waits}");
+        assert!(!printer.place.path().join("octoapp-print.json").exists());
+        printer.restart();
+        printer.pass(700.0);
+        assert!(shelf.told().is_empty(), "nothing is told twice");
+    }
+}
+
+#[test]
 fn a_late_end_ends_no_activity_of_the_next_print() {
     let shelf = Shelf::with_phone();
     let mut printer = Printer::new(shelf.clone());
@@ -88,6 +113,32 @@ fn a_late_end_ends_no_activity_of_the_next_print() {
 }
 
 #[test]
+fn an_end_that_is_addressed_late_leaves_the_next_prints_activity_alone() {
+    let shelf = Shelf::with_phone();
+    let mut printer = Printer::new(shelf.clone());
+    printer.begin("one.gcode");
+    printer.print_to(20);
+    shelf.told();
+    shelf.0.borrow_mut().locked = true;
+    printer.end(PrintState::Complete, JobStatus::Completed);
+    printer.pass(21.0);
+    printer.begin("two.gcode");
+    shelf.register("activity:two", "1", json!({}));
+    shelf.0.borrow_mut().locked = false;
+    printer.pass(50.0);
+    let told = shelf.0.borrow().pushes.clone();
+    let end = told.iter().find(|push| push["apnsData"]["event"] == "end").unwrap();
+    let targets = end["targets"].as_array().unwrap();
+    assert_eq!((targets.len(), &targets[0]["fcmToken"]), (1, &json!("ios:phone")), "{told:?}");
+    assert_eq!(names(&shelf), ["ios:phone", "activity:running", "activity:two"]);
+    // They end with that print.
+    printer.end(PrintState::Complete, JobStatus::Completed);
+    printer.pass(5.0);
+    assert_eq!(shelf.last_tokens(), ["activity:running", "activity:two", "ios:phone"]);
+    assert_eq!(names(&shelf), ["ios:phone"]);
+}
+
+#[test]
 fn the_key_is_read_again_when_the_plugin_is_gone() {
     let shelf = Shelf::with_phone();
     let mut printer = Printer::new(shelf.clone());
@@ -100,6 +151,51 @@ fn the_key_is_read_again_when_the_plugin_is_gone() {
     let values = &shelf.0.borrow().values;
     let announced = values.iter().rfind(|(place, _)| place == "octoapp/public").unwrap();
     assert_eq!(announced.1["encryptionKey"], "the plugin's");
+}
+
+#[test]
+fn a_key_that_another_process_wrote_stays() {
+    let shelf = Shelf::with_phone();
+    let mut printer = Printer::new(shelf.clone());
+    let announced = || {
+        let values = &shelf.0.borrow().values;
+        let announced = values.iter().rfind(|(place, _)| place == "octoapp/public").unwrap();
+        announced.1["encryptionKey"].as_str().unwrap().to_owned()
+    };
+    let first = announced();
+    printer.pass(300.0);
+    assert_eq!(announced(), first);
+    shelf.clone().write("octoapp", &["public", "encryptionKey"], &json!("another's"));
+    printer.pass(300.0);
+    assert_eq!(announced(), "another's");
+    // One that is gone is put back.
+    shelf.0.borrow_mut().values.retain(|(place, _)| place != "octoapp/public/encryptionKey");
+    printer.pass(300.0);
+    assert_eq!(announced(), "another's");
+}
+
+#[test]
+fn the_next_process_calls_the_printer_by_its_name() {
+    let shelf = Shelf::with_phone();
+    shelf.clone().write("mainsail", &["general"], &json!({"printername": "Left"}));
+    let mut printer = Printer::new(shelf.clone());
+    printer.begin("one.gcode");
+    shelf.0.borrow_mut().away = true;
+    printer.end(PrintState::Complete, JobStatus::Completed);
+    printer.pass(20.0);
+    shelf.0.borrow_mut().away = false;
+    shelf.told();
+    printer.restart();
+    printer.pass(700.0);
+    assert_eq!(shelf.last()["apnsData"]["alert"]["title-loc-args"], json!(["Left"]));
+    // As long as it cannot be read the phone says it.
+    shelf.0.borrow_mut().locked = true;
+    printer.restart();
+    printer.begin("two.gcode");
+    shelf.0.borrow_mut().locked = false;
+    printer.end(PrintState::Complete, JobStatus::Completed);
+    printer.pass(20.0);
+    assert_eq!(shelf.last()["apnsData"]["alert"]["title-loc-args"], json!(["$printer_label$"]));
 }
 
 #[test]

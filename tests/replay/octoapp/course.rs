@@ -2,6 +2,9 @@
 
 use serde_json::Value;
 
+/// What the apps are told as the file of a print that was found under way.
+pub(super) const NAMELESS: &str = "None";
+
 /// A message by which the print's state was told.
 pub(super) struct Turn<'v> {
     pub(super) t: f64,
@@ -130,11 +133,13 @@ impl<'v> Course<'v> {
         self.changes.iter().filter(|change| change.action == "added")
     }
 
-    /// The file that is loaded at the connection, and whether it prints.
-    pub(super) fn loaded(&self) -> Option<(&'v str, bool)> {
+    /// Whether the print at that time was found under way, and has not paused since: the apps are not told its file.
+    pub(super) fn is_nameless(&self, t: f64) -> bool {
         let stats = &self.vector["printer_objects"]["print_stats"];
-        let file = stats["filename"].as_str().filter(|file| !file.is_empty())?;
-        Some((file, stats["state"].as_str().is_some_and(is_active)))
+        let found = stats["state"].as_str().is_some_and(is_active);
+        let begins = self.begun().any(|job| job.t <= t);
+        let pauses = self.turns.iter().any(|turn| turn.state == "paused" && turn.t <= t);
+        found && !begins && !pauses
     }
 
     /// The records of apps at that time, as they were written. What was deleted since is among them.

@@ -2,13 +2,15 @@
 //! own messages what is wanted instead: what it takes away must not come, what it puts in must.
 
 use super::course::{Course, is_active, name};
-use super::failures;
+use super::failures::{self, PUSHES};
 use super::wanted::{EXACT, Wanted, Wishes};
 use serde_json::{Value, json};
 
 /// How long the plugin waits before it tells a pause, and behind that before it calls those who want it.
 const PAUSE_HOLD: f64 = 3.0;
 const CALL_DELAY: f64 = 2.0;
+/// How young a print is of which it tells no end of a pause.
+const BEGINNING: f64 = 5.0;
 /// How soon a push is tried again.
 const RETRY: f64 = 5.0;
 /// How long a configuration counts, in seconds.
@@ -25,14 +27,14 @@ pub(super) fn apply(course: &Course<'_>, wishes: &mut Wishes) {
     expired(course, wishes);
     stray_resumes(course, wishes);
     ended_pauses(course, wishes);
-    found(course, wishes);
+    addresses(course, wishes);
     fluidd(course, wishes);
     two_starts(course, wishes);
     failures::told(course, wishes);
     configurations(course, wishes);
     tries(course, wishes);
     bytes(course, wishes);
-    files(course, wishes);
+    files(wishes);
 }
 
 /// D13: of a file of an automation nothing is told; the plugin leaves out its start alone. Messages of a macro are not
@@ -69,8 +71,9 @@ pub(super) fn is_automated(path: &str) -> bool {
     path.to_lowercase().starts_with("continuousprint_")
 }
 
-/// D7: who has expired is told nothing any more, but a Live Activity that it is over; the plugin tells everything until its
-/// next clean-up.
+/// D7: who has expired is told nothing any more, but a Live Activity that it is over. Whose record has expired does not ask
+/// to be told any longer; the plugin tells him all the same until it cleans up next, which is an accident of the minute in
+/// which it looks. So the recordings are not followed in this, also where no quirk of theirs says so.
 fn expired(course: &Course<'_>, wishes: &mut Wishes) {
     wishes.requests.retain_mut(|wanted| {
         let is_over = wanted.apple()["content-state"]["state"] == "expired";
@@ -109,7 +112,8 @@ fn stray_resumes(course: &Course<'_>, wishes: &mut Wishes) {
 }
 
 /// D11: a pause that ends with the print within the time for which it is held back is not told. The plugin tells it
-/// behind the end, unless that is a good one.
+/// behind the end, unless that is a good one: from then on phones with Android show a print that is over as paused. Nor
+/// is one told that ends so soon in the first seconds of a print.
 fn ended_pauses(course: &Course<'_>, wishes: &mut Wishes) {
     for paused in course.turns.iter().filter(|turn| turn.state == "paused") {
         let told = paused.t + PAUSE_HOLD;
@@ -120,7 +124,10 @@ fn ended_pauses(course: &Course<'_>, wishes: &mut Wishes) {
         let goes_on = |t: f64| next.is_some_and(|next| next.state == "printing" && next.t < t);
         let failed = next.filter(|next| next.is_failure()).map(|next| next.t);
         let gone = course.outages.iter().map(|(gone, _)| *gone).find(|gone| *gone >= paused.t);
-        let ended = cancelled.map(|change| change.t).or(gone).filter(|t| !goes_on(*t)).or(failed);
+        // What looks like the end of a pause so soon is a part of the start to the plugin.
+        let young = next.filter(|next| next.state == "printing").map(|next| next.t);
+        let young = young.filter(|t| course.begun().any(|job| (0.0..BEGINNING).contains(&(t - job.t))));
+        let ended = cancelled.map(|change| change.t).or(gone).filter(|t| !goes_on(*t)).or(failed).or(young);
         if ended.is_some_and(|ended| ended < told) {
             let of_it = |wanted: &Wanted| {
                 let at = |t: f64| (wanted.t - t).abs() < EXACT;
@@ -132,21 +139,12 @@ fn ended_pauses(course: &Course<'_>, wishes: &mut Wishes) {
     }
 }
 
-/// D1: a print that is found under way has its name; the plugin calls it `None`.
-fn found(course: &Course<'_>, wishes: &mut Wishes) {
-    let Some((path, true)) = course.loaded() else { return };
-    let until = course.begun().map(|job| job.t).next().unwrap_or(f64::INFINITY);
-    for wanted in wishes.requests.iter_mut().filter(|wanted| wanted.t < until) {
-        for place in ["content-state", "attributes"] {
-            if let Some(shown) = wanted.value.pointer_mut(&format!("/body/apnsData/{place}/filePath")) {
-                rename(shown, "None", path);
-            }
-        }
-        for part in ["/body/apnsData", "/android_plain"] {
-            if let Some(told) = wanted.value.pointer_mut(part) {
-                rename(told, "None", name(path));
-            }
-        }
+/// D1: who knows a token can push to that phone, so that tokens go to no address without TLS, whatever OctoApp publishes.
+fn addresses(course: &Course<'_>, wishes: &mut Wishes) {
+    let published = course.vector["remote_config"]["sendNotificationUrl"].as_str();
+    let Some(open) = published.filter(|url| !url.starts_with("https://")) else { return };
+    for wanted in wishes.requests.iter_mut().filter(|wanted| wanted.is_push()) {
+        rename(&mut wanted.value["url"], open, PUSHES);
     }
 }
 
@@ -277,22 +275,7 @@ fn bytes(course: &Course<'_>, wishes: &mut Wishes) {
     }
 }
 
-/// D16: a file is read for each print, and no other; the plugin reads one that is merely loaded, and none twice.
-fn files(course: &Course<'_>, wishes: &mut Wishes) {
-    let Some(recorded) = &wishes.downloads else { return };
-    let found = course.loaded().filter(|(_, prints)| *prints).map(|(file, _)| file);
-    let begun = course.begun().map(|job| job.file);
-    let read: Vec<String> = found
-        .into_iter()
-        .chain(begun)
-        .filter(|file| !file.is_empty() && !is_automated(file))
-        .map(str::to_owned)
-        .collect();
-    let loaded = course.loaded().filter(|(_, prints)| !prints).map(|(file, _)| file);
-    let foreseen =
-        recorded.iter().all(|file| read.contains(file) || loaded == Some(file) || is_automated(file));
-    // What nobody foresaw is wanted as it is.
-    if foreseen && read.iter().all(|file| recorded.contains(file)) {
-        wishes.downloads = Some(read);
-    }
+/// D13: nor is such a file read.
+fn files(wishes: &mut Wishes) {
+    wishes.downloads.iter_mut().for_each(|read| read.retain(|file| !is_automated(file)));
 }

@@ -1,6 +1,6 @@
 //! The push that the bridge makes of a print that Klipper ended, written from the tables of the protocol.
 
-use super::course::{Course, Turn, name};
+use super::course::{Course, NAMELESS, Turn, name};
 use super::deviations::{FREE, LEFT, PERCENT, is_automated, is_expired};
 use super::wanted::{Wanted, Wishes};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 /// How long ends are held back for iPhones.
 const END_HOLD: f64 = 5.0;
 /// Where pushes go where nothing else is said.
-const PUSHES: &str = "https://europe-west1-octoapp-4e438.cloudfunctions.net/sendNotificationV2";
+pub(super) const PUSHES: &str = "https://europe-west1-octoapp-4e438.cloudfunctions.net/sendNotificationV2";
 
 /// How long Klipper may be away, and what is said of a print that it took with it then.
 const GRACE: f64 = 5.0;
@@ -20,20 +20,28 @@ struct Failure<'v> {
     since: f64,
     t: f64,
     said: &'v str,
+    /// Its file is told.
+    named: bool,
 }
 
 /// D3: a print that Klipper ends by an error is told with the reason, and its Live Activities end with it. The plugin is
 /// silent, or says that Klipper is gone if it goes then. Klipper that goes is told also where the print is paused.
 pub(super) fn told(course: &Course<'_>, wishes: &mut Wishes) {
     let failed = course.turns.iter().filter(|turn| turn.is_failure());
-    let failed = failed.map(|turn| Failure { since: turn.t, t: turn.t, said: said(turn) });
+    let failed = failed.map(|turn| Failure { since: turn.t, t: turn.t, said: said(turn), named: true });
     let long = course
         .outages
         .iter()
         .filter(|(gone, back)| course.state_at(*gone) == "paused" && *back > gone + GRACE);
-    let gone = long.map(|(gone, _)| Failure { since: *gone, t: gone + GRACE, said: GONE });
-    for Failure { since, t: happened, said } in failed.chain(gone) {
+    let gone = long.map(|(gone, _)| Failure {
+        since: *gone,
+        t: gone + GRACE,
+        said: GONE,
+        named: !course.is_nameless(*gone),
+    });
+    for Failure { since, t: happened, said, named } in failed.chain(gone) {
         let Some(path) = course.file_at(since).filter(|path| !is_automated(path)) else { continue };
+        let path = if named { path } else { NAMELESS };
         let next = course.begun().map(|job| job.t).find(|t| *t > since).unwrap_or(f64::INFINITY);
         wishes.drop_requests(|wanted| {
             let at = wanted.happened(course.epoch);

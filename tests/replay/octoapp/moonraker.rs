@@ -31,6 +31,7 @@ struct State {
     failed: RefCell<Vec<(f64, Value)>>,
     config: Value,
     files: Map<String, Value>,
+    metadata: Map<String, Value>,
     requests: RefCell<Vec<Request>>,
     deletes: RefCell<Vec<(f64, String)>>,
     downloads: RefCell<Vec<String>>,
@@ -67,6 +68,7 @@ impl Shelf {
             answers: RefCell::new(vector["backend_responses"].as_array().cloned().unwrap_or_default().into()),
             config: vector["remote_config"].clone(),
             files: vector["gcode_files"].as_object().cloned().unwrap_or_default(),
+            metadata: vector["file_metadata"].as_object().cloned().unwrap_or_default(),
             ..State::default()
         }))
     }
@@ -181,6 +183,11 @@ impl Peer for Shelf {
         let (method, url) = (method.to_owned(), url.to_owned());
         self.0.requests.borrow_mut().push(Request { t, method, url, body });
         answer
+    }
+
+    fn modified_ms(&mut self, path: &str) -> Option<u64> {
+        let known = self.0.metadata.get(path).and_then(|file| file["modified"].as_f64());
+        Some(known.map_or(0, |modified| (modified * 1000.0) as u64))
     }
 
     fn file(&mut self, path: &str) -> Option<Vec<u8>> {

@@ -4,6 +4,7 @@
 use super::chat::Request;
 use super::vector::{START, Vector, What, texts};
 use super::world::{Attempt, Log};
+use crate::support::ending::end;
 use crate::support::feed::{Feed, Heard};
 use crate::support::telegram::{Outcome, Telegram};
 use serde_json::Value;
@@ -26,8 +27,7 @@ struct Program(Child);
 
 impl Drop for Program {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        end(&mut self.0);
     }
 }
 

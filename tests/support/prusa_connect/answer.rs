@@ -6,6 +6,9 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How late an answer is that comes late.
+const LATE: Duration = Duration::from_secs(3);
+
 /// An answer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Answer {
@@ -26,6 +29,10 @@ pub(crate) struct Answer {
 pub(crate) enum Pace {
     /// Never: neither head nor body.
     Never,
+    /// Neither, but bytes that are no HTTP; then the connection ends.
+    Garbage,
+    /// At once, after three seconds of silence.
+    Late,
     /// At once.
     #[default]
     Quick,
@@ -49,6 +56,16 @@ impl Answer {
     /// None that arrives: what was asked is done, and the connection ends.
     pub(crate) fn lost() -> Self {
         Self { lost: true, ..Self::default() }
+    }
+
+    /// None that makes sense: what was asked is done, and the connection ends.
+    pub(crate) fn garbage() -> Self {
+        Self { lost: true, pace: Pace::Garbage, ..Self::default() }
+    }
+
+    /// What was asked is done, and the answer takes its time.
+    pub(crate) fn late() -> Self {
+        Self { lost: true, pace: Pace::Late, status: 204, ..Self::default() }
     }
 
     pub(crate) fn status(status: u16) -> Self {
@@ -75,6 +92,12 @@ pub(super) fn serve(stream: &TcpStream, decide: impl Fn(&Message) -> Answer) {
         if answer.pace == Pace::Never {
             std::thread::park();
         }
+        if answer.pace == Pace::Late {
+            std::thread::sleep(LATE);
+        }
+        if answer.pace == Pace::Garbage {
+            let _ = writer.write_all(b"\x16\x03\x01 502 <html>\r\n\r\n");
+        }
         if answer.status == 0 {
             let _ = stream.shutdown(std::net::Shutdown::Both);
             return;
@@ -97,8 +120,8 @@ pub(super) fn serve(stream: &TcpStream, decide: impl Fn(&Message) -> Answer) {
 fn send(mut writer: &TcpStream, answer: &Answer) -> bool {
     let body = answer.body.as_bytes();
     match answer.pace {
-        Pace::Never => false,
-        Pace::Quick => writer.write_all(body).is_ok(),
+        Pace::Never | Pace::Garbage => false,
+        Pace::Quick | Pace::Late => writer.write_all(body).is_ok(),
         Pace::Slow => body.chunks(4096).all(|piece| {
             std::thread::park_timeout(Duration::from_millis(40));
             writer.write_all(piece).is_ok()

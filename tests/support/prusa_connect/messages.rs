@@ -210,6 +210,10 @@ fn info(body: &Value, fingerprint: &Value) -> Checked {
     let who = ["type", "version", "subversion", "firmware", "sn", "fingerprint", "network_info"];
     let more = ["printer_type", "sdk", "files", "mbl", "sheet_settings", "active_sheet", "mmu", "slots"];
     let more = [&more[..], &["nozzle_diameter", "tools", "storages", "transfer_paused", "appendix"]].concat();
+    // Unasked, it may also tell only what is another than before.
+    if body.get("command_id").is_none() && data.get("sn").is_none() {
+        return keys(data, &[], &[&who[..], &more[..]].concat());
+    }
     keys(data, &who, &more)?;
     that(data["fingerprint"] == *fingerprint, || format!("another printer's fingerprint: {data}"))?;
     that(data["type"].is_u64() && data["version"].is_u64() && data["subversion"].is_u64(), || {

@@ -95,6 +95,16 @@ impl Connect {
         Self { url, state }
     }
 
+    /// One without a network, of that address, for clients on a clock of their own: [`Self::take`] is all that it has.
+    pub(crate) fn unplugged(url: &str) -> Self {
+        Self { url: url.to_owned(), state: Arc::default() }
+    }
+
+    /// Takes a request, and says how it is answered.
+    pub(crate) fn take(&self, request: &Message) -> Answer {
+        self.state().answer(request)
+    }
+
     /// Its address.
     pub(crate) fn url(&self) -> String {
         self.url.clone()
@@ -231,7 +241,7 @@ impl State {
         };
         if let Some((status, registrations, cameras, mut work)) = before {
             if (400..=407).contains(&status) {
-                work.heard(&self.work);
+                work.heard(&self.work, status == 400);
             }
             (self.registrations, self.cameras, self.work) = (registrations, cameras, work);
         }

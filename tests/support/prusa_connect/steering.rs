@@ -35,6 +35,11 @@ impl Connect {
         self.state().work.accepted(id)
     }
 
+    /// Whether a command has ended.
+    pub(crate) fn has_ended(&self, id: u32) -> bool {
+        !self.state().work.ends(id).is_empty()
+    }
+
     /// The events that ended a command: one, or the same once more.
     pub(crate) fn ends(&self, id: u32) -> Vec<Value> {
         self.state().work.ends(id).to_vec()
@@ -78,6 +83,18 @@ impl Connect {
         self.told().into_iter().filter(|told| told.kind().is_none()).map(|told| told.body).collect()
     }
 
+    /// Whether it was told of an event like that.
+    pub(crate) fn was_told(&self, of: impl Fn(&Value) -> bool) -> bool {
+        self.state().work.told.iter().any(|told| told.kind().is_some() && of(&told.body))
+    }
+
+    /// The newest telemetry; null before there is one.
+    pub(crate) fn last_telemetry(&self) -> Value {
+        let state = self.state();
+        let newest = state.work.told.iter().rev().find(|told| told.kind().is_none());
+        newest.map(|told| told.body.clone()).unwrap_or_default()
+    }
+
     /// There is a file to be fetched, of that team and hash.
     pub(crate) fn add_file(&self, team: u32, hash: &str, content: &str) {
         self.add_file_at(team, hash, content, Pace::Quick);
@@ -88,6 +105,11 @@ impl Connect {
         let kind = "application/octet-stream";
         let file = Answer { pace, ..Answer::status(200) }.with("Content-Type", kind).saying(content);
         self.state().work.files.insert(format!("/p/teams/{team}/files/{hash}/raw"), file);
+    }
+
+    /// The same, which are forgotten: whoever asks says what is wrong himself.
+    pub(crate) fn take_faults(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().faults)
     }
 
     /// What was wrong with the requests so far.

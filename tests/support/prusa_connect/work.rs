@@ -41,6 +41,8 @@ struct Life {
     given: usize,
     accepted: usize,
     ends: Vec<Value>,
+    /// The printer introduced itself since it was given: it may have been restarted, and not know what it said before.
+    cut: bool,
 }
 
 /// What is known of a printer at work.
@@ -126,8 +128,10 @@ impl Work {
         messages::event(&body, fingerprint)?;
         self.life(&body)?;
         let kind = body["event"].as_str().unwrap_or_default();
-        if kind == "INFO" && body.get("command_id").is_none() {
+        // One that tells only what is another than before introduces nobody.
+        if kind == "INFO" && body.get("command_id").is_none() && body["data"].get("sn").is_some() {
             self.introduced = true;
+            self.lives.values_mut().for_each(|life| life.cut |= life.given > 0);
         }
         if kind == "STATE_CHANGED" {
             let state = body["state"].as_str().unwrap_or_default();
@@ -165,7 +169,8 @@ impl Work {
                 false => Err(Fault::new(format!("after the end of command {id}: {body}"))),
             };
         }
-        if kind != "REJECTED" && life.accepted == 0 {
+        // Nor is one that was given once more, whose end was told and got lost.
+        if kind != "REJECTED" && life.accepted == 0 && !life.cut && life.given < 2 {
             return Err(Fault::new(format!("command {id} ends without having been accepted: {body}")));
         }
         let sort = |kind: &str| match kind {
@@ -186,9 +191,12 @@ impl Work {
         }
     }
 
-    /// What is announced though it was refused: nobody says it again.
-    pub(super) fn heard(&mut self, refused: &Self) {
+    /// What is announced though it was refused: nobody says it again, and for good not that a command is accepted.
+    pub(super) fn heard(&mut self, refused: &Self, for_good: bool) {
         (self.state, self.introduced) = (refused.state.clone(), refused.introduced);
+        for (id, life) in self.lives.iter_mut().filter(|_| for_good) {
+            life.accepted = refused.lives.get(id).map_or(life.accepted, |refused| refused.accepted);
+        }
     }
 
     fn note(&mut self, body: Value) {

@@ -43,6 +43,8 @@ pub struct Machine {
     pub clock: GuestClock,
     /// A file that gets every packet of the network card (pcap format).
     pub packet_dump: Option<PathBuf>,
+    /// The network card's address, such as `00:00:5e:00:53:01`; without one it has QEMU's, which all its guests have.
+    pub network_address: Option<String>,
 }
 
 impl Machine {
@@ -57,6 +59,7 @@ impl Machine {
             processors: 2,
             clock: GuestClock::Host,
             packet_dump: None,
+            network_address: None,
         }
     }
 
@@ -85,7 +88,8 @@ impl Machine {
         add("-drive", format!("file={},format=raw,if=none,id=oem", file(self.oem.path())));
         add("-device", "virtio-blk-device,drive=oem,bus=virtio-mmio-bus.1".to_owned());
         add("-netdev", "user,id=n0,restrict=off".to_owned());
-        add("-device", "virtio-net-device,netdev=n0".to_owned());
+        let address = self.network_address.iter().map(|address| format!(",mac={address}"));
+        add("-device", "virtio-net-device,netdev=n0".to_owned() + &address.collect::<String>());
         if let Some(dump) = &self.packet_dump {
             add("-object", format!("filter-dump,id=dump,netdev=n0,file={}", file(dump)));
         }

@@ -6,6 +6,18 @@ use std::path::Path;
 use super::Settings;
 use crate::script_tools;
 
+/// How the tools that scripts call are told to do without the network.
+const OFFLINE: [(&str, &str); 6] = [
+    (script_tools::OFFLINE, "1"),
+    ("CARGO_NET_OFFLINE", "true"),
+    ("GIT_ALLOW_PROTOCOL", "file"),
+    ("GOPROXY", "off"),
+    ("PIP_NO_INDEX", "1"),
+    ("npm_config_offline", "true"),
+];
+/// Where nothing listens, so that whatever honours a proxy fails at once instead of fetching.
+const NO_PROXY_THERE: &str = "http://127.0.0.1:9";
+
 /// What belongs to one build and scripts are told about.
 #[derive(Debug, Clone, Copy)]
 pub struct Places<'a> {
@@ -16,23 +28,6 @@ pub struct Places<'a> {
     /// `rootfs.img` and `boot.img` of the base.
     pub parts: &'a Path,
 }
-
-/// What keeps programs that mean well from the network, so that a script which would fetch something fails at once: our
-/// own commands, cargo, pip, Go, Git, and whatever knows proxies (nothing answers at the discard port).
-const OFFLINE: [(&str, &str); 11] = [
-    (script_tools::OFFLINE, "1"),
-    ("CARGO_NET_OFFLINE", "true"),
-    ("PIP_NO_INDEX", "1"),
-    ("GOPROXY", "off"),
-    ("GIT_ALLOW_PROTOCOL", "file"),
-    ("http_proxy", DEAD_END),
-    ("https_proxy", DEAD_END),
-    ("ftp_proxy", DEAD_END),
-    ("HTTPS_PROXY", DEAD_END),
-    ("ALL_PROXY", DEAD_END),
-    ("no_proxy", "localhost"),
-];
-const DEAD_END: &str = "http://127.0.0.1:9";
 
 /// The variables, by name. `get` reads a variable of our own environment.
 pub fn variables(
@@ -76,6 +71,12 @@ pub fn variables(
         for (name, value) in OFFLINE {
             set(name, value.into());
         }
+        for name in ["http_proxy", "https_proxy", "ftp_proxy", "all_proxy"] {
+            set(name, NO_PROXY_THERE.into());
+            set(&name.to_uppercase(), NO_PROXY_THERE.into());
+        }
+        set("no_proxy", String::new());
+        set("NO_PROXY", String::new());
     }
     variables
 }

@@ -25,11 +25,13 @@ use thiserror::Error;
 use crate::command::CommandError;
 use crate::digest;
 use crate::image::{BOOT, Image, ImageError, ROOTFS, Rebuild, RebuildError};
+use crate::lock::{Lock, LockError};
 use crate::manifest::{AppliedOverlay, Base, Built, Manifest, Root, SCHEMA};
 use crate::overlay::{Order, Overlay, OverlayError, name_apart, tree_hash};
 use crate::rootfs::packing::{Packing, PackingError};
 use crate::rootfs::session::{Plan, Scripting};
 use crate::rootfs::steps::Step;
+use crate::sbom::inside::{self, InsideError};
 use crate::verify;
 use environment::Places;
 use progress::Progress;
@@ -38,6 +40,9 @@ use state::{Stamp, State, StateError};
 
 /// What is said when a script redraws the boot logo, say: with the time of the build in it, no two images would be equal.
 const KERNEL_KEPT: &str = "a script changed boot.img in the build folder, as to draw on the boot logo; the image keeps the kernel and the logo of the base";
+
+/// What is said of the bill of materials in an image, which is made before the overlays are applied.
+const BILL_BEFORE: &str = "the bill of materials inside the image lists overlays as they were before their pre-scripts ran; that beside the image lists what came of them";
 
 /// What to build, from what, and how.
 #[derive(Debug, Clone, Default)]
@@ -68,6 +73,12 @@ pub struct Settings {
     pub epoch: Option<u32>,
     /// Packs the root anew as a whole, instead of keeping the base's data where it is.
     pub repack: bool,
+    /// Folder of the root into which a bill of materials goes, where one is wanted.
+    pub sbom: Option<String>,
+    /// The lock to hold base and overlays against.
+    pub lock: Option<Lock>,
+    /// Whether what differs from the lock is an error.
+    pub locked: bool,
     /// Processors that mksquashfs uses, where not all.
     pub processors: Option<u32>,
     /// Versions of tools that the caller knows, by name.
@@ -98,6 +109,12 @@ pub enum BuildError {
         /// Whether the base is not what it claims to be.
         wrong_input: bool,
     },
+    /// The base or an overlay is not the locked one.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The bill of materials for the image cannot be made.
+    #[error(transparent)]
+    Sbom(#[from] InsideError),
     /// A tool is missing or failed.
     #[error(transparent)]
     Command(#[from] CommandError),
@@ -177,7 +194,7 @@ impl BuildError {
                 matches!(error, OverlayError::NoFolder { .. } | OverlayError::Twice { .. })
             }
             Self::Rebuild(error) => error.is_wrong_usage(),
-            Self::NoFileName { .. } => true,
+            Self::NoFileName { .. } | Self::Sbom(InsideError::Place { .. }) => true,
             _ => false,
         }
     }
@@ -230,9 +247,14 @@ pub fn build(settings: &Settings) -> Result<Finished, BuildError> {
     for overlay in &overlays {
         pre_scripts |= overlay.has_pre_scripts()?;
     }
-    if !pre_scripts && !settings.force && !settings.rehearse {
-        let key = work.key(&mut state, &hashes(&overlays)?)?;
-        if let Some(manifest) = work.current(&mut state, &key) {
+    if !pre_scripts {
+        let hashes = hashes(&overlays)?;
+        work.admit(&hashes)?;
+        let key = work.key(&mut state, &hashes)?;
+        if !settings.force
+            && !settings.rehearse
+            && let Some(manifest) = work.current(&mut state, &key)
+        {
             state.save()?;
             progress.say(&format!("nothing changed: {} is up to date", settings.out.display()));
             return Ok(Finished { manifest, built: false, steps: Vec::new() });
@@ -264,6 +286,7 @@ struct Key<'a> {
     git_version: Option<String>,
     offline: bool,
     repack: bool,
+    sbom: Option<&'a str>,
     epoch: Option<u32>,
     tools: &'a BTreeMap<String, String>,
 }
@@ -284,6 +307,7 @@ impl Work<'_> {
             git_version: std::env::var("GIT_VERSION").ok(),
             offline: self.settings.offline,
             repack: self.settings.repack,
+            sbom: self.settings.sbom.as_deref(),
             epoch: self.settings.epoch,
             tools: &self.tools,
         };
@@ -321,7 +345,18 @@ impl Work<'_> {
         let tree = scratch.path.join("root");
         let places = Places { build: &scratch.path, root: &tree, parts: &parts };
         let variables = environment::variables(self.settings, places, epoch, |name| std::env::var(name).ok());
-        let mut applied = hashes(overlays)?;
+        let base = Base {
+            file: self.base_name(),
+            sha256: self.base_sha256.clone(),
+            version: image.version().map(str::to_owned),
+        };
+        let given = overlays.len();
+        let mut overlays = overlays.to_vec();
+        if let Some(place) = &self.settings.sbom {
+            overlays.push(self.bill(&base, &base_root, &overlays, epoch, place, &scratch.path)?);
+        }
+        let mut applied = hashes(&overlays)?;
+        let scripted = any_scripts(&overlays)?;
         let plan = Plan {
             base: base_root.clone(),
             tree,
@@ -329,7 +364,7 @@ impl Work<'_> {
             outcome: scratch.path.join("outcome.json"),
             epoch,
             order: self.settings.order,
-            overlays: overlays.to_vec(),
+            overlays,
             directory: self.settings.directory.clone(),
             variables,
             processors: self.settings.processors,
@@ -341,16 +376,22 @@ impl Work<'_> {
         let session = fakeroot::run(&self.settings.octofw, &plan, &scratch.path.join(PLAN));
         // Scripts can reach the base's parts in the build folder. What they do to the root would mix with its unpacked
         // tree, so it is an error, which tells more than what came of it.
-        if any_scripts(overlays)? && Stamp::of_file(&base_root) != stamp {
+        if scripted && Stamp::of_file(&base_root) != stamp {
             check_untouched(&image, &parts, ROOTFS)?;
         }
         let mut report = session?;
-        if any_scripts(overlays)? && image.span_of(BOOT).is_ok() && !is_untouched(&image, &parts, BOOT)? {
+        if scripted && image.span_of(BOOT).is_ok() && !is_untouched(&image, &parts, BOOT)? {
             report.notes.push(KERNEL_KEPT.to_owned());
         }
         for overlay in &mut applied {
             if let Some(made) = report.made.get(&overlay.name) {
                 overlay.tree_sha256.clone_from(made);
+            }
+        }
+        if !report.made.is_empty() {
+            self.admit(applied.get(..given).unwrap_or(&applied))?;
+            if self.settings.sbom.is_some() {
+                report.notes.push(BILL_BEFORE.to_owned());
             }
         }
         for note in &report.notes {
@@ -372,11 +413,7 @@ impl Work<'_> {
         let slot_size = rebuilt.slot_limit;
         let manifest = Manifest {
             schema: SCHEMA,
-            base: Base {
-                file: self.base_name(),
-                sha256: self.base_sha256.clone(),
-                version: image.version().map(str::to_owned),
-            },
+            base,
             overlays: applied,
             order: self.settings.order,
             profile: self.settings.profile.clone(),
@@ -411,6 +448,38 @@ impl Work<'_> {
     fn cache(&self) -> PathBuf {
         let given = self.settings.cache.as_ref().map(std::path::absolute).and_then(Result::ok);
         given.unwrap_or_else(|| self.settings.directory.join("tmp/cache/octofw"))
+    }
+
+    /// Holds base and overlays, as their pre-scripts left them, against the lock.
+    fn admit(&self, overlays: &[AppliedOverlay]) -> Result<(), BuildError> {
+        let Some(lock) = &self.settings.lock else { return Ok(()) };
+        let mut met = Lock::new();
+        met.lock_base(&self.base_name(), &self.base_sha256);
+        for overlay in overlays {
+            met.lock_overlay(&overlay.name, &overlay.tree_sha256);
+        }
+        for drift in lock.admit_images(&met, self.settings.locked)? {
+            self.progress.warn(&drift.to_string());
+        }
+        Ok(())
+    }
+
+    /// The overlay that puts the bill of materials into the image, made in the build folder.
+    fn bill(
+        &self,
+        base: &Base,
+        root: &Path,
+        overlays: &[Overlay],
+        epoch: u32,
+        place: &str,
+        folder: &Path,
+    ) -> Result<Overlay, BuildError> {
+        let suffix = self.settings.version_suffix.as_deref().unwrap_or_default();
+        let version = base.version.as_ref().map(|version| format!("{version}{suffix}"));
+        let tools = self.tools.clone().into_iter().collect();
+        let overlay = inside::Plan { base, root, overlays, version, tools, epoch }.overlay(folder, place)?;
+        overlay.check()?;
+        Ok(overlay)
     }
 
     /// Lays the base's parts out where the community's scripts look for them.
@@ -451,7 +520,10 @@ impl Work<'_> {
                 .map_err(|e| BuildError::system(format!("cannot write {}", to.display()), e))?;
         }
         let manifest_sha256 = digest::hex(&Sha256::digest(&text));
-        let key = self.key(state, &manifest.overlays)?;
+        // What the bill follows from is in the key already.
+        let overlays: Vec<_> =
+            manifest.overlays.iter().filter(|overlay| overlay.name != inside::NAME).cloned().collect();
+        let key = self.key(state, &overlays)?;
         state.finish(&key, &[(out, &manifest.result.sha256), (&path, &manifest_sha256)])?;
         Ok(())
     }

@@ -20,6 +20,11 @@ impl Progress {
         self.say(&format!("{stage:<34} {:>6.2} s", since.elapsed().as_secs_f64()));
     }
 
+    /// Warns, also when it keeps quiet.
+    pub fn warn(self, line: &str) {
+        Self { shown: true }.say(&format!("warning: {line}"));
+    }
+
     /// Says something that is worth a line of its own.
     pub fn say(self, line: &str) {
         if self.shown {

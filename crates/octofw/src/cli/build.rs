@@ -10,6 +10,7 @@ use super::{Failure, Status, print_json, status_of};
 use crate::build::{self, BuildError, Settings, tools};
 use crate::lock::observe_files;
 use crate::manifest::{Manifest, SCHEMA};
+use crate::overlay::OverlayError;
 
 /// Builds a firmware file out of a base and overlays
 #[derive(Debug, clap::Args)]
@@ -39,6 +40,9 @@ pub(super) struct Args {
     /// Pack the root anew as a whole: slower, and without the replaced data of the base; for releases
     #[arg(long)]
     repack: bool,
+    /// Put a bill of materials of the image into this folder of its root, as image.cdx.json and image.spdx.json
+    #[arg(long, value_name = "PATH")]
+    sbom: Option<String>,
     /// Say nothing but errors and warnings
     #[arg(long, short)]
     quiet: bool,
@@ -74,13 +78,13 @@ struct Printed<'a> {
 impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
         let system = |what: &'static str| move |e| Failure::new(Status::Findings, format!("{what}: {e}"));
-        let epoch = std::env::var("SOURCE_DATE_EPOCH").ok().filter(|value| !value.is_empty());
-        let epoch = epoch.map(|value| epoch_of(&value)).transpose()?;
+        let epoch = epoch_of_environment()?;
         let tools = tools::versions(&self.tools.into_iter().collect()).map_err(BuildError::from)?;
-        if let Some(lock) = self.lock.read()? {
+        let lock = self.lock.read()?;
+        if let Some(lock) = &lock {
             let mut met = tools::met(&tools);
             observe_files(&mut met, self.lock.repository())?;
-            self.lock.admit(&lock, &met)?;
+            self.lock.admit(lock, &met)?;
         }
         let selected = self.selection.select()?;
         let settings = Settings {
@@ -95,6 +99,9 @@ impl Args {
             rehearse: false,
             force: self.force,
             repack: self.repack,
+            sbom: self.sbom,
+            locked: self.lock.is_strict(),
+            lock,
             progress: !self.quiet,
             epoch,
             processors: self.processors,
@@ -102,7 +109,7 @@ impl Args {
             directory: selected.directory,
             octofw: std::env::current_exe().map_err(system("cannot find this program's own file"))?,
         };
-        let finished = build::build(&settings)?;
+        let finished = build::build(&settings).map_err(|error| offline_hint(error, settings.offline))?;
         if self.json {
             print_json(&Printed {
                 schema: SCHEMA,
@@ -115,6 +122,19 @@ impl Args {
     }
 }
 
+/// A script that fails without the network does not know why.
+fn offline_hint(error: BuildError, offline: bool) -> Failure {
+    let of_script = matches!(&error, BuildError::Session { message, .. } if message.contains("scripts/"))
+        || matches!(&error, BuildError::Overlay(OverlayError::Failed { .. }));
+    let failure = Failure::from(error);
+    if !(offline && of_script) {
+        return failure;
+    }
+    let hint = "--offline keeps scripts from the network; if it wanted to fetch something, build once without \
+                --offline, which fills its cache";
+    failure.with(hint)
+}
+
 impl SessionArgs {
     /// What fails is told in the outcome's file, and by `octofw build`.
     pub(super) fn run(self) -> Result<Status, Failure> {
@@ -122,6 +142,12 @@ impl SessionArgs {
             .map_err(|e| Failure::new(Status::Findings, format!("cannot carry out the plan: {e}")))?;
         Ok(Status::Fine)
     }
+}
+
+/// The time of the sources, if the caller says it.
+pub(super) fn epoch_of_environment() -> Result<Option<u32>, Failure> {
+    let value = std::env::var("SOURCE_DATE_EPOCH").ok().filter(|value| !value.is_empty());
+    value.map(|value| epoch_of(&value)).transpose()
 }
 
 fn epoch_of(value: &str) -> Result<u32, Failure> {

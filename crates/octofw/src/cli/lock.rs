@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{Failure, Status, print, print_json};
+use crate::build::BuildError;
 use crate::debian::{Archive, DebianError};
-use crate::lock::{Drift, FILE_NAME, Lock, LockError, TOOLS, observe_sources, observe_tools};
+use crate::lock::{Drift, FILE_NAME, Lock, LockError, TOOLS, file_digest, observe_sources, observe_tools};
 use crate::output::folder_of;
+use crate::overlay::{Overlay, tree_hash};
 use crate::standin::BUSYBOX_PACKAGE;
 
 /// Records every input of an image with its hash or version, or checks that nothing changed
@@ -19,6 +21,12 @@ pub(super) struct Args {
     /// The lock file; the repository is the folder it lies in
     #[arg(long, value_name = "FILE", default_value = FILE_NAME)]
     file: PathBuf,
+    /// Record also this firmware file to build on; without one, those of the lock stay as they are
+    #[arg(long, value_name = "FILE")]
+    base: Vec<PathBuf>,
+    /// Record also this overlay; without one, those of the lock stay as they are
+    #[arg(long = "overlay", value_name = "DIR", num_args = 1..)]
+    overlays: Vec<PathBuf>,
     /// Change nothing; exit code 1 if an input differs
     #[arg(long)]
     check: bool,
@@ -66,6 +74,11 @@ impl LockOptions {
         Ok(if self.locked { Some(Lock::read(&self.file)?) } else { Lock::read_if_any(&self.file)? })
     }
 
+    /// Whether a difference is an error.
+    pub(super) fn is_strict(&self) -> bool {
+        self.locked
+    }
+
     /// Holds what was met against the lock: says what differs, or fails with `--locked`.
     pub(super) fn admit(&self, lock: &Lock, met: &Lock) -> Result<(), Failure> {
         warn(&lock.admit(met, self.locked)?);
@@ -97,7 +110,11 @@ struct JsonReport<'a> {
 impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
         let old = if self.check { Some(Lock::read(&self.file)?) } else { Lock::read_if_any(&self.file)? };
-        let found = self.observe(old.as_ref().filter(|_| self.check))?;
+        let mut found = self.observe(old.as_ref().filter(|_| self.check))?;
+        self.observe_images(&mut found)?;
+        if let Some(old) = &old {
+            found.keep_images(old);
+        }
         let drifts = old.as_ref().map(|old| old.compare(&found)).unwrap_or_default();
         if !self.check {
             found.write(&self.file)?;
@@ -128,6 +145,19 @@ impl Args {
         };
         text.push_str(&format!("{path}: {verdict}\n"));
         text
+    }
+
+    /// The bases and overlays that were given.
+    fn observe_images(&self, found: &mut Lock) -> Result<(), Failure> {
+        for base in &self.base {
+            let name = base.file_name().unwrap_or_default().to_string_lossy();
+            found.lock_base(&name, &file_digest(base)?);
+        }
+        for folder in &self.overlays {
+            let overlay = Overlay::open(folder).map_err(BuildError::from)?;
+            found.lock_overlay(&overlay.name, &tree_hash::of_overlay(&overlay).map_err(BuildError::from)?);
+        }
+        Ok(())
     }
 
     /// Everything as it is now; packages as `lock` has them where they can still be had.

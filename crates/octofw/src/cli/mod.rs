@@ -1,15 +1,19 @@
 //! The command line of `octofw`: one struct and one file per command. Only here is anything printed.
 
+mod attest;
 mod boot;
 mod build;
 mod check_program;
 mod diff;
 mod inspect;
+mod keygen;
+mod licences;
 mod lock;
 mod rehearse;
 mod sbom;
 mod script_tool;
 mod selection;
+mod sign;
 mod standin;
 mod verify;
 
@@ -36,17 +40,21 @@ struct Cli {
 /// One line per command, here and in [`Command::run`].
 #[derive(Debug, Subcommand)]
 enum Command {
+    Attest(attest::Args),
     Boot(boot::Args),
     Build(build::Args),
     #[command(hide = true)]
     Session(build::SessionArgs),
     Diff(diff::Args),
     Inspect(inspect::Args),
+    Keygen(keygen::Args),
+    Licences(licences::Args),
     Lock(lock::Args),
     Rehearse(rehearse::Args),
     Sbom(sbom::Args),
     #[command(hide = true)]
     ScriptTool(script_tool::Args),
+    Sign(sign::Args),
     Standin(standin::Args),
     Verify(verify::Args),
     CheckProgram(check_program::Args),
@@ -55,15 +63,19 @@ enum Command {
 impl Command {
     fn run(self) -> Result<Status, Failure> {
         match self {
+            Self::Attest(args) => args.run(),
             Self::Boot(args) => args.run(),
             Self::Build(args) => args.run(),
             Self::Session(args) => args.run(),
             Self::Diff(args) => args.run(),
             Self::Inspect(args) => args.run(),
+            Self::Keygen(args) => args.run(),
+            Self::Licences(args) => args.run(),
             Self::Lock(args) => args.run(),
             Self::Rehearse(args) => args.run(),
             Self::Sbom(args) => args.run(),
             Self::ScriptTool(args) => args.run(),
+            Self::Sign(args) => args.run(),
             Self::Standin(args) => args.run(),
             Self::Verify(args) => args.run(),
             Self::CheckProgram(args) => args.run(),
@@ -113,6 +125,12 @@ impl Failure {
     /// The failure under the name of a command that stands for this program.
     fn of(self, command: String) -> Self {
         Self { command: Some(command), ..self }
+    }
+
+    /// The failure with more to say at its end.
+    fn with(self, hint: &str) -> Self {
+        let error = self.error.map(|error| format!("{}; {hint}", whole(error.as_ref())).into());
+        Self { error, ..self }
     }
 
     /// Whose error it is, and the error with its causes, in one line.

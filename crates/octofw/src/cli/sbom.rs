@@ -2,15 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use super::build::epoch_of_environment;
 use super::{Failure, Status, print};
 use crate::sbom::bom::Bom;
 use crate::sbom::{SbomError, image, program, write};
 
-/// Writes a bill of materials in CycloneDX 1.5 JSON
+/// Writes a bill of materials: SPDX 2.3 into files whose names end in .spdx.json, else CycloneDX 1.5
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: octofw sbom program --package octobridge \
                         --target aarch64-unknown-linux-musl --out dist/sbom/octobridge.cdx.json\n\
-                        The same inputs give the same bytes.")]
+                        Example: octofw sbom image --image dist/firmware.bin --out dist/sbom/image.spdx.json\n\
+                        The same inputs give the same bytes. The time in it is SOURCE_DATE_EPOCH, or that of the image.")]
 pub(super) struct Args {
     #[command(subcommand)]
     of: Of,
@@ -34,37 +36,49 @@ struct Program {
     /// What it is built for
     #[arg(long, value_name = "TRIPLE")]
     target: String,
-    /// Document to write
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    /// Document to write; give it once per form. A name that ends in .dep-v0 gets what `cargo auditable` would put
+    /// into that section of the program
+    #[arg(long, value_name = "FILE", required = true)]
+    out: Vec<PathBuf>,
 }
 
-/// Of an image: its base, its overlays with their files, and the program in it
+/// Of an image: its base, the packages of its root, its overlays with their files, and the programs in it
 #[derive(Debug, clap::Args)]
 struct Image {
-    /// The manifest that `octofw build` wrote beside the image
+    /// The image
     #[arg(long, value_name = "FILE")]
-    manifest: PathBuf,
-    /// The document that `octofw sbom program` wrote
+    image: PathBuf,
+    /// The manifest that `octofw build` wrote, if not beside the image
     #[arg(long, value_name = "FILE")]
-    program_sbom: PathBuf,
-    /// Document to write
+    manifest: Option<PathBuf>,
+    /// CycloneDX document that `octofw sbom program` wrote; give it once per program in the image
     #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    program_sbom: Vec<PathBuf>,
+    /// Document to write; give it once per form
+    #[arg(long, value_name = "FILE", required = true)]
+    out: Vec<PathBuf>,
 }
 
 impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
         match self.of {
-            Of::Program(of) => save(&program::bill(&of.manifest_path, &of.package, &of.target)?, &of.out),
-            Of::Image(of) => save(&image::bill(&of.manifest, &of.program_sbom)?, &of.out),
+            Of::Program(of) => {
+                let epoch = epoch_of_environment()?.unwrap_or_default();
+                save(&program::bill(&of.manifest_path, &of.package, &of.target, epoch)?, &of.out)
+            }
+            Of::Image(of) => {
+                let manifest = of.manifest.unwrap_or_else(|| crate::manifest::Manifest::path_for(&of.image));
+                save(&image::bill(&manifest, &of.image, &of.program_sbom)?, &of.out)
+            }
         }
     }
 }
 
-fn save(bom: &Bom, out: &Path) -> Result<Status, Failure> {
-    write(bom, out)?;
-    print(&format!("{}: {} components\n", out.display(), bom.components.len()))?;
+fn save(bom: &Bom, out: &[PathBuf]) -> Result<Status, Failure> {
+    for out in out {
+        write(bom, out)?;
+        print(&format!("{}: {} components\n", Path::display(out), bom.components.len()))?;
+    }
     Ok(Status::Fine)
 }
 

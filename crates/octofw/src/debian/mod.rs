@@ -40,12 +40,14 @@ pub enum DebianError {
         source: io::Error,
     },
     /// Working offline, and the package is not in the cache.
-    #[error("the package {package} ({ARCHITECTURE}) is not in {} and --offline forbids fetching it; run once without --offline", cache.display())]
+    #[error("the package {package} ({ARCHITECTURE}) is not in {} and --offline forbids fetching it; run once without --offline, or put the package's .deb there as {file}", cache.display())]
     Offline {
         /// The missing package.
         package: String,
         /// Where it was looked for.
         cache: PathBuf,
+        /// The name that its file would have there.
+        file: String,
     },
     /// No source of this machine has the package.
     #[error(
@@ -116,6 +118,20 @@ impl Deb {
             .run()?;
         Ok(())
     }
+
+    /// The package's control file, with the line that dpkg adds when it is installed.
+    ///
+    /// # Errors
+    /// When `dpkg-deb` is missing or cannot read the file.
+    pub fn control(&self) -> Result<Vec<u8>, DebianError> {
+        let mut text = Command::new("dpkg-deb")
+            .arg("-f")
+            .arg(&self.path)
+            .remedy("packages are read with Debian's dpkg; install it with: apt-get install dpkg")
+            .output()?;
+        text.extend_from_slice(b"Status: install ok installed\n");
+        Ok(text)
+    }
 }
 
 /// Debian's archive as seen from this machine, with a cache of what was fetched.
@@ -164,10 +180,9 @@ impl Archive {
             }
         }
         if self.offline {
-            return self.newest_cached(|name| name == package)?.ok_or_else(|| DebianError::Offline {
-                package: package.to_owned(),
-                cache: self.debs.clone(),
-            });
+            return self
+                .newest_cached(|name| name == package)?
+                .ok_or_else(|| self.missing(package, locked.map_or("VERSION", |locked| &locked.version)));
         }
         let complaint = self.apt.update_daily()?;
         let pinned = locked.map(|locked| self.apt.candidate(package, Some(&locked.version))).transpose()?;
@@ -198,10 +213,7 @@ impl Archive {
         }
         if self.offline {
             let kernel = self.newest_cached(is_kernel)?;
-            return kernel.ok_or_else(|| DebianError::Offline {
-                package: KERNEL_METAPACKAGE.to_owned(),
-                cache: self.debs.clone(),
-            });
+            return kernel.ok_or_else(|| self.missing(KERNEL_METAPACKAGE, "VERSION"));
         }
         let complaint = self.apt.update_daily()?;
         let metapackage = self.current(KERNEL_METAPACKAGE, complaint)?;
@@ -232,6 +244,12 @@ impl Archive {
             fs::rename(&fetched, &path).map_err(file_error("rename to", &path))?;
         }
         Ok(deb(package, &candidate.version, &candidate.sha256, path))
+    }
+
+    fn missing(&self, package: &str, version: &str) -> DebianError {
+        let path = self.path_of(package, version);
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        DebianError::Offline { package: package.to_owned(), cache: self.debs.clone(), file }
     }
 
     fn path_of(&self, package: &str, version: &str) -> PathBuf {
@@ -312,6 +330,10 @@ mod tests {
         let archive = Archive::open(cache.path()).unwrap().offline(true);
         let missing = archive.fetch("busybox-static", None).unwrap_err().to_string();
         assert!(missing.contains("busybox-static") && missing.contains("--offline"), "{missing}");
+        let mut lock = Lock::default();
+        lock.lock_package("busybox-static", "1:1.35.0-4", &"ab".repeat(32));
+        let missing = archive.fetch("busybox-static", Some(&lock)).unwrap_err().to_string();
+        assert!(missing.contains("busybox-static_1%3a1.35.0-4_arm64.deb"), "{missing}");
         let missing = archive.fetch_kernel(None).unwrap_err().to_string();
         assert!(missing.contains(KERNEL_METAPACKAGE), "{missing}");
 

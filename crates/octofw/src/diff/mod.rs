@@ -3,9 +3,9 @@
 
 mod elf;
 mod init;
-mod packages;
+pub(crate) mod packages;
 mod paths;
-mod root;
+pub(crate) mod root;
 mod settings;
 mod text;
 

@@ -23,10 +23,13 @@ pub struct PackageChange {
 /// Where status files are.
 const STATUS: [(&str, &str); 3] =
     [("dpkg", "var/lib/dpkg/status"), ("opkg", "usr/lib/opkg/status"), ("opkg", "var/lib/opkg/status")];
+/// A folder with a status file for each package, as images have it that were made without dpkg.
+const STATUS_FOLDER: &str = "var/lib/dpkg/status.d";
 /// Folders that hold folders of a Python's packages.
 const LIBRARIES: [&str; 4] = ["usr/lib", "usr/local/lib", "usr/lib64", "home/lava/.local/lib"];
 
-type Versions = BTreeMap<(&'static str, String), String>;
+/// Versions by package manager and name.
+pub(crate) type Versions = BTreeMap<(&'static str, String), String>;
 
 pub(super) fn compare(a: &Root, b: &Root) -> Result<Vec<PackageChange>, DiffError> {
     let (one, other) = (versions(a)?, versions(b)?);
@@ -44,13 +47,21 @@ pub(super) fn compare(a: &Root, b: &Root) -> Result<Vec<PackageChange>, DiffErro
         .collect())
 }
 
-fn versions(root: &Root) -> Result<Versions, DiffError> {
+/// Every package that is installed in a root.
+pub(crate) fn versions(root: &Root) -> Result<Versions, DiffError> {
     let mut found = Versions::new();
     for (kind, path) in STATUS {
         if let Some(bytes) = root.content(path)? {
             let text = String::from_utf8_lossy(&bytes);
             found
                 .extend(text.split("\n\n").filter_map(stanza).map(|(name, version)| ((kind, name), version)));
+        }
+    }
+    for name in root.names(STATUS_FOLDER).into_iter().filter(|name| !name.ends_with(".md5sums")) {
+        if let Some(bytes) = root.content(&format!("{STATUS_FOLDER}/{name}"))? {
+            found.extend(
+                stanza(&String::from_utf8_lossy(&bytes)).map(|(name, version)| (("dpkg", name), version)),
+            );
         }
     }
     for library in LIBRARIES {

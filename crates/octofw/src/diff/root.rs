@@ -14,7 +14,7 @@ const MOST_READ: u64 = 128 * 1024 * 1024;
 const MOST_LINKS: usize = 40;
 
 /// The root of one image.
-pub(super) struct Root {
+pub(crate) struct Root {
     pub(super) path: PathBuf,
     /// What is around it; none for a bare squashfs.
     pub(super) image: Option<Image>,
@@ -24,7 +24,7 @@ pub(super) struct Root {
 
 impl Root {
     /// Opens a file of any kind.
-    pub(super) fn open(path: &Path) -> Result<Self, DiffError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, DiffError> {
         let failed = |source| DiffError::Io { path: path.to_owned(), source };
         let file = SourceFile::open(path).map_err(failed)?;
         let first = file.read_up_to(0, SUPERBLOCK_LEN).map_err(failed)?;
@@ -90,15 +90,24 @@ impl Root {
     }
 
     /// What the file at a path contains, links followed; none where there is no file.
-    pub(super) fn content(&self, path: &str) -> Result<Option<Vec<u8>>, DiffError> {
+    pub(crate) fn content(&self, path: &str) -> Result<Option<Vec<u8>>, DiffError> {
         match self.follow(path.as_bytes()).map(|node| &node.form) {
             Some(Form::File(stored)) => self.read(path, stored),
             _ => Ok(None),
         }
     }
 
+    /// Writes what the file at a path contains, links followed, however large it is; whether there is a file.
+    pub(crate) fn copy(&self, path: &str, out: &mut impl std::io::Write) -> Result<bool, DiffError> {
+        let Some(Form::File(stored)) = self.follow(path.as_bytes()).map(|node| &node.form) else {
+            return Ok(false);
+        };
+        self.filesystem.copy(stored, out).map_err(|source| self.unread(path, source))?;
+        Ok(true)
+    }
+
     /// The names in a folder, links followed; none where there is no folder.
-    pub(super) fn names(&self, folder: &str) -> Vec<String> {
+    pub(crate) fn names(&self, folder: &str) -> Vec<String> {
         match self.follow(folder.as_bytes()).map(|node| &node.form) {
             Some(Form::Directory(entries)) => {
                 entries.keys().map(|name| String::from_utf8_lossy(name).into_owned()).collect()

@@ -88,6 +88,12 @@ pub struct LockedPackage {
 #[serde(deny_unknown_fields)]
 pub struct Lock {
     schema: u32,
+    /// SHA-256 of firmware files to build on, by file name. A lock without any lets every base pass.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    bases: BTreeMap<String, String>,
+    /// Digest of overlays, by name, see [`crate::overlay::tree_hash`]. A lock without any lets every overlay pass.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    overlays: BTreeMap<String, String>,
     /// Debian packages by name.
     packages: BTreeMap<String, LockedPackage>,
     /// SHA-256 of files and trees of the repository, by path; a tree's path ends with a slash.
@@ -133,7 +139,14 @@ impl Lock {
     /// A lock without inputs, to add to.
     #[must_use]
     pub fn new() -> Lock {
-        Lock { schema: SCHEMA, packages: BTreeMap::new(), sources: BTreeMap::new(), tools: BTreeMap::new() }
+        Lock {
+            schema: SCHEMA,
+            bases: BTreeMap::new(),
+            overlays: BTreeMap::new(),
+            packages: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            tools: BTreeMap::new(),
+        }
     }
 
     /// Reads a lock file.
@@ -202,10 +215,56 @@ impl Lock {
         self.tools.insert(name.to_owned(), version.to_owned());
     }
 
+    /// Records a firmware file to build on.
+    pub fn lock_base(&mut self, file: &str, sha256: &str) {
+        self.bases.insert(file.to_owned(), sha256.to_owned());
+    }
+
+    /// Records an overlay by its digest.
+    pub fn lock_overlay(&mut self, name: &str, digest: &str) {
+        self.overlays.insert(name.to_owned(), digest.to_owned());
+    }
+
+    /// Takes over the bases, or the overlays, of another lock where this one has none.
+    pub fn keep_images(&mut self, other: &Lock) {
+        for (own, theirs) in [(&mut self.bases, &other.bases), (&mut self.overlays, &other.overlays)] {
+            if own.is_empty() {
+                own.clone_from(theirs);
+            }
+        }
+    }
+
+    /// As [`Lock::admit`], for what an image is put together of; kinds of which this lock has none do not count.
+    ///
+    /// # Errors
+    /// [`LockError::Locked`] when `locked` is asked for and something differs.
+    pub fn admit_images(&self, met: &Lock, locked: bool) -> Result<Vec<Drift>, LockError> {
+        let mut met = met.clone();
+        if self.bases.is_empty() {
+            met.bases.clear();
+        }
+        if self.overlays.is_empty() {
+            met.overlays.clear();
+        }
+        self.admit(&met, locked)
+    }
+
     /// A package as locked.
     #[must_use]
     pub fn package(&self, name: &str) -> Option<&LockedPackage> {
         self.packages.get(name)
+    }
+
+    /// Every locked package, by name.
+    #[must_use]
+    pub fn packages(&self) -> &BTreeMap<String, LockedPackage> {
+        &self.packages
+    }
+
+    /// SHA-256 of every locked file and tree of the repository, by path.
+    #[must_use]
+    pub fn sources(&self) -> &BTreeMap<String, String> {
+        &self.sources
     }
 
     /// The name of the locked kernel package.
@@ -262,7 +321,13 @@ impl Lock {
         let sources =
             self.sources.iter().map(|(path, digest)| (format!("source {path}"), format!("sha256 {digest}")));
         let tools = self.tools.iter().map(|(name, version)| (format!("tool {name}"), version.clone()));
-        packages.chain(sources).chain(tools).collect()
+        let bases =
+            self.bases.iter().map(|(name, digest)| (format!("base {name}"), format!("sha256 {digest}")));
+        let overlays = self
+            .overlays
+            .iter()
+            .map(|(name, digest)| (format!("overlay {name}"), format!("sha256 {digest}")));
+        packages.chain(sources).chain(tools).chain(bases).chain(overlays).collect()
     }
 }
 
@@ -320,6 +385,25 @@ mod tests {
             met.lock_package("busybox-static", "1:1.35.0-4", &digest);
             assert_eq!(sample().drifts_of(&met).len(), 1, "{digest}");
         }
+    }
+
+    #[test]
+    fn bases_and_overlays_count_where_some_are_locked() {
+        let mut met = Lock::new();
+        met.lock_base("other.bin", &"11".repeat(32));
+        met.lock_overlay("01-a", &"22".repeat(32));
+        assert!(sample().admit_images(&met, true).unwrap().is_empty());
+        let mut lock = sample();
+        lock.lock_overlay("01-a", &"22".repeat(32));
+        assert!(lock.admit_images(&met, true).unwrap().is_empty(), "no base is locked");
+        lock.lock_base("base.bin", &"11".repeat(32));
+        let drifts = lock.admit_images(&met, false).unwrap();
+        assert_eq!(drifts.iter().map(|drift| drift.input.as_str()).collect::<Vec<_>>(), ["base other.bin"]);
+        assert!(lock.admit_images(&met, true).is_err());
+        // Looked at without them, they stay.
+        let mut anew = sample();
+        anew.keep_images(&lock);
+        assert_eq!(anew, lock);
     }
 
     #[test]

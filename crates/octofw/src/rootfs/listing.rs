@@ -9,6 +9,7 @@ use std::path::Path;
 use thiserror::Error;
 
 use super::snapshot::{Entry, Kind, Snapshot, shown};
+use crate::calendar::date_and_time;
 use crate::command::{Command, CommandError};
 
 /// What stands before each path of a listing.
@@ -146,21 +147,6 @@ fn mode_text(entry: &Entry) -> String {
         });
     }
     text
-}
-
-/// Date and time of day of a moment in seconds since 1970, in UTC (days to civil, after H. Hinnant).
-fn date_and_time(seconds: i64) -> (String, String) {
-    let days = seconds.div_euclid(86_400) + 719_468;
-    let of_day = seconds.rem_euclid(86_400);
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (format!("{year}-{month:02}-{day:02}"), format!("{:02}:{:02}", of_day / 3600, of_day % 3600 / 60))
 }
 
 #[cfg(test)]

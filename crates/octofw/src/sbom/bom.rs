@@ -1,8 +1,10 @@
-//! The parts of CycloneDX 1.5 that are used here (specification ECMA-424; schema `bom-1.5.schema.json`).
+//! The model of a bill of materials. Written as it is, it is CycloneDX 1.5 (specification ECMA-424; schema
+//! `bom-1.5.schema.json`); [`super::spdx`] writes the same as SPDX.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::calendar;
 use crate::digest::hex;
 
 /// A whole document.
@@ -31,6 +33,8 @@ pub struct Bom {
 /// What a document is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
+    /// The time of the sources, not of day, as ISO 8601 has it.
+    pub timestamp: String,
     /// The subject.
     pub component: Component,
     /// Facts about how it was made.
@@ -122,6 +126,14 @@ pub struct Dependency {
     pub depends_on: Vec<String>,
 }
 
+impl Metadata {
+    /// About a subject, made from sources of a time in seconds since 1970.
+    #[must_use]
+    pub fn new(component: Component, epoch: u32, properties: Vec<Property>) -> Self {
+        Self { timestamp: calendar::iso(epoch), component, properties }
+    }
+}
+
 impl Component {
     /// A component that has only a kind, a reference and a name.
     #[must_use]
@@ -144,6 +156,19 @@ impl Component {
     pub fn sha256(mut self, digest: impl Into<String>) -> Component {
         self.hashes.push(Hash { alg: "SHA-256".to_owned(), content: digest.into() });
         self
+    }
+
+    /// Adds a SHA-1, which SPDX asks for of every file.
+    #[must_use]
+    pub fn sha1(mut self, digest: impl Into<String>) -> Component {
+        self.hashes.push(Hash { alg: "SHA-1".to_owned(), content: digest.into() });
+        self
+    }
+
+    /// The value of a digest.
+    #[must_use]
+    pub fn hash(&self, alg: &str) -> Option<&str> {
+        self.hashes.iter().find(|hash| hash.alg == alg).map(|hash| hash.content.as_str())
     }
 
     /// Sets the version.
@@ -216,7 +241,7 @@ mod tests {
 
     fn bom(name: &str) -> Bom {
         let component = Component::new(Kind::Application, "a", name).version("1").sha256("00");
-        let metadata = Metadata { component, properties: vec![] };
+        let metadata = Metadata::new(component, 0, vec![]);
         let parts = ["c", "b"].map(|name| Component::new(Kind::Library, name, name)).to_vec();
         Bom::new(metadata, parts, vec![]).unwrap()
     }

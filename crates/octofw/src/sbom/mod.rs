@@ -1,17 +1,23 @@
-//! Bills of materials in CycloneDX 1.5 JSON: of the printer program (the crates that are linked into it) and of
-//! an image (base, overlays with their files, program). The same inputs give the same bytes: the serial number
-//! comes from the content, and there is no time of day.
+//! Bills of materials: of the printer program (the crates that are linked into it) and of an image (base, packages of
+//! its root, overlays with their files, programs). One model, [`bom`], is written as CycloneDX 1.5 and as SPDX 2.3. The
+//! same inputs give the same bytes: the serial number comes from the content, the time from the sources.
 
+pub mod audit;
 pub mod bom;
 mod cargo_lock;
 mod cargo_tree;
+mod content;
 pub mod image;
+pub mod inside;
+mod packages;
 pub mod program;
+pub mod spdx;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::command::CommandError;
+use crate::diff::DiffError;
 
 /// Why a bill of materials could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +74,9 @@ pub enum SbomError {
         /// What the parser said.
         source: serde_json::Error,
     },
+    /// The root of an image cannot be read.
+    #[error("cannot look into the root of an image")]
+    Root(#[source] Box<DiffError>),
     /// The bill could not be put into words.
     #[error("cannot write the bill of materials")]
     Write(#[source] serde_json::Error),
@@ -82,15 +91,50 @@ impl SbomError {
     /// Whether an input is not what it claims to be, rather than missing or in the way.
     #[must_use]
     pub fn is_wrong_input(&self) -> bool {
-        matches!(self, SbomError::Json { .. } | SbomError::CargoLock { .. })
+        match self {
+            SbomError::Json { .. } | SbomError::CargoLock { .. } => true,
+            SbomError::Root(error) => error.is_wrong_input(),
+            _ => false,
+        }
     }
 }
 
-/// Writes a bill of materials, at once or not at all; missing folders above it are made.
+impl From<DiffError> for SbomError {
+    fn from(error: DiffError) -> Self {
+        SbomError::Root(Box::new(error))
+    }
+}
+
+/// Writes a bill of materials, at once or not at all; missing folders above it are made. A name that ends in
+/// `.spdx.json` makes it SPDX, one that ends in `.dep-v0` the content of that section, any other CycloneDX.
 ///
 /// # Errors
 /// When it cannot be written.
 pub fn write(bom: &bom::Bom, out: &Path) -> Result<(), SbomError> {
-    let text = bom.to_text().map_err(SbomError::Write)?;
-    crate::output::write_text(out, &text).map_err(file_error("write", out))
+    let name = out.as_os_str().as_encoded_bytes();
+    let bytes = if name.ends_with(b".dep-v0") {
+        audit::section(bom).map_err(file_error("make", out))?
+    } else {
+        let text =
+            if name.ends_with(b".spdx.json") { spdx::Document::of(bom).to_text() } else { bom.to_text() };
+        text.map_err(SbomError::Write)?.into_bytes()
+    };
+    crate::output::write_bytes(out, &bytes).map_err(file_error("write", out))
+}
+
+/// Reads a bill of materials in CycloneDX.
+///
+/// # Errors
+/// When it cannot be read, or is none of this program's.
+pub fn read(path: &Path) -> Result<bom::Bom, SbomError> {
+    read_json(path, "CycloneDX document")
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path, what: &'static str) -> Result<T, SbomError> {
+    let bytes = std::fs::read(path).map_err(file_error("read", path))?;
+    serde_json::from_slice(&bytes).map_err(|source| SbomError::Json {
+        path: path.to_path_buf(),
+        what,
+        source,
+    })
 }

@@ -1,17 +1,22 @@
 //! The bill of materials of a Rust program: itself and every crate that is linked into it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
 
 use super::bom::{Bom, Component, Dependency, Kind, License, Metadata, Property};
 use super::cargo_lock::CargoLock;
 use super::cargo_tree::{self, CrateId};
+use super::packages::escaped;
 use super::{SbomError, file_error};
+use crate::command::Command;
 
-/// Makes the bill of a package of a workspace for a target.
+/// Makes the bill of a package of a workspace for a target. `epoch` is the time of the sources, in seconds since 1970.
 ///
 /// # Errors
 /// When cargo cannot resolve the package with its lock file as it is, or the lock file lacks a crate.
-pub fn bill(manifest: &Path, package: &str, target: &str) -> Result<Bom, SbomError> {
+pub fn bill(manifest: &Path, package: &str, target: &str, epoch: u32) -> Result<Bom, SbomError> {
     let tree = cargo_tree::ask(manifest, package, target)?;
     let lock_path = lock_beside(manifest)?;
     let lock = CargoLock::read(&lock_path)?;
@@ -44,8 +49,58 @@ pub fn bill(manifest: &Path, package: &str, target: &str) -> Result<Bom, SbomErr
     });
     let component = subject.ok_or_else(|| SbomError::Tree { line: tree.root.0.clone() })?;
     let target = Property { name: "octofw:target".to_owned(), value: target.to_owned() };
-    let metadata = Metadata { component, properties: vec![target] };
+    let metadata = Metadata::new(component, epoch, vec![target]);
     Bom::new(metadata, components, dependencies.collect()).map_err(SbomError::Write)
+}
+
+/// Where the sources of crates lie on this machine.
+#[derive(Debug)]
+pub struct Sources(BTreeMap<(String, String), PathBuf>);
+
+impl Sources {
+    /// The folder of a crate of a bill.
+    #[must_use]
+    pub fn folder(&self, part: &Component) -> Option<&Path> {
+        let version = part.version.clone().unwrap_or_default();
+        self.0.get(&(part.name.clone(), version)).map(PathBuf::as_path)
+    }
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+    manifest_path: PathBuf,
+}
+
+/// Asks cargo where the crates of a workspace lie; what is missing it fetches.
+///
+/// # Errors
+/// When cargo cannot tell.
+pub fn sources(manifest: &Path, target: &str) -> Result<Sources, SbomError> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["metadata", "--locked", "--quiet", "--format-version", "1", "--filter-platform", target])
+        .arg("--manifest-path")
+        .arg(manifest)
+        .remedy("install Rust with rustup")
+        .output()
+        .map_err(|source| SbomError::Cargo { package: "the workspace".to_owned(), source })?;
+    let told: Answer = serde_json::from_slice(&output).map_err(|source| SbomError::Json {
+        path: manifest.to_path_buf(),
+        what: "workspace that cargo metadata tells of",
+        source,
+    })?;
+    let folders = told.packages.into_iter().map(|package| {
+        let folder = package.manifest_path.parent().map(Path::to_path_buf).unwrap_or_default();
+        ((package.name, package.version), folder)
+    });
+    Ok(Sources(folders.collect()))
 }
 
 /// The lock file of the workspace that a manifest belongs to: beside it or above.
@@ -66,19 +121,6 @@ fn purl((name, version): &CrateId, source: Option<&str>) -> String {
         }
         _ => plain,
     }
-}
-
-/// Percent-encoding as package URLs have it.
-fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~:/".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }
 
 /// An SPDX expression out of a manifest's licence field, in whose old form a slash means "or".

@@ -41,13 +41,24 @@ pub struct Entry {
 /// The entries of a root by absolute path, complete: every parent is there as a directory.
 pub type Entries = BTreeMap<String, Entry>;
 
+/// What comes out of BusyBox's package.
+#[derive(Debug, Clone, Default)]
+pub struct BusyBox {
+    /// The program.
+    pub program: Vec<u8>,
+    /// The fields that dpkg would keep of the package.
+    pub control: Vec<u8>,
+    /// The copyright file.
+    pub copyright: Vec<u8>,
+}
+
 /// Assembles the root of a recipe directory.
 ///
 /// # Errors
 /// When a file of the recipe cannot be read, or the recipe contradicts itself.
 pub fn assemble(
     recipe: &Path,
-    busybox: &[u8],
+    busybox: &BusyBox,
     size: Size,
     generation: Generation,
 ) -> Result<Entries, StandinError> {
@@ -86,7 +97,7 @@ fn entries_of(
     line: &Line,
     recipe: &Path,
     tree: &Path,
-    busybox: &[u8],
+    busybox: &BusyBox,
 ) -> Result<Vec<(String, Entry)>, StandinError> {
     const ANY: Owner = Owner { mode: 0o777, uid: 0, gid: 0 };
     let (owner, content) = match &line.kind {
@@ -102,8 +113,10 @@ fn entries_of(
             read.map_err(file_error("make", Path::new(&line.path)))?;
             (*owner, Content::File(bytes))
         }
-        Kind::BusyBox(owner) => (*owner, Content::File(busybox.to_vec())),
-        Kind::Applets(list) => return applets(&recipe.join(list), &line.path, busybox),
+        Kind::BusyBox(owner) => (*owner, Content::File(busybox.program.clone())),
+        Kind::Control(owner) => (*owner, Content::File(busybox.control.clone())),
+        Kind::Copyright(owner) => (*owner, Content::File(busybox.copyright.clone())),
+        Kind::Applets(list) => return applets(&recipe.join(list), &line.path, &busybox.program),
         Kind::CharDevice(owner, major, minor) => (*owner, Content::CharDevice(*major, *minor)),
         Kind::BlockDevice(owner, major, minor) => (*owner, Content::BlockDevice(*major, *minor)),
         Kind::Fifo(owner) => (*owner, Content::Fifo),
@@ -206,7 +219,8 @@ mod tests {
     }
 
     fn made(table: &str, files: Files<'_>) -> Result<Entries, StandinError> {
-        assemble(recipe(table, files).path(), b"x\0sh\0awk\0", Size::Mini, Generation::V1_1)
+        let busybox = BusyBox { program: b"x\0sh\0awk\0".to_vec(), ..BusyBox::default() };
+        assemble(recipe(table, files).path(), &busybox, Size::Mini, Generation::V1_1)
     }
 
     #[test]
@@ -226,7 +240,7 @@ mod tests {
                      only padded data /big 0644 0 0 9 1\n";
         let recipe = recipe(table, &[]);
         let paths = |size, generation| {
-            let entries = assemble(recipe.path(), b"", size, generation).unwrap();
+            let entries = assemble(recipe.path(), &BusyBox::default(), size, generation).unwrap();
             entries.into_keys().collect::<Vec<_>>().join(" ")
         };
         assert_eq!(paths(Size::Mini, Generation::V1_1), "/ /new");

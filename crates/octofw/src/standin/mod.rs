@@ -17,6 +17,8 @@ use crate::command::CommandError;
 use crate::debian::{Archive, Deb};
 use crate::lock::{Lock, RECIPE, observe_tools, tree_digest};
 
+use assemble::BusyBox;
+
 pub use crate::squashfs::Compressor;
 pub use container::Size;
 pub use squash::EPOCH;
@@ -129,16 +131,26 @@ pub fn write_root(
     options: &RootOptions,
     out: &Path,
 ) -> Result<assemble::Entries, StandinError> {
+    let busybox = busybox_of(busybox)?;
+    let entries = assemble::assemble(recipe, &busybox, options.size, options.generation)?;
+    squash::pack(&entries, options, out)?;
+    Ok(entries)
+}
+
+/// What the recipe can ask for out of the package.
+fn busybox_of(package: &Deb) -> Result<BusyBox, StandinError> {
     let scratch = tempfile::tempdir().map_err(file_error("write in", &std::env::temp_dir()))?;
-    busybox.unpack_to(scratch.path())?;
+    package.unpack_to(scratch.path())?;
     // Debian may one day move it below /usr, as it has moved others.
     let places = ["bin/busybox", "usr/bin/busybox"].map(|place| scratch.path().join(place));
     let program = places.iter().find(|place| place.is_file()).ok_or_else(|| StandinError::Recipe {
-        path: busybox.path.clone(),
+        path: package.path.clone(),
         reason: "the package has neither bin/busybox nor usr/bin/busybox".to_owned(),
     })?;
-    let program = fs::read(program).map_err(file_error("read", program))?;
-    let entries = assemble::assemble(recipe, &program, options.size, options.generation)?;
-    squash::pack(&entries, options, out)?;
-    Ok(entries)
+    let copyright = scratch.path().join("usr/share/doc").join(BUSYBOX_PACKAGE).join("copyright");
+    Ok(BusyBox {
+        program: fs::read(program).map_err(file_error("read", program))?,
+        control: package.control()?,
+        copyright: fs::read(&copyright).map_err(file_error("read", &copyright))?,
+    })
 }

@@ -48,6 +48,10 @@ pub enum Kind {
     Data(Owner, u64, String),
     /// The BusyBox program.
     BusyBox(Owner),
+    /// What Debian says of BusyBox's package: its control file.
+    Control(Owner),
+    /// Whose BusyBox is, and under which licence: the package's copyright file.
+    Copyright(Owner),
     /// Hard links to the line's path, one per path that the named list of the recipe holds.
     Applets(String),
     /// A character device, with major and minor number.
@@ -123,6 +127,8 @@ fn entry(number: usize, line: &str) -> Result<Line, String> {
         }
         "data" => Kind::Data(owner()?, number_of(next("the size")?)?, next("the label")?.to_owned()),
         "busybox" => Kind::BusyBox(owner()?),
+        "control" => Kind::Control(owner()?),
+        "copyright" => Kind::Copyright(owner()?),
         "applets" => Kind::Applets(next("the list")?.to_owned()),
         "char" => Kind::CharDevice(owner()?, number_of(next("the major")?)?, number_of(next("the minor")?)?),
         "block" => {
@@ -177,6 +183,8 @@ mod tests {
             }),
             ("data /a 0755 0 0 200000 seven", Kind::Data(ROOT, 200_000, "seven".into())),
             ("busybox /a 0755 0 0", Kind::BusyBox(ROOT)),
+            ("control /a 0755 0 0", Kind::Control(ROOT)),
+            ("copyright /a 0755 0 0", Kind::Copyright(ROOT)),
             ("applets /a applets", Kind::Applets("applets".into())),
             ("char /a 0755 0 0 1 3", Kind::CharDevice(ROOT, 1, 3)),
             ("block /a 0755 0 0 254 0", Kind::BlockDevice(ROOT, 254, 0)),

@@ -22,9 +22,13 @@
 //! | `squashfs-export` | warning | the base can be exported by NFS, this one not |
 //! | `rkfw-header-differs`, `rkaf-header-differs` | warning | code, chip, time or machine changed |
 //! | `version-prefix` | warning | the version does not begin with the base's |
+//! | `manifest-missing`, `manifest-malformed` | error | there is no manifest to hold the image against |
+//! | `manifest-differs`, `manifest-base-differs` | error | the image or its base is not the one that the manifest tells of |
+//! | `signature-missing`, `signature-malformed`, `signature-wrong` | error | the manifest is not signed by the key that was given |
 
 mod against_base;
 mod alone;
+mod signed;
 
 use std::fmt;
 use std::path::Path;
@@ -33,6 +37,8 @@ use serde::Serialize;
 
 use crate::container::{Fault, FormatError};
 use crate::image::{Image, ImageError};
+
+pub use signed::Signed;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -85,6 +91,8 @@ pub struct VerifyOptions<'a> {
     pub base: Option<&'a Image>,
     /// Whether `boot.img` may differ from the base.
     pub allow_boot: bool,
+    /// The manifest that must tell of the file, and who must have signed it.
+    pub signed: Option<&'a Signed<'a>>,
 }
 
 /// Checks a file.
@@ -93,13 +101,19 @@ pub struct VerifyOptions<'a> {
 /// If it cannot be read, or its headers break a rule of the format so that there is nothing to check. Wrong sums, in the
 /// headers too, are findings.
 pub fn verify(path: &Path, options: &VerifyOptions<'_>) -> Result<Vec<Finding>, ImageError> {
+    // First, and whatever the file is: a stranger's image need not be looked at any closer.
+    let mut findings = Vec::new();
+    if let Some(signed) = options.signed {
+        signed::check(path, signed, options.base, &mut findings)?;
+    }
     let image = match Image::read(path) {
         Err(ImageError::Format { source, .. }) if source.fault == Fault::Sum => {
-            return Ok(vec![Finding::of(&source)]);
+            findings.push(Finding::of(&source));
+            return Ok(findings);
         }
         result => result?,
     };
-    let mut findings: Vec<Finding> = image.check_sums()?.iter().map(Finding::of).collect();
+    findings.extend(image.check_sums()?.iter().map(Finding::of));
     alone::check(&image, &mut findings)?;
     if let Some(base) = options.base {
         findings.extend(against_base(&image, base, options.allow_boot)?);

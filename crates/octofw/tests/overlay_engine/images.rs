@@ -488,11 +488,14 @@ fn what_an_interrupted_build_left_is_no_obstacle() {
     assert_eq!(repository.outputs(), ["firmware.bin", "firmware.manifest.json"]);
 }
 
+/// The bill of materials in the image is part of what must be equal.
+const SBOM: [&str; 2] = ["--sbom", "/usr/share/sbom"];
+
 /// Two machines as far apart as one machine can show them.
 #[test]
 fn who_builds_where_and_with_what_settings_makes_no_difference() {
     let first = Repository::new();
-    first.run(&[]).fine();
+    first.run(&SBOM).fine();
     let expected = first.result();
 
     let same = |what: &str, repository: &Repository, ended: Ended| {
@@ -505,7 +508,7 @@ fn who_builds_where_and_with_what_settings_makes_no_difference() {
     };
     let shell = |repository: &Repository, script: &str| {
         let mut command = Command::new("sh");
-        let program = repository.command(&["--processors", "1"]);
+        let program = repository.command(&[&SBOM[..], &["--processors", "1"]].concat());
         command.args(["-c", script, "sh"]).arg(program.get_program()).args(program.get_args());
         command
             .current_dir(repository.folder.path())
@@ -532,7 +535,21 @@ fn who_builds_where_and_with_what_settings_makes_no_difference() {
         fs::set_permissions(modes.path(path), Permissions::from_mode(mode)).unwrap();
         fs::File::open(modes.path(path)).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
     }
-    same("modes and times of the checkout", &modes, modes.run(&[]));
+    same("modes and times of the checkout", &modes, modes.run(&SBOM));
+
+    // Folders list their files in the order in which they came, or by a number that differs from disk to disk.
+    let order = Repository::new();
+    fs::rename(order.path("overlays/01-test"), order.path("overlays/other")).unwrap();
+    let copied = Command::new("sh")
+        .args([
+            "-c",
+            "cd overlays; mkdir 01-test; cd other; find . ! -type d | sort -r | xargs cp --parents -t ../01-test",
+        ])
+        .current_dir(order.folder.path())
+        .output()
+        .unwrap();
+    assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+    same("order of the files", &order, order.run(&SBOM));
 
     if nix::unistd::getuid().is_root() {
         let theirs = Repository::new();
@@ -541,7 +558,7 @@ fn who_builds_where_and_with_what_settings_makes_no_difference() {
         give_to_nobody(theirs.folder.path());
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]).arg(&program);
-        command.args(theirs.command(&[]).get_args()).current_dir(theirs.folder.path());
+        command.args(theirs.command(&SBOM).get_args()).current_dir(theirs.folder.path());
         command.env_remove("SOURCE_DATE_EPOCH").env_remove("GIT_VERSION");
         same("an ordinary user", &theirs, ended(command));
         assert_eq!(fs::metadata(theirs.path("dist/firmware.bin")).unwrap().uid(), 65_534);

@@ -129,7 +129,7 @@ impl Pairing {
         let begun = self.clock.now();
         let mut course = Course::new(&self.apps()?, begun, patience);
         let announced = self.registry.announce(&mut self.world, begun.unix);
-        announced.map_err(PairError::Database)?;
+        announced.map_err(|error| PairError::Database(error.why))?;
         course.announced(true, begun.monotonic);
         loop {
             let now = self.clock.now();

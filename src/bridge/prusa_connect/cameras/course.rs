@@ -137,6 +137,12 @@ impl Course {
         self.pause = now;
     }
 
+    /// What was refused may be granted now: the printer has another token.
+    pub(crate) fn try_again(&mut self, now: Duration) {
+        self.refusals.reset();
+        self.not_before = now;
+    }
+
     /// What is to be done. The camera is busy then until it is told what came of it; `printer` says whether the printer
     /// is registered, without which no camera is.
     pub(crate) fn step(&mut self, printer: bool, now: Duration) -> Step {

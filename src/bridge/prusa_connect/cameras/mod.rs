@@ -4,6 +4,7 @@
 //! are, `request` what is sent of them, and `round` does it.
 
 mod course;
+mod handle;
 pub(super) mod rehearsal;
 mod request;
 mod round;
@@ -11,5 +12,5 @@ mod set;
 mod trigger;
 
 pub(crate) use course::Condition;
-pub(crate) use round::{Cameras, Means};
+pub(crate) use handle::{Cameras, Means};
 pub(crate) use trigger::Trigger;

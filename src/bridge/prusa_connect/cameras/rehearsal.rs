@@ -52,6 +52,7 @@ impl CameraRound {
             entered: config.camera_tokens,
             data_dir: data_dir.to_owned(),
             id: "prusa_connect".to_owned(),
+            printer: None,
         })
         .map(Self)
     }
@@ -71,7 +72,7 @@ impl CameraRound {
             software: "0.3.0".to_owned(),
             product: SDK_PRODUCT.to_owned(),
         };
-        self.0.set_printer(Token::new(token).map(|token| (identity, token)));
+        self.0.registrar().set_printer(Token::new(token).map(|token| (identity, token)));
     }
 
     /// Somebody wants pictures now.

@@ -1,28 +1,22 @@
 //! The thread that goes round the cameras, one request at a time: asks each for its picture when that is due, and sends it.
 
 use super::course::{Answer, Condition, Course, Sent, Step};
+use super::handle::{Means, Shared};
 use super::request::{self, Card};
 use super::set::{self, Wanted};
-use super::trigger::Trigger;
 use crate::backoff::random;
 use crate::bridge::prusa_connect::carrier::Carrier;
-use crate::bridge::prusa_connect::config::CameraToken;
 use crate::bridge::prusa_connect::connect::http::Reply;
 use crate::bridge::prusa_connect::connect::identity::Identity;
 use crate::bridge::prusa_connect::connect::token::Token;
-use crate::bridge::prusa_connect::store::CameraTokens;
+use crate::bridge::prusa_connect::store::{CameraTokens, StoreError};
 use crate::camera::Camera;
-use crate::clock::{Clock, Moment, SystemClock};
-use crate::printer::{Snapshot, Webcam};
-use rustls::ClientConfig;
-use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::Thread;
+use crate::clock::{Clock, Moment};
+use crate::printer::Webcam;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-/// Stack of the thread, in bytes.
-const STACK: usize = 256 * 1024;
 /// A printer that lists no camera for so long has none in its list.
 const NO_LIST: Duration = Duration::from_secs(60);
 /// How often it is tried then whether it has one nevertheless.
@@ -31,122 +25,6 @@ const TRY_UNLISTED: Duration = Duration::from_secs(600);
 const PUSHED: Duration = Duration::from_secs(60);
 /// How often the thread looks round if nothing is due.
 const LOOK: Duration = Duration::from_secs(30);
-
-/// What the cameras need.
-pub(crate) struct Means {
-    /// The printer's camera that is in use, by which the others are found.
-    pub(crate) camera: Camera,
-    /// The clock of the whole worker.
-    pub(crate) clock: SystemClock,
-    /// The program's one TLS set-up.
-    pub(crate) tls: Arc<ClientConfig>,
-    /// The server.
-    pub(crate) server: String,
-    /// When pictures are sent.
-    pub(crate) trigger: Trigger,
-    /// Tokens that somebody entered.
-    pub(crate) entered: Vec<CameraToken>,
-    /// Folder of what is kept.
-    pub(crate) data_dir: PathBuf,
-    /// The bridge's name in files.
-    pub(crate) id: String,
-}
-
-/// The cameras at work.
-pub(crate) struct Cameras {
-    shared: Arc<Shared>,
-    thread: Thread,
-    ended: Receiver<()>,
-}
-
-#[derive(Default)]
-struct Shared {
-    news: Mutex<News>,
-    changed: Condvar,
-}
-
-/// What the thread is told, and what it tells.
-#[derive(Default)]
-struct News {
-    webcams: Option<Arc<[Webcam]>>,
-    layer: Option<u32>,
-    printer: Option<Arc<(Identity, Token)>>,
-    demanded: bool,
-    stops: bool,
-    /// Something of that is new.
-    fresh: bool,
-    conditions: Vec<(String, Condition)>,
-}
-
-impl Shared {
-    fn news(&self) -> MutexGuard<'_, News> {
-        self.news.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn tell(&self, change: impl FnOnce(&mut News)) {
-        let mut news = self.news();
-        change(&mut news);
-        news.fresh = true;
-        self.changed.notify_one();
-    }
-}
-
-impl Cameras {
-    /// Starts the thread.
-    ///
-    /// # Errors
-    ///
-    /// If there is none.
-    pub(crate) fn start(means: Means) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared::default());
-        let (alive, ended) = channel();
-        let own = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name(means.id.clone()).stack_size(STACK);
-        let handle = thread.spawn(move || Round::new(means, own, alive).run())?;
-        Ok(Self { shared, thread: handle.thread().clone(), ended })
-    }
-
-    /// Takes notice of the printer: its list of cameras, and the layer that is printed.
-    pub(crate) fn see(&self, snapshot: &Snapshot) {
-        let layer = snapshot.layer().map(|layer| layer.number);
-        let news = self.shared.news();
-        let same = news.webcams.as_ref().is_some_and(|known| Arc::ptr_eq(known, &snapshot.webcams));
-        if same && news.layer == layer {
-            return;
-        }
-        drop(news);
-        self.shared.tell(|news| (news.webcams, news.layer) = (Some(Arc::clone(&snapshot.webcams)), layer));
-    }
-
-    /// The printer is registered as this, with this token; or it is not.
-    pub(crate) fn set_printer(&self, printer: Option<(Identity, Token)>) {
-        self.shared.tell(|news| news.printer = printer.map(Arc::new));
-    }
-
-    /// Somebody wants a picture of each camera now.
-    pub(crate) fn demand(&self) {
-        self.shared.tell(|news| news.demanded = true);
-    }
-
-    /// How each is, by its name.
-    pub(crate) fn conditions(&self) -> Vec<(String, Condition)> {
-        self.shared.news().conditions.clone()
-    }
-
-    /// Ends the thread, and waits for that up to `grace`. A request under way may go on behind it, and counts for nothing.
-    pub(crate) fn stop(&self, grace: Duration) {
-        self.shared.tell(|news| news.stops = true);
-        self.thread.unpark();
-        // It never sends: it hangs up when it ends.
-        let _: Result<(), RecvTimeoutError> = self.ended.recv_timeout(grace);
-    }
-}
-
-impl Drop for Cameras {
-    fn drop(&mut self) {
-        self.stop(Duration::ZERO);
-    }
-}
 
 /// A camera on the round.
 struct One {
@@ -157,11 +35,13 @@ struct One {
     told: bool,
 }
 
-struct Round {
+pub(super) struct Round {
     means: Means,
     shared: Arc<Shared>,
     carrier: Carrier,
     tokens: CameraTokens,
+    /// The printer's token that the cameras were last told of.
+    known: Option<Token>,
     cameras: Vec<One>,
     webcams: Option<Arc<[Webcam]>>,
     /// When a camera that is not in the list is tried next.
@@ -170,21 +50,22 @@ struct Round {
 }
 
 impl Round {
-    fn new(means: Means, shared: Arc<Shared>, alive: Sender<()>) -> Self {
-        let carrier = Carrier::new(&means.server, Arc::clone(&means.tls));
-        let (tokens, error) = CameraTokens::open(&means.data_dir, &means.id);
+    pub(super) fn new(means: Means, shared: Arc<Shared>, alive: Sender<()>) -> Self {
+        let carrier = Carrier::of_camera(&means.server, Arc::clone(&means.tls));
+        let (tokens, error) = CameraTokens::open(&means.data_dir, &means.id, means.printer.as_ref());
         if let Some(error) = error {
             log::warn!("{}: {error}", means.id);
         }
         let (cameras, webcams, try_unlisted) = (Vec::new(), None, None);
-        Self { means, shared, carrier, tokens, cameras, webcams, try_unlisted, _alive: alive }
+        let known = means.printer.clone();
+        Self { means, shared, carrier, tokens, known, cameras, webcams, try_unlisted, _alive: alive }
     }
 
     fn now(&self) -> Moment {
         self.means.clock.now()
     }
 
-    fn run(mut self) {
+    pub(super) fn run(mut self) {
         loop {
             let mut news = self.shared.news();
             news.fresh = false;
@@ -195,6 +76,9 @@ impl Round {
             let demanded = std::mem::take(&mut news.demanded);
             drop(news);
             let now = self.now().monotonic;
+            if let Some((_, token)) = printer.as_deref() {
+                self.follow(token, now);
+            }
             if let Some(webcams) = webcams {
                 self.list(&webcams, now);
             }
@@ -215,12 +99,21 @@ impl Round {
         }
     }
 
+    /// The printer has that token. Another one than before may open what was refused.
+    fn follow(&mut self, token: &Token, now: Duration) {
+        if self.known.as_ref() == Some(token) {
+            return;
+        }
+        if self.known.replace(token.clone()).is_some() {
+            self.cameras.iter_mut().for_each(|one| one.course.try_again(now));
+        }
+        self.write(|tokens| tokens.belong_to(token));
+    }
+
     /// Waits for news, or until that time.
     fn rest(&self, until: Duration) {
         let left = until.saturating_sub(self.now().monotonic);
-        let waits = |news: &mut News| !news.fresh && !news.stops;
-        let waited = self.shared.changed.wait_timeout_while(self.shared.news(), left, waits);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        self.shared.wait(left);
     }
 
     /// Takes the printer's list of cameras.
@@ -325,8 +218,21 @@ impl Round {
     }
 
     fn keep(&mut self, camera: &str, token: Option<Token>) {
-        if let Err(error) = self.tokens.set(camera, token) {
-            log::warn!("{}: {error}; the camera is registered again after a restart", self.means.id);
+        self.write(|tokens| tokens.set(camera, token));
+    }
+
+    /// Writes what is kept of the cameras, unless this round is over: then the file is another one's, who may have a
+    /// newer token in it.
+    fn write(&mut self, change: impl FnOnce(&mut CameraTokens) -> Result<(), StoreError>) {
+        // It cannot be over before this is let go.
+        let news = self.shared.news();
+        if news.stops {
+            return;
+        }
+        let written = change(&mut self.tokens);
+        drop(news);
+        if let Err(error) = written {
+            log::warn!("{}: {error}; the cameras are registered again after a restart", self.means.id);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::ledger::{End, Past};
 use super::registration::Code;
+use super::state::State;
 use super::token::Token;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -16,10 +17,10 @@ pub(crate) struct Kept {
     pub(crate) code: Option<Code>,
     /// How the last commands ended, the newest last.
     pub(crate) past: Vec<Past>,
-    /// The command that runs, if it must not be run twice.
+    /// The command that runs.
     pub(crate) running: Option<u32>,
-    /// The command whose end Connect has not got yet.
-    pub(crate) untold: Option<u32>,
+    /// The state that Connect was told last.
+    pub(crate) state: State,
 }
 
 impl Kept {
@@ -37,13 +38,13 @@ impl Kept {
         if let Some(code) = &self.code {
             put("code", json!([code.text, code.asked.as_millis() as u64, code.until.as_secs()]));
         }
-        let past = self.past.iter().map(|past| json!([past.id, past.end.kind().word(), &*past.reason]));
+        let past =
+            self.past.iter().map(|past| json!([past.id, past.end.kind().word(), &*past.reason, past.untold]));
         put("past", past.collect());
-        for (key, id) in [("running", self.running), ("untold", self.untold)] {
-            if let Some(id) = id {
-                put(key, id.into());
-            }
+        if let Some(id) = self.running {
+            put("running", id.into());
         }
+        put("state", self.state.word().into());
         fields.to_string()
     }
 
@@ -56,7 +57,9 @@ impl Kept {
             let word = past.get(1)?.as_str()?;
             let end =
                 [End::Finished, End::Rejected, End::Failed].into_iter().find(|end| end.kind().word() == word);
-            Some(Past { id: id(past.get(0))?, end: end?, reason: past.get(2)?.as_str()?.into() })
+            let reason = past.get(2)?.as_str()?.into();
+            let untold = past.get(3).and_then(Value::as_bool).unwrap_or_default();
+            Some(Past { id: id(past.get(0))?, end: end?, reason, untold })
         };
         let code = |code: &Value| {
             let asked = Duration::from_millis(code.get(1)?.as_u64()?);
@@ -74,7 +77,7 @@ impl Kept {
                 .filter_map(past)
                 .collect(),
             running: id(fields.get("running")),
-            untold: id(fields.get("untold")),
+            state: fields.get("state").and_then(Value::as_str).and_then(State::from_word).unwrap_or_default(),
         })
     }
 }
@@ -86,7 +89,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_comes_back() {
-        let past = |id, end, reason: &str| Past { id, end, reason: reason.into() };
+        let past = |id, end, reason: &str| Past { id, end, reason: reason.into(), untold: id > 1 };
         let kept = Kept {
             token: Token::new("Ta3kPq9LmZx81BvCwYt5"),
             code: Some(Code {
@@ -100,7 +103,7 @@ mod tests {
                 past(3, End::Failed, "ř"),
             ],
             running: Some(4),
-            untold: Some(3),
+            state: State::Attention,
         };
         for kept in [kept, Kept::default()] {
             assert!(Kept::from_text(&kept.to_text()).is_some_and(|read| read == kept));

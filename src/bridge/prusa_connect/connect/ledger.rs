@@ -1,7 +1,7 @@
 //! The life of commands: one at a time, each taken once, each ended once, and its end told again whenever it is asked
 //! for again.
 
-use super::catalogue::{NOT_IMPLEMENTED, UNKNOWN};
+use super::catalogue::{NOT_IMPLEMENTED, UNKNOWN, Urgency};
 use super::event::{Event, EventKind, Source};
 use super::order::{Order, Outcome};
 use serde_json::json;
@@ -45,6 +45,8 @@ pub(crate) struct Past {
     pub(crate) end: End,
     /// Why; empty where it ended well.
     pub(crate) reason: Box<str>,
+    /// Connect may not have got that yet.
+    pub(crate) untold: bool,
 }
 
 /// What is to be done.
@@ -73,10 +75,7 @@ pub(super) struct Ledger {
 #[derive(Debug, Clone, Copy)]
 struct Running {
     id: u32,
-    overtakes: bool,
-    is_reset: bool,
-    /// It must not be run twice.
-    weighs: bool,
+    urgency: Urgency,
 }
 
 impl Ledger {
@@ -92,11 +91,6 @@ impl Ledger {
         self.running.map(|running| running.id)
     }
 
-    /// The number of the command that runs, if it must not be run twice.
-    pub(super) fn weighty(&self) -> Option<u32> {
-        self.running.filter(|running| running.weighs).map(|running| running.id)
-    }
-
     /// The ends that are remembered, the newest last.
     pub(super) fn past(&self) -> impl Iterator<Item = &Past> {
         self.past.iter()
@@ -108,18 +102,17 @@ impl Ledger {
             return steps;
         }
         let Some(running) = self.running else { return self.accept(order) };
+        let urgency = order.urgency();
         // One that is going to be refused must not end another.
-        let may = order.overtakes() && !(order.is_reset() && self.refuses_resets);
-        // Stopping everything goes before a restart, too.
-        let first = !running.overtakes || (!order.is_reset() && running.is_reset);
-        if may && first && self.waiting.is_none() {
+        let may = urgency != Urgency::Reset || !self.refuses_resets;
+        if may && urgency.overtakes(running.urgency) && self.waiting.is_none() {
             self.waiting = Some((order, now.saturating_add(STOPPING)));
             return vec![Step::Stop(running.id)];
         }
         let reason = "Another command is running";
         let data = json!({ "actual_command_id": running.id }).to_string();
+        // That is no end to be repeated: whoever sends it again later wants it done.
         let refusal = Event::new(EventKind::Rejected, Source::Connect).with(data);
-        self.remember(Past { id: order.id, end: End::Rejected, reason: reason.into() });
         vec![Step::Tell(refusal.of_command(Some(order.id)).because(reason), true)]
     }
 
@@ -129,7 +122,8 @@ impl Ledger {
             if let Some(steps) = self.repeated(id) {
                 return steps;
             }
-            self.remember(Past { id, end: End::Rejected, reason: reason.as_str().into() });
+            let reason = reason.as_str().into();
+            self.remember(Past { id, end: End::Rejected, reason, untold: false });
         }
         let refusal = Event::new(EventKind::Rejected, source).of_command(id);
         vec![Step::Tell(refusal.because(reason), true)]
@@ -162,7 +156,7 @@ impl Ledger {
                 )
             }
         };
-        self.remember(Past { id, end, reason });
+        self.remember(Past { id, end, reason, untold: true });
         let mut steps = vec![Step::Tell(event.of_command(Some(id)), true)];
         if let Some((order, _)) = self.waiting.take() {
             steps.extend(self.accept(order));
@@ -198,13 +192,14 @@ impl Ledger {
         Some(vec![Step::Tell(past.event(), true)])
     }
 
+    /// Connect has the end of that command, or is never told of it. Returns whether that is news.
+    pub(super) fn told(&mut self, id: u32) -> bool {
+        let past = self.past.iter_mut().find(|past| past.id == id && past.untold);
+        past.map(|past| past.untold = false).is_some()
+    }
+
     fn accept(&mut self, order: Order) -> Vec<Step> {
-        self.running = Some(Running {
-            id: order.id,
-            overtakes: order.overtakes(),
-            is_reset: order.is_reset(),
-            weighs: !order.is_question(),
-        });
+        self.running = Some(Running { id: order.id, urgency: order.urgency() });
         let accepted = Event::new(EventKind::Accepted, Source::Connect).of_command(Some(order.id));
         vec![Step::Tell(accepted, false), Step::Run(order)]
     }
@@ -218,7 +213,8 @@ impl Ledger {
         self.past.retain(|known| known.id != past.id);
         self.past.push_back(past);
         while self.past.len() > MOST_PAST {
-            self.past.pop_front();
+            let told = self.past.iter().position(|past| !past.untold);
+            self.past.remove(told.unwrap_or(0));
         }
     }
 }

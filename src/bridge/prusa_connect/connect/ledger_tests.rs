@@ -49,7 +49,7 @@ fn a_command_is_accepted_run_and_ended() {
     ] {
         let mut ledger = Ledger::default();
         assert_eq!(short(&ledger.arrived(order(7, "X"), NOW)), ["ACCEPTED CONNECT 7", "run 7"]);
-        assert_eq!((ledger.running(), ledger.weighty()), (Some(7), Some(7)));
+        assert_eq!(ledger.running(), Some(7));
         assert_eq!(short(&ledger.arrived(order(7, "X"), NOW)), ["ACCEPTED CONNECT 7"]);
         let steps = ledger.conclude(7, outcome);
         assert_eq!(short(&steps), [told]);
@@ -58,6 +58,7 @@ fn a_command_is_accepted_run_and_ended() {
         assert_eq!(short(&ledger.arrived(order(7, "X"), NOW)), [again]);
         // So it is after a restart.
         let past: Vec<Past> = ledger.past().cloned().collect();
+        assert!(past[0].untold && ledger.told(7) && !ledger.told(7) && !ledger.past().next().unwrap().untold);
         let again_after = short(&Ledger::new(&past).arrived(order(7, "X"), NOW));
         assert_eq!(again_after, [again]);
     }
@@ -73,7 +74,7 @@ fn a_failure_tells_its_cause_twice() {
 }
 
 #[test]
-fn another_command_is_refused_while_one_runs_and_stays_refused() {
+fn another_command_is_refused_while_one_runs_and_done_when_it_comes_again() {
     let mut ledger = Ledger::default();
     ledger.arrived(order(100, "STOP_PRINT"), NOW);
     let steps = ledger.arrived(order(101, "PAUSE_PRINT"), NOW);
@@ -82,9 +83,28 @@ fn another_command_is_refused_while_one_runs_and_stays_refused() {
     let Some(Step::Tell(event, true)) = steps.first() else { panic!("{steps:?}") };
     assert_eq!(&*event.data, r#"{"actual_command_id":100}"#);
     ledger.conclude(100, Outcome::Finished(Source::Connect));
-    assert_eq!(short(&ledger.arrived(order(101, "PAUSE_PRINT"), NOW)), refused);
-    assert_eq!(short(&ledger.arrived(order(102, "SEND_INFO"), NOW)), ["ACCEPTED CONNECT 102", "run 102"]);
-    assert_eq!((ledger.running(), ledger.weighty()), (Some(102), None));
+    assert_eq!(short(&ledger.arrived(order(101, "PAUSE_PRINT"), NOW)), ["ACCEPTED CONNECT 101", "run 101"]);
+    assert_eq!(ledger.running(), Some(101));
+}
+
+#[test]
+fn what_controls_a_print_overtakes_what_can_be_asked_again() {
+    for name in ["STOP_PRINT", "PAUSE_PRINT", "RESUME_PRINT"] {
+        for slow in ["SEND_FILE_INFO", "SEND_INFO", "DELETE_FOLDER", "CREATE_FOLDER", "DIALOG_ACTION"] {
+            let mut ledger = Ledger::default();
+            ledger.arrived(order(1, slow), NOW);
+            assert_eq!(short(&ledger.arrived(order(2, name), NOW)), ["stop 1"], "{slow}");
+            let expected = ["FAILED WUI 1 stopped", "ACCEPTED CONNECT 2", "run 2"];
+            assert_eq!(short(&ledger.conclude(1, Outcome::Failed("stopped".into()))), expected);
+        }
+        // But nothing that the printer itself does.
+        for running in ["START_PRINT", "GCODE", "STOP_PRINT", "PAUSE_PRINT", "LOAD_FILAMENT", "RESET"] {
+            let mut ledger = Ledger::default();
+            ledger.arrived(order(1, running), NOW);
+            let refused = ["REJECTED CONNECT 2 Another command is running"];
+            assert_eq!(short(&ledger.arrived(order(2, name), NOW)), refused, "{running}");
+        }
+    }
 }
 
 #[test]
@@ -161,6 +181,14 @@ fn reasons_are_remembered_in_short() {
     for id in 2..100 {
         ledger.arrived(order(id, "X"), NOW);
         ledger.conclude(id, Outcome::Finished(Source::Connect));
+        // Those that Connect has not got stay longest.
+        assert!([40, 41].contains(&id) || ledger.told(id));
+    }
+    let past: Vec<u32> = ledger.past().map(|past| past.id).collect();
+    assert_eq!((past.len(), &past[..4]), (MOST_PAST, &[1, 40, 41, 87][..]));
+    for id in 100..200 {
+        ledger.arrived(order(id, "X"), NOW);
+        ledger.conclude(id, Outcome::Finished(Source::Connect));
     }
     assert_eq!(ledger.past().count(), MOST_PAST);
 }
@@ -177,7 +205,7 @@ enum Op {
 fn op() -> impl Strategy<Value = Op> {
     let id = 1..8_u32;
     prop_oneof![
-        4 => (id.clone(), prop::sample::select(vec!["X", "SEND_INFO", "RESET", "GCODE"])).prop_map(|(id, name)| Op::Arrives(id, name)),
+        4 => (id.clone(), prop::sample::select(vec!["X", "SEND_INFO", "RESET", "STOP_PRINT"])).prop_map(|(id, name)| Op::Arrives(id, name)),
         1 => id.clone().prop_map(Op::Garbled),
         4 => (id, 0..4_u8).prop_map(|(id, how)| Op::Ends(id, how)),
         1 => (0..1500_u64).prop_map(Op::Later),
@@ -219,6 +247,10 @@ proptest! {
                         *ran.entry(order.id).or_default() += 1;
                         prop_assert_eq!(ran[&order.id], 1);
                         prop_assert!(!ends.contains_key(&order.id));
+                    }
+                    // No end of its own, and it may come again.
+                    Step::Tell(event, true) if event.data.contains("actual_command_id") => {
+                        prop_assert!(!ran.contains_key(&event.command.unwrap()));
                     }
                     Step::Tell(event, true) => {
                         let id = event.command.unwrap();

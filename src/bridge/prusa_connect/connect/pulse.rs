@@ -30,6 +30,13 @@ pub(super) struct Sent {
     full: bool,
 }
 
+impl Sent {
+    /// Tells none of the values; all of them are told later.
+    pub(super) fn withhold(&mut self) {
+        (self.told, self.whole, self.full) = (Telemetry::default(), Telemetry::default(), false);
+    }
+}
+
 /// What to do now.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Beat {

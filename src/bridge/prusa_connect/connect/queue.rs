@@ -10,8 +10,10 @@ use std::time::Duration;
 const MOST: usize = 200;
 /// How much they are at most together, in bytes. One alone may be more.
 const MOST_BYTES: usize = 2 * 1024 * 1024;
-/// How often one is tried.
+/// How often one is tried,
 const MOST_TRIES: u8 = 5;
+/// unless it has not waited so long: after that the printer introduces itself anew, which tells of all its files.
+const SHORTEST: Duration = Duration::from_secs(10);
 /// How old one gets that is tried more often, and any other.
 const LONGEST: Duration = Duration::from_secs(10 * 60);
 
@@ -38,14 +40,25 @@ pub(super) struct Waiting {
 impl Waiting {
     /// Whether it is tried for as long as it is not too old: without it Connect would have a wrong picture for long.
     fn lasts(&self) -> bool {
-        use EventKind::{Info, StateChanged, TransferAborted, TransferFinished, TransferStopped};
-        let end_of_transfer = matches!(self.kind, TransferFinished | TransferStopped | TransferAborted);
-        self.terminal || end_of_transfer || matches!(self.kind, Info | StateChanged)
+        use EventKind::{Accepted, Info, StateChanged};
+        // A command that is not accepted has no end.
+        self.terminal || self.ends_transfer() || matches!(self.kind, Accepted | Info | StateChanged)
+    }
+
+    /// Whether it ends a transfer.
+    pub(super) fn ends_transfer(&self) -> bool {
+        use EventKind::{TransferAborted, TransferFinished, TransferStopped};
+        matches!(self.kind, TransferFinished | TransferStopped | TransferAborted)
     }
 
     /// Whether it says who the printer is, unasked.
     fn is_greeting(&self) -> bool {
-        self.kind == EventKind::Info && self.command.is_none()
+        self.kind == EventKind::Info && self.greets
+    }
+
+    /// Whether it says what is another with the printer than its introduction said.
+    fn is_amendment(&self) -> bool {
+        self.kind == EventKind::Info && self.command.is_none() && !self.greets
     }
 }
 
@@ -81,6 +94,11 @@ impl Queue {
         self.list.iter().any(|waiting| waiting.kind == EventKind::StateChanged)
     }
 
+    /// Whether the end of a transfer waits.
+    pub(super) fn ends_transfer(&self) -> bool {
+        self.list.iter().any(Waiting::ends_transfer)
+    }
+
     /// Whether an introduction waits.
     pub(super) fn has_greeting(&self) -> bool {
         self.list.iter().any(Waiting::is_greeting)
@@ -91,8 +109,9 @@ impl Queue {
         if waiting.command.is_some() && self.list.iter().any(|known| known.body == waiting.body) {
             return;
         }
-        if waiting.is_greeting() {
-            self.discard(Waiting::is_greeting);
+        if waiting.is_amendment() {
+            // It says all that one before it said.
+            self.discard(Waiting::is_amendment);
         }
         self.bytes = self.bytes.saturating_add(waiting.body.len());
         self.list.push_back(waiting);
@@ -101,7 +120,7 @@ impl Queue {
 
     /// Makes room for an introduction with events of these kinds: what an earlier one left of them goes.
     pub(super) fn make_room(&mut self, kinds: &[EventKind]) {
-        self.discard(|waiting| waiting.is_greeting() || (waiting.greets && kinds.contains(&waiting.kind)));
+        self.discard(|waiting| waiting.is_amendment() || (waiting.greets && kinds.contains(&waiting.kind)));
     }
 
     /// Adds these at the front, the first of them first.
@@ -123,7 +142,8 @@ impl Queue {
     /// Puts back what was taken and not delivered. It is given up, and false comes back, if it was tried often enough.
     pub(super) fn put_back(&mut self, mut waiting: Waiting, now: Duration) -> bool {
         waiting.tries = waiting.tries.saturating_add(1);
-        if (waiting.tries >= MOST_TRIES && !waiting.lasts()) || is_old(&waiting, now) {
+        let often = waiting.tries >= MOST_TRIES && now.saturating_sub(waiting.since) >= SHORTEST;
+        if (often && !waiting.lasts()) || is_old(&waiting, now) {
             self.dropped = self.dropped.saturating_add(1);
             return false;
         }
@@ -138,10 +158,13 @@ impl Queue {
         self.dropped = self.dropped.saturating_add(1);
     }
 
-    /// Gives up what is too old.
-    pub(super) fn expire(&mut self, now: Duration) {
+    /// Gives up what is too old. The commands whose ends were among it.
+    pub(super) fn expire(&mut self, now: Duration) -> Vec<u32> {
+        let old = self.list.iter().filter(|waiting| waiting.terminal && is_old(waiting, now));
+        let ended = old.filter_map(|waiting| waiting.command).collect();
         let gone = self.discard(|waiting| is_old(waiting, now));
         self.dropped = self.dropped.saturating_add(gone as u64);
+        ended
     }
 
     /// Forgets all of them, without counting.
@@ -180,7 +203,10 @@ impl Queue {
                         |waiting: &Waiting| waiting.command.is_none() && waiting.kind != EventKind::Info;
                     self.list.iter().position(spare)
                 })
-                .or_else(|| self.list.iter().position(|waiting| !waiting.lasts()))
+                .or_else(|| {
+                    let begins = |waiting: &Waiting| waiting.kind == EventKind::Accepted || !waiting.lasts();
+                    self.list.iter().position(begins)
+                })
                 .or_else(|| self.list.iter().position(|waiting| waiting.kind != EventKind::Info))
                 .unwrap_or(0);
             self.remove(spare);

@@ -38,10 +38,12 @@ fn it_keeps_the_order_and_what_is_introduced_comes_first() {
     assert!(queue.has_change() && queue.has_greeting());
     assert_eq!(bodies(&mut queue), ["7", "8", "1", "3"]);
     assert!(queue.is_empty() && queue.bytes == 0);
-    // The newest introduction says it all.
+    // The newest amendment says it all, but the introduction stays.
+    queue.push_first(vec![greets(EventKind::Info, 5)]);
     queue.push(event(EventKind::Info, 6));
     queue.push(event(EventKind::Info, 7));
-    assert_eq!(bodies(&mut queue), ["7"]);
+    assert!(queue.has_greeting());
+    assert_eq!(bodies(&mut queue), ["5", "7"]);
 }
 
 #[test]
@@ -93,7 +95,7 @@ fn how_often_and_how_long_one_is_tried() {
     let job_info = Waiting { terminal: true, ..answer(JobInfo, 1) };
     for (waiting, lasts) in [
         (event(FileChanged, 1), false),
-        (answer(Accepted, 1), false),
+        (answer(Accepted, 1), true),
         (event(JobInfo, 1), false),
         (event(Info, 1), true),
         (event(StateChanged, 1), true),
@@ -119,6 +121,19 @@ fn how_often_and_how_long_one_is_tried() {
 }
 
 #[test]
+fn a_short_outage_costs_nothing() {
+    let mut queue = Queue::default();
+    queue.push(event(EventKind::FileChanged, 1));
+    let since = event(EventKind::FileChanged, 1).since;
+    for tenths in 0..99 {
+        let waiting = queue.take().unwrap();
+        assert!(queue.put_back(waiting, since + Duration::from_millis(100 * tenths)), "{tenths}");
+    }
+    let waiting = queue.take().unwrap();
+    assert!(!queue.put_back(waiting, since + SHORTEST));
+}
+
+#[test]
 fn what_is_old_goes() {
     let mut queue = Queue::default();
     for seconds in 0..10 {
@@ -141,7 +156,7 @@ proptest! {
             let waiting = Waiting { body: size.into(), since: Duration::from_secs(number as u64), ..event(kinds[number % 3], 0) };
             match op {
                 0 => drop(queue.take()),
-                1 => queue.expire(LONGEST + Duration::from_secs(number as u64)),
+                1 => drop(queue.expire(LONGEST + Duration::from_secs(number as u64))),
                 2 => queue.push_first(vec![waiting, event(EventKind::StateChanged, 1)]),
                 3 => {
                     if let Some(waiting) = queue.take() {

@@ -34,8 +34,13 @@ impl Changes {
     }
 
     /// What Connect is to be told of a change, in order. Blocks where the printer must be asked: for the free space, and
-    /// for what is in a new folder.
-    pub(crate) fn events(&mut self, change: &FileChange, disk: &mut dyn Disk, now: Duration) -> Vec<Event> {
+    /// for what is in a new folder. None where all files are to be told anew, and cannot be listed now.
+    pub(crate) fn events(
+        &mut self,
+        change: &FileChange,
+        disk: &mut dyn Disk,
+        now: Duration,
+    ) -> Option<Vec<Event>> {
         let mut events = Vec::new();
         match change {
             FileChange::Created(item) => self.created(item, disk, now, &mut events),
@@ -48,11 +53,12 @@ impl Changes {
             FileChange::Everything => match Tree::of(&self.place, disk) {
                 Ok(tree) => events.extend([tree::ejected(&self.place), tree.inserted(&self.place)]),
                 Err(error) => {
-                    log::warn!("prusa_connect: Connect is not told of the printer's files: {error}")
+                    log::warn!("prusa_connect: Connect is not told of the printer's files: {error}");
+                    return None;
                 }
             },
         }
-        events
+        Some(events)
     }
 
     fn deleted(&mut self, path: &str, disk: &mut dyn Disk, now: Duration, events: &mut Vec<Event>) {

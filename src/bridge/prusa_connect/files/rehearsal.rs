@@ -102,8 +102,8 @@ impl Storage {
             }
         };
         let change = change.into_iter();
-        let events = change.flat_map(|change| self.changes.events(&change, &mut self.shelf, now));
-        events.filter_map(|event| told(&event)).collect()
+        let events = change.filter_map(|change| self.changes.events(&change, &mut self.shelf, now));
+        events.flatten().filter_map(|event| told(&event)).collect()
     }
 
     /// Carries out a command; none if it is not about files. `in_print` is Connect's path of the file in print.

@@ -15,6 +15,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::time::Duration;
 
+mod changing;
+mod ordered;
+
 const NOW: Duration = Duration::from_secs(1000);
 
 /// A recording by its name.
@@ -210,101 +213,6 @@ fn a_tree_without_end_is_cut_off() {
 }
 
 #[test]
-fn changes_are_those_of_the_recording() {
-    let vector = vector("file_changed_a");
-    let (place, mut shelf) = begin(&vector);
-    let mut changes = Changes::new(place);
-    let mut told = Vec::new();
-    for step in &vector["inputs"]["steps"].as_array().unwrap()[1..] {
-        let modified = step["new_mtime"].as_u64().map(Duration::from_secs);
-        let size = step["change"]["size"].as_u64().unwrap_or(0);
-        let (what, at) =
-            step["change"].as_object().unwrap().iter().find(|(name, _)| *name != "size").unwrap();
-        let file = Item { content: Some(Vec::new()), size, modified, read_only: false };
-        let path = |at: &Value| at.as_str().unwrap_or_default().to_owned();
-        let change = match what.as_str() {
-            "rename" => {
-                let (from, to) = (path(&at[0]), path(&at[1]));
-                let old = shelf.items.remove(&from).unwrap();
-                shelf.items.insert(to.clone(), Item { modified, ..old });
-                FileChange::Moved { from, to: item(&mut shelf, &to) }
-            }
-            "delete" => {
-                shelf.items.remove(&path(at)).unwrap();
-                FileChange::Deleted { path: path(at) }
-            }
-            what => {
-                let new = if what == "mkdir" { Item { modified, ..Item::default() } } else { file };
-                shelf.items.insert(path(at), new);
-                let item = item(&mut shelf, &path(at));
-                if what == "modify" { FileChange::Modified(item) } else { FileChange::Created(item) }
-            }
-        };
-        told.extend(changes.events(&change, &mut shelf, NOW));
-    }
-    let expected = expected(&vector, &["FILE_CHANGED"]);
-    assert_eq!(told.len(), expected.len());
-    for (event, body) in told.iter().zip(&expected) {
-        assert_event(event, body);
-    }
-}
-
-#[test]
-fn a_folder_that_comes_with_content_is_told_file_by_file() {
-    let mut shelf = Shelf::default();
-    for folder in ["new", "new/inner", "new/.hidden"] {
-        shelf.items.insert(folder.into(), Item::default());
-    }
-    shelf.put("new/a.gcode", b"12345");
-    shelf.put("new/inner/b.txt", b"123");
-    shelf.put("new/.hidden/c.gcode", b"1");
-    let mut changes = Changes::new(Place::new("local").unwrap());
-    let to = item(&mut shelf, "new");
-    let events = changes.events(&FileChange::Moved { from: "old".into(), to }, &mut shelf, NOW);
-    let data: Vec<Value> = events.iter().map(|event| serde_json::from_str(&event.data).unwrap()).collect();
-    assert_eq!(data[0], json!({"old_path": "/local/old"}));
-    assert_eq!(
-        (&data[1]["new_path"], &data[1]["file"]["type"]),
-        (&json!("/local/new/a.gcode"), &json!("PRINT_FILE"))
-    );
-    assert_eq!(
-        (&data[2]["new_path"], &data[2]["file"]["type"]),
-        (&json!("/local/new/inner/b.txt"), &json!("FILE"))
-    );
-    let top = &data[3]["file"];
-    assert_eq!(
-        (&data[3]["new_path"], &top["size"], &top["type"]),
-        (&json!("/local/new"), &json!(8), &json!("FOLDER"))
-    );
-    let names: Vec<&str> =
-        top["children"].as_array().unwrap().iter().map(|child| child["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["a.gcode", "inner"]);
-    assert!(top["children"][1].get("children").is_none());
-    assert_eq!(data.len(), 4);
-    // So much that it would never end is not told one by one.
-    (0..1000).for_each(|number| shelf.put(&format!("new/{number}.gcode"), b""));
-    let created = FileChange::Created(item(&mut shelf, "new"));
-    assert!((200..=202).contains(&changes.events(&created, &mut shelf, NOW).len()));
-    let all = changes.events(&FileChange::Everything, &mut shelf, NOW);
-    let kinds: Vec<EventKind> = all.iter().map(|event| event.kind).collect();
-    assert_eq!(kinds, [EventKind::MediumEjected, EventKind::MediumInserted]);
-}
-
-#[test]
-fn free_space_is_asked_for_now_and_then() {
-    let mut shelf = Shelf { disk: Some(DiskUsage { total: 9, used: 0, free: 8 }), ..Shelf::default() };
-    let mut changes = Changes::new(Place::new("local").unwrap());
-    let gone = FileChange::Deleted { path: "a".into() };
-    let mut free = |shelf: &mut Shelf, seconds| {
-        let event = changes.events(&gone, shelf, Duration::from_secs(seconds)).pop().unwrap();
-        serde_json::from_str::<Value>(&event.data).unwrap()["free_space"].as_u64()
-    };
-    assert_eq!(free(&mut shelf, 100), Some(8));
-    shelf.disk = None;
-    assert_eq!((free(&mut shelf, 109), free(&mut shelf, 110)), (Some(8), None));
-}
-
-#[test]
 fn a_files_details_are_those_of_the_recording() {
     let vector = vector("send_file_info_b");
     let (place, mut shelf) = begin(&vector);
@@ -404,84 +312,6 @@ fn only_both_ends_of_a_large_file_are_read() {
     assert_eq!((&data["layer_height"], &data["printer_model"]), (&json!(0.3), &json!("XL")));
     assert!(data.get("max_layer_z").is_none());
     assert!(shelf.read < 450_000, "{}", shelf.read);
-}
-
-#[test]
-fn folders_are_made_and_things_deleted_as_in_the_recordings() {
-    for (name, in_print) in [("file_commands_b", None), ("delete_protected_a", Some("job.gcode"))] {
-        let vector = vector(name);
-        let (place, mut shelf) = begin(&vector);
-        let ends = expected(&vector, &["FINISHED", "FAILED"]);
-        let orders = orders(&vector);
-        assert_eq!(orders.len(), ends.len());
-        for (order, end) in orders.iter().zip(&ends) {
-            let outcome = match order.name.as_str() {
-                "DELETE_FILE" => commands::delete_file(&place, &mut shelf, order, in_print),
-                "DELETE_DIRECTORY" => commands::delete_folder(&place, &mut shelf, order, in_print),
-                _ => commands::create_folder(&place, &mut shelf, order),
-            };
-            match outcome {
-                Outcome::Finished(source) => {
-                    assert_eq!((end["event"].as_str(), source), (Some("FINISHED"), Source::Connect));
-                }
-                Outcome::Failed(why) => {
-                    assert_eq!((end["event"].as_str(), why.is_empty()), (Some("FAILED"), false))
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-}
-
-#[test]
-fn nothing_is_deleted_that_is_not_to_be() {
-    let place = Place::new("local").unwrap();
-    let mut shelf = Shelf::default();
-    for folder in ["a", "a/.thumbs", "b", "empty", "locked"] {
-        shelf.items.insert(folder.into(), Item::default());
-    }
-    shelf.put("a/.thumbs/x.png", b"");
-    shelf.put("b/c.gcode", b"");
-    shelf.put("bb.gcode", b"");
-    shelf.put("readonly.gcode", b"");
-    shelf.items.get_mut("readonly.gcode").unwrap().read_only = true;
-    shelf.items.get_mut("locked").unwrap().read_only = true;
-    for (name, path, force, in_print, done) in [
-        ("DELETE_FILE", "/local/a", false, None, false),
-        ("DELETE_FILE", "/local/none", false, None, false),
-        ("DELETE_FILE", "/local/readonly.gcode", false, None, false),
-        ("DELETE_FILE", "/local/b/c.gcode", false, Some("b/c.gcode"), false),
-        ("DELETE_FOLDER", "/local", true, None, false),
-        ("DELETE_FOLDER", "/local/bb.gcode", true, None, false),
-        ("DELETE_FOLDER", "/local/none", true, None, false),
-        ("DELETE_FOLDER", "/local/locked", true, None, false),
-        ("DELETE_FOLDER", "/local/b", false, None, false),
-        ("DELETE_FOLDER", "/local/b", true, Some("b/c.gcode"), false),
-        ("DELETE_FOLDER", "/local/a", false, None, true),
-        ("DELETE_FOLDER", "/local/empty", false, None, true),
-        ("DELETE_FOLDER", "/local/b", true, Some("bb.gcode"), true),
-        ("DELETE_FILE", "/local/bb.gcode", false, Some("b"), true),
-    ] {
-        let before = shelf.items.len();
-        let order = order(name, json!({"path": path, "force": force}));
-        let outcome = match name {
-            "DELETE_FILE" => commands::delete_file(&place, &mut shelf, &order, in_print),
-            _ => commands::delete_folder(&place, &mut shelf, &order, in_print),
-        };
-        assert_eq!(matches!(outcome, Outcome::Finished(_)), done, "{path}: {outcome:?}");
-        assert_eq!(shelf.items.len() < before, done, "{path}");
-    }
-    for (path, done) in [
-        ("/local/x/y/z", true),
-        ("/local/x/y", true),
-        ("/local/readonly.gcode", false),
-        ("/local/readonly.gcode/x", false),
-    ] {
-        let outcome =
-            commands::create_folder(&place, &mut shelf, &order("CREATE_FOLDER", json!({"path": path})));
-        assert_eq!(matches!(outcome, Outcome::Finished(_)), done, "{path}: {outcome:?}");
-    }
-    assert!(shelf.items.contains_key("x/y/z"));
 }
 
 proptest! {

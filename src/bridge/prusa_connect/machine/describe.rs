@@ -25,12 +25,15 @@ impl Machine {
     }
 
     /// The data of `INFO`: the text of a JSON object. `network` is what [`network`] gives, `files` the text of the tree.
-    pub(crate) fn info(&self, who: &Identity, network: Value, files: Option<&str>) -> String {
+    pub(crate) fn info(&mut self, who: &Identity, network: Value, files: Option<&str>) -> String {
         let mut data = info::identity(who);
         data.insert("network_info".into(), network);
         if let Some(sight) = &self.sight {
             let machine = &*sight.snapshot.machine;
-            data.extend(info::tools(machine, &self.tools));
+            let tools = info::tools(machine, &self.tools);
+            // Klipper may not work yet: then the tools are told once they are known.
+            self.told_tools.clone_from(&tools);
+            data.extend(tools);
             if !machine.mesh.is_empty() {
                 data.insert("mbl".into(), info::mesh(&machine.mesh));
             }

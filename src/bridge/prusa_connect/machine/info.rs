@@ -25,33 +25,40 @@ pub(crate) struct Tool {
     pub(crate) hardened: bool,
 }
 
-/// The tools that a person has described.
+/// The tools that a person has described, and what Klipper has of them.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Tools(Vec<Tool>);
+pub(crate) struct Tools {
+    described: Vec<Tool>,
+    /// Toolheads, from 0, and the diameters of their nozzles in mm, by Klipper's settings.
+    pub(super) configured: Vec<(u8, f64)>,
+}
 
 impl Tools {
     /// Changes what is known of a tool; those beyond the bound are left out.
     pub(super) fn change(&mut self, toolhead: u8, change: impl FnOnce(&mut Tool)) {
-        let known = self.0.iter().position(|tool| tool.toolhead == toolhead);
+        let known = self.described.iter().position(|tool| tool.toolhead == toolhead);
         let index = known.unwrap_or_else(|| {
             if toolhead < MOST_TOOLS {
-                self.0.push(Tool { toolhead, ..Tool::default() });
+                self.described.push(Tool { toolhead, ..Tool::default() });
             }
-            self.0.len().saturating_sub(1)
+            self.described.len().saturating_sub(1)
         });
-        if let Some(tool) = self.0.get_mut(index).filter(|tool| tool.toolhead == toolhead) {
+        if let Some(tool) = self.described.get_mut(index).filter(|tool| tool.toolhead == toolhead) {
             change(tool);
         }
     }
 
     fn of(&self, toolhead: u8) -> Tool {
-        let known = self.0.iter().find(|tool| tool.toolhead == toolhead).cloned();
-        known.unwrap_or(Tool { toolhead, ..Tool::default() })
+        let known = self.described.iter().find(|tool| tool.toolhead == toolhead).cloned();
+        let mut tool = known.unwrap_or(Tool { toolhead, ..Tool::default() });
+        let configured = self.configured.iter().find(|(number, _)| *number == toolhead);
+        tool.nozzle = tool.nozzle.or(configured.map(|(_, diameter)| *diameter));
+        tool
     }
 
     pub(super) fn to_json(&self) -> Value {
         let tool = |tool: &Tool| json!([tool.toolhead, tool.nozzle, tool.high_flow, tool.hardened]);
-        self.0.iter().map(tool).collect()
+        self.described.iter().map(tool).collect()
     }
 
     /// What [`Self::to_json`] wrote; what is senseless in it is left out.
@@ -239,6 +246,11 @@ mod tests {
             },
         });
         assert_eq!(Value::from(tools(&machine, &known)), expected);
+        // What a person said goes before Klipper's settings, and those before a guess.
+        let configured = Tools { configured: vec![(0, 0.25), (2, 0.8), (9, 1.0)], ..known.clone() };
+        let told = Value::from(tools(&machine, &configured));
+        assert_eq!(told["tools"]["1"]["nozzle_diameter"], 0.25);
+        assert_eq!(told["tools"]["3"]["nozzle_diameter"], 0.6);
         assert_eq!(Tools::from_json(&known.to_json()), known);
         assert_eq!(Tools::from_json(&json!([5, [], ["x"], [-1], [300, 0.4], {}])), Tools::default());
         assert_eq!(Value::from(tools(&Machine::default(), &known)), json!({"nozzle_diameter": 0.4}));

@@ -134,6 +134,17 @@ impl Machine {
         json!({ "job": self.jobs.to_json(), "tools": self.tools.to_json() })
     }
 
+    /// What Connect was told last before a restart: the end of a job that it knew to be under way, or was shown, is shown.
+    pub(crate) fn was_told(&mut self, state: State) {
+        use State::{Attention, Finished, Paused, Printing, Stopped};
+        self.rules.ends = matches!(state, Printing | Paused | Attention | Finished | Stopped);
+    }
+
+    /// The number of the job that was under way when it was kept.
+    pub(crate) fn kept_job(&self) -> Option<u32> {
+        self.jobs.id()
+    }
+
     /// Whether [`Self::kept`] is another since this was asked last.
     pub(crate) fn take_unsaved(&mut self) -> bool {
         std::mem::take(&mut self.unsaved)
@@ -336,6 +347,11 @@ impl Machine {
     pub(crate) fn dismiss(&mut self, by: Source, now: Moment) {
         self.rules.dismiss();
         self.causes.person(State::Idle, by, now.monotonic);
+    }
+
+    /// Klipper's settings say which diameters the toolheads' nozzles have: numbers from 0, and mm.
+    pub(crate) fn set_nozzles(&mut self, nozzles: Vec<(u8, f64)>) {
+        self.tools.configured = nozzles;
     }
 
     /// Somebody tells what a tool is.

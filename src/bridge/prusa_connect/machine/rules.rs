@@ -84,6 +84,8 @@ pub(super) struct Rules {
     restart: Option<Restart>,
     /// A job is under way.
     active: bool,
+    /// Where the printer shows the end of a job when it is first seen, that is news.
+    pub(super) ends: bool,
     /// Since when a job is gone of which nobody told how it ended.
     gone_since: Option<Duration>,
     told: Option<(How, Duration)>,
@@ -111,6 +113,7 @@ impl Rules {
             away_since: None,
             restart: None,
             active,
+            ends: false,
             gone_since: None,
             told: None,
             end: None,
@@ -215,8 +218,11 @@ impl Rules {
         self.restart.is_some()
     }
 
-    /// Busy, once that lasts.
+    /// Busy, once that lasts. No printer of Connect's goes from a pause to work: one that is out of sight stays paused.
     fn busy(&self, since: Duration, short: Duration, now: Duration) -> Option<Verdict> {
+        if self.last.state == State::Paused {
+            return None;
+        }
         let lasts = self.last.state == State::Busy || now.saturating_sub(since) >= short;
         lasts.then(|| Verdict::new(State::Busy, Source::Firmware))
     }
@@ -227,9 +233,13 @@ impl Rules {
             let since = *self.busy_since.get_or_insert(now);
             return self.busy(since, SHORT, now);
         };
+        let ends = std::mem::take(&mut self.ends);
         if print.state.is_active() {
             return Some(self.job(snapshot, print));
         }
+        // Klipper shows how its last job ended until the next one.
+        let ended = matches!(print.state, PrintState::Complete | PrintState::Cancelled | PrintState::Error);
+        self.active |= ends && ended;
         if self.active && self.over(print, now).is_none() {
             self.busy_since = None;
             return None;

@@ -5,6 +5,7 @@ use crate::printer::{
     Named, Print, PrintState, Prompt, PromptButton, Snapshot, Toolhead,
 };
 
+mod needs;
 mod orderly;
 mod source;
 mod states;

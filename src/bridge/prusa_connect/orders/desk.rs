@@ -32,8 +32,8 @@ pub(crate) trait Desk {
     /// The task under way is not of interest any more.
     fn forget(&mut self);
 
-    /// The job under way is over: what was set for it alone is taken back.
-    fn job_over(&mut self);
+    /// These tools, from 0, were mapped to toolheads for a job that is over: each stands for itself again.
+    fn unmap(&mut self, tools: &[u8]);
 }
 
 /// Takes the answer of the printer to the task of a command. Called on the task's thread.
@@ -46,23 +46,18 @@ pub(crate) struct PrinterDesk {
     told: Told,
     /// The command whose answer is of interest; 0 for none.
     wanted: Arc<AtomicU32>,
-    /// The tools that are mapped to other toolheads for the job under way.
-    mapped: Vec<u8>,
 }
 
 impl PrinterDesk {
     /// A desk at that printer.
     pub(crate) fn new(control: &Control, macros: Macros, told: Told) -> Self {
-        Self { control: control.by(NAME), macros, told, wanted: Arc::default(), mapped: Vec::new() }
+        Self { control: control.by(NAME), macros, told, wanted: Arc::default() }
     }
 }
 
 impl Desk for PrinterDesk {
     fn begin(&mut self, command: u32, task: &Task) {
         self.wanted.store(command, Ordering::SeqCst);
-        if let Task::Start { mapping, .. } = task {
-            self.mapped = mapping.iter().map(|(tool, _)| *tool).collect();
-        }
         let hands = Hands {
             control: self.control.clone(),
             macros: self.macros.clone(),
@@ -86,13 +81,10 @@ impl Desk for PrinterDesk {
         self.wanted.store(0, Ordering::SeqCst);
     }
 
-    fn job_over(&mut self) {
-        let own: Vec<(u8, u8)> =
-            std::mem::take(&mut self.mapped).into_iter().map(|tool| (tool, tool)).collect();
-        if !own.is_empty() {
-            // Nobody waits for it, and the next start with a mapping sets its own.
-            drop(self.control.gcode(&mapping_lines(&own), Some(LIMIT)));
-        }
+    fn unmap(&mut self, tools: &[u8]) {
+        let own: Vec<(u8, u8)> = tools.iter().map(|tool| (*tool, *tool)).collect();
+        // Nobody waits for it, and the next start with a mapping sets its own.
+        drop(self.control.gcode(&mapping_lines(&own), Some(LIMIT)));
     }
 }
 

@@ -18,4 +18,4 @@ mod values;
 pub(crate) use catalogue::decide;
 pub(crate) use decision::{Answer, Change, Decision, FileOrder, Task, ToolChange};
 pub(crate) use options::{Macros, Options, Permissions};
-pub(crate) use running::{Running, Said};
+pub(crate) use running::{Running, Said, Trouble};

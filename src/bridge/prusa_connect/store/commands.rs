@@ -5,8 +5,11 @@
 use super::{Drawer, StoreError};
 use crate::bridge::prusa_connect::connect::kept::Kept;
 use crate::bridge::prusa_connect::transfer;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::path::Path;
+
+/// Most tools that are read.
+const MOST_TOOLS: usize = 32;
 
 /// What is kept of the work for Connect.
 #[derive(Clone, PartialEq, Default)]
@@ -17,6 +20,10 @@ pub(crate) struct Commands {
     pub(crate) machine: Value,
     /// The transfer under way.
     pub(crate) transfer: Option<transfer::Kept>,
+    /// The file that came to be printed, and is not printed yet.
+    pub(crate) print: Option<transfer::Print>,
+    /// The tools, from 0, that are mapped to toolheads for the job under way.
+    pub(crate) mapped: Vec<u8>,
 }
 
 /// The file, as long as the service runs.
@@ -27,6 +34,12 @@ pub(crate) struct CommandsFile {
 
 impl CommandsFile {
     pub(super) const NAME: &str = "commands";
+
+    /// What is kept, for somebody else than the service: nothing is changed.
+    pub(crate) fn look(data_dir: &Path, id: &str) -> Commands {
+        let content = Drawer::new(data_dir, id, Self::NAME).read_as_it_is();
+        read(&content.ok().flatten().unwrap_or_default())
+    }
 
     /// Opens it. The second is why it is begun anew, or not kept at all; the service goes on nevertheless.
     pub(crate) fn open(data_dir: &Path, id: &str) -> (Self, Option<StoreError>) {
@@ -62,6 +75,12 @@ impl CommandsFile {
         if let Some(transfer) = &commands.transfer {
             put("transfer", transfer.to_json().into());
         }
+        if let Some(print) = &commands.print {
+            put("print", json!([print.path, print.command]));
+        }
+        if !commands.mapped.is_empty() {
+            put("mapped", commands.mapped.clone().into());
+        }
         self.drawer.write(content)?;
         self.stored = commands;
         Ok(())
@@ -70,10 +89,17 @@ impl CommandsFile {
 
 fn read(content: &Map<String, Value>) -> Commands {
     let line = content.get("line").and_then(|line| Kept::from_text(&line.to_string())).unwrap_or_default();
+    let print = |print: &Value| {
+        let command = u32::try_from(print.get(1)?.as_u64()?).ok()?;
+        Some(transfer::Print { path: print.get(0)?.as_str()?.to_owned(), command })
+    };
+    let tools = content.get("mapped").and_then(Value::as_array).into_iter().flatten();
     Commands {
         line: Kept { token: None, code: None, ..line },
         machine: content.get("machine").cloned().unwrap_or_default(),
         transfer: content.get("transfer").and_then(Value::as_str).and_then(transfer::Kept::from_json),
+        print: content.get("print").and_then(print),
+        mapped: tools.filter_map(|tool| u8::try_from(tool.as_u64()?).ok()).take(MOST_TOOLS).collect(),
     }
 }
 
@@ -81,24 +107,31 @@ fn read(content: &Map<String, Value>) -> Commands {
 mod tests {
     use super::*;
     use crate::bridge::prusa_connect::connect::ledger::{End, Past};
+    use crate::bridge::prusa_connect::connect::state::State;
     use crate::bridge::prusa_connect::connect::token::Token;
-    use serde_json::json;
 
     #[test]
     fn commands_come_back_as_they_were_and_no_secret_with_them() {
         let dir = tempfile::tempdir().unwrap();
         let (mut file, error) = CommandsFile::open(dir.path(), "p");
         assert!(error.is_none() && *file.kept() == Commands::default());
-        let past = |id, end, reason: &str| Past { id, end, reason: reason.into() };
+        let past = |id, end, reason: &str| Past { id, end, reason: reason.into(), untold: id == 2 };
         let line = Kept {
             past: vec![past(u32::MAX, End::Finished, ""), past(2, End::Rejected, "No such \"file\"")],
             running: Some(42),
-            untold: Some(2),
+            state: State::Printing,
             ..Kept::default()
         };
+        let print = Some(transfer::Print { path: "a \"b\".gcode".to_owned(), command: 42 });
         let transfer = transfer::Kept::from_json(r#"{"id":7,"command":42,"path":"/local/a \"b\".gcode"}"#);
         for kept in [
-            Commands { line, machine: json!({"job": {"last": 7}}), transfer: transfer.clone() },
+            Commands {
+                line,
+                machine: json!({"job": {"last": 7}}),
+                transfer: transfer.clone(),
+                print,
+                mapped: vec![0, 3],
+            },
             Commands { transfer, ..Commands::default() },
         ] {
             let with_token = Kept { token: Token::new("hunter2"), ..kept.line.clone() };

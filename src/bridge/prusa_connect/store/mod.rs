@@ -49,7 +49,7 @@ mod tests {
         let machine = json!({ "job": { "last": 41 } });
         let line =
             crate::bridge::prusa_connect::connect::kept::Kept { running: Some(7), ..Default::default() };
-        file.keep(&Commands { machine: machine.clone(), line, transfer: None }).unwrap();
+        file.keep(&Commands { machine: machine.clone(), line, ..Commands::default() }).unwrap();
         forget_work(dir.path(), "p");
         let (file, error) = CommandsFile::open(dir.path(), "p");
         assert!(error.is_none());

@@ -4,13 +4,15 @@ use crate::bridge::prusa_connect::connect::event::{Event, EventKind, Source};
 use crate::bridge::prusa_connect::files::json::Object;
 use serde_json::Value;
 
-/// A transfer that was under way.
+/// A transfer that was under way, or whose end Connect may not have got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Kept {
     pub(super) id: u32,
     pub(super) command: u32,
     /// Connect's path of the file.
     pub(super) path: String,
+    /// The file is there.
+    pub(crate) complete: bool,
 }
 
 impl Kept {
@@ -21,6 +23,7 @@ impl Kept {
         object.whole("id", u64::from(self.id));
         object.whole("command", u64::from(self.command));
         object.text("path", &self.path);
+        object.flag("complete", self.complete);
         object.end();
         text
     }
@@ -33,12 +36,18 @@ impl Kept {
             id: number("id")?,
             command: number("command")?,
             path: value.get("path")?.as_str()?.to_owned(),
+            complete: value.get("complete").and_then(Value::as_bool) == Some(true),
         })
     }
 
-    /// Tells Connect after a restart that it is over. Nothing is left of the file: Moonraker keeps only whole ones.
-    pub(crate) fn aborted(&self) -> Event {
-        let event = over(EventKind::TransferAborted, self.id, self.command, &self.path);
+    /// Tells Connect after a restart that it is over. Nothing is left of a file that is not complete: Moonraker keeps only
+    /// whole ones.
+    pub(crate) fn over(&self) -> Event {
+        let over = |kind| over(kind, self.id, self.command, &self.path);
+        if self.complete {
+            return over(EventKind::TransferFinished);
+        }
+        let event = over(EventKind::TransferAborted);
         event.because("the printer's bridge was restarted during the transfer: start it again")
     }
 }

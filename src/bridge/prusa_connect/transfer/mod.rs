@@ -256,7 +256,7 @@ impl Transfers {
     /// runs.
     pub(crate) fn kept(&self) -> Option<Kept> {
         let Running { id, command, path, .. } = self.running.as_ref()?;
-        Some(Kept { id: *id, command: *command, path: path.clone() })
+        Some(Kept { id: *id, command: *command, path: path.clone(), complete: false })
     }
 
     fn is_other(&self, order: &Order) -> bool {

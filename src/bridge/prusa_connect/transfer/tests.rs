@@ -215,11 +215,14 @@ fn a_restart_ends_a_transfer_cleanly() {
     transfers.start(&download("/local/a \"b\".gcode"), None, 7, at(0.0)).unwrap_err();
     transfers.start(&download("/local/a b.gcode"), None, 7, at(0.0)).unwrap();
     let text = transfers.kept().unwrap().to_json();
-    let event = Kept::from_json(&text).unwrap().aborted();
+    let event = Kept::from_json(&text).unwrap().over();
     assert_eq!((event.kind, event.transfer), (EventKind::TransferAborted, Some(7)));
     assert!(event.reason.unwrap().contains("restarted"));
     let data: Value = serde_json::from_str(&event.data).unwrap();
     assert_eq!(data, json!({"path": "/local/a b.gcode", "start_cmd_id": 9}));
+    let complete = Kept { complete: true, ..transfers.kept().unwrap() };
+    let event = Kept::from_json(&complete.to_json()).unwrap().over();
+    assert_eq!((event.kind, event.transfer, event.reason), (EventKind::TransferFinished, Some(7), None));
     for odd in ["", "{}", "[]", r#"{"id":1,"command":-1,"path":"a"}"#] {
         assert_eq!(Kept::from_json(odd), None, "{odd}");
     }

@@ -6,6 +6,7 @@
 mod database;
 mod files;
 mod machine;
+mod nozzles;
 mod print;
 #[cfg(test)]
 mod tests;

@@ -231,7 +231,7 @@ fn push<T>(list: &mut Vec<Named<T>>, name: &str, value: T) -> usize {
 }
 
 /// Number of the toolhead whose nozzle has that name: 0 is `extruder`, 1 `extruder1`.
-pub(super) fn toolhead_number(name: &str) -> Option<u8> {
+pub(in crate::source::moonraker) fn toolhead_number(name: &str) -> Option<u8> {
     match name.strip_prefix("extruder")? {
         "" => Some(0),
         digits if digits.starts_with(|first| matches!(first, '1'..='9')) => digits.parse().ok(),

@@ -7,7 +7,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub(super) use layout::Layout;
+pub(super) use layout::{Layout, toolhead_number};
 pub(super) use status::Status;
 
 use super::lenient::Field;
@@ -15,7 +15,7 @@ use super::wire::{clip, clipped};
 use crate::printer::{
     Activity, Fan, FilamentSensor, Heat, History, KlippyState, Machine, Metadata, Print, PrintState,
 };
-use layout::{Target, toolhead_number};
+use layout::Target;
 use slicer::Slicer;
 use spools::{Entries, Spools};
 use status::{Flag, Mesh, Number, PartName, PartNames, Parts, Position, Text};

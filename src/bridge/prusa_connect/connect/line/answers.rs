@@ -92,6 +92,8 @@ impl Line {
             Fate::Taken => {
                 self.taken(now);
                 self.events_backoff.reset();
+                let whole = waiting.greets || waiting.command.is_some();
+                self.described |= whole && waiting.kind == EventKind::Info;
                 self.event_over(&waiting);
                 if waiting.terminal {
                     // The next command may be there.
@@ -128,11 +130,11 @@ impl Line {
     /// The event leaves the line, whether Connect took it or not.
     fn event_over(&mut self, waiting: &Waiting) {
         if waiting.kind == EventKind::StateChanged {
+            self.unsaved |= self.told != waiting.state;
             self.told = waiting.state;
         }
-        if waiting.terminal && waiting.command.is_some() && waiting.command == self.untold {
-            self.untold = None;
-            self.unsaved = true;
+        if let Some(id) = waiting.command.filter(|_| waiting.terminal) {
+            self.unsaved |= self.ledger.told(id);
         }
     }
 
@@ -141,6 +143,7 @@ impl Line {
             Fate::Taken => {
                 self.taken(now);
                 self.pulse_backoff.reset();
+                self.introduced_with |= self.described;
                 self.pulse.delivered(sent, now.monotonic);
                 if let Ok(reply) = reply
                     && reply.status == 200

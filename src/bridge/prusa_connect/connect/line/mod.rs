@@ -9,6 +9,7 @@
 //! 4. Telemetry, when no event waits. Should events be stuck for 10 s, it goes ahead of them, and shows the state
 //!    that was told last.
 
+mod account;
 mod answers;
 mod report;
 mod turn;
@@ -131,7 +132,10 @@ pub(crate) struct Line {
     /// When the printer introduced itself last.
     introduced: Option<Duration>,
 
-    untold: Option<u32>,
+    /// Connect has taken an `INFO` under the token in use,
+    described: bool,
+    /// and telemetry after that.
+    introduced_with: bool,
     unsaved: bool,
     last_ok: Option<Duration>,
     last_error: Option<String>,
@@ -172,7 +176,8 @@ impl Line {
             events_pass: false,
             in_a_row: 0,
             introduced: None,
-            untold: kept.untold,
+            described: false,
+            introduced_with: false,
             unsaved: false,
             last_ok: None,
             last_error: None,
@@ -182,21 +187,18 @@ impl Line {
         line
     }
 
-    /// What an earlier run left open: a command that was cut off has failed, and an end that Connect may not have got is
-    /// told once more.
+    /// What an earlier run left open: a command that was cut off has failed, and the ends that Connect may not have got
+    /// are told once more.
     fn resume(&mut self, running: Option<u32>, now: Moment) {
         if let Some(id) = running {
             let reason = "Interrupted by a restart of the printer's Connect client";
             let mut past: Vec<Past> = self.ledger.past().cloned().collect();
-            past.push(Past { id, end: End::Failed, reason: reason.into() });
+            past.push(Past { id, end: End::Failed, reason: reason.into(), untold: true });
             self.ledger = Ledger::new(&past);
-            self.untold = Some(id);
             self.unsaved = true;
         }
-        let untold = self.ledger.past().find(|past| Some(past.id) == self.untold).map(Past::event);
-        if let Some(event) = untold {
-            self.enqueue(&event, true, now);
-        }
+        let untold: Vec<Event> = self.ledger.past().filter(|past| past.untold).map(Past::event).collect();
+        untold.iter().for_each(|event| self.enqueue(event, true, now));
     }
 
     /// A restart is refused here, so that none overtakes what runs.
@@ -210,8 +212,8 @@ impl Line {
             token: self.next_token.as_ref().or(self.token.as_ref()).cloned(),
             code: self.registration.code().cloned(),
             past: self.ledger.past().cloned().collect(),
-            running: self.ledger.weighty(),
-            untold: self.untold,
+            running: self.ledger.running(),
+            state: self.told,
         })
     }
 
@@ -223,6 +225,11 @@ impl Line {
     /// The printer's token, for the requests that others make with it.
     pub(crate) fn token(&self) -> Option<&Token> {
         self.token.as_ref()
+    }
+
+    /// The same, once Connect knows under it who the printer is: it takes no cameras before.
+    pub(crate) fn introduced(&self) -> Option<&Token> {
+        self.token().filter(|_| self.introduced_with)
     }
 
     /// The code that a person is to enter, while there is one.
@@ -238,61 +245,6 @@ impl Line {
     /// The command that runs.
     pub(crate) fn running(&self) -> Option<u32> {
         self.ledger.running()
-    }
-
-    /// Asks for a new code. Forgets the registration that there was.
-    pub(crate) fn register(&mut self, now: Moment) {
-        self.forget();
-        self.registration.begin(now);
-    }
-
-    /// Asks after a code for so long at most; a day, unless this says less.
-    pub(crate) fn set_patience(&mut self, patience: Duration) {
-        self.registration.set_patience(patience);
-    }
-
-    /// Forgets token, code, and what was to be told. Serial number and fingerprint stay.
-    pub(crate) fn forget(&mut self) {
-        self.token = None;
-        self.next_token = None;
-        self.trouble = None;
-        self.registration.end();
-        let refuses_resets = self.ledger.refuses_resets;
-        self.ledger = Ledger::default();
-        self.ledger.refuses_resets = refuses_resets;
-        self.untold = None;
-        self.queue.clear();
-        self.arrivals.clear();
-        self.greeting = Greeting::Done;
-        self.refusals = 0;
-        self.retried = None;
-        self.pause = Duration::ZERO;
-        self.ended = None;
-        self.last_error = None;
-        self.unsaved = true;
-    }
-
-    /// Takes a token that came another way than by registration.
-    pub(crate) fn set_token(&mut self, token: Token) {
-        self.token = Some(token);
-        self.next_token = None;
-        self.trouble = None;
-        self.registration.end();
-        self.refusals = 0;
-        self.retried = None;
-        self.refused_backoff.reset();
-        self.pause = Duration::ZERO;
-        self.last_error = None;
-        self.ended = None;
-        self.greeting = Greeting::Due;
-        self.pulse.renew();
-        self.unsaved = true;
-    }
-
-    /// Takes another token from Connect itself: it is kept at once, and used once all that waits is told with the old one.
-    pub(crate) fn change_token(&mut self, token: Token) {
-        self.next_token = Some(token);
-        self.unsaved = true;
     }
 
     /// The printer's state. A new one is told with `how`, an event of the kind `STATE_CHANGED`.
@@ -357,12 +309,8 @@ impl Line {
 
     /// The command of that number ended. Without effect where its end is told already.
     pub(crate) fn conclude(&mut self, id: u32, outcome: Outcome, now: Moment) {
-        let weighs = self.ledger.weighty() == Some(id);
         let steps = self.ledger.conclude(id, outcome);
-        if weighs && !steps.is_empty() {
-            self.untold = Some(id);
-            self.unsaved = true;
-        }
+        self.unsaved |= !steps.is_empty();
         self.follow(steps, now);
     }
 
@@ -370,6 +318,12 @@ impl Line {
     pub(crate) fn waits(&self) -> (usize, bool) {
         let under_way = matches!(self.flight, Some(Flight::Event(_)));
         (self.queue.len().saturating_add(under_way.into()), self.pulse.is_waiting())
+    }
+
+    /// Whether the end of a transfer waits to be told.
+    pub(crate) fn ends_transfer(&self) -> bool {
+        let under_way = matches!(&self.flight, Some(Flight::Event(waiting)) if waiting.ends_transfer());
+        under_way || self.queue.ends_transfer()
     }
 
     fn waiting(&self, event: &Event, terminal: bool, now: Moment) -> Waiting {
@@ -398,7 +352,7 @@ impl Line {
             match step {
                 Step::Tell(event, terminal) => self.enqueue(&event, terminal, now),
                 Step::Run(order) => {
-                    self.unsaved |= !order.is_question();
+                    self.unsaved = true;
                     self.arrivals.push_back(Arrival::Run(order));
                 }
                 Step::Stop(id) => self.arrivals.push_back(Arrival::Stop(id)),

@@ -22,11 +22,8 @@ impl Line {
     /// What to do now.
     pub(crate) fn next(&mut self, now: Moment) -> Next {
         if self.ledger.due().is_some_and(|due| now.monotonic >= due) {
-            if let Some(id) = self.ledger.weighty() {
-                self.untold = Some(id);
-                self.unsaved = true;
-            }
             let steps = self.ledger.tick(now.monotonic);
+            self.unsaved |= !steps.is_empty();
             self.follow(steps, now);
         }
         if let Some(arrival) = self.arrivals.pop_front() {
@@ -54,7 +51,10 @@ impl Line {
             return Next::Wait(self.pause);
         }
         let introduced = self.queue.has_greeting();
-        self.queue.expire(at);
+        for id in self.queue.expire(at) {
+            // Nobody waits for it any more.
+            self.unsaved |= self.ledger.told(id);
+        }
         // An introduction that was too old is made anew.
         self.greeted &= !introduced || self.queue.has_greeting();
         let gap = self.trouble.is_some_and(|since| at.saturating_sub(since) >= GAP);
@@ -110,12 +110,16 @@ impl Line {
         self.send(request, Flight::Question, now)
     }
 
-    fn send_telemetry(&mut self, sent: Sent, now: Moment) -> Next {
+    fn send_telemetry(&mut self, mut sent: Sent, now: Moment) -> Next {
         self.in_a_row = 0;
         let known = self.identity.is_complete();
         let nothing = Telemetry::default();
         // The state must not be shown before its change is told.
         let state = if self.queue.has_change() { self.told } else { self.present.state };
+        if state != self.present.state {
+            // Nor values that do not go with the one that is.
+            sent.withhold();
+        }
         let body = if known {
             let present = Present { state, ..self.present };
             json::telemetry(sent.told.fields(), &present, self.ledger.running())

@@ -59,7 +59,9 @@ fn carry_out(tasks: &[Task], answer: Answer) -> (Vec<String>, Vec<Said>) {
         desk.begin(number, task);
         all.push(said.recv_timeout(Duration::from_secs(20)).unwrap());
     }
-    desk.job_over();
+    if tasks.iter().any(|task| matches!(task, Task::Start { mapping, .. } if !mapping.is_empty())) {
+        desk.unmap(&[0, 2]);
+    }
     drop(control.call("end", &Value::Null, None));
     source.join().unwrap();
     let asked = asked.lock().unwrap().clone();

@@ -21,7 +21,7 @@ impl Desk for Idle {
 
     fn forget(&mut self) {}
 
-    fn job_over(&mut self) {}
+    fn unmap(&mut self, _: &[u8]) {}
 }
 
 struct Bed {

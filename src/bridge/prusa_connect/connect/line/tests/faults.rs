@@ -90,7 +90,7 @@ fn events_come_again_in_their_order() {
 }
 
 #[test]
-fn what_can_be_spared_is_given_up_after_five_attempts_and_the_rest_after_ten_minutes() {
+fn what_can_be_spared_is_given_up_after_five_attempts_in_ten_seconds_and_the_rest_after_ten_minutes() {
     let mut bed = Bed::new(registered());
     bed.greets = false;
     bed.run(1.5, |_| status(204));
@@ -98,7 +98,8 @@ fn what_can_be_spared_is_given_up_after_five_attempts_and_the_rest_after_ten_min
     bed.set_state(State::Idle);
     let out = bed.run(1300.0, |out| status(if out.path == "/p/events" { 500 } else { 204 }));
     let of = |event: &str| out.iter().filter(|out| out.body["event"] == event).count();
-    assert_eq!(of("FILE_CHANGED"), 5);
+    // Five, and as many more as there are in the ten seconds in which nothing is given up.
+    assert!((5..10).contains(&of("FILE_CHANGED")), "{}", of("FILE_CHANGED"));
     assert!((10..40).contains(&of("STATE_CHANGED")), "{}", of("STATE_CHANGED"));
     let last = out.iter().rfind(|out| out.body["event"] == "STATE_CHANGED").unwrap();
     assert!((500.0..=602.0).contains(&last.at), "{}", last.at);
@@ -151,6 +152,7 @@ fn a_token_that_is_refused_is_kept_and_tried_slowly() {
         let mut bed = Bed::new(registered());
         bed.set_state(State::Idle);
         bed.run(5.5, |_| status(204));
+        bed.line.take_unsaved();
         let out = bed.run(3600.0, |_| Ok((answer, Vec::new(), r#"{"message":"invalid token"}"#.to_owned())));
         assert_eq!(short(&out[..2]), ["telemetry IDLE", "INFO IDLE"]);
         assert_eq!(out[1].at, out[0].at);

@@ -1,0 +1,85 @@
+//! `octofw attest`.
+
+use std::path::PathBuf;
+
+use super::{Failure, Status, print, status_of};
+use crate::attest::{AttestError, SOMEBODY, Subject, statement};
+use crate::lock::{Lock, observe_sources};
+use crate::manifest::Manifest;
+use crate::output::{folder_of, write_text};
+
+/// Writes the provenance of an image: an in-toto statement (v1) with the predicate SLSA Provenance v1
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: octofw attest dist/firmware.bin --lock octofw.lock\n\
+                        The same build gives the same bytes: there is no time in it. Sign it with octofw sign.")]
+pub(super) struct Args {
+    /// The image
+    image: PathBuf,
+    /// The manifest that `octofw build` wrote, if not beside the image
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+    /// Lock file: its packages, and the sources beside it, went into the build
+    #[arg(long, value_name = "FILE")]
+    lock: Option<PathBuf>,
+    /// A further file that went into the build
+    #[arg(long = "input", value_name = "FILE")]
+    inputs: Vec<PathBuf>,
+    /// A file that was made along with the image, such as its bill of materials
+    #[arg(long = "byproduct", value_name = "FILE")]
+    byproducts: Vec<PathBuf>,
+    /// Commit of the sources
+    #[arg(long, value_name = "HEX", value_parser = commit)]
+    commit: Option<String>,
+    /// URI of who built it
+    #[arg(long, value_name = "URI", default_value = SOMEBODY)]
+    builder: String,
+    /// Statement to write, if not beside the image: firmware.provenance.json
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+fn commit(text: &str) -> Result<String, String> {
+    let is_hex = text.chars().all(|digit| matches!(digit, '0'..='9' | 'a'..='f'));
+    if is_hex && matches!(text.len(), 40 | 64) {
+        Ok(text.to_owned())
+    } else {
+        Err("it must be a whole commit id".into())
+    }
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<Status, Failure> {
+        let manifest = self.manifest.unwrap_or_else(|| Manifest::path_for(&self.image));
+        let out = self.out.unwrap_or_else(|| self.image.with_extension("provenance.json"));
+        let lock = self.lock.as_deref().map(Lock::read).transpose()?;
+        // What went in is what is there, whatever was locked.
+        let observed = |lock: &PathBuf| {
+            let mut now = Lock::new();
+            observe_sources(&mut now, folder_of(lock)).map(|()| now)
+        };
+        let sources = self.lock.as_ref().map(observed).transpose()?;
+        let statement = statement(&Subject {
+            image: &self.image,
+            manifest: &manifest,
+            packages: lock.as_ref(),
+            sources: sources.as_ref(),
+            inputs: &self.inputs,
+            byproducts: &self.byproducts,
+            commit: self.commit.as_deref(),
+            builder: &self.builder,
+        })?;
+        let failed = |error: String| {
+            Failure::new(Status::Findings, format!("cannot write {}: {error}", out.display()))
+        };
+        let text = serde_json::to_string_pretty(&statement).map_err(|error| failed(error.to_string()))?;
+        write_text(&out, &(text + "\n")).map_err(|error| failed(error.to_string()))?;
+        print(&format!("{}\n", out.display()))?;
+        Ok(Status::Fine)
+    }
+}
+
+impl From<AttestError> for Failure {
+    fn from(error: AttestError) -> Self {
+        Self::new(status_of(error.is_wrong_input()), error)
+    }
+}
