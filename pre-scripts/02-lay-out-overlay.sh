@@ -1,6 +1,6 @@
 #!/bin/sh
 # Lays this repository out as an overlay of the community's firmware tree:
-# dist/overlay/53-octoapp-moonraker-plugin/{root,scripts,README.md}
+# dist/overlay/53-octoapp-moonraker-plugin/{root,scripts,README.md,octofw-lint.toml}
 #
 # Files come from overlay/, scripts/ and .cache/program/; the list of what the program is made of comes from octofw.
 # Modes follow from the run bit alone, times from the commit, so that neither umask nor clock of the build shows. An
@@ -26,6 +26,8 @@ trap 'exit 1' HUP INT TERM
 mkdir -p "$new/root" "$new/scripts"
 cp -dR overlay/. "$new/root/"
 rm -f "$new/root/README.md"
+# It is about the overlay, not of the root.
+mv "$new/root/octofw-lint.toml" "$new/"
 cp scripts/*.sh "$new/scripts/"
 if [ -f overlay/README.md ]; then
     cp overlay/README.md "$new/"

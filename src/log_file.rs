@@ -1,5 +1,9 @@
 //! The log: lines in UTC, into a file that is rotated by size, so that it never fills the printer's storage.
 
+mod recent;
+
+pub use recent::{Line, Recent};
+
 use log::LevelFilter;
 use simplelog::{ConfigBuilder, SharedLogger, WriteLogger};
 use std::fs::{File, OpenOptions};
@@ -89,8 +93,8 @@ impl Destination {
 }
 
 /// Starts logging: into the first of `folders` that can be written, and to standard error where a person
-/// watches or no folder can be written. Call once.
-pub fn start(folders: &[&Path], level: LevelFilter) -> Destination {
+/// watches or no folder can be written. Call once. The last lines stay in memory, too.
+pub fn start(folders: &[&Path], level: LevelFilter) -> (Destination, Recent) {
     // simplelog writes a line in many pieces: gather them, so that rotation never cuts one. It takes all lines, since
     // the level may change while the program runs: `log::set_max_level` holds the others back.
     let all = LevelFilter::Trace;
@@ -104,7 +108,8 @@ pub fn start(folders: &[&Path], level: LevelFilter) -> Destination {
     let logger = |inner: Box<dyn Write + Send>| -> Box<dyn SharedLogger> {
         WriteLogger::new(all, config.clone(), LineWriter::new(inner))
     };
-    let mut loggers = Vec::new();
+    let recent = Recent::default();
+    let mut loggers: Vec<Box<dyn SharedLogger>> = vec![Box::new(recent.clone())];
     if file.is_none() || io::stderr().is_terminal() {
         loggers.push(logger(Box::new(io::stderr())));
     }
@@ -118,7 +123,7 @@ pub fn start(folders: &[&Path], level: LevelFilter) -> Destination {
     // The only error is that a logger is there already; that one then serves.
     let _ = simplelog::CombinedLogger::init(loggers);
     log::set_max_level(level);
-    destination
+    (destination, recent)
 }
 
 /// Hands whole lines to what is below it.

@@ -80,6 +80,13 @@ python3-venv /usr/lib/python3*/ensurepip/__main__.py
 libsodium23 /usr/lib/*/libsodium.so.23
 END
         ;;
+    page) cat <<'END'
+chromium chromium
+chromium-driver chromedriver
+libpcre2-8-0 /usr/lib/*/libpcre2-8.so.0
+libssl3 /usr/lib/*/libssl.so.3
+END
+        ;;
     lint) cat <<'END'
 shellcheck shellcheck
 codespell codespell
@@ -90,7 +97,7 @@ g++ c++
 libc6-dev /usr/include/stdio.h
 END
         ;;
-    rust-target:* | rust-lint | moonraker | connect-sdk | octoapp-plugin | peer | validators | schemathesis) ;;
+    rust-target:* | rust-lint | axe | nginx | moonraker | connect-sdk | octoapp-plugin | peer | validators | schemathesis) ;;
     *)
         echo "install.sh: there is no group \`$1\`" >&2
         exit 2
@@ -275,6 +282,42 @@ install_python() {
     cp "$lock" "$place/installed"
 }
 
+# axe, which judges pages: one script in a package whose other contents, and what they need, are not wanted.
+install_axe() {
+    lock=toolchain/axe-requirements.txt
+    place=.cache/python/axe
+    cmp -s "$lock" "$place/installed" && [ -s "$place/axe.min.js" ] && return 0
+    online "axe from PyPI" "make $target"
+    echo "make $target installs axe from PyPI into $place"
+    rm -rf "$place"
+    if ! {
+        /usr/bin/python3 -m venv "$place" &&
+            "$place/bin/python3" -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps \
+                --only-binary :all: --dest "$place/package" -r "$lock" &&
+            "$place/bin/python3" -m zipfile -e "$place"/package/*.whl "$place/package" &&
+            cp "$place"/package/*/axe.min.js "$place/axe.min.js"
+    }; then
+        echo "pip failed; once it works: make $target" >&2
+        exit 1
+    fi
+    cp "$lock" "$place/installed"
+}
+
+# nginx as Debian has it, unpacked and not installed: once installed it would serve this machine.
+install_nginx() {
+    place=.cache/nginx
+    [ -x $place/usr/sbin/nginx ] && return 0
+    online "nginx" "make $target"
+    echo "make $target fetches nginx with apt into $place"
+    rm -rf $place
+    mkdir -p $place
+    if ! { (cd $place && apt-get -qq download nginx) && dpkg-deb -x $place/nginx_*.deb $place; } 2>.cache/apt.log; then
+        tail -n 20 .cache/apt.log >&2
+        echo "apt failed; once it works: make $target" >&2
+        exit 1
+    fi
+}
+
 [ -d .cache ] || mkdir -p .cache
 install_packages "$@"
 for group in "$@"; do
@@ -292,5 +335,7 @@ for group in "$@"; do
     peer) install_python peer ;;
     validators) install_python validators ;;
     schemathesis) install_python schemathesis ;;
+    axe) install_axe ;;
+    nginx) install_nginx ;;
     esac
 done

@@ -57,9 +57,23 @@ check_spelling() {
     prose | grep -v requirements.txt | xargs codespell --quiet-level 2 --ignore-words toolchain/codespell-ignore
 }
 
+# The overlay as pre-scripts/02-lay-out-overlay.sh lays it out, but without the program, which lint leaves to
+# `octofw check-program`.
+check_overlay() {
+    laid=$(mktemp -d)
+    cp -R overlay "$laid/root"
+    mv "$laid/root/octofw-lint.toml" "$laid/root/README.md" "$laid/"
+    cp -R scripts "$laid/scripts"
+    code=0
+    cargo run --quiet --locked --profile tool --package octofw -- lint "$laid" || code=$?
+    rm -rf "$laid"
+    return $code
+}
+
 check 'cargo fmt' cargo fmt --all --check
 check 'cargo clippy' cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
 check 'shellcheck' check_shell
+check 'octofw lint' check_overlay
 check 'line ends' check_text
 check 'codespell' check_spelling
 [ -z "$failed" ]

@@ -1,5 +1,6 @@
 //! Answers: their body, and the headers that all of them bear.
 
+use super::page::Stream;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
@@ -12,13 +13,26 @@ use std::task::{Context, Poll};
 /// An answer to one request.
 pub(super) type Answer = Response<Payload>;
 
-/// A body that is there as a whole.
-pub(super) struct Payload(Bytes);
+/// The body of an answer.
+pub(super) enum Payload {
+    /// It is there as a whole.
+    Whole(Bytes),
+    /// It goes on for as long as the client listens.
+    Live(Stream),
+}
 
 impl Payload {
     /// Where its bytes lie: answers that share them have the same place.
     pub(super) fn place(&self) -> usize {
-        self.0.as_ptr().addr()
+        match self {
+            Self::Whole(bytes) => bytes.as_ptr().addr(),
+            Self::Live(_) => 0,
+        }
+    }
+
+    /// Whether it goes on for as long as the client listens.
+    pub(super) fn is_live(&self) -> bool {
+        matches!(self, Self::Live(_))
     }
 }
 
@@ -28,24 +42,32 @@ impl Body for Payload {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let rest = std::mem::take(&mut self.0);
-        Poll::Ready((!rest.is_empty()).then(|| Ok(Frame::data(rest))))
+        match &mut *self {
+            Self::Whole(bytes) => {
+                let rest = std::mem::take(bytes);
+                Poll::Ready((!rest.is_empty()).then(|| Ok(Frame::data(rest))))
+            }
+            Self::Live(stream) => stream.poll_next(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
+        matches!(self, Self::Whole(bytes) if bytes.is_empty())
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.len() as u64)
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Live(_) => SizeHint::default(),
+        }
     }
 }
 
 /// An answer that no cache keeps.
 pub(super) fn fresh(status: StatusCode, kind: Option<&'static str>, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Payload(body.into()));
+    let mut answer = Response::new(Payload::Whole(body.into()));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

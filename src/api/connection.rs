@@ -1,6 +1,7 @@
 //! One connection: the stream as hyper wants it, and the marks by which the server sees that it stands still.
 
 use super::answer::Answer;
+use super::page::{self, Seats, Visit};
 use super::routes;
 use super::view::View;
 use hyper::Request;
@@ -48,6 +49,8 @@ enum Phase {
     Answering,
     /// The answer is on its way.
     Sending,
+    /// The answer goes on for as long as the client listens.
+    Live,
     /// The last answer is sent; the client's end is awaited.
     Closing,
 }
@@ -88,11 +91,12 @@ impl Pulse {
     /// answer takes beyond the usual, or slow readers could hold every connection.
     pub(super) fn stands(&self, now: Instant) -> Duration {
         let since = now.saturating_duration_since(self.since.get());
-        if self.phase.get() != Phase::Sending {
-            return since;
+        let blocked = self.blocked.get().map(|at| now.saturating_duration_since(at)).unwrap_or_default();
+        match self.phase.get() {
+            Phase::Sending => since.saturating_sub(WRITE_PATIENCE).max(blocked),
+            Phase::Live => blocked,
+            _ => since,
         }
-        let blocked = self.blocked.get().map(|at| now.saturating_duration_since(at));
-        since.saturating_sub(WRITE_PATIENCE).max(blocked.unwrap_or_default())
     }
 
     /// Makes the next answer the last one of its connection. Returns whether that is new.
@@ -111,6 +115,7 @@ impl Pulse {
             Phase::Head => HEAD_PATIENCE,
             Phase::Idle => IDLE_PATIENCE,
             Phase::Answering | Phase::Sending => ANSWER_PATIENCE,
+            Phase::Live => Duration::MAX,
             Phase::Closing => CLOSE_PATIENCE,
         };
         let over = |since: Instant, patience| now.saturating_duration_since(since) >= patience;
@@ -124,19 +129,27 @@ pub(super) async fn run(
     stream: TcpStream,
     view: Rc<dyn View>,
     pulse: Rc<Pulse>,
+    seats: Seats,
     mut shutdown: watch::Receiver<bool>,
 ) {
+    let peer = stream.peer_addr().ok().map(|address| address.ip());
+    let stops = shutdown.clone();
     let service = service_fn(|request: Request<Incoming>| {
         let (view, pulse) = (Rc::clone(&view), Rc::clone(&pulse));
+        let (seats, stops) = (seats.clone(), stops.clone());
         async move {
             pulse.enter(Phase::Answering);
-            let mut answer: Answer = routes::answer(&*view, &request).await;
+            let visit = Visit { view: &view, peer, seats: &seats, shutdown: &stops };
+            let mut answer: Answer = match page::answer(visit, request).await {
+                Ok(answer) => answer,
+                Err(request) => routes::answer(&*view, &request).await,
+            };
             if pulse.gives_way.get() {
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             pulse.body.set(answer.body().place());
             // The whole of an answer may take a minute, so the time goes on.
-            pulse.phase.set(Phase::Sending);
+            pulse.phase.set(if answer.body().is_live() { Phase::Live } else { Phase::Sending });
             Ok::<_, Infallible>(answer)
         }
     });

@@ -1,6 +1,7 @@
-//! The REST server: what the printer does, its camera's picture and the bridges' states, for programs on the network.
+//! The REST server: what the printer does, its camera's picture and the bridges' states, for programs on the network; and
+//! the set-up page for people ([`page`]), which alone changes something, under rules of its own.
 //!
-//! It only reads, and sees the rest of the program through one [`View`]. Whoever reaches the port may read all of it:
+//! All else only reads, and sees the rest of the program through one [`View`]. Whoever reaches the port may read all of it:
 //! there is no login, and nothing here is a secret. The `Host` of a request is not compared with anything. On a
 //! printer the port is open to programs of the printer alone, where no browser runs that a foreign page could turn
 //! against it; where the port is opened, the names under which it is reached are not known here, and a reverse
@@ -10,6 +11,7 @@ mod answer;
 mod connection;
 mod image;
 mod metrics;
+pub mod page;
 mod routes;
 mod server;
 mod stamp;

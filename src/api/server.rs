@@ -1,6 +1,7 @@
 //! Takes connections, a bounded number of them, and ends those that stand still.
 
 use super::connection::{self, Pulse, stopped};
+use super::page::Seats;
 use super::view::View;
 use std::cmp::Reverse;
 use std::io::{self, Write};
@@ -57,6 +58,7 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// [`LocalSet`](tokio::task::LocalSet).
 pub async fn serve(listener: TcpListener, view: Rc<dyn View>, mut shutdown: watch::Receiver<bool>) {
     let mut connections = Connections(Vec::new());
+    let seats = Seats::default();
     let mut rounds = interval(ROUND);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut without_room = 0_u32;
@@ -74,7 +76,8 @@ pub async fn serve(listener: TcpListener, view: Rc<dyn View>, mut shutdown: watc
                 // The answer is written in one piece; without this its end may wait for the client's word.
                 let _ = stream.set_nodelay(true);
                 let pulse = Pulse::new();
-                let run = connection::run(stream, Rc::clone(&view), Rc::clone(&pulse), shutdown.clone());
+                let (view, seats) = (Rc::clone(&view), seats.clone());
+                let run = connection::run(stream, view, Rc::clone(&pulse), seats, shutdown.clone());
                 connections.0.push(Connection { task: spawn_local(run), pulse });
             }
             Ok((stream, _)) => {

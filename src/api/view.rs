@@ -1,5 +1,6 @@
 //! All that the server needs to know of the rest of the program.
 
+use super::page::Desk;
 use crate::bridge::BridgeState;
 use crate::printer::Snapshot;
 use bytes::Bytes;
@@ -37,6 +38,11 @@ pub trait View {
 
     /// Why the service is not ready, a sentence each; empty when it is.
     fn not_ready(&self) -> Vec<String>;
+
+    /// What is behind the set-up page; none where there is no page.
+    fn desk(&self) -> Option<&dyn Desk> {
+        None
+    }
 }
 
 /// A status as it is handed on.

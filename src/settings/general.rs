@@ -37,6 +37,18 @@ pub struct FeedSettings {
     pub watchdog_tick: Duration,
 }
 
+/// Who may see the set-up page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PageFor {
+    /// There is none.
+    Nobody,
+    /// Whoever comes through a web server on this machine.
+    #[default]
+    Proxy,
+    /// Whoever reaches the REST server.
+    Anyone,
+}
+
 /// Settings of the whole program.
 #[derive(Debug, Clone, PartialEq)]
 pub struct General {
@@ -50,6 +62,10 @@ pub struct General {
     pub camera: Option<String>,
     /// Where the REST server listens; none: there is none.
     pub api: Option<SocketAddr>,
+    /// Who may see the set-up page.
+    pub page: PageFor,
+    /// Names by which it is opened, besides those that are the printer's anyway.
+    pub page_hosts: Vec<String>,
 }
 
 impl General {
@@ -75,6 +91,8 @@ impl General {
             feed.watchdog_tick = old.watchdog_tick;
         } else if name == keys::BIND.name || name == keys::PORT.name {
             self.api = before.api;
+        } else if name == keys::PAGE.name {
+            self.page = before.page;
         }
         self.feed.reconnect_max = self.feed.reconnect_max.max(self.feed.reconnect_min);
     }
@@ -101,7 +119,19 @@ impl Sources<'_> {
             },
             camera: self.find(keys::CAMERA).map(|found| found.value),
             api: self.api(),
+            page: self.page(),
+            page_hosts: self.find(keys::PAGE_HOSTS).map(|found| names(&found.value)).unwrap_or_default(),
         }
+    }
+
+    fn page(&mut self) -> PageFor {
+        let read = |text: &str| match text.to_ascii_lowercase().as_str() {
+            "proxy" => Some(PageFor::Proxy),
+            "anyone" => Some(PageFor::Anyone),
+            "nobody" => Some(PageFor::Nobody),
+            _ => None,
+        };
+        self.typed(keys::PAGE, "it must be proxy, anyone or nobody", read).unwrap_or_default()
     }
 
     fn source(&mut self) -> SourceName {
@@ -175,4 +205,9 @@ impl Sources<'_> {
         ));
         self.refused.push(key.name);
     }
+}
+
+/// The names of a list.
+fn names(list: &str) -> Vec<String> {
+    list.split([',', ' ', '\n']).map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }

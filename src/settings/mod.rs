@@ -19,7 +19,7 @@ mod unknown;
 pub use bootstrap::{Bootstrap, BootstrapError};
 pub use edit::{EditError, set as set_in_text, set_in_file};
 pub use extended_cfg::{CfgError, CfgValue, ExtendedCfg};
-pub use general::{FeedSettings, General, SourceName};
+pub use general::{FeedSettings, General, PageFor, SourceName};
 pub use hide::redact;
 pub use instance::Instance;
 pub use keys::{ALL as ALL_KEYS, Key};

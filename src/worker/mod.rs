@@ -2,6 +2,7 @@
 //! is wired to whom, and no protocol.
 
 mod bridges;
+mod desk;
 mod domain;
 mod folders;
 mod inbox;
@@ -70,7 +71,7 @@ pub fn run(options: Options<'_>) -> Outcome {
     // Elsewhere it is whoever runs the program that keeps the log: a container engine, say.
     let logs = folders.logs.iter().filter(|_| settings.on_a_printer);
     let logs: Vec<&Path> = logs.map(AsRef::as_ref).collect();
-    let log = log_file::start(&logs, settings.log_level.value);
+    let (log, recent) = log_file::start(&logs, settings.log_level.value);
     log::info!("octobridge {} starts (restarts: {})", env!("CARGO_PKG_VERSION"), options.restarts);
     for problem in settings.problems.iter().chain(folders.problem()) {
         log::warn!("{problem}");
@@ -83,7 +84,8 @@ pub fn run(options: Options<'_>) -> Outcome {
         }
     };
     let reread = || Settings::load(options.bootstrap.as_deref(), options.environment);
-    let service = Service::new(settings, &reread, folders, log, options.restarts);
+    let environment = options.environment.clone();
+    let service = Service::new(settings, &reread, environment, folders, (log, recent), options.restarts);
     let ended = runtime.block_on(service.run());
     // Without waiting: a name that is being looked up where no name server answers takes many seconds.
     runtime.shutdown_background();

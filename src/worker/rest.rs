@@ -1,9 +1,12 @@
 //! The REST server, and what it is shown of the rest of the worker.
 
+use super::desk::Office;
 use super::service::Told;
+use crate::api::page::{Admits, Desk};
 use crate::api::{self, Ages, BridgeRow, FetchPicture, Picture, Status, View};
 use crate::camera::{Camera, CameraError, Frame};
 use crate::clock::{Clock, Moment, SystemClock};
+use crate::page::{Act, Sight};
 use crate::printer::Snapshot;
 use crate::source::LinkState;
 use crate::status_object;
@@ -38,9 +41,11 @@ impl Rest {
         clock: SystemClock,
         started: Instant,
         restarts: u32,
+        office: Option<Rc<Office>>,
     ) -> Self {
         let printer_id = told.borrow().settings.general.printer_id.clone();
-        let view = Shown { told, camera, printer_id, clock, started, restarts };
+        let office = office.map(|office| Front { office, camera: camera.clone() });
+        let view = Shown { told, camera, printer_id, clock, started, restarts, office };
         Self { view: Rc::new(view), address: None, running: None }
     }
 
@@ -56,7 +61,7 @@ impl Rest {
         self.end();
         self.view.told.borrow_mut().rest = None;
         let before = Rc::clone(&self.view);
-        let Shown { told, camera, clock, started, restarts, .. } = &*before;
+        let Shown { told, camera, clock, started, restarts, office, .. } = &*before;
         self.view = Rc::new(Shown {
             told: Rc::clone(told),
             camera: camera.clone(),
@@ -64,6 +69,7 @@ impl Rest {
             clock: *clock,
             started: *started,
             restarts: *restarts,
+            office: office.clone(),
         });
         self.address = address;
         if let Some(address) = address {
@@ -119,6 +125,50 @@ struct Shown {
     clock: SystemClock,
     started: Instant,
     restarts: u32,
+    office: Option<Front>,
+}
+
+/// The set-up page's desk, with the camera.
+#[derive(Clone)]
+struct Front {
+    office: Rc<Office>,
+    camera: Camera,
+}
+
+impl Desk for Front {
+    fn admits(&self) -> Admits {
+        self.office.admits()
+    }
+
+    fn sight(&self) -> Sight {
+        self.office.sight(self.camera.status().name.is_some())
+    }
+
+    fn now(&self) -> Duration {
+        self.office.now()
+    }
+
+    fn act(&self, act: Act) -> Result<(), String> {
+        self.office.act(act)
+    }
+
+    fn picture(&self) -> FetchPicture {
+        newest(&self.camera)
+    }
+}
+
+/// Fetches the newest picture.
+fn newest(camera: &Camera) -> FetchPicture {
+    let (camera, fetch) = (camera.clone(), camera.frame(FRESH));
+    Box::pin(async move {
+        // A picture that the printer pushed is shown whatever its age, which stands in the answer's head.
+        let frame = match (fetch.await, camera.latest()) {
+            (Ok(frame), _) | (Err(CameraError::Old { .. }), Some(frame)) => frame,
+            (Err(error), _) => return Err(error.to_string()),
+        };
+        let taken = frame.taken.unix;
+        Ok(Picture::of(Bytes(frame), taken))
+    })
 }
 
 /// A frame that stays as it is in memory while it is sent.
@@ -143,16 +193,7 @@ impl View for Shown {
     }
 
     fn picture(&self) -> FetchPicture {
-        let (camera, fetch) = (self.camera.clone(), self.camera.frame(FRESH));
-        Box::pin(async move {
-            // A picture that the printer pushed is shown whatever its age, which stands in the answer's head.
-            let frame = match (fetch.await, camera.latest()) {
-                (Ok(frame), _) | (Err(CameraError::Old { .. }), Some(frame)) => frame,
-                (Err(error), _) => return Err(error.to_string()),
-            };
-            let taken = frame.taken.unix;
-            Ok(Picture::of(Bytes(frame), taken))
-        })
+        newest(&self.camera)
     }
 
     fn service(&self) -> api::Service {
@@ -191,6 +232,10 @@ impl View for Shown {
         let now = self.clock.now();
         let status = shared.newest.as_ref().map(|(_, at)| age(*at, now));
         Ages { status, picture: self.camera.status().frame_age }
+    }
+
+    fn desk(&self) -> Option<&dyn Desk> {
+        self.office.as_ref().map(|front| front as &dyn Desk)
     }
 
     fn not_ready(&self) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! The service: its parts wired together, and what is asked of it from outside.
 
 use super::bridges::{Bridges, MEND, Surroundings};
+use super::desk::{Board, Office};
 use super::domain::{Domain, Shared};
 use super::folders::Folders;
 use super::memory_file::MemoryFile;
@@ -13,8 +14,8 @@ use super::source::Source;
 use crate::camera::{self, Camera};
 use crate::clock::{Clock, SystemClock};
 use crate::footprint::give_back_code;
-use crate::log_file::Destination;
-use crate::settings::{Problem, Settings};
+use crate::log_file::{Destination, Recent};
+use crate::settings::{Environment, Problem, Settings};
 use crate::source::{SourceStatus, control};
 use crate::status::{self, Report};
 use crate::tls;
@@ -57,8 +58,10 @@ pub(super) type Reread<'a> = &'a dyn Fn() -> Settings;
 pub(super) struct Service<'a> {
     settings: Settings,
     reread: Reread<'a>,
+    environment: Environment,
     folders: Rc<Folders>,
     log: Destination,
+    recent: Recent,
     restarts: u32,
     started: Instant,
 }
@@ -78,11 +81,13 @@ impl<'a> Service<'a> {
     pub(super) fn new(
         settings: Settings,
         reread: Reread<'a>,
+        environment: Environment,
         folders: Folders,
-        log: Destination,
+        (log, recent): (Destination, Recent),
         restarts: u32,
     ) -> Self {
-        Self { settings, reread, folders: Rc::new(folders), log, restarts, started: Instant::now() }
+        let (folders, started) = (Rc::new(folders), Instant::now());
+        Self { settings, reread, environment, folders, log, recent, restarts, started }
     }
 
     /// Runs until a signal or the supervising process's end.
@@ -111,11 +116,12 @@ impl<'a> Service<'a> {
                 return Ended::Asked;
             }
         };
+        let board = Arc::new(Board::default());
         let surroundings = Surroundings {
             printer_data: self.settings.paths.printer_data.clone(),
             state: self.folders.state.clone(),
             printer_id: self.settings.general.printer_id.clone(),
-            control,
+            control: control.clone(),
             camera: camera.clone(),
             fresh: self.settings.general.fresh(),
             clock,
@@ -137,7 +143,18 @@ impl<'a> Service<'a> {
         let told = Told { shared, source: seen, settings: self.settings.clone(), problems, rest: None };
         let told = Rc::new(RefCell::new(told));
         self.show_status(&told);
-        let mut rest = Rest::new(Rc::clone(&told), camera.clone(), clock, self.started, self.restarts);
+        let office = Office::new(
+            Rc::clone(&told),
+            self.report_of(&told),
+            self.recent.clone(),
+            self.environment.clone(),
+            control,
+            clock,
+            Arc::clone(&board),
+        );
+        let office = office.map(Rc::new);
+        let mut rest =
+            Rest::new(Rc::clone(&told), camera.clone(), clock, self.started, self.restarts, office);
         rest.follow();
         tokio::task::spawn_local(forget_pictures(camera.clone(), clock));
         tokio::task::spawn_local(forget_failures(Rc::clone(&told)));
@@ -145,6 +162,7 @@ impl<'a> Service<'a> {
         let ended = loop {
             let asked = tokio::select! {
                 asked = signals.next() => asked,
+                () = board.reload_asked() => Asked::Reload,
                 Some(thread) = failures.recv() => break Ended::Failed(thread),
             };
             match asked {
@@ -158,6 +176,7 @@ impl<'a> Service<'a> {
                         let mut told = told.borrow_mut();
                         told.settings.problems = kept_for_now(settings);
                         told.settings.problems.iter().for_each(|problem| log::warn!("{problem}"));
+                        board.reloaded();
                         continue;
                     }
                     settings.keep(&told.borrow().settings);
@@ -168,7 +187,7 @@ impl<'a> Service<'a> {
                     log::set_max_level(settings.log_level.value);
                     log::debug!("the log tells all from {} on", settings.log_level.value);
                     camera.want(settings.general.camera.clone());
-                    told.borrow().shared.borrow_mut().bridges.reload(&settings);
+                    told.borrow().shared.borrow_mut().bridges.reload(&at_rest(&settings, &board));
                     let problem = source.follow(&settings).await;
                     if problem.is_none() {
                         picture::follow(&camera, &settings);
@@ -178,6 +197,7 @@ impl<'a> Service<'a> {
                         (told.settings, told.problems) = (settings, problem.into_iter().collect());
                     }
                     rest.follow();
+                    board.reloaded();
                 }
             }
         };
@@ -207,18 +227,33 @@ impl<'a> Service<'a> {
         ended
     }
 
-    fn show_status(&self, told: &Rc<RefCell<Told>>) {
-        let socket = self.settings.paths.status_socket();
+    /// Makes the report, whenever somebody wants it.
+    fn report_of(&self, told: &Rc<RefCell<Told>>) -> Box<dyn Fn() -> Report> {
         let (told, folders) = (Rc::clone(told), Rc::clone(&self.folders));
         let (log, restarts, started) = (self.log.clone(), self.restarts, self.started);
+        Box::new(move || make_report(&told.borrow(), &folders, &log, restarts, started))
+    }
+
+    fn show_status(&self, told: &Rc<RefCell<Told>>) {
+        let socket = self.settings.paths.status_socket();
         match status::bind(&socket) {
             Ok(listener) => {
-                let answer = move || make_report(&told.borrow(), &folders, &log, restarts, started);
-                tokio::task::spawn_local(status::serve(listener, answer));
+                tokio::task::spawn_local(status::serve(listener, self.report_of(told)));
             }
             Err(error) => log::error!("no status: cannot listen on {}: {error}", socket.display()),
         }
     }
+}
+
+/// The settings, with the bridges off that rest while they are paired.
+fn at_rest(settings: &Settings, board: &Board) -> Settings {
+    let mut settings = settings.clone();
+    for instance in &mut settings.instances {
+        if board.rests(&instance.name()) {
+            instance.enabled.value = false;
+        }
+    }
+    settings
 }
 
 /// Lets go of a picture that nobody wants.

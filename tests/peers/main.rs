@@ -25,6 +25,7 @@ mod moonraker_calls;
 mod octoapp;
 mod octoapp_pairing;
 mod outbox;
+mod page;
 mod phases;
 mod prusa_connect;
 mod reproducible;

@@ -3,6 +3,7 @@
 mod crowd;
 mod figures;
 mod hostile;
+mod page;
 mod siege;
 
 use crate::support::rest::{Facts, Rest};

@@ -45,6 +45,8 @@ const AT_MOONRAKER: &[Row] = &[
     ("CAMERA", "nozzle", NOTHING, None),
     ("BIND", "127.0.0.2", REST, Some("localhost")),
     ("PORT", "", REST, Some("99999")),
+    ("PAGE", "nobody", NOTHING, Some("everybody")),
+    ("PAGE_HOSTS", "printer.example.org", NOTHING, None),
     ("EXTRA_CA_FILE", "", BRIDGES, Some("/nonsense.pem")),
     ("OCTOBRIDGE_LOG", "warn", NOTHING, Some("loud")),
     ("OCTOAPP_API_URL", "http://127.0.0.1:8", OCTOAPP, Some("nonsense")),

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses the part it needs")]
 
 pub(crate) mod bed;
+pub(crate) mod browser;
 pub(crate) mod camera;
 pub(crate) mod cipher;
 pub(crate) mod commanded;

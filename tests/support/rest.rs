@@ -1,7 +1,9 @@
 //! The REST server on a free port of loopback, before a printer that the test makes up.
 
+use octobridge::api::page::{Admits, Desk};
 use octobridge::api::{self, Ages, BridgeRow, FetchPicture, Picture, Service, Status, View};
 use octobridge::bridge::BridgeState;
+use octobridge::page::{Act, Sight};
 use octobridge::printer::Snapshot;
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -26,6 +28,8 @@ pub(crate) struct Facts {
     pub(crate) snapshot: Option<Arc<Snapshot>>,
     pub(crate) ages: Ages,
     pub(crate) not_ready: Vec<String>,
+    /// Who sees the set-up page, and what was pressed there.
+    pub(crate) page: Option<(Admits, Arc<Mutex<Vec<Act>>>)>,
 }
 
 impl Facts {
@@ -39,6 +43,7 @@ impl Facts {
             snapshot: None,
             ages: Ages::default(),
             not_ready: vec!["No status received yet.".to_owned(), "No image received yet.".to_owned()],
+            page: None,
         }
     }
 
@@ -118,6 +123,41 @@ impl View for Fake {
 
     fn not_ready(&self) -> Vec<String> {
         self.facts().not_ready
+    }
+
+    fn desk(&self) -> Option<&dyn Desk> {
+        self.facts().page.is_some().then_some(self as &dyn Desk)
+    }
+}
+
+/// The key of the page's forms.
+pub(crate) const KEY: &str = "0123456789abcdef";
+
+impl Desk for Fake {
+    fn admits(&self) -> Admits {
+        self.facts().page.unwrap().0
+    }
+
+    fn sight(&self) -> Sight {
+        let pressed = self.facts().page.unwrap().1.lock().unwrap().len();
+        let printer = format!("pressed {pressed} times");
+        Sight { key: KEY.to_owned(), printer, ..Sight::default() }
+    }
+
+    fn now(&self) -> Duration {
+        Duration::from_secs(77)
+    }
+
+    fn act(&self, act: Act) -> Result<(), String> {
+        if act.bridge == "busy" {
+            return Err("Something goes on already.".to_owned());
+        }
+        self.facts().page.unwrap().1.lock().unwrap().push(act);
+        Ok(())
+    }
+
+    fn picture(&self) -> FetchPicture {
+        View::picture(self)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::backoff::random;
 use crate::bridge::{Lookup, StartError};
 use crate::clock::{Clock, Moment, SystemClock};
 use rustls::ClientConfig;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,9 @@ const WORTHWHILE: Duration = Duration::from_secs(60);
 /// Why nothing was paired.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PairError {
+    /// Whoever waits has had enough.
+    #[error("it was cancelled")]
+    Cancelled,
     /// A setting is wrong.
     #[error("{0}")]
     Setting(#[from] StartError),
@@ -51,7 +55,7 @@ pub(crate) enum PairError {
     Late(Duration),
 }
 
-/// What happens while the code is waited for.
+/// What happens while the code is waited for. Whoever is told says whether to go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum News {
     /// So much time is left.
@@ -135,7 +139,7 @@ impl Pairing {
     /// # Errors
     ///
     /// If there is none to be had.
-    pub(crate) fn begin(&self, tell: &mut dyn FnMut(News)) -> Result<Waiting, PairError> {
+    pub(crate) fn begin(&self, tell: &mut dyn FnMut(News) -> ControlFlow<()>) -> Result<Waiting, PairError> {
         let now = self.clock.now();
         let kept = self.registration()?;
         let good = |pending: &Pending| {
@@ -160,11 +164,15 @@ impl Pairing {
         &self,
         mut line: Line,
         carrier: Carrier,
-        tell: &mut dyn FnMut(News),
+        tell: &mut dyn FnMut(News) -> ControlFlow<()>,
     ) -> Result<Waiting, PairError> {
         let deadline = self.clock.now().monotonic.saturating_add(PATIENCE);
         let mut trouble = None;
         loop {
+            let left = deadline.saturating_sub(self.clock.now().monotonic);
+            if tell(News::Left(left)).is_break() {
+                return Err(PairError::Cancelled);
+            }
             match step(&mut line, &carrier, self.clock, &mut trouble, tell) {
                 Some(Arrival::Code(code)) => {
                     let of = self.now();
@@ -202,13 +210,15 @@ impl Pairing {
         &self,
         waiting: &mut Waiting,
         patience: Duration,
-        tell: &mut dyn FnMut(News),
+        tell: &mut dyn FnMut(News) -> ControlFlow<()>,
     ) -> Result<Token, PairError> {
         let deadline = self.clock.now().monotonic.saturating_add(patience);
         let Waiting { line, carrier, trouble, .. } = waiting;
         loop {
             let left = deadline.saturating_sub(self.clock.now().monotonic);
-            tell(News::Left(left));
+            if tell(News::Left(left)).is_break() {
+                return Err(PairError::Cancelled);
+            }
             match step(line, carrier, self.clock, trouble, tell) {
                 Some(Arrival::Registered) => {
                     if let Some(token) = line.token() {
@@ -257,7 +267,7 @@ fn step(
     carrier: &Carrier,
     clock: SystemClock,
     trouble: &mut Option<String>,
-    tell: &mut dyn FnMut(News),
+    tell: &mut dyn FnMut(News) -> ControlFlow<()>,
 ) -> Option<Arrival> {
     match line.next(clock.now()) {
         Next::Do(arrival) => return Some(arrival),
@@ -270,9 +280,9 @@ fn step(
             let now = line.report().last_error.filter(|_| line.token().is_none());
             match (&now, &trouble) {
                 (Some(now), before) if before.as_ref() != Some(now) => {
-                    tell(News::Remark(format!("{now}; trying again")));
+                    let _ = tell(News::Remark(format!("{now}; trying again")));
                 }
-                (None, Some(_)) => tell(News::Remark("it goes on".to_owned())),
+                (None, Some(_)) => drop(tell(News::Remark("it goes on".to_owned()))),
                 _ => {}
             }
             *trouble = now;

@@ -1,6 +1,5 @@
 //! `octobridge pair SERVICE`: walks a person through pairing, in a terminal. One file per service.
 
-mod addresses;
 mod octoapp;
 mod prusa_connect;
 mod qr;

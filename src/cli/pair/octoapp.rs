@@ -1,17 +1,17 @@
 //! `octobridge pair octoapp`: from the printer's address to the first push.
 
 use super::super::{Exit, complain, say, terminal};
-use super::service::{Countdown, Stop, cfg_file, failed, patience, reload};
-use super::{addresses, qr};
-use crate::bridge::octoapp::NAME;
+use super::qr;
+use super::service::{Countdown, Stop, failed, patience, reload, stopped, tell};
 use crate::bridge::octoapp::pairing::{News, PairError, Pairing};
-use crate::settings::{BridgeName, Environment, Instance, Settings, set_in_file};
+use crate::settings::{BridgeName, Environment, Settings};
+use crate::setup::{Found, Place, find_addresses};
 use crate::status::{State, ask};
 use crate::tls;
 use crate::worker::Way;
 use argh::FromArgs;
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The first push.
@@ -46,25 +46,26 @@ pub(super) struct PairOctoApp {
 impl PairOctoApp {
     pub(super) fn walk(self, environment: &Environment) -> Result<(), Stop> {
         let patience = patience(self.wait)?;
-        let printer = Printer::find(environment)?;
-        let tls = tls::client_config(printer.settings.text("EXTRA_CA_FILE").map(Path::new));
+        let settings = Settings::load(None, environment);
+        let place = Place::of(settings, BridgeName::OctoApp, None, &[], environment).map_err(stopped)?;
+        let tls = tls::client_config(place.settings.text("EXTRA_CA_FILE").map(Path::new));
         let tls = tls.map_err(|error| failed(error.to_string()))?;
-        let way = Way::of(&printer.settings).map_err(|why| (Exit::Usage, why))?;
+        let way = Way::of(&place.settings).map_err(|why| (Exit::Usage, why))?;
         let control = way.control().map_err(failed)?;
-        let setting = |name: &str| printer.instance().and_then(|own| own.text(name)).map(str::to_owned);
+        let setting = |name: &str| place.text(name);
         let mut pairing = Pairing::new(&setting, Arc::clone(&tls), control.clone()).map_err(stop)?;
         if self.forget {
             forget(&mut pairing, self.yes)?;
-            return printer.switch(false, environment);
+            return switch(&place, false, environment);
         }
-        pairing.prepare(&printer.settings.paths.data).map_err(stop)?;
+        pairing.prepare(&place.settings.paths.data).map_err(stop)?;
         let known = pairing.registered().map_err(stop)?;
         if !known.is_empty() {
             say("These are registered with this printer already:");
             known.iter().for_each(|known| say(&format!("  {known}")));
             say("`octobridge test octoapp` sends them a push. What follows is for another phone.\n");
         }
-        invite(&addresses::find(&control, tls).map_err(failed)?);
+        invite(&find_addresses(&control, tls).map_err(failed)?);
         say(&format!("Waiting up to {} s for a phone. Ctrl-C ends it.", self.wait));
         let countdown = Countdown::new();
         let found = pairing.wait(patience, &mut |news| match news {
@@ -78,7 +79,7 @@ impl PairOctoApp {
             failed(format!("{error}. The phone stays registered; `octobridge test octoapp` tries it again"))
         })?;
         say("OctoApp's service has taken the first push: it should be on the phone in a moment.");
-        printer.switch(true, environment)
+        switch(&place, true, environment)
     }
 }
 
@@ -88,7 +89,7 @@ fn stop(error: PairError) -> Stop {
 }
 
 /// Shows where the printer is, and what is to be done in the app.
-fn invite(found: &addresses::Found) {
+fn invite(found: &Found) {
     let Some((best, others)) = found.urls.split_first() else {
         say(
             "Moonraker knows no address of this printer in a network. Connect the printer to Wi-Fi or to a cable, or \
@@ -152,47 +153,18 @@ fn forget(pairing: &mut Pairing, yes: bool) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Where the switch is.
-struct Printer {
-    settings: Settings,
-    /// The printer's settings file; none off a printer.
-    cfg: Option<PathBuf>,
-}
-
-impl Printer {
-    fn find(environment: &Environment) -> Result<Self, Stop> {
-        let settings = Settings::load(None, environment);
-        let cfg = cfg_file(&settings)?;
-        Ok(Self { settings, cfg })
-    }
-
-    fn instance(&self) -> Option<&Instance> {
-        self.settings.instances.iter().find(|instance| instance.bridge == BridgeName::OctoApp)
-    }
-
-    /// Switches the bridge on or off, and lets the service know.
-    fn switch(&self, on: bool, environment: &Environment) -> Result<(), Stop> {
-        if self.settings.is_enabled(BridgeName::OctoApp) == on {
-            let running = matches!(ask(&self.settings), State::Running(_));
-            match (on, running) {
-                (true, true) => {
-                    say("The bridge is on, and the service runs: you are told of the next print.")
-                }
-                (true, false) => reload(environment),
-                (false, _) => {}
-            }
-            return Ok(());
+/// Switches the bridge on or off, and lets the service know.
+fn switch(place: &Place, on: bool, environment: &Environment) -> Result<(), Stop> {
+    if place.is_on() == on {
+        let running = matches!(ask(&place.settings), State::Running(_));
+        match (on, running) {
+            (true, true) => say("The bridge is on, and the service runs: you are told of the next print."),
+            (true, false) => reload(environment),
+            (false, _) => {}
         }
-        let lines = format!("  [{NAME}]\n  enabled: {on}\n");
-        let Some(cfg) = &self.cfg else {
-            let place = self.settings.paths.cfg_files().into_iter().next().unwrap_or_default();
-            say(&format!("There is no settings file here. Write this into {}:\n{lines}", place.display()));
-            return Ok(());
-        };
-        set_in_file(cfg, NAME, &[("enabled", on.to_string())])
-            .map_err(|error| failed(format!("{error}. Still to be written:\n{lines}")))?;
-        say(&format!("Stored in {}:\n{lines}", cfg.display()));
-        reload(environment);
-        Ok(())
+        return Ok(());
     }
+    tell([place.switch(on).map_err(stopped)?]);
+    reload(environment);
+    Ok(())
 }

@@ -1,24 +1,25 @@
 //! `octobridge pair prusa-connect`: from a code to the printer's token.
 
-use super::super::{Exit, complain, say, secret};
+use super::super::{Exit, say};
 use super::qr;
-use super::service::{Countdown, Stop, cfg_file, failed, patience, reload};
+use super::service::{Countdown, Stop, failed, patience, reload, stopped, tell};
 use crate::bridge::prusa_connect::NAME;
 use crate::bridge::prusa_connect::connect::token::Token;
-use crate::bridge::prusa_connect::pairing::{News, PairError, Pairing, Waiting, forget};
+use crate::bridge::prusa_connect::pairing::{News, PairError, Pairing, Waiting};
 use crate::bridge::prusa_connect::serial::Roots;
-use crate::bridge::prusa_connect::{config, settings_file};
-use crate::settings::{BridgeName, Environment, Instance, Settings, set_in_file};
+use crate::bridge::prusa_connect::settings_file;
+use crate::settings::{Environment, Settings};
+use crate::setup::prusa_connect::{Import, Target};
 use crate::status::{State, ask};
 use crate::tls;
 use crate::whole_file;
 use argh::FromArgs;
+use std::fmt::Display;
 use std::io::{self, IsTerminal};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The file of the printer's token, in the data folder.
-const TOKEN_FILE: &str = "prusa_connect_token";
 /// In seconds.
 const HALF_AN_HOUR: u64 = 1800;
 const TWO_HOURS: u64 = 7200;
@@ -56,40 +57,36 @@ impl PairPrusaConnect {
         if self.forget && self.import.is_some() {
             return Err((Exit::Usage, "--forget and --import exclude each other".to_owned()));
         }
-        let printer = Printer::find(environment)?;
+        let target = Target::find(Settings::load(None, environment), environment).map_err(stopped)?;
         if self.forget {
-            return printer.forget(environment);
+            tell(target.forget().map_err(stopped)?);
+            reload(environment);
+            return Ok(());
         }
-        let import = self.import.as_deref().map(|file| printer.import(file)).transpose()?;
-        // The server of the file counts from now on, for all that follows.
-        let setting = |name: &str| match (name, &import) {
-            ("PRUSA_CONNECT_URL", Some(import)) => Some(import.server.clone()),
-            (name, _) => printer.text(name),
-        };
-        let data = &printer.settings.paths.data;
-        let roots = Roots::of_this_machine(&printer.settings.paths.printer_data);
-        let tls = tls::client_config(printer.settings.text("EXTRA_CA_FILE").map(Path::new));
+        let import = self.import.as_deref().map(|file| read_import(&target, file)).transpose()?;
+        let settings = &target.place.settings;
+        let roots = Roots::of_this_machine(&settings.paths.printer_data);
+        let tls = tls::client_config(settings.text("EXTRA_CA_FILE").map(Path::new));
         let tls = tls.map_err(|error| failed(error.to_string()))?;
-        let pairing = Pairing::open(&setting, data, NAME, &roots, tls).map_err(stop)?;
+        let setting = target.with_import(import.as_ref());
+        let pairing = Pairing::open(&setting, &settings.paths.data, NAME, &roots, tls).map_err(stop)?;
         if let Some(import) = &import {
             introduce(&pairing);
-            printer.store(&pairing, &import.token, &import.values)?;
+            tell(target.take(&pairing, import).map_err(stopped)?);
             say(
                 "The token is good for the printer that it was made for. Should Connect refuse it, pair by a code instead.",
             );
             reload(environment);
             return Ok(());
         }
-        if printer.is_known(&pairing, environment)? {
+        if is_known(&target, &pairing, environment)? {
             return Ok(());
         }
         introduce(&pairing);
-        let token = register(&pairing, &printer.settings.general.printer_id, patience)?;
-        say(&format!(
-            "Prusa Connect has taken \"{}\" (serial number {}).",
-            printer.settings.general.printer_id, pairing.identity.serial
-        ));
-        printer.store(&pairing, &token, &[])?;
+        let name = &settings.general.printer_id;
+        let token = register(&pairing, name, patience)?;
+        say(&format!("Prusa Connect has taken \"{name}\" (serial number {}).", pairing.identity.serial));
+        tell(target.store(&pairing, &token).map_err(stopped)?);
         reload(environment);
         Ok(())
     }
@@ -118,7 +115,12 @@ fn register(pairing: &Pairing, name: &str, patience: Duration) -> Result<Token, 
         News::Remark(text) => countdown.remark(&text),
     };
     loop {
-        let mut waiting = pairing.begin(&mut tell).map_err(stop)?;
+        let begun = pairing.begin(&mut |news| match news {
+            // It is not long, and nothing to hurry for.
+            News::Left(_) => ControlFlow::Continue(()),
+            News::Remark(text) => countdown.remark(&text),
+        });
+        let mut waiting = begun.map_err(stop)?;
         invite(pairing, &waiting, name, patience);
         let token = pairing.wait(&mut waiting, patience, &mut tell);
         countdown.clear();
@@ -164,141 +166,35 @@ fn hours(time: Duration) -> String {
     }
 }
 
-/// What a file brings.
-struct Import {
-    server: String,
-    token: Token,
-    /// What is to be written besides.
-    values: Vec<(&'static str, String)>,
+/// Reads a file of Connect's.
+fn read_import(target: &Target, path: &Path) -> Result<Import, Stop> {
+    let wrong = |why: &dyn Display| (Exit::Usage, format!("{}: {why}", path.display()));
+    let text = whole_file::read_text(path, settings_file::LIMIT)
+        .map_err(|error| (Exit::Usage, format!("{error}; nothing was stored")))?;
+    target.import(&text).map_err(|stop| wrong(&stop))
 }
 
-/// Where token and switch are.
-struct Printer {
-    settings: Settings,
-    /// The printer's settings file; none off a printer.
-    cfg: Option<PathBuf>,
-    /// What the environment says counts before all files.
-    fixed: Vec<&'static str>,
-}
-
-impl Printer {
-    fn find(environment: &Environment) -> Result<Self, Stop> {
-        let settings = Settings::load(None, environment);
-        let cfg = cfg_file(&settings)?;
-        let is_set = |name: &&str| environment.get(*name).is_some_and(|text| !text.trim().is_empty());
-        let fixed = ["PRUSA_CONNECT_TOKEN", "PRUSA_CONNECT_TOKEN_FILE", "PRUSA_CONNECT_URL"];
-        Ok(Self { settings, cfg, fixed: fixed.into_iter().filter(is_set).collect() })
+/// Whether the printer has a token that is good for it; says so, and switches the bridge on.
+fn is_known(target: &Target, pairing: &Pairing, environment: &Environment) -> Result<bool, Stop> {
+    let Some(token) = &pairing.config.token else { return Ok(false) };
+    if let Some(why) = pairing.outdated().map_err(stop)? {
+        say(&format!("There is a token, but {why}. What follows registers it anew."));
+        return Ok(false);
     }
-
-    fn instance(&self) -> Option<&Instance> {
-        self.settings.instances.iter().find(|instance| instance.bridge == BridgeName::PrusaConnect)
-    }
-
-    fn text(&self, name: &str) -> Option<String> {
-        self.instance()?.text(name).map(str::to_owned)
-    }
-
-    /// Reads a file of Connect's.
-    fn import(&self, path: &Path) -> Result<Import, Stop> {
-        let wrong = |why: String| (Exit::Usage, format!("{}: {why}; nothing was stored", path.display()));
-        let text = whole_file::read_text(path, settings_file::LIMIT)
-            .map_err(|error| (Exit::Usage, format!("{error}; nothing was stored")))?;
-        let file = settings_file::read(&text).map_err(|error| wrong(error.to_string()))?;
-        let server = config::server(&file.server)
-            .map_err(|problem| wrong(format!("the server {} {problem}", file.server)))?;
-        let missing =
-            "there is no token in it; download the file again, after the printer was added in Connect";
-        let token = file.token.ok_or_else(|| wrong(missing.to_owned()))?;
-        let usual = self.text("PRUSA_CONNECT_URL").unwrap_or_else(|| config::SERVER.to_owned());
-        let usual = usual.trim_end_matches('/');
-        // The file always has the port in it.
-        let same = server == usual || server.strip_suffix(":443") == Some(usual);
-        match same {
-            true => Ok(Import { server: usual.to_owned(), token, values: Vec::new() }),
-            false => Ok(Import { values: vec![("url", server.clone())], server, token }),
-        }
-    }
-
-    /// Whether the printer has a token that is good for it; says so, and switches the bridge on.
-    fn is_known(&self, pairing: &Pairing, environment: &Environment) -> Result<bool, Stop> {
-        let Some(token) = &pairing.config.token else { return Ok(false) };
-        if let Some(why) = pairing.outdated().map_err(stop)? {
-            say(&format!("There is a token, but {why}. What follows registers it anew."));
-            return Ok(false);
-        }
-        say(&format!(
-            "This printer is registered already, with the serial number {} and the token {}. `octobridge status` tells \
-             whether Connect takes it. To register it anew, remove it in Connect, run `octobridge pair prusa-connect \
-             --forget`, and then this again.",
-            pairing.identity.serial,
-            token.hint()
-        ));
-        if !self.settings.is_enabled(BridgeName::PrusaConnect) {
-            self.write(&[("enabled", "true".to_owned())])?;
-            reload(environment);
-        } else if !matches!(ask(&self.settings), State::Running(_)) {
-            reload(environment);
-        }
-        Ok(true)
-    }
-
-    /// Stores the token, and switches the bridge on.
-    fn store(&self, pairing: &Pairing, token: &Token, more: &[(&'static str, String)]) -> Result<(), Stop> {
-        let data = &self.settings.paths.data;
-        let stored = secret::store(data, TOKEN_FILE, token.reveal());
-        say(&stored.map_err(|error| {
-            failed(format!(
-                "cannot store {TOKEN_FILE} in {}: {error}; remove the printer in Connect, and pair it again",
-                data.display()
-            ))
-        })?);
-        pairing.registered().map_err(|error| failed(format!("{error}. The token is stored")))?;
-        let mut values = vec![("enabled", "true".to_owned())];
-        values.extend_from_slice(more);
-        self.write(&values)?;
-        if !self.fixed.is_empty() {
-            complain(&format!(
-                "what the environment sets counts before the files: {}",
-                self.fixed.join(", ")
-            ));
-        }
-        Ok(())
-    }
-
-    /// Writes settings into the bridge's section.
-    fn write(&self, values: &[(&'static str, String)]) -> Result<(), Stop> {
-        let lines: String = values.iter().map(|(key, value)| format!("  {key}: {value}\n")).collect();
-        let lines = format!("  [{NAME}]\n{lines}");
-        let Some(cfg) = &self.cfg else {
-            let place = self.settings.paths.cfg_files().into_iter().next().unwrap_or_default();
-            say(&format!("There is no settings file here. Write this into {}:\n{lines}", place.display()));
-            return Ok(());
-        };
-        set_in_file(cfg, NAME, values)
-            .map_err(|error| failed(format!("{error}. Still to be written:\n{lines}")))?;
-        say(&format!("Stored in {}:\n{lines}", cfg.display()));
-        Ok(())
-    }
-
-    fn forget(&self, environment: &Environment) -> Result<(), Stop> {
-        let data = &self.settings.paths.data;
-        let deleted = secret::store(data, TOKEN_FILE, "");
-        let cannot = |error| failed(format!("cannot delete {TOKEN_FILE}: {error}; nothing was changed"));
-        say(&deleted.map_err(cannot)?);
-        forget(data, NAME).map_err(|error| failed(error.to_string()))?;
-        if self.settings.is_enabled(BridgeName::PrusaConnect) {
-            self.write(&[("enabled", "false".to_owned())])?;
-        }
-        say(
-            "Serial number and fingerprint stay, so that it is the same printer when it is paired again. No printer can \
-             remove itself from Connect: do that in the web page.",
-        );
-        if !self.fixed.is_empty() {
-            complain(&format!("the environment still sets {}", self.fixed.join(", ")));
-        }
+    say(&format!(
+        "This printer is registered already, with the serial number {} and the token {}. `octobridge status` tells \
+         whether Connect takes it. To register it anew, remove it in Connect, run `octobridge pair prusa-connect \
+         --forget`, and then this again.",
+        pairing.identity.serial,
+        token.hint()
+    ));
+    if !target.place.is_on() {
+        tell([target.place.switch(true).map_err(stopped)?]);
         reload(environment);
-        Ok(())
+    } else if !matches!(ask(&target.place.settings), State::Running(_)) {
+        reload(environment);
     }
+    Ok(true)
 }
 
 #[cfg(test)]

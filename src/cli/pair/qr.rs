@@ -1,30 +1,32 @@
 //! A QR code drawn with half blocks: two rows of it in a line of the terminal.
 
-use qrcodegen::{QrCode, QrCodeEcc, QrSegment};
+use crate::qr::modules;
 
 /// The light border, in modules. Readers of phones need less than the four of the standard.
-const BORDER: i32 = 2;
+const BORDER: usize = 2;
 /// Black on white, whatever the terminal's colours are: many readers take no inverse code.
 const COLOURS: &str = "\u{1b}[30;107m";
 const USUAL: &str = "\u{1b}[0m";
 /// Widest drawing that is sure to fit.
-const COLUMNS: i32 = 78;
+const COLUMNS: usize = 78;
 
 /// The drawing of `text`, each line ended; none where it is too long for a terminal.
 pub(super) fn draw(text: &str) -> Option<String> {
-    // As bytes: there is no shorter way for links, and the program is smaller without the others.
-    let bytes = [QrSegment::make_bytes(text.as_bytes())];
-    let code = QrCode::encode_segments(&bytes, QrCodeEcc::Low).ok()?;
-    let end = code.size() + BORDER;
-    if end + BORDER > COLUMNS {
+    let rows = modules(text)?;
+    let end = rows.len() + 2 * BORDER;
+    if end > COLUMNS {
         return None;
     }
+    // Outside of the code all is light.
+    let is_dark = |x: usize, y: usize| {
+        let row = y.checked_sub(BORDER).and_then(|y| rows.get(y));
+        row.zip(x.checked_sub(BORDER)).and_then(|(row, x)| row.get(x)).is_some_and(|dark| *dark)
+    };
     let mut drawing = String::new();
-    for y in (-BORDER..end).step_by(2) {
+    for y in (0..end).step_by(2) {
         drawing.push_str(COLOURS);
-        for x in -BORDER..end {
-            // Outside of the code all is light.
-            drawing.push(match (code.get_module(x, y), code.get_module(x, y + 1)) {
+        for x in 0..end {
+            drawing.push(match (is_dark(x, y), is_dark(x, y + 1)) {
                 (true, true) => '\u{2588}',
                 (true, false) => '\u{2580}',
                 (false, true) => '\u{2584}',
@@ -62,7 +64,7 @@ mod tests {
             let rows = rows(&drawing);
             let width = rows[0].len();
             // Versions have 21 modules and each four more; the last row may be a half line's border.
-            let size = width - 2 * BORDER as usize;
+            let size = width - 2 * BORDER;
             assert!(width <= 80 && size >= 21 && size % 4 == 1 && rows.len() >= width, "{width}");
             // The finder patterns in three corners: a dark ring of seven, a light one, and a dark heart of three.
             for (top, left) in [(0, 0), (0, size - 7), (size - 7, 0)] {

@@ -1,12 +1,13 @@
-//! What the ways to pair have in common: the file of the switch, the service that follows it, and how it ends early.
+//! What the ways to pair have in common in a terminal: the service that follows what was stored, and how it ends early.
 
 use super::super::{Exit, complain, say, terminal};
 use crate::settings::{Environment, Settings};
+use crate::setup::{self, Note};
 use crate::status::{State, ask};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 /// Longest wait, in seconds.
@@ -27,20 +28,18 @@ pub(super) fn patience(seconds: u64) -> Result<Duration, Stop> {
     }
 }
 
-/// The printer's settings file; none off a printer.
-pub(super) fn cfg_file(settings: &Settings) -> Result<Option<PathBuf>, Stop> {
-    if let Some(problem) = settings.unreadable.first() {
-        return Err((Exit::Usage, problem.to_string()));
-    }
-    let cfg = settings.paths.cfg_files().into_iter().find(|path| path.exists());
-    if cfg.is_none() && settings.on_a_printer {
-        return Err(failed(format!(
-            "there is no extended2.cfg or extended.cfg in {}; the firmware makes it while it boots: restart the \
-             printer, then try again",
-            settings.paths.config.join("extended").display()
-        )));
-    }
-    Ok(cfg)
+/// Why what is to be stored was not.
+pub(super) fn stopped(stop: setup::Stop) -> Stop {
+    let exit = if matches!(stop, setup::Stop::Wrong(_)) { Exit::Usage } else { Exit::Failed };
+    (exit, stop.to_string())
+}
+
+/// Tells what was stored.
+pub(super) fn tell(notes: impl IntoIterator<Item = Note>) {
+    notes.into_iter().for_each(|note| match note {
+        Note::Done(text) => say(&text),
+        Note::Beware(text) => complain(&text),
+    });
 }
 
 /// Lets the service read its settings again, or says how to start it.
@@ -76,15 +75,18 @@ impl Countdown {
         Self { watched: io::stderr().is_terminal() }
     }
 
-    pub(super) fn left(&self, time: Duration) {
+    pub(super) fn left(&self, time: Duration) -> ControlFlow<()> {
         if self.watched {
             terminal::show(&format!("\r  {} s left \u{1b}[K", time.as_secs()));
         }
+        // Ctrl-C ends it, without asking here.
+        ControlFlow::Continue(())
     }
 
-    pub(super) fn remark(&self, text: &str) {
+    pub(super) fn remark(&self, text: &str) -> ControlFlow<()> {
         self.clear();
         say(text);
+        ControlFlow::Continue(())
     }
 
     pub(super) fn clear(&self) {

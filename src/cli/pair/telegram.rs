@@ -1,16 +1,17 @@
 //! `octobridge pair telegram`: from the bot's token to the first message.
 
-use super::super::{Exit, complain, say, secret, terminal};
+use super::super::{Exit, say, terminal};
 use super::qr;
-use super::service::{Countdown, Stop, cfg_file, failed, patience, reload};
-use crate::bridge::telegram::pairing::{Candidate, News, PairError, Pairing, Person};
-use crate::settings::{ALL_KEYS, Environment, Instance, Key, Settings, set_in_file};
+use super::service::{Countdown, Stop, failed, patience, reload, stopped, tell};
+use crate::bridge::telegram::pairing::{Candidate, News, PairError, Pairing};
+use crate::settings::{Environment, Settings};
+use crate::setup::telegram::Target;
 use crate::status::{State, ask};
 use crate::tls;
 use crate::worker::{Seen, Wanted, look};
 use argh::FromArgs;
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// The first message.
@@ -50,9 +51,12 @@ pub(super) struct PairTelegram {
 
 impl PairTelegram {
     pub(super) fn walk(self, environment: &Environment) -> Result<(), Stop> {
-        let target = Target::find(self.name.as_deref(), environment)?;
+        let settings = Settings::load(None, environment);
+        let target = Target::find(settings, self.name.as_deref(), environment).map_err(stopped)?;
         if self.forget {
-            return target.forget(environment);
+            tell(target.forget().map_err(stopped)?);
+            reload(environment);
+            return Ok(());
         }
         let patience = patience(self.wait)?;
         let typed = terminal::secret("Token of the bot, from @BotFather (it is not shown): ")
@@ -64,21 +68,18 @@ impl PairTelegram {
                 "there was no token; @BotFather gives one. Nothing was stored".to_owned(),
             ));
         }
-        let setting = |name: &str| match name {
-            "TELEGRAM_BOT_TOKEN" => Some(token.to_owned()),
-            name => target.text(name),
-        };
-        let tls = tls::client_config(target.settings.text("EXTRA_CA_FILE").map(Path::new));
+        let settings = &target.place.settings;
+        let tls = tls::client_config(settings.text("EXTRA_CA_FILE").map(Path::new));
         let tls = tls.map_err(|error| failed(error.to_string()))?;
-        let stopped = |error| target.explain(&error, token);
-        let mut pairing = Pairing::open(&setting, tls).map_err(stopped)?;
+        let unpaired = |error| explain(&target, &error, token);
+        let mut pairing = Pairing::open(&target.with_token(token), tls).map_err(unpaired)?;
         invite(&pairing);
-        let found = wait(&mut pairing, patience).map_err(stopped)?;
+        let found = wait(&mut pairing, patience).map_err(unpaired)?;
         let who = found.person.as_ref().map_or("Somebody", |person| &person.name);
         let topic = found.thread.map(|thread| format!(", topic {thread}")).unwrap_or_default();
         say(&format!("{who} sent the code from {} ({}{topic}).", found.title, found.chat));
         if let Some(former) =
-            target.text("TELEGRAM_CHAT_ID").filter(|former| *former != found.chat.to_string())
+            target.place.text("TELEGRAM_CHAT_ID").filter(|former| *former != found.chat.to_string())
         {
             say(&format!("So far messages went to {former}; this chat takes its place."));
         }
@@ -92,7 +93,7 @@ impl PairTelegram {
             );
             self.control || !self.yes && terminal::confirm(&question)
         });
-        let picture = match look(&target.settings, Wanted::Picture) {
+        let picture = match look(settings, Wanted::Picture) {
             Ok(Seen { picture: Ok(shot), .. }) => Some(shot),
             _ => None,
         };
@@ -104,7 +105,7 @@ impl PairTelegram {
         } else {
             "The first message is sent. There was no picture of a camera to go with it; `octobridge doctor` tells more."
         });
-        target.store(token, &target.values(&found, control))?;
+        tell(target.store(token, &found, control).map_err(stopped)?);
         reload(environment);
         Ok(())
     }
@@ -140,163 +141,17 @@ fn wait(pairing: &mut Pairing, patience: Duration) -> Result<Candidate, PairErro
     found
 }
 
-/// What is to be paired, and where that is stored.
-struct Target {
-    settings: Settings,
-    /// Its section in extended.cfg.
-    section: String,
-    /// The file of its token.
-    secret: String,
-    /// The printer's settings file; none off a printer.
-    cfg: Option<PathBuf>,
-    /// What the environment says counts before all files.
-    fixed: Vec<&'static str>,
-}
-
-impl Target {
-    fn find(name: Option<&str>, environment: &Environment) -> Result<Self, Stop> {
-        let settings = Settings::load(None, environment);
-        let (section, secret) = match name {
-            None => ("telegram".to_owned(), "telegram_bot_token".to_owned()),
-            Some(name) => (format!("telegram {name}"), format!("telegram_{name}_bot_token")),
-        };
-        let wrong = || (Exit::Usage, "a name is up to 32 letters, digits, - and _".to_owned());
-        let secret = Key::secret_file(&secret).ok_or_else(wrong)?;
-        let cfg = cfg_file(&settings)?;
-        let variables =
-            ["TELEGRAM_BOT_TOKEN", "TELEGRAM_BOT_TOKEN_FILE", "TELEGRAM_CHAT_ID", "TELEGRAM_THREAD_ID"];
-        let is_set = |name: &&str| environment.get(*name).is_some_and(|text| !text.trim().is_empty());
-        let fixed = variables.into_iter().filter(|variable| name.is_none() && is_set(variable)).collect();
-        Ok(Self { settings, section, secret, cfg, fixed })
-    }
-
-    fn instance(&self) -> Option<&Instance> {
-        self.settings.instances.iter().find(|instance| instance.name() == self.section)
-    }
-
-    fn text(&self, name: &str) -> Option<String> {
-        let usual = || ALL_KEYS.iter().find(|key| key.name == name).and_then(|key| key.default);
-        match self.instance() {
-            Some(instance) => instance.text(name).map(str::to_owned),
-            None => usual().map(str::to_owned),
+/// Says why it ends, and what to do where another program fetches the bot's messages.
+fn explain(target: &Target, error: &PairError, token: &str) -> Stop {
+    let exit = if matches!(error, PairError::Setting(_)) { Exit::Usage } else { Exit::Failed };
+    let running = matches!(ask(&target.place.settings), State::Running(_));
+    let same = target.place.text("TELEGRAM_BOT_TOKEN").as_deref() == Some(token);
+    let remedy = match error {
+        PairError::Poller if running && same => {
+            ": the service on this printer does. Stop it (`/etc/init.d/S66octoapp stop`), pair, and start it again"
         }
-    }
-
-    /// What is written for a chat, and for whoever may control the printer from it.
-    fn values(&self, found: &Candidate, control: Option<&Person>) -> Vec<(&'static str, String)> {
-        let mut values = vec![("enabled", "true".to_owned()), ("chat_id", found.chat.to_string())];
-        match found.thread {
-            Some(thread) => values.push(("thread_id", thread.to_string())),
-            // None is written, because one for all sections may stand above.
-            None if self.text("TELEGRAM_THREAD_ID").is_some() => values.push(("thread_id", "0".to_owned())),
-            None => {}
-        }
-        if let Some(person) = control {
-            let chats = self.text("TELEGRAM_ALLOWED_CHATS");
-            values.push(("allowed_chats", with(chats.as_deref(), found.chat)));
-            let users = self.text("TELEGRAM_ALLOWED_USERS");
-            values.push(("allowed_users", with(users.as_deref(), person.id)));
-        }
-        values
-    }
-
-    fn store(&self, token: &str, values: &[(&'static str, String)]) -> Result<(), Stop> {
-        let data = &self.settings.paths.data;
-        let stored = secret::store(data, &self.secret, token);
-        say(&stored.map_err(|error| {
-            failed(format!("cannot store {} in {}: {error}; nothing was stored", self.secret, data.display()))
-        })?);
-        let lines: String = values.iter().map(|(key, value)| format!("  {key}: {value}\n")).collect();
-        let lines = format!("  [{}]\n{lines}", self.section);
-        let Some(cfg) = &self.cfg else {
-            let mut text =
-                String::from("There is no settings file here. Give the program this in its environment:\n");
-            let of = |key: &str| ALL_KEYS.iter().find(|known| known.cfg == Some(("telegram", key)));
-            for (key, value) in values {
-                text.extend(of(key).map(|known| format!("  {}={value}\n", known.name)));
-            }
-            say(&text);
-            return Ok(());
-        };
-        set_in_file(cfg, &self.section, values).map_err(|error| {
-            let data = data.join(&self.secret);
-            failed(format!(
-                "{error}. The token is stored in {}. Still to be written:\n{lines}",
-                data.display()
-            ))
-        })?;
-        say(&format!("Stored in {}:\n{lines}", cfg.display()));
-        if !self.fixed.is_empty() {
-            complain(&format!(
-                "what the environment sets counts before the files: {}",
-                self.fixed.join(", ")
-            ));
-        }
-        Ok(())
-    }
-
-    fn forget(&self, environment: &Environment) -> Result<(), Stop> {
-        let deleted = secret::store(&self.settings.paths.data, &self.secret, "");
-        let cannot = |error| failed(format!("cannot delete {}: {error}; nothing was changed", self.secret));
-        say(&deleted.map_err(cannot)?);
-        if let (Some(cfg), Some(_)) = (&self.cfg, self.instance()) {
-            set_in_file(cfg, &self.section, &[("enabled", "false".to_owned())])
-                .map_err(|error| failed(error.to_string()))?;
-            say(&format!(
-                "[{}] is switched off in {}. Its chat and lists stay there.",
-                self.section,
-                cfg.display()
-            ));
-        }
-        if !self.fixed.is_empty() {
-            complain(&format!("the environment still sets {}", self.fixed.join(", ")));
-        }
-        reload(environment);
-        Ok(())
-    }
-
-    fn explain(&self, error: &PairError, token: &str) -> Stop {
-        let exit = if matches!(error, PairError::Setting(_)) { Exit::Usage } else { Exit::Failed };
-        let running = matches!(ask(&self.settings), State::Running(_));
-        let same = self.text("TELEGRAM_BOT_TOKEN").as_deref() == Some(token);
-        let remedy = match error {
-            PairError::Poller if running && same => {
-                ": the service on this printer does. Stop it (`/etc/init.d/S66octoapp stop`), pair, and start it again"
-            }
-            PairError::Poller => ": end that one, or make a bot of its own for the printer with @BotFather",
-            _ => "",
-        };
-        (exit, format!("{error}{remedy}; nothing was stored"))
-    }
-}
-
-/// A list of numbers with this one in it.
-fn with(list: Option<&str>, number: i64) -> String {
-    let list = list.map(str::trim).filter(|list| !list.is_empty());
-    let number = number.to_string();
-    match list {
-        None => number,
-        Some(list) if list.split([',', ' ', '\n']).any(|word| word == number) => list.replace('\n', ", "),
-        Some(list) => format!("{}, {number}", list.replace('\n', ", ")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::with;
-
-    #[test]
-    fn lists_grow_by_what_is_not_in_them() {
-        let table = [
-            (None, "5"),
-            (Some(""), "5"),
-            (Some("5"), "5"),
-            (Some("7, 5"), "7, 5"),
-            (Some("55"), "55, 5"),
-            (Some("7\n8"), "7, 8, 5"),
-        ];
-        for (list, expected) in table {
-            assert_eq!(with(list, 5), expected, "{list:?}");
-        }
-    }
+        PairError::Poller => ": end that one, or make a bot of its own for the printer with @BotFather",
+        _ => "",
+    };
+    (exit, format!("{error}{remedy}; nothing was stored"))
 }

@@ -146,9 +146,25 @@ pub(super) const BIND: Key = plain(
 /// Port of the REST server.
 pub(super) const PORT: Key =
     plain("PORT", "octobridge", "port", Some("8000"), "port of the REST server; 0: no REST server");
+/// Who may see the set-up page.
+pub(super) const PAGE: Key = plain(
+    "PAGE",
+    "octobridge",
+    "page",
+    Some("proxy"),
+    "who sees the set-up page: proxy (through the printer's own web server), anyone, nobody",
+);
+/// Names of the printer.
+pub(super) const PAGE_HOSTS: Key = plain(
+    "PAGE_HOSTS",
+    "octobridge",
+    "page_hosts",
+    None,
+    "names by which the set-up page is opened, besides addresses and local names; separated by commas",
+);
 
 /// Settings of the whole program, in the order in which they are shown.
-const GENERAL: [Key; 14] = [
+const GENERAL: [Key; 16] = [
     SOURCE,
     MOONRAKER_URL,
     MOONRAKER_API_KEY,
@@ -161,6 +177,8 @@ const GENERAL: [Key; 14] = [
     CAMERA,
     BIND,
     PORT,
+    PAGE,
+    PAGE_HOSTS,
     EXTRA_CA_FILE,
     LOG_LEVEL,
 ];

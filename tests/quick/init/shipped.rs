@@ -149,7 +149,8 @@ fn every_program_that_the_page_names_is_shipped() {
     let text = fs::read_to_string(path).unwrap();
     let named: Vec<_> = text
         .split(|letter: char| letter.is_whitespace() || "[],;\"".contains(letter))
-        .filter(|word| word.starts_with('/') && !word.starts_with("/dev/"))
+        // The set-up page's address is none of a program.
+        .filter(|word| word.starts_with('/') && !word.starts_with("/dev/") && *word != "/octobridge/")
         .collect();
     assert!(named.len() >= 9, "{named:?}");
     for program in named {

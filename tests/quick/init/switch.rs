@@ -123,7 +123,7 @@ fn switching_on_adds_only_what_it_needs_restarts_and_says_what_is_next() {
             fs::set_permissions(&file, fs::Permissions::from_mode(0o664)).unwrap();
             let outcome = switch(&rig, &[bridge, "true"]);
             assert_eq!(outcome.code, 0, "{outcome:?}");
-            assert!(outcome.stdout.contains(hint), "{outcome:?}");
+            assert!(outcome.stdout.contains(hint) && outcome.stdout.contains("/octobridge/"), "{outcome:?}");
             assert!(outcome.stdout.contains("service status"), "{outcome:?}");
             assert_eq!(read(&rig, "extended2.cfg"), format!("{SHIPPED}\n[{section}]\nenabled: true\n"));
             assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o664);

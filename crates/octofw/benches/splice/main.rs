@@ -138,6 +138,7 @@ impl Bed {
             progress: std::env::var_os("OCTOFW_BENCH_PROGRESS").is_some(),
             repack: false,
             scripting: Scripting::default(),
+            watch: None,
         };
         let time = timed(|| {
             fakeroot::run(Path::new(OCTOFW), &plan, &work.join("plan.json")).unwrap();

@@ -89,6 +89,14 @@ pub struct Settings {
     pub octofw: PathBuf,
 }
 
+impl Settings {
+    /// Where what scripts fetch is kept.
+    pub(crate) fn cache_folder(&self) -> PathBuf {
+        let given = self.cache.as_ref().map(std::path::absolute).and_then(Result::ok);
+        given.unwrap_or_else(|| self.directory.join("tmp/cache/octofw"))
+    }
+}
+
 /// Why there is no new image. Whatever was there before is still there.
 #[derive(Debug, Error)]
 pub enum BuildError {
@@ -370,7 +378,11 @@ impl Work<'_> {
             processors: self.settings.processors,
             progress: self.settings.progress,
             repack: self.settings.repack,
-            scripting: Scripting { cache: Some(self.cache()), rehearse: self.settings.rehearse },
+            scripting: Scripting {
+                cache: Some(self.settings.cache_folder()),
+                rehearse: self.settings.rehearse,
+            },
+            watch: None,
         };
         let stamp = Stamp::of_file(&base_root);
         let session = fakeroot::run(&self.settings.octofw, &plan, &scratch.path.join(PLAN));
@@ -443,11 +455,6 @@ impl Work<'_> {
         self.put_in_place(state, &made, &manifest)?;
         self.progress.done("write the image", start);
         Ok((manifest, report.steps))
-    }
-
-    fn cache(&self) -> PathBuf {
-        let given = self.settings.cache.as_ref().map(std::path::absolute).and_then(Result::ok);
-        given.unwrap_or_else(|| self.settings.directory.join("tmp/cache/octofw"))
     }
 
     /// Holds base and overlays, as their pre-scripts left them, against the lock.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::lock::LockOptions;
+use super::plan::Form;
 use super::selection::{FetchingOptions, SelectionOptions};
 use super::{Failure, Status, print_json, status_of};
 use crate::build::{self, BuildError, Settings, tools};
@@ -40,6 +41,9 @@ pub(super) struct Args {
     /// Pack the root anew as a whole: slower, and without the replaced data of the base; for releases
     #[arg(long)]
     repack: bool,
+    /// Print what the build would do to every path, and write nothing; scripts do not run (see `octofw plan`)
+    #[arg(long, conflicts_with_all = ["force", "repack", "sbom"])]
+    dry_run: bool,
     /// Put a bill of materials of the image into this folder of its root, as image.cdx.json and image.spdx.json
     #[arg(long, value_name = "PATH")]
     sbom: Option<String>,
@@ -109,6 +113,10 @@ impl Args {
             directory: selected.directory,
             octofw: std::env::current_exe().map_err(system("cannot find this program's own file"))?,
         };
+        if self.dry_run {
+            let form = if self.json { Form::Json } else { Form::Text };
+            return super::plan::show(&Settings { progress: false, ..settings }, false, form, false);
+        }
         let finished = build::build(&settings).map_err(|error| offline_hint(error, settings.offline))?;
         if self.json {
             print_json(&Printed {

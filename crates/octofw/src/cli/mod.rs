@@ -5,10 +5,15 @@ mod boot;
 mod build;
 mod check_program;
 mod diff;
+mod explain;
+mod inputs;
 mod inspect;
 mod keygen;
 mod licences;
+mod lint;
+mod list;
 mod lock;
+mod plan;
 mod rehearse;
 mod sbom;
 mod script_tool;
@@ -46,10 +51,14 @@ enum Command {
     #[command(hide = true)]
     Session(build::SessionArgs),
     Diff(diff::Args),
+    Explain(explain::Args),
     Inspect(inspect::Args),
     Keygen(keygen::Args),
     Licences(licences::Args),
+    Lint(lint::Args),
+    List(list::Args),
     Lock(lock::Args),
+    Plan(plan::Args),
     Rehearse(rehearse::Args),
     Sbom(sbom::Args),
     #[command(hide = true)]
@@ -68,10 +77,14 @@ impl Command {
             Self::Build(args) => args.run(),
             Self::Session(args) => args.run(),
             Self::Diff(args) => args.run(),
+            Self::Explain(args) => args.run(),
             Self::Inspect(args) => args.run(),
             Self::Keygen(args) => args.run(),
             Self::Licences(args) => args.run(),
+            Self::Lint(args) => args.run(),
+            Self::List(args) => args.run(),
             Self::Lock(args) => args.run(),
+            Self::Plan(args) => args.run(),
             Self::Rehearse(args) => args.run(),
             Self::Sbom(args) => args.run(),
             Self::ScriptTool(args) => args.run(),

@@ -52,6 +52,12 @@ pub(super) struct Selected {
 }
 
 impl SelectionOptions {
+    /// Takes further folders, which come before those of --overlay.
+    pub(super) fn with(mut self, folders: Vec<PathBuf>) -> Self {
+        self.overlays.splice(0..0, folders);
+        self
+    }
+
     /// Looks the tree up.
     pub(super) fn select(self) -> Result<Selected, Failure> {
         let here = || {

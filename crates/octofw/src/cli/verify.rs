@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{Failure, Status, print, print_json};
 use crate::image::Image;
+use crate::plan::space::{self, Space};
 use crate::sign::{PublicKey, public_key};
 use crate::verify::{Finding, Severity, Signed, VerifyOptions, verify};
 
@@ -45,6 +46,9 @@ struct JsonReport<'a> {
     key: Option<String>,
     ok: bool,
     findings: &'a [Finding],
+    /// Whose the bytes of the root are, where the manifest beside the file tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    space: Option<Space>,
 }
 
 impl Args {
@@ -69,12 +73,16 @@ impl Args {
                 key: key.as_ref().map(PublicKey::id),
                 ok: errors == 0,
                 findings: &findings,
+                space: space::beside(&self.file),
             })?;
         } else {
             let mut text = String::new();
             for Finding { code, severity, message } in &findings {
                 // Writing to a String cannot fail.
                 let _ = writeln!(text, "{severity:<7}  {code}: {message}");
+            }
+            for line in space::beside(&self.file).iter().flat_map(Space::lines) {
+                let _ = writeln!(text, "{line}");
             }
             let verdict = if errors == 0 { "sound" } else { "not sound" };
             let warnings = findings.len().saturating_sub(errors);

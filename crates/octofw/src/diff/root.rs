@@ -15,11 +15,11 @@ const MOST_LINKS: usize = 40;
 
 /// The root of one image.
 pub(crate) struct Root {
-    pub(super) path: PathBuf,
+    pub(crate) path: PathBuf,
     /// What is around it; none for a bare squashfs.
-    pub(super) image: Option<Image>,
-    pub(super) filesystem: Filesystem,
-    pub(super) tree: Tree,
+    pub(crate) image: Option<Image>,
+    pub(crate) filesystem: Filesystem,
+    pub(crate) tree: Tree,
 }
 
 impl Root {
@@ -46,7 +46,7 @@ impl Root {
     }
 
     /// What is at a path, and links on the way are followed; none if there is nothing, or nothing sound.
-    pub(super) fn follow(&self, path: &[u8]) -> Option<&Node> {
+    pub(crate) fn follow(&self, path: &[u8]) -> Option<&Node> {
         let mut todo: Vec<Vec<u8>> = components(path).rev().map(<[u8]>::to_vec).collect();
         let mut way: Vec<NodeId> = vec![self.tree.root()];
         let mut links = 0;
@@ -78,7 +78,7 @@ impl Root {
     }
 
     /// What a file contains, if it is no larger than any that is understood.
-    pub(super) fn read(&self, path: &str, stored: &Stored) -> Result<Option<Vec<u8>>, DiffError> {
+    pub(crate) fn read(&self, path: &str, stored: &Stored) -> Result<Option<Vec<u8>>, DiffError> {
         if stored.size > MOST_READ {
             return Ok(None);
         }

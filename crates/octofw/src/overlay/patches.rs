@@ -46,11 +46,26 @@ fn search(overlay: &Overlay, below: &Path, found: &mut Vec<PathBuf>) -> Result<(
 /// When a patch cannot be read or is none.
 pub fn paths(overlay: &Overlay) -> Result<Vec<PathBuf>, OverlayError> {
     let mut found = Vec::new();
+    for (patch, targets) in named(overlay)? {
+        found.push(patch.parent().unwrap_or(Path::new("")).to_owned());
+        found.extend(targets);
+    }
+    Ok(found)
+}
+
+/// Each patch, relative to `patches/`, in the order in which they are applied, with the paths that it names.
+///
+/// # Errors
+/// When a patch cannot be read or is none.
+pub fn named(overlay: &Overlay) -> Result<Vec<(PathBuf, Vec<PathBuf>)>, OverlayError> {
+    let mut found = Vec::new();
     for patch in find(overlay)? {
         let name = Path::new(PATCHES).join(&patch);
         let folder = patch.parent().unwrap_or(Path::new(""));
-        found.push(folder.to_owned());
-        found.extend(named(overlay, &name, folder)?);
+        let text = read(overlay, &name)?;
+        let targets = targets(&text).map_err(|wrong| unfit(overlay, &name, wrong))?;
+        let targets = targets.into_iter().map(|target| folder.join(target)).collect();
+        found.push((patch, targets));
     }
     Ok(found)
 }
@@ -109,13 +124,13 @@ pub fn apply(overlay: &Overlay, tree: &Tree, patch: &Path, trial: bool) -> Resul
 pub fn missing(overlay: &Overlay, tree: &Tree, patch: &Path) -> Result<Vec<PathBuf>, OverlayError> {
     let name = Path::new(PATCHES).join(patch);
     let folder = patch.parent().unwrap_or(Path::new(""));
-    let mut found = named(overlay, &name, folder)?;
+    let mut found = paths_of(overlay, &name, folder)?;
     found.retain(|path| matches!(tree.look(path), Ok(None)));
     Ok(found)
 }
 
 /// The paths that a patch names, each once.
-pub(crate) fn named(overlay: &Overlay, name: &Path, folder: &Path) -> Result<Vec<PathBuf>, OverlayError> {
+pub(crate) fn paths_of(overlay: &Overlay, name: &Path, folder: &Path) -> Result<Vec<PathBuf>, OverlayError> {
     let text = read(overlay, name)?;
     let found = targets(&text).map_err(|wrong| unfit(overlay, name, wrong))?;
     let mut found: Vec<_> = found.into_iter().map(|target| folder.join(target)).collect();
@@ -200,7 +215,7 @@ fn check_target(overlay: &Overlay, tree: &Tree, name: &Path, target: &Path) -> R
 }
 
 /// The paths that a patch names, without their first component, as `-p1` takes them; or the line and what is wrong.
-fn targets(text: &[u8]) -> Result<Vec<PathBuf>, (usize, String)> {
+pub(crate) fn targets(text: &[u8]) -> Result<Vec<PathBuf>, (usize, String)> {
     let mut found = Vec::new();
     let mut hunk = Hunk::default();
     let mut changes = false;

@@ -69,7 +69,7 @@ fn of_patch(overlay: &Overlay, part: &Path, patch: &Path, tree: &Tree) -> Vec<La
     if !missing.is_empty() {
         return missing.iter().map(|path| vendor(format!("/{}", path.display()))).collect();
     }
-    let named = patches::named(overlay, part, patch.parent().unwrap_or(Path::new("")));
+    let named = patches::paths_of(overlay, part, patch.parent().unwrap_or(Path::new("")));
     let other = |path: &PathBuf| vendor(format!("/{} as the vendor has it", path.display()));
     named.unwrap_or_default().iter().map(other).collect()
 }

@@ -16,3 +16,4 @@ pub mod splicing;
 pub mod startable;
 pub mod steps;
 mod unpacking;
+pub mod watch;

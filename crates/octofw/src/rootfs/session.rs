@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::checks;
+use super::inside::Tree;
 use super::listing::{self, ListingError};
 use super::packing::{Packing, PackingError};
 use super::partial::Partial;
@@ -23,13 +24,14 @@ use super::snapshot::{Snapshot, shown};
 use super::splicing::{self, Base, SplicingError};
 use super::steps::{Step, Steps};
 use super::unpacking;
+use super::watch::{Seen, Watch, Watching};
 use crate::build::progress::Progress;
 use crate::command::{Command, CommandError, whole};
 use crate::manifest::{Change, Counts, Packed};
 use crate::overlay::{Order, Overlay, OverlayError};
 
 /// Longer than a tick of any kernel's clock.
-const TICK: Duration = Duration::from_millis(20);
+pub(super) const TICK: Duration = Duration::from_millis(20);
 
 /// What a session is to do. It travels as JSON in a file of the build folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -61,6 +63,9 @@ pub struct Plan {
     /// What scripts get besides.
     #[serde(default)]
     pub scripting: Scripting,
+    /// How the session is watched, where it is for a plan and not for an image.
+    #[serde(default)]
+    pub watch: Option<Watching>,
 }
 
 /// How scripts and other steps are carried out.
@@ -108,6 +113,9 @@ pub struct Report {
     /// What came of each step, in their order.
     #[serde(default)]
     pub steps: Vec<Step>,
+    /// What each part of each overlay did, where the session was watched.
+    #[serde(default)]
+    pub seen: Vec<Seen>,
 }
 
 /// Why a session failed.
@@ -242,9 +250,12 @@ fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
     };
     progress.done("unpack the root", start);
 
+    let tree = Tree::at(&plan.tree);
     let mut steps = Steps::begin(plan).map_err(system("cannot lay out the commands for scripts"))?;
     let mut touched: BTreeMap<Vec<u8>, BTreeSet<usize>> = BTreeMap::new();
     let mut before = base.clone();
+    let whole_tree = readable.as_ref().filter(|_| partial.is_none());
+    let mut watch = plan.watch.map(|watching| Watch::new(plan, watching, whole_tree));
     for (number, overlay) in plan.overlays.iter().enumerate() {
         let start = Instant::now();
         if !steps.fit(overlay)? {
@@ -257,7 +268,12 @@ fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
                 before.add(&plan.tree, &path).map_err(read())?;
             }
         }
-        steps.overlay(overlay)?;
+        match &mut watch {
+            Some(watch) => {
+                watch.overlay((number, overlay), &tree, &before, |part| steps.part(overlay, part))?;
+            }
+            None => steps.overlay(overlay)?,
+        }
         let mut after = Snapshot::take(&plan.tree).map_err(system("cannot walk the root"))?;
         checks::check_sizes(overlay, &before, &after)?;
         if let (Some(readable), None) = (&readable, &partial) {
@@ -280,26 +296,41 @@ fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
     notes.extend(more);
     notes.extend(checks::undeclared_privileges(plan, &base, &last)?);
 
+    let seen = watch.map(|watch| watch.seen).unwrap_or_default();
     let start = Instant::now();
     let report = match splice {
         Some(readable) => {
             let (result, dead_bytes) =
                 readable.write(&plan.tree, (&base, &last), plan.epoch, &plan.result)?;
             let base = splicing::counts(&readable.tree);
-            Report { changes, notes, base, result, packed: Packed::Spliced, dead_bytes, made, steps }
+            let packed = Packed::Spliced;
+            Report { changes, notes, base, result, packed, dead_bytes, made, steps, seen }
         }
         None => {
             pack(plan, &packing)?;
             prove_equal(&plan.result, &Packing::of_file(&plan.result)?, &last)?;
             let (base, result) = (checks::counts(&base), checks::counts(&last));
-            Report { changes, notes, base, result, packed: Packed::Repacked, dead_bytes: 0, made, steps }
+            let packed = Packed::Repacked;
+            Report { changes, notes, base, result, packed, dead_bytes: 0, made, steps, seen }
         }
     };
     progress.done("pack the root", start);
     Ok(report)
 }
 
+impl Plan {
+    /// Whether any overlay has a script that will not run.
+    pub(super) fn passes_over_scripts(&self) -> Result<bool, SessionError> {
+        Ok(self.watch.is_some_and(|watching| watching.skip_scripts) && has_scripts(self)?)
+    }
+}
+
+/// Whether any script will run.
 fn any_scripts(plan: &Plan) -> Result<bool, SessionError> {
+    Ok(has_scripts(plan)? && !plan.passes_over_scripts()?)
+}
+
+fn has_scripts(plan: &Plan) -> Result<bool, SessionError> {
     for overlay in &plan.overlays {
         if overlay.has_scripts()? {
             return Ok(true);

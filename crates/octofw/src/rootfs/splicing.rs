@@ -164,9 +164,13 @@ impl Edit<'_> {
                 self.directory(path, now)?;
                 continue;
             }
+            // A number can have been two inodes, one after the other: what was brought late may have that of a file
+            // which an earlier overlay replaced. The one of this name is meant then, or the result would depend on the
+            // numbers that the build machine gives.
+            let same_name = before.entries.get_key_value(path).filter(|(_, was)| was.inode == now.inode);
             let id = match nodes.get(&now.inode) {
                 Some(id) => Some(*id),
-                None => self.kept(path, now, known.get(&now.inode).copied())?,
+                None => self.kept(path, now, same_name.or_else(|| known.get(&now.inode).copied()))?,
             };
             let id = match id {
                 Some(id) => {
@@ -370,7 +374,7 @@ fn is_equal(node: &Node, entry: &Entry) -> bool {
 }
 
 /// Major and minor number, as the kernel packs them into 32 bits.
-pub(super) fn device(number: u32) -> (u64, u64) {
+pub(crate) fn device(number: u32) -> (u64, u64) {
     let minor = (number & 0xff) | ((number >> 12) & 0x000f_ff00);
     (u64::from((number >> 8) & 0xfff), u64::from(minor))
 }

@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 use super::inside::Tree;
 use super::lacking;
 use super::session::Plan;
+use super::watch::Part;
 use crate::overlay::patches::PATCHES;
 use crate::overlay::root::ROOT;
 use crate::overlay::scripts::{PRE_SCRIPTS, SCRIPTS, Surroundings};
-use crate::overlay::{Order, Overlay, OverlayError, owners, patches, root, scripts, tree_hash};
+use crate::overlay::{Overlay, OverlayError, owners, patches, root, scripts, tree_hash};
 use crate::script_tools::said::{self, Lack, Said};
 use crate::script_tools::{self, CACHE, SAID};
 
@@ -99,14 +100,44 @@ impl<'a> Steps<'a> {
     /// # Errors
     /// The first step that fails, unless this is a rehearsal.
     pub(super) fn overlay(&mut self, overlay: &Overlay) -> Result<(), OverlayError> {
-        if overlay.has_pre_scripts()? {
-            self.scripts(overlay, PRE_SCRIPTS)?;
-            // They may have changed the overlay itself.
-            if !self.fit(overlay)? {
-                return Ok(());
+        for part in Part::all(self.plan.order) {
+            if !self.part(overlay, part)? {
+                break;
             }
+        }
+        Ok(())
+    }
+
+    /// Applies one part of an overlay that is fit; whether the parts after it can be applied, which only a rehearsal
+    /// asks.
+    ///
+    /// # Errors
+    /// The first step that fails, unless this is a rehearsal.
+    pub(super) fn part(&mut self, overlay: &Overlay, part: Part) -> Result<bool, OverlayError> {
+        match part {
+            Part::PreScripts => return self.pre_scripts(overlay),
+            Part::Patches => self.patches(overlay)?,
+            Part::Scripts => self.scripts(overlay, SCRIPTS)?,
+            Part::Root => self.root(overlay)?,
+            Part::Owners => self.owners(overlay)?,
+        }
+        Ok(true)
+    }
+
+    /// Runs what comes first and looks again whether the overlay is fit, since they may have changed it.
+    fn pre_scripts(&mut self, overlay: &Overlay) -> Result<bool, OverlayError> {
+        if !overlay.has_pre_scripts()? {
+            return Ok(true);
+        }
+        self.scripts(overlay, PRE_SCRIPTS)?;
+        let fit = self.fit(overlay)?;
+        if fit {
             self.made.insert(overlay.name.clone(), tree_hash::of_overlay(overlay)?);
         }
+        Ok(fit)
+    }
+
+    fn patches(&mut self, overlay: &Overlay) -> Result<(), OverlayError> {
         let trial = self.plan.scripting.rehearse;
         for patch in patches::find(overlay)? {
             let part = Path::new(PATCHES).join(&patch);
@@ -117,16 +148,10 @@ impl<'a> Steps<'a> {
                 patches::apply(overlay, &steps.tree, &patch, false)
             })?;
         }
-        match self.plan.order {
-            Order::Classic => {
-                self.scripts(overlay, SCRIPTS)?;
-                self.root(overlay)?;
-            }
-            Order::Current => {
-                self.root(overlay)?;
-                self.scripts(overlay, SCRIPTS)?;
-            }
-        }
+        Ok(())
+    }
+
+    fn owners(&mut self, overlay: &Overlay) -> Result<(), OverlayError> {
         if owners::read(overlay)?.is_empty() {
             return Ok(());
         }

@@ -10,6 +10,7 @@ mod dead;
 mod filesystem;
 mod metadata;
 mod same;
+mod shares;
 pub mod splice;
 mod superblock;
 mod tables;
@@ -21,6 +22,7 @@ pub use content::{CopyError, LastFragment};
 pub use dead::dead_bytes_at;
 pub use filesystem::{Filesystem, ReadError};
 pub use same::Comparison;
+pub use shares::Shares;
 pub use superblock::{Compressor, Flags, SUPERBLOCK_LEN, Superblock, Tables};
 pub use tree::Tree;
 

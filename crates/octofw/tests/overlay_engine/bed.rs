@@ -122,6 +122,7 @@ impl Bed {
             progress: false,
             repack: self.repack,
             scripting: Scripting { cache: Some(self.path("cache")), rehearse: self.rehearse },
+            watch: None,
         };
         let _ = fs::remove_dir_all(self.path("work"));
         fs::create_dir(self.path("work")).unwrap();

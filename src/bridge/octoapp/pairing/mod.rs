@@ -17,6 +17,7 @@ use crate::clock::{Clock, Moment, SystemClock};
 use crate::source::control::Control;
 use course::{Course, Seen, Step};
 use rustls::ClientConfig;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,9 @@ use std::time::Duration;
 /// Why nothing was paired, or forgotten.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PairError {
+    /// Whoever waits has had enough.
+    #[error("it was cancelled")]
+    Cancelled,
     /// A setting is wrong.
     #[error("{0}")]
     Setting(#[from] StartError),
@@ -41,7 +45,7 @@ pub(crate) enum PairError {
     NotSent(String),
 }
 
-/// What happens while a phone is waited for.
+/// What happens while a phone is waited for. Whoever is told says whether to go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum News {
     /// So much time is left.
@@ -124,7 +128,7 @@ impl Pairing {
     pub(crate) fn wait(
         &mut self,
         patience: Duration,
-        tell: &mut dyn FnMut(News),
+        tell: &mut dyn FnMut(News) -> ControlFlow<()>,
     ) -> Result<Arrived, PairError> {
         let begun = self.clock.now();
         let mut course = Course::new(&self.apps()?, begun, patience);
@@ -133,7 +137,9 @@ impl Pairing {
         course.announced(true, begun.monotonic);
         loop {
             let now = self.clock.now();
-            tell(News::Left(course.left(now.monotonic)));
+            if tell(News::Left(course.left(now.monotonic))).is_break() {
+                return Err(PairError::Cancelled);
+            }
             match course.step(now.monotonic) {
                 Step::Announce => {
                     let done = self.registry.announce(&mut self.world, now.unix).is_ok();
@@ -144,7 +150,7 @@ impl Pairing {
                     for seen in course.looked(apps, self.clock.now()) {
                         match seen {
                             Seen::Phones(apps) => return Ok(Arrived(apps)),
-                            seen => tell(News::Remark(remark(&seen))),
+                            seen => drop(tell(News::Remark(remark(&seen)))),
                         }
                     }
                 }

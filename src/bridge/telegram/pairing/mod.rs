@@ -12,6 +12,7 @@ use super::{examine, text};
 use crate::bridge::{Lookup, StartError};
 use crate::clock::{Clock, SystemClock};
 use rustls::ClientConfig;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 use talk::{End, Remark, Step, Talk};
@@ -24,6 +25,9 @@ const CODE: usize = 10;
 /// Why nothing was paired.
 #[derive(Debug, thiserror::Error)]
 pub enum PairError {
+    /// Whoever waits has had enough.
+    #[error("it was cancelled")]
+    Cancelled,
     /// The token, or another setting, is wrong.
     #[error("{0}")]
     Setting(#[from] StartError),
@@ -50,7 +54,7 @@ pub enum PairError {
     NotSent(String),
 }
 
-/// What happens while the code is waited for.
+/// What happens while the code is waited for. Whoever is told says whether to go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
     /// So much time is left.
@@ -123,26 +127,34 @@ impl Pairing {
         format!("https://t.me/{}?{word}={}", self.username, self.code)
     }
 
-    /// Waits for the code, up to `patience`, and tells what happens meanwhile.
+    /// Waits for the code, up to `patience`, and tells what happens meanwhile. Called again, it waits for the code from
+    /// another chat.
     ///
     /// # Errors
     ///
     /// If it does not come, or the bot's messages cannot be had.
-    pub fn wait(&mut self, patience: Duration, tell: &mut dyn FnMut(News)) -> Result<Candidate, PairError> {
+    pub fn wait(
+        &mut self,
+        patience: Duration,
+        tell: &mut dyn FnMut(News) -> ControlFlow<()>,
+    ) -> Result<Candidate, PairError> {
         let start = self.clock.now().monotonic;
-        let mut talk = Talk::new(&self.code, &self.username, start + patience);
+        let mut talk = Talk::new(&self.code, &self.username, start + patience).behind(self.offset);
         loop {
             let now = self.clock.now().monotonic;
             match talk.step(now) {
                 Step::Ask { offset, hold } => {
-                    tell(News::Left((start + patience).saturating_sub(now)));
+                    if tell(News::Left((start + patience).saturating_sub(now))).is_break() {
+                        self.offset = talk.offset();
+                        return Err(PairError::Cancelled);
+                    }
                     let call = Call::new("getUpdates")
                         .with("offset", offset)
                         .with("timeout", hold.as_secs())
                         .with("allowed_updates", vec!["message", "channel_post"]);
                     let outcome = self.call(&Call { held: hold, ..call });
                     for remark in talk.heard(&outcome, self.clock.now().monotonic) {
-                        tell(News::Remark(match remark {
+                        let _ = tell(News::Remark(match remark {
                             Remark::Stranger(name) => {
                                 format!("{name} wrote to the bot without the code, and is left out")
                             }

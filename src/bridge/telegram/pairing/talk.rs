@@ -123,6 +123,11 @@ impl Talk {
         }
     }
 
+    /// Goes on behind what was looked at before.
+    pub(super) fn behind(self, offset: i64) -> Self {
+        Self { offset, ..self }
+    }
+
     /// The number from which on updates were not looked at.
     pub(super) fn offset(&self) -> i64 {
         self.offset

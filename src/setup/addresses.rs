@@ -18,17 +18,17 @@ const MOST_ANSWER: u64 = 16 * 1024;
 
 /// What was found.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// The addresses, the best first; none where the machine has none in a network.
-    pub(super) urls: Vec<String>,
+    pub(crate) urls: Vec<String>,
     /// Whether Moonraker answers there.
-    pub(super) answers: bool,
+    pub(crate) answers: bool,
     /// Whether it wants a login.
-    pub(super) login: bool,
+    pub(crate) login: bool,
 }
 
 /// Looks for them; the error says why Moonraker does not tell.
-pub(super) fn find(control: &Control, tls: Arc<ClientConfig>) -> Result<Found, String> {
+pub(crate) fn find(control: &Control, tls: Arc<ClientConfig>) -> Result<Found, String> {
     let base = control.web_address().map_err(|error| error.to_string())?;
     // A Moonraker that does not tell has none to tell.
     let interfaces = control.network().wait().unwrap_or_default();

@@ -1,0 +1,102 @@
+//! The overlay as a folder: its `owners`, and whatever else keeps a build from using it.
+
+use super::files;
+use super::finding::{At, Findings};
+use super::rule::{Rule, Severity};
+use super::subject::{Subject, read_beginning};
+use crate::overlay::owners::{OWNERS, Owned};
+use crate::overlay::root::ROOT;
+
+/// Largest `owners`, in bytes.
+const MOST_READ: usize = 1 << 20;
+
+pub(super) const UNFIT: Rule = Rule {
+    code: "overlay/unfit",
+    severity: Severity::Error,
+    needs_base: false,
+    what: "The builder cannot use something of the overlay.",
+    why: "The build ends there, before anything is written.",
+    fix: "do what the message says",
+};
+const OWNERS_WRONG: Rule = Rule {
+    code: "overlay/owners",
+    severity: Severity::Error,
+    needs_base: false,
+    what: "The overlay's `owners` cannot be read.",
+    why: "Owners and modes that it declares would be missing: a service cannot write where it must.",
+    fix: "write one line per path: PATH MODE UID GID, for example usr/local/bin/tool 4755 0 0",
+};
+const NOTHING: Rule = Rule {
+    code: "overlay/empty",
+    severity: Severity::Warning,
+    needs_base: false,
+    what: "The overlay's folder has none of the parts that a builder uses.",
+    why: "It is most often the folder above the overlays, or a misspelt name: what was meant is not in the \
+          image, and \
+          nothing says so.",
+    fix: "name the folder that holds root/, scripts/, pre-scripts/ or patches/",
+};
+
+pub(super) const RULES: &[&Rule] = &[&UNFIT, &OWNERS_WRONG, &NOTHING];
+
+/// Looks at the folder itself; gives the lines of `owners`.
+pub(super) fn look(subject: &Subject, findings: &mut Findings) -> Vec<Owned> {
+    let Some(overlay) = &subject.overlay else { return Vec::new() };
+    let name = &subject.name;
+    let is_there = |part: &str| std::fs::symlink_metadata(overlay.folder.join(part)).ok();
+    if ![ROOT, "scripts", "pre-scripts", "patches", OWNERS].iter().any(|part| is_there(part).is_some()) {
+        findings.add(
+            &NOTHING,
+            At::file(name, ""),
+            "it has neither root/ nor scripts/, pre-scripts/ or patches/",
+        );
+    }
+    if is_there(ROOT).is_some_and(|found| !found.is_dir()) {
+        findings.add_with(
+            &UNFIT,
+            At::file(name, ROOT),
+            "it is no folder",
+            "put a real folder there, not a link",
+        );
+    }
+    for (path, problem) in &subject.unlisted {
+        findings.add(&files::UNREADABLE, At::file(name, &format!("{ROOT}/{path}")), problem);
+    }
+    let Some(found) = is_there(OWNERS) else { return Vec::new() };
+    let at = At::file(name, OWNERS);
+    // A pipe would be waited for, and a large file be held in memory.
+    if !found.is_file() || found.len() > MOST_READ as u64 {
+        findings.add(&OWNERS_WRONG, at, "it is no file, or too large");
+        return Vec::new();
+    }
+    let owners = match crate::overlay::owners::read(overlay) {
+        Ok(owners) => owners,
+        Err(error) => {
+            findings.add(&OWNERS_WRONG, at, error.to_string());
+            return Vec::new();
+        }
+    };
+    let text = read_beginning(&overlay.folder.join(OWNERS), MOST_READ).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    for owned in &owners {
+        let path = owned.path.to_string_lossy();
+        let line = text.lines().position(|line| {
+            line.split_whitespace().next().is_some_and(|word| word.trim_start_matches('/') == path)
+        });
+        let at = line.map_or(at, |line| at.line(line + 1));
+        files::look_at_given_mode(owned.mode.unwrap_or_default(), &path, at, true, findings);
+    }
+    owners
+}
+
+/// Whatever the builder refuses that no other rule has found.
+pub(super) fn look_at_rest(subject: &Subject, findings: &mut Findings) {
+    let Some(overlay) = &subject.overlay else { return };
+    if findings.has_error(&subject.name) {
+        return;
+    }
+    // Without errors so far there is nothing in it that is too large, or that would be waited for.
+    if let Err(error) = overlay.check() {
+        findings.add(&UNFIT, At::file(&subject.name, ""), error.to_string());
+    }
+}

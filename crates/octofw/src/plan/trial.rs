@@ -1,0 +1,146 @@
+//! A build up to the finished root, in a folder that goes away: what a plan is made from.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::build::environment::{self, Places};
+use crate::build::{BuildError, Settings, fakeroot};
+use crate::image::{BOOT, Image, ImageError, ROOTFS};
+use crate::manifest::Packed;
+use crate::overlay::{Overlay, name_apart};
+use crate::rootfs::packing::Packing;
+use crate::rootfs::session::{self, Report, Scripting};
+use crate::rootfs::watch::Watching;
+use crate::squashfs::{Filesystem, Tree};
+use crate::verify;
+
+use super::BaseFile;
+use super::space::{self, Space};
+
+/// What a build came to, up to its finished root.
+#[derive(Debug)]
+pub struct Trial {
+    /// The base.
+    pub base: BaseFile,
+    /// The overlays in their order.
+    pub overlays: Vec<Overlay>,
+    /// Whether scripts ran.
+    pub ran_scripts: bool,
+    /// What every step did, and what is different in the end.
+    pub report: Report,
+    /// The root of the base; none where its compressor is one that octofw does not read.
+    pub before: Option<Tree>,
+    /// The root that a build would make, with the same exception.
+    pub after: Option<Tree>,
+    /// What the slot holds.
+    pub space: Space,
+}
+
+/// Opens the overlays of the settings, looks at everything that can be judged beforehand, and names them apart.
+///
+/// # Errors
+/// The first thing that is not as it must be.
+pub fn open(folders: &[PathBuf]) -> Result<Vec<Overlay>, BuildError> {
+    let mut overlays = folders.iter().map(|folder| Overlay::open(folder)).collect::<Result<Vec<_>, _>>()?;
+    name_apart(&mut overlays)?;
+    overlays.iter().try_for_each(Overlay::check)?;
+    Ok(overlays)
+}
+
+/// Carries out what `settings` ask for up to the finished root, and throws that away; scripts of both kinds run only
+/// with `run_scripts`. The output that they name is not
+/// looked at.
+///
+/// # Errors
+/// As a build.
+pub fn try_out(settings: &Settings, run_scripts: bool) -> Result<Trial, BuildError> {
+    let overlays = open(&settings.overlays)?;
+    let image = Image::open(&settings.base)?;
+    if let Some(finding) = verify::unreadable(&image) {
+        return Err(BuildError::Unreadable { path: settings.base.clone(), problem: finding.message });
+    }
+    let folder = tempfile::Builder::new()
+        .prefix("octofw-plan-")
+        .tempdir()
+        .map_err(|e| BuildError::system("cannot make a scratch folder; TMPDIR says where", e))?;
+    let scratch = folder.path();
+    let parts = scratch.join("rk-unpacked");
+    lay_out(&image, scratch, &parts, run_scripts)?;
+    let base_root = parts.join(ROOTFS);
+    let packing = Packing::of_file(&base_root)?;
+    let epoch = settings.epoch.unwrap_or(packing.superblock.mkfs_time);
+    let tree = scratch.join("root");
+    let places = Places { build: scratch, root: &tree, parts: &parts };
+    let variables = environment::variables(settings, places, epoch, |name| std::env::var(name).ok());
+    let plan = session::Plan {
+        base: base_root.clone(),
+        tree,
+        result: scratch.join("rootfs.new"),
+        outcome: scratch.join("outcome.json"),
+        epoch,
+        order: settings.order,
+        overlays: overlays.clone(),
+        directory: settings.directory.clone(),
+        variables,
+        processors: settings.processors,
+        progress: settings.progress,
+        repack: false,
+        scripting: Scripting { cache: Some(settings.cache_folder()), rehearse: false },
+        watch: Some(Watching { skip_scripts: !run_scripts }),
+    };
+    let report = fakeroot::run(&settings.octofw, &plan, &scratch.join("plan.json"))?;
+    let (before, _) = read(&base_root);
+    let (after, filesystem) = read(&plan.result);
+    let sizes = (length(&base_root)?, length(&plan.result)?);
+    let kept = match report.packed {
+        Packed::Spliced => packing.superblock.tables.inodes,
+        Packed::Repacked => 0,
+    };
+    let parts = filesystem.zip(after.as_ref());
+    let names: Vec<&str> = overlays.iter().map(|overlay| overlay.name.as_str()).collect();
+    let attribution =
+        parts.map(|(filesystem, tree)| space::shares(&filesystem, tree, &names, &report.changes, kept));
+    let space = Space::new(image.slots(ROOTFS), sizes, attribution);
+    let file = settings.base.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let base = BaseFile { file, version: image.version().map(str::to_owned) };
+    Ok(Trial { base, overlays, ran_scripts: run_scripts, report, before, after, space })
+}
+
+/// Lays the base's parts out, those too that only scripts look for where any run.
+fn lay_out(image: &Image, scratch: &Path, parts: &Path, for_scripts: bool) -> Result<(), BuildError> {
+    let failed = |path: &Path| {
+        let what = format!("cannot write {}", path.display());
+        move |e| BuildError::system(what, e)
+    };
+    fs::create_dir(parts).map_err(failed(parts))?;
+    image.extract_part(ROOTFS, &parts.join(ROOTFS))?;
+    if !for_scripts {
+        return Ok(());
+    }
+    if let Some(upfile) = image.upfile() {
+        for (name, text) in
+            [("UPFILE_VERSION", upfile.version.text()), ("UPFILE_BUILD_DATE", upfile.date.text())]
+        {
+            let path = scratch.join(name);
+            fs::write(&path, text).map_err(failed(&path))?;
+        }
+    }
+    match image.extract_part(BOOT, &parts.join(BOOT)) {
+        // A base without a kernel has nothing for scripts to read.
+        Ok(()) | Err(ImageError::NoPart { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A root and its tree; what cannot be read here, a session has told of.
+fn read(squashfs: &Path) -> (Option<Tree>, Option<Filesystem>) {
+    let filesystem = Filesystem::open(squashfs).ok();
+    let tree = filesystem.as_ref().and_then(|filesystem| filesystem.tree().ok());
+    (tree, filesystem)
+}
+
+fn length(path: &Path) -> Result<u64, BuildError> {
+    let metadata =
+        fs::metadata(path).map_err(|e| BuildError::system(format!("cannot read {}", path.display()), e))?;
+    Ok(metadata.len())
+}

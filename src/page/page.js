@@ -1,0 +1,111 @@
+// Keeps an open page true and sends its forms. Without it the page is read as it was when it was loaded, and its forms
+// work all the same.
+'use strict';
+(() => {
+  const notice = document.getElementById('notice');
+  const say = text => { notice.textContent = text; };
+
+  // Makes `old` like `fresh`, and leaves alone what a person is typing, has unfolded or has the focus on.
+  const isSame = (one, other) => one.nodeName === other.nodeName && one.id === other.id;
+  const follow = (old, fresh) => {
+    if (old.nodeType !== Node.ELEMENT_NODE) {
+      if (old.data !== fresh.data) old.data = fresh.data;
+      return;
+    }
+    const kept = name => name === 'open' || (name === 'src' && old.hasAttribute('data-live'));
+    for (const { name } of [...old.attributes]) {
+      if (!fresh.hasAttribute(name) && !kept(name)) old.removeAttribute(name);
+    }
+    for (const { name, value } of [...fresh.attributes]) {
+      if (old.getAttribute(name) !== value && !kept(name)) old.setAttribute(name, value);
+    }
+    // What came or went in between moves the rest, and must not make it new.
+    let at = old.firstChild;
+    for (const node of [...fresh.childNodes]) {
+      let same = at;
+      while (same && !isSame(same, node)) same = same.nextSibling;
+      if (!same) { old.insertBefore(node, at); continue; }
+      while (at !== same) { const gone = at; at = at.nextSibling; gone.remove(); }
+      at = at.nextSibling;
+      follow(same, node);
+    }
+    while (at) { const gone = at; at = at.nextSibling; gone.remove(); }
+  };
+
+  // Times that run out: the service tells its own clock, so that a browser with another one counts right.
+  let clock = 0;
+  const now = () => performance.now() / 1000 + clock;
+  const count = () => document.querySelectorAll('time[data-until]').forEach(time => {
+    const left = Math.max(0, Math.round(time.dataset.until - now()));
+    const two = number => String(number).padStart(2, '0');
+    const hours = Math.floor(left / 3600);
+    const rest = two(Math.floor(left / 60) % 60) + ':' + two(left % 60);
+    const text = hours ? hours + ':' + rest : rest;
+    if (time.textContent !== text) time.textContent = text;
+  });
+  setInterval(count, 500);
+
+  // The page's parts, as they change.
+  const lost = document.body.dataset.lost;
+  const live = () => {
+    const events = new EventSource('page/live');
+    events.addEventListener('clock', event => {
+      clock = Number(event.data) - performance.now() / 1000;
+      if (notice.textContent === lost) say('');
+      count();
+    });
+    events.addEventListener('part', event => {
+      const { id, html } = JSON.parse(event.data);
+      const old = document.getElementById(id);
+      if (!old) { location.reload(); return; }
+      const box = document.createElement('template');
+      box.innerHTML = html;
+      follow(old, box.content.firstElementChild);
+      count();
+    });
+    events.addEventListener('error', () => {
+      say(lost);
+      // A refusal ends it for good; then it is asked for anew. Where the printer wants a login by now, its door shows.
+      if (events.readyState !== EventSource.CLOSED) return;
+      setTimeout(live, 3000);
+      fetch('.', { method: 'HEAD' }).then(answer => { if (answer.status === 401) location.reload(); }, () => {});
+    });
+  };
+  live();
+
+  // The camera, while somebody looks.
+  const look = () => {
+    const picture = document.querySelector('img[data-live]');
+    if (!picture || document.hidden) return;
+    const next = new Image();
+    next.onload = () => { picture.src = next.src; picture.parentElement.hidden = false; };
+    next.onerror = () => { picture.parentElement.hidden = true; };
+    next.src = 'page/camera.jpg?' + Date.now();
+  };
+  look();
+  setInterval(look, 3000);
+  document.addEventListener('visibilitychange', look);
+
+  // Forms.
+  document.addEventListener('submit', async event => {
+    event.preventDefault();
+    const form = event.target;
+    const button = event.submitter;
+    const body = new URLSearchParams(new FormData(form, button));
+    button?.setAttribute('aria-busy', 'true');
+    try {
+      const answer = await fetch(form.action, { method: 'POST', body, headers: { Accept: 'text/plain' } });
+      say(answer.ok ? '' : await answer.text());
+      if (answer.ok) form.querySelectorAll('input:not([type=hidden]), textarea').forEach(field => { field.value = ''; });
+    } catch {
+      say(lost);
+    }
+    button?.removeAttribute('aria-busy');
+  });
+
+  // A file of Connect's goes into the field beside it.
+  document.addEventListener('change', async event => {
+    const into = event.target.dataset?.into;
+    if (into && event.target.files[0]) document.getElementById(into).value = await event.target.files[0].text();
+  });
+})();

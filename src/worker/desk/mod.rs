@@ -1,0 +1,222 @@
+//! What is behind the set-up page: what it shows of the worker, and what is done when something is pressed.
+//!
+//! Nothing here waits: whatever takes time has a thread of its own, which writes what comes of it on the [`Board`].
+
+mod board;
+mod doctor;
+mod facts;
+mod octoapp;
+mod prusa_connect;
+mod switch;
+mod telegram;
+mod test;
+
+pub(super) use board::Board;
+
+use super::service::Told;
+use crate::api::page::{Admits, Who};
+use crate::bridge::BridgeState;
+use crate::clock::{Clock, SystemClock};
+use crate::log_file::Recent;
+use crate::page::Service as Kind;
+use crate::page::{Act, Card, Course, Done, Job, OctoApp, PrusaConnect, Registration, Sight, Telegram};
+use crate::printer::PrintState;
+use crate::settings::{BridgeName, Environment, Instance, PageFor, Secret, Settings};
+use crate::source::control::Control;
+use crate::status::Report;
+use board::Ticket;
+use facts::Facts;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a thread of the desk gets to work with.
+#[derive(Clone)]
+struct Work {
+    settings: Settings,
+    environment: Arc<Environment>,
+    control: Control,
+    clock: SystemClock,
+    board: Arc<Board>,
+}
+
+/// The desk, for as long as the worker lives.
+pub(super) struct Office {
+    told: Rc<RefCell<Told>>,
+    /// Makes the report that `octobridge status` shows.
+    report: Box<dyn Fn() -> Report>,
+    recent: Recent,
+    environment: Arc<Environment>,
+    control: Control,
+    clock: SystemClock,
+    board: Arc<Board>,
+    /// What each form has to bear.
+    key: Secret,
+}
+
+impl Office {
+    /// A desk; none where the system gives no random numbers, without which forms could be anybody's.
+    pub(super) fn new(
+        told: Rc<RefCell<Told>>,
+        report: Box<dyn Fn() -> Report>,
+        recent: Recent,
+        environment: Environment,
+        control: Control,
+        clock: SystemClock,
+        board: Arc<Board>,
+    ) -> Option<Self> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).ok()?;
+        let key = Secret::new(format!("{:032x}", u128::from_ne_bytes(bytes)));
+        Some(Self { told, report, recent, environment: Arc::new(environment), control, clock, board, key })
+    }
+
+    /// Who may see the page, by the settings.
+    pub(super) fn admits(&self) -> Admits {
+        let told = self.told.borrow();
+        let general = &told.settings.general;
+        let who = match general.page {
+            PageFor::Nobody => Who::Nobody,
+            PageFor::Proxy => Who::Proxy,
+            PageFor::Anyone => Who::Anyone,
+        };
+        Admits { who, hosts: general.page_hosts.clone() }
+    }
+
+    fn work(&self) -> Work {
+        Work {
+            settings: self.told.borrow().settings.clone(),
+            environment: Arc::clone(&self.environment),
+            control: self.control.clone(),
+            clock: self.clock,
+            board: Arc::clone(&self.board),
+        }
+    }
+
+    /// All that the page shows; `camera` is whether there is one.
+    pub(super) fn sight(&self, camera: bool) -> Sight {
+        let report = (self.report)();
+        let now = self.clock.now().monotonic;
+        if self.board.wants_facts(now) {
+            facts::look(self.work());
+        }
+        let facts = self.board.facts();
+        let told = self.told.borrow();
+        let instances = &told.settings.instances;
+        let card = |line: crate::status::BridgeLine| {
+            let instance = instances.iter().find(|instance| instance.name() == line.name)?;
+            let (course, test) = self.board.of(&line.name);
+            let service = service(instance, &line.state, &facts);
+            Some(Card { on: instance.enabled.value, service, course, test, line })
+        };
+        let job = told.shared.borrow().present().and_then(|snapshot| {
+            let print = snapshot.print.as_ref()?;
+            let paused = match print.state {
+                PrintState::Printing => false,
+                PrintState::Paused => true,
+                _ => return None,
+            };
+            let percent = print.progress.map(|progress| (progress * 100.0).clamp(0.0, 100.0) as u8);
+            Some(Job { name: print.file.as_deref().unwrap_or_default().to_owned(), paused, percent })
+        });
+        Sight {
+            key: self.key.expose().to_owned(),
+            printer: told.settings.general.printer_id.clone(),
+            connected: report.connected,
+            source: report.source,
+            job,
+            camera,
+            problems: report.problems,
+            cards: report.bridges.into_iter().filter_map(card).collect(),
+            log: self.recent.lines(),
+            examination: self.board.examination(),
+        }
+    }
+
+    /// Now, by the clock of the page's deadlines.
+    pub(super) fn now(&self) -> Duration {
+        self.clock.now().monotonic
+    }
+
+    /// Begins what was asked for.
+    pub(super) fn act(&self, act: Act) -> Result<(), String> {
+        let work = self.work();
+        if act.done == Done::Examine {
+            return doctor::begin(work);
+        }
+        let instance = work.settings.instances.iter().find(|instance| instance.name() == act.bridge);
+        let Some(instance) = instance.cloned() else {
+            return Err("There is no such bridge any more. Load the page again.".to_owned());
+        };
+        let name = instance.name();
+        match act.done {
+            Done::Cancel => self.board.cancel(&name),
+            Done::Choose { value, control } => self.board.choose(&name, &value, control),
+            Done::Switch(on) => return switch::begin(work, &instance, on),
+            Done::Test => return test::begin(work, &instance),
+            done => {
+                let ticket = self
+                    .board
+                    .begin(&name)
+                    .ok_or("Something goes on for this bridge already. Wait for it, or cancel it first.")?;
+                return self.walk(work, ticket, &instance, done);
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins what takes a person along.
+    fn walk(&self, work: Work, ticket: Ticket, instance: &Instance, done: Done) -> Result<(), String> {
+        let instance = instance.clone();
+        spawn(move || {
+            let ended = match (instance.bridge, done) {
+                (BridgeName::OctoApp, Done::Forget) => octoapp::forget(&work),
+                (BridgeName::OctoApp, _) => octoapp::pair(&work, &ticket),
+                (BridgeName::PrusaConnect, Done::Forget) => prusa_connect::forget(&work),
+                (BridgeName::PrusaConnect, Done::Import(text)) => prusa_connect::import(&work, &text),
+                (BridgeName::PrusaConnect, _) => prusa_connect::pair(&work, &ticket),
+                (BridgeName::Telegram, Done::Forget) => telegram::forget(&work, &instance),
+                (BridgeName::Telegram, Done::Pair(token)) => telegram::pair(&work, &ticket, &instance, token),
+                (BridgeName::Telegram, _) => Err("Telegram has no such thing.".to_owned()),
+            };
+            ticket.end(match ended {
+                Ok(text) => Course::Done(text),
+                Err(why) => Course::Failed(why),
+            });
+            work.board.forget_facts();
+            work.board.ask_to_reload();
+        })
+    }
+}
+
+/// What is shown of a bridge's service.
+fn service(instance: &Instance, state: &BridgeState, facts: &Facts) -> Kind {
+    match instance.bridge {
+        BridgeName::OctoApp => Kind::OctoApp(OctoApp { addresses: Vec::new(), phones: facts.phones.clone() }),
+        BridgeName::PrusaConnect => {
+            let refused = *state == BridgeState::NeedsPairing;
+            let registration = match &facts.token {
+                None => Registration::No,
+                Some(hint) if refused => Registration::Refused { hint: hint.clone() },
+                Some(hint) => Registration::Yes { hint: hint.clone() },
+            };
+            let server = instance.text("PRUSA_CONNECT_URL").unwrap_or_default().to_owned();
+            Kind::PrusaConnect(PrusaConnect { serial: facts.serial.clone(), server, registration })
+        }
+        BridgeName::Telegram => {
+            let topic = instance.text("TELEGRAM_THREAD_ID").filter(|thread| *thread != "0");
+            let chat = instance.text("TELEGRAM_CHAT_ID").map(|chat| match topic {
+                Some(topic) => [chat, ", topic ", topic].concat(),
+                None => chat.to_owned(),
+            });
+            Kind::Telegram(Telegram { has_token: instance.text("TELEGRAM_BOT_TOKEN").is_some(), chat })
+        }
+    }
+}
+
+/// Does something on a thread of its own.
+fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), String> {
+    let thread = std::thread::Builder::new().name("page".to_owned()).spawn(work);
+    thread.map(drop).map_err(|error| format!("There is no thread for it ({error}). Try again later."))
+}

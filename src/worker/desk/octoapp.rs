@@ -1,0 +1,70 @@
+//! OctoApp, from the page: a phone is waited for, greeted, and the bridge switched on.
+
+use super::Work;
+use super::board::Ticket;
+use crate::bridge::octoapp::pairing::{News, PairError, Pairing};
+use crate::clock::Clock;
+use crate::page::{Course, Extra, Invitation};
+use crate::settings::BridgeName;
+use crate::setup::{Place, find_addresses};
+use crate::tls;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The first push.
+const HELLO: &str = "This printer is paired with this phone: messages about its prints arrive here.";
+/// How long a phone is waited for.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Waits for a phone.
+pub(super) fn pair(work: &Work, ticket: &Ticket) -> Result<String, String> {
+    let place = place(work)?;
+    let mut pairing = open(work, &place)?;
+    pairing.prepare(&work.settings.paths.data).map_err(|error| error.to_string())?;
+    let tls = tls::client_config(work.settings.text("EXTRA_CA_FILE").map(Path::new));
+    let found = find_addresses(&work.control, tls.map_err(|error| error.to_string())?)?;
+    let mut urls = found.urls.into_iter();
+    let link = urls.next();
+    let extras = urls.map(|text| Extra { label: "From another network:", text }).collect();
+    let until = work.clock.now().monotonic.saturating_add(PATIENCE);
+    ticket.show(Course::Waiting(Invitation { link, extras, until, ..Invitation::default() }));
+    let arrived = pairing.wait(PATIENCE, &mut |news| {
+        match news {
+            News::Left(_) => {}
+            News::Remark(text) => ticket.remark(text),
+        }
+        if ticket.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let arrived = arrived.map_err(|error| error.to_string())?;
+    ticket.show(Course::Busy(None));
+    let greeted = pairing.greet(&arrived, HELLO);
+    if !place.is_on() {
+        place.switch(true).map_err(|stop| stop.to_string())?;
+    }
+    greeted.map_err(|error| format!("{error}. {arrived} stays registered; send a test to try it again"))?;
+    Ok(format!("{arrived} has registered, and was sent a first message."))
+}
+
+/// Forgets all phones.
+pub(super) fn forget(work: &Work) -> Result<String, String> {
+    let place = place(work)?;
+    open(work, &place)?.forget().map_err(|error| error.to_string())?;
+    if place.is_on() {
+        place.switch(false).map_err(|stop| stop.to_string())?;
+    }
+    Ok("All phones are forgotten.".to_owned())
+}
+
+fn place(work: &Work) -> Result<Place, String> {
+    Place::of(work.settings.clone(), BridgeName::OctoApp, None, &[], &work.environment)
+        .map_err(|stop| stop.to_string())
+}
+
+fn open(work: &Work, place: &Place) -> Result<Pairing, String> {
+    let tls = tls::client_config(work.settings.text("EXTRA_CA_FILE").map(Path::new));
+    let tls = tls.map_err(|error| error.to_string())?;
+    Pairing::new(&|name| place.text(name), Arc::clone(&tls), work.control.clone())
+        .map_err(|error: PairError| error.to_string())
+}

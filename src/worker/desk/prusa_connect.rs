@@ -1,0 +1,97 @@
+//! Prusa Connect, from the page: a code is shown until its owner has entered it, or a file of Connect's is taken.
+
+use super::Work;
+use super::board::Ticket;
+use crate::bridge::prusa_connect::NAME;
+use crate::bridge::prusa_connect::pairing::{News, PairError, Pairing};
+use crate::bridge::prusa_connect::serial::Roots;
+use crate::clock::Clock;
+use crate::page::{Course, Extra, Invitation};
+use crate::settings::Secret;
+use crate::setup::prusa_connect::{Import, Target};
+use crate::setup::{Note, Stop};
+use crate::tls;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Duration;
+
+/// Longest that the code is waited for at a time. It is good for longer, and the next wait goes on with it.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// Shows a code, and waits for the token.
+pub(super) fn pair(work: &Work, ticket: &Ticket) -> Result<String, String> {
+    let target = target(work)?;
+    let pairing = open(work, &target, None)?;
+    let mut tell = |news: News| {
+        if let News::Remark(text) = news {
+            ticket.remark(text);
+        }
+        if ticket.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let token = loop {
+        let mut waiting = pairing.begin(&mut tell).map_err(text)?;
+        let life = pairing.life(&waiting.code);
+        ticket.show(Course::Waiting(Invitation {
+            link: Some(pairing.link(&waiting.code, &work.settings.general.printer_id)),
+            code: Some(waiting.code.text.to_string()),
+            extras: vec![Extra {
+                label: "Or enter the code here:",
+                text: [&pairing.config.server, "/add"].concat(),
+            }],
+            until: work.clock.now().monotonic.saturating_add(life),
+            remarks: Vec::new(),
+        }));
+        match pairing.wait(&mut waiting, PATIENCE, &mut tell) {
+            Ok(token) => break token,
+            // The server has forgotten the code of an earlier time.
+            Err(PairError::Refused(_)) if waiting.again => {}
+            Err(PairError::Late(_)) if !pairing.life(&waiting.code).is_zero() && !ticket.is_over() => {}
+            Err(error) => return Err(text(error)),
+        }
+    };
+    ticket.show(Course::Busy(None));
+    target
+        .store(&pairing, &token)
+        .map(|notes| said("Prusa Connect has taken the printer.", &notes))
+        .map_err(text)
+}
+
+/// Takes the token of a file.
+pub(super) fn import(work: &Work, file: &Secret) -> Result<String, String> {
+    let target = target(work)?;
+    let import = target.import(file.expose()).map_err(text)?;
+    let pairing = open(work, &target, Some(&import))?;
+    let notes = target.take(&pairing, &import).map_err(text)?;
+    Ok(said("The token is taken. Should Connect refuse it, forget it and get a code instead.", &notes))
+}
+
+/// Forgets token and code.
+pub(super) fn forget(work: &Work) -> Result<String, String> {
+    let notes = target(work)?.forget().map_err(text)?;
+    Ok(said("The registration is forgotten here. Remove the printer in Prusa Connect, too.", &notes))
+}
+
+fn target(work: &Work) -> Result<Target, String> {
+    Target::find(work.settings.clone(), &work.environment).map_err(|stop: Stop| stop.to_string())
+}
+
+fn open(work: &Work, target: &Target, import: Option<&Import>) -> Result<Pairing, String> {
+    let paths = &work.settings.paths;
+    let tls = tls::client_config(work.settings.text("EXTRA_CA_FILE").map(Path::new));
+    let tls = tls.map_err(|error| error.to_string())?;
+    let roots = Roots::of_this_machine(&paths.printer_data);
+    Pairing::open(&target.with_import(import), &paths.data, NAME, &roots, tls).map_err(text)
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+/// What is said at the end, with what is to be known besides.
+fn said(text: &str, notes: &[Note]) -> String {
+    let warnings = notes.iter().filter_map(|note| match note {
+        Note::Beware(text) => Some(text.as_str()),
+        Note::Done(_) => None,
+    });
+    std::iter::once(text).chain(warnings).collect::<Vec<_>>().join(" Note: ")
+}

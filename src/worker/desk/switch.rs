@@ -1,0 +1,29 @@
+//! A bridge's switch.
+
+use super::{Work, spawn};
+use crate::settings::Instance;
+use crate::setup::Place;
+
+/// Switches a bridge on or off.
+pub(super) fn begin(work: Work, instance: &Instance, on: bool) -> Result<(), String> {
+    let others =
+        work.settings.instances.iter().any(|other| other.enabled.value && other.name() != instance.name());
+    if !on && !others && !work.settings.serves_alone {
+        return Err(
+            "This is the last bridge that is on. Without any the service ends, and this page with it: switch it off where \
+             it was switched on, in the printer's settings."
+                .to_owned(),
+        );
+    }
+    let (name, bridge) = (instance.name(), instance.bridge);
+    let label = (!instance.label.is_empty()).then(|| instance.label.clone());
+    spawn(move || {
+        let place = Place::of(work.settings.clone(), bridge, label.as_deref(), &[], &work.environment);
+        let outcome = match place.and_then(|place| place.switch(on)) {
+            Ok(_) => None,
+            Err(stop) => Some(Err(stop.to_string())),
+        };
+        work.board.tested(&name, outcome);
+        work.board.ask_to_reload();
+    })
+}
