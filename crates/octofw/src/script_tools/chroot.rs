@@ -231,12 +231,14 @@ fn devices(scratch: &Path) -> io::Result<Vec<(&'static str, PathBuf)>> {
     Ok(found)
 }
 
-/// Whether this process belongs to root, whatever fakeroot says.
+/// Whether this process belongs to root, whatever fakeroot says; also where nobody can tell.
 fn really_root() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    status
-        .lines()
-        .any(|line| line.strip_prefix("Uid:").is_some_and(|ids| ids.split_whitespace().any(|id| id == "0")))
+    fs::read_to_string("/proc/self/status").map_or(true, |status| is_of_root(&status))
+}
+
+fn is_of_root(status: &str) -> bool {
+    let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    ids.is_none_or(|ids| ids.split_whitespace().any(|id| id == "0"))
 }
 
 /// The file of a program of the build machine.
@@ -247,4 +249,37 @@ fn on_path(name: &str, package: &str) -> Result<PathBuf, ToolError> {
         let remedy = format!("install it with: apt-get install {package}");
         CommandError::Missing { program: name.to_owned(), remedy: Some(remedy) }.into()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    #[test]
+    fn who_may_be_root_counts_as_root() {
+        for (status, expected) in [
+            ("Name:\tx\nUid:\t1000\t1000\t1000\t1000\nGid:\t0\t0\t0\t0\n", false),
+            ("Uid:\t0\t0\t0\t0\n", true),
+            ("Uid:\t1000\t0\t1000\t1000\n", true),
+            ("Uid:\t1000\t1000\t1000\t0\n", true),
+            ("", true),
+        ] {
+            assert_eq!(is_of_root(status), expected, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn root_lends_no_device_of_the_build_machine() {
+        let scratch = tempfile::tempdir().unwrap();
+        let found = devices(scratch.path()).unwrap();
+        assert_eq!(found.iter().map(|(name, _)| *name).collect::<Vec<_>>(), DEVICES.map(|(name, _)| name));
+        for (name, place) in found {
+            let own = fs::metadata(Path::new("/dev").join(name)).unwrap();
+            let lent = fs::metadata(&place).unwrap();
+            let same = (own.dev(), own.ino()) == (lent.dev(), lent.ino());
+            assert_eq!((place.starts_with(scratch.path()), same), (really_root(), !really_root()), "{name}");
+        }
+    }
 }

@@ -1,8 +1,11 @@
-//! Starts a program for which a few calls of the kernel do not exist, and those that set owners do nothing.
+//! Starts a program for which a few calls of the kernel do not exist, those that set owners do nothing, and the rights
+//! of root are gone.
 //!
-//! Owners would be real ones where root builds, also of what is not the root's. And proot translates the paths of the calls that it knows. Older ones (5.1, as in Debian 12) know neither `statx` nor
-//! `faccessat2`, so that the emulator would be told of the build machine's own files instead of the root's. Every
-//! program falls back to the older calls, which are translated.
+//! Owners would be real ones where root builds, also of what is not the root's. So would device nodes be, mounts, and
+//! the clock: a program of the printer would reach the build machine's disks. And proot translates the paths of the
+//! calls that it knows. Older ones (5.1, as in Debian 12) know neither `statx` nor `faccessat2`, so that the emulator
+//! would be told of the build machine's own files instead of the root's. Every program falls back to the older calls,
+//! which are translated.
 
 use std::ffi::OsString;
 use std::io;
@@ -25,16 +28,58 @@ const OWNING: [libc::c_long; 4] = [libc::SYS_chown, libc::SYS_lchown, libc::SYS_
 #[cfg(not(target_arch = "x86_64"))]
 const OWNING: [libc::c_long; 2] = [libc::SYS_fchown, libc::SYS_fchownat];
 
+/// Rights of root that programs keep: CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH and CAP_FOWNER, for files of the root that
+/// forbid what root may do on the printer.
+const KEPT: u32 = 0b1110;
+/// The form of the kernel's sets of rights that has two words for each: `_LINUX_CAPABILITY_VERSION_3`.
+const TWO_WORDS: u32 = 0x2008_0522;
+
 /// Becomes the program that the words name. Returns only if that fails.
 #[must_use]
 pub fn exec(words: &[OsString]) -> io::Error {
     let Some((program, arguments)) = words.split_first() else {
         return io::Error::from(io::ErrorKind::InvalidInput);
     };
-    match hide() {
+    match give_up_rights().and_then(|()| hide()) {
         Ok(()) => Command::new(program).args(arguments).exec(),
         Err(error) => error,
     }
+}
+
+/// The kernel's `__user_cap_header_struct`.
+#[repr(C)]
+struct Header {
+    version: u32,
+    process: libc::c_int,
+}
+
+/// The kernel's `__user_cap_data_struct`: 32 rights.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Rights {
+    effective: u32,
+    permitted: u32,
+    inheritable: u32,
+}
+
+/// Gives up the rights that a program of the root has no use for, for good: no program that is started later gets more
+/// than this process has. Who is not root has none, and nothing changes.
+fn give_up_rights() -> io::Result<()> {
+    nix::sys::prctl::set_no_new_privs()?;
+    let header = Header { version: TWO_WORDS, process: 0 };
+    let mut rights = [Rights::default(); 2];
+    // SAFETY: for this version the call reads one header and writes two sets of rights, both of which live until it
+    // returns.
+    if unsafe { libc::syscall(libc::SYS_capget, &raw const header, rights.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let [low, high] = &mut rights;
+    let kept = low.permitted & KEPT;
+    *low = Rights { effective: kept, permitted: kept, inheritable: 0 };
+    *high = Rights::default();
+    // SAFETY: for this version the call reads one header and two sets of rights, both of which live until it returns.
+    let done = unsafe { libc::syscall(libc::SYS_capset, &raw const header, rights.as_ptr()) };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Hides the calls from this process and its children, for good.

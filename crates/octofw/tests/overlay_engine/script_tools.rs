@@ -9,12 +9,12 @@ use std::process::Command;
 
 use octofw::digest::{hex, of_file};
 use octofw::rootfs::steps::Came;
-use octofw::script_tools::OFFLINE;
 use octofw::script_tools::chroot::QEMU;
 use octofw::script_tools::said::Lack;
+use octofw::script_tools::{COMMAND, OFFLINE, filtered};
 use sha2::Digest as _;
 
-use crate::bed::{Bed, Built};
+use crate::bed::{Bed, Built, OCTOFW};
 
 /// A program for the printer's processor, compiled on the spot: it does a few things as its arguments say, or the words
 /// of a script that names it as its interpreter.
@@ -25,7 +25,9 @@ fn program() -> Vec<u8> {
 #include <stdio.h>
 #include <string.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 static int work(int n, char **a) {
     for (int i = 0; i < n; i++) {
@@ -39,6 +41,9 @@ static int work(int n, char **a) {
             found += !access(a[i], F_OK); found += !stat(a[i], &s); found += !statx(AT_FDCWD, a[i], 0, STATX_ALL, &x);
             found += !faccessat(AT_FDCWD, a[i], F_OK, AT_EACCESS); if (found != 4) return found ? 18 : 15; }
         else if (!strcmp(a[i], "run")) { execv(a[i + 1], a + i + 1); return 16; }
+        else if (!strcmp(a[i], "which")) { struct stat s; if (stat(a[++i], &s)) return 21; FILE *f = fopen(a[++i], "a");
+            fprintf(f, "%s %llu:%llu\n", a[i - 1], (unsigned long long) s.st_dev, (unsigned long long) s.st_ino); fclose(f); }
+        else if (!strcmp(a[i], "node")) { if (mknod(a[++i], S_IFBLK | 0600, makedev(7, 99))) return 22; }
         else if (!strcmp(a[i], "exit")) { return atoi(a[++i]); }
         else if (!strcmp(a[i], "count")) { FILE *f = fopen(a[++i], "a"); if (!f) return 19; fprintf(f, "run\n"); fclose(f); }
         else return 17;
@@ -177,6 +182,71 @@ fn the_build_machine_is_not_seen_from_the_root() {
         ));
         build(&bed);
         assert_eq!(fs::read_to_string(&secret).unwrap(), "secret", "{path}");
+    }
+}
+
+/// Whether the tests run as root. A user cannot change the machine's devices, and sees them.
+fn as_root() -> bool {
+    nix::unistd::getuid().is_root()
+}
+
+#[test]
+fn root_shows_programs_of_the_root_no_device_of_the_build_machine() {
+    const DEVICES: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
+    let calls = DEVICES.map(|path| format!("which {path} /etc/seen")).join(" ");
+    let built = build(&with_program(&format!("chroot_firmware.sh $1 /bin/tool {calls}")));
+    let seen = built.content("etc/seen");
+    let own = DEVICES.map(|path| {
+        let found = fs::metadata(path).unwrap();
+        format!("{path} {}:{}", found.dev(), found.ino())
+    });
+    assert_eq!(seen.lines().count(), DEVICES.len());
+    for (line, own) in seen.lines().zip(own) {
+        assert_eq!(line == own, !as_root(), "{line}, {own}");
+    }
+    // Only now, when nothing of the machine can be hit.
+    let state = |path| {
+        let found = fs::symlink_metadata(path).unwrap();
+        (found.dev(), found.ino(), found.mode(), found.uid(), found.gid(), found.rdev())
+    };
+    let before = DEVICES.map(state);
+    for path in DEVICES {
+        let call = format!(
+            "chroot_firmware.sh $1 /bin/tool chmod {path} 600 chown {path} 7 7 rm {path} write {path} dead || true"
+        );
+        build(&with_program(&call));
+    }
+    assert_eq!(DEVICES.map(state), before);
+}
+
+/// proot lets root make real device nodes, which lead to the build machine's disks.
+#[test]
+fn a_program_of_the_root_makes_no_device_node() {
+    let built = build(&with_program(
+        "code=0; chroot_firmware.sh $1 /bin/tool node /etc/disk || code=$?; test ! -e $1/etc/disk",
+    ));
+    assert_eq!(built.line("etc/disk"), "missing");
+}
+
+#[test]
+fn programs_of_the_root_have_no_rights_of_root_but_over_files() {
+    let told = Command::new(OCTOFW)
+        .args([COMMAND, filtered::NAME, "grep", "^Cap", "/proc/self/status"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(told.stdout).unwrap();
+    let rights: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.split_once(":\t"))
+        .filter(|(name, _)| *name != "CapBnd")
+        .map(|(name, set)| (name, u64::from_str_radix(set, 16).unwrap()))
+        .collect();
+    // CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER; a container may have taken some of them away already.
+    let most = if as_root() { 0b1110 } else { 0 };
+    assert_eq!(rights.len(), 4, "{text}");
+    for (name, set) in rights {
+        let most = if ["CapPrm", "CapEff"].contains(&name) { most } else { 0 };
+        assert_eq!(set & !most, 0, "{text}");
     }
 }
 
