@@ -11,6 +11,7 @@ pub mod proof;
 mod scratch;
 pub mod state;
 pub mod tools;
+pub(crate) mod untouched;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,10 +37,7 @@ use crate::verify;
 use environment::Places;
 use progress::Progress;
 use scratch::{PLAN, Scratch};
-use state::{Stamp, State, StateError};
-
-/// What is said when a script redraws the boot logo, say: with the time of the build in it, no two images would be equal.
-const KERNEL_KEPT: &str = "a script changed boot.img in the build folder, as to draw on the boot logo; the image keeps the kernel and the logo of the base";
+use state::{State, StateError};
 
 /// What is said of the bill of materials in an image, which is made before the overlays are applied.
 const BILL_BEFORE: &str = "the bill of materials inside the image lists overlays as they were before their pre-scripts ran; that beside the image lists what came of them";
@@ -384,17 +382,8 @@ impl Work<'_> {
             },
             watch: None,
         };
-        let stamp = Stamp::of_file(&base_root);
-        let session = fakeroot::run(&self.settings.octofw, &plan, &scratch.path.join(PLAN));
-        // Scripts can reach the base's parts in the build folder. What they do to the root would mix with its unpacked
-        // tree, so it is an error, which tells more than what came of it.
-        if scripted && Stamp::of_file(&base_root) != stamp {
-            check_untouched(&image, &parts, ROOTFS)?;
-        }
-        let mut report = session?;
-        if scripted && image.span_of(BOOT).is_ok() && !is_untouched(&image, &parts, BOOT)? {
-            report.notes.push(KERNEL_KEPT.to_owned());
-        }
+        let session = || fakeroot::run(&self.settings.octofw, &plan, &scratch.path.join(PLAN));
+        let mut report = if scripted { untouched::beside(&image, &parts, session)? } else { session()? };
         for overlay in &mut applied {
             if let Some(made) = report.made.get(&overlay.name) {
                 overlay.tree_sha256.clone_from(made);
@@ -555,17 +544,6 @@ fn base_digest(settings: &Settings, state: &mut State) -> Result<String, BuildEr
     state
         .sha256(&settings.base)
         .map_err(|e| BuildError::system(format!("cannot read the base {}", settings.base.display()), e))
-}
-
-/// Shows that a part in the build folder is still that of the base, whatever scripts could do to it.
-fn check_untouched(image: &Image, parts: &Path, part: &'static str) -> Result<(), BuildError> {
-    if is_untouched(image, parts, part)? { Ok(()) } else { Err(BuildError::Protected { part }) }
-}
-
-fn is_untouched(image: &Image, parts: &Path, part: &str) -> Result<bool, BuildError> {
-    // A part that is gone has no digest, and so not that of the base.
-    let now = digest::of_file(&parts.join(part)).map(|(sha256, _)| sha256).unwrap_or_default();
-    Ok(now == digest::hex(&image.part_sha256(part)?))
 }
 
 fn hashes(overlays: &[Overlay]) -> Result<Vec<AppliedOverlay>, BuildError> {

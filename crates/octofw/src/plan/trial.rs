@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::build::environment::{self, Places};
-use crate::build::{BuildError, Settings, fakeroot};
+use crate::build::{BuildError, Settings, fakeroot, untouched};
 use crate::image::{BOOT, Image, ImageError, ROOTFS};
 use crate::manifest::Packed;
 use crate::overlay::{Overlay, name_apart};
@@ -88,7 +88,8 @@ pub fn try_out(settings: &Settings, run_scripts: bool) -> Result<Trial, BuildErr
         scripting: Scripting { cache: Some(settings.cache_folder()), rehearse: false },
         watch: Some(Watching { skip_scripts: !run_scripts }),
     };
-    let report = fakeroot::run(&settings.octofw, &plan, &scratch.join("plan.json"))?;
+    let session = || fakeroot::run(&settings.octofw, &plan, &scratch.join("plan.json"));
+    let report = if run_scripts { untouched::beside(&image, &parts, session)? } else { session()? };
     let (before, _) = read(&base_root);
     let (after, filesystem) = read(&plan.result);
     let sizes = (length(&base_root)?, length(&plan.result)?);

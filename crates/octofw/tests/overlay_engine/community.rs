@@ -5,6 +5,7 @@ use std::process::Command;
 
 use octofw::image::Image;
 use octofw::standin::container::{ContainerOptions, write_container};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::bed::{OCTOFW, Scribe, base};
@@ -129,6 +130,63 @@ fn profiles_of_both_layouts_apply_in_their_order_and_dialect() {
         }
         expected += &format!("{}\n", tree.path().canonicalize().unwrap().display());
         assert_eq!(log, expected, "{options:?}");
+    }
+}
+
+/// Every command that looks at overlays takes a profile for them, and `--overlay` adds to it.
+#[test]
+fn commands_that_do_not_build_know_profiles_too() {
+    let tree = tree(false);
+    let elsewhere = tempfile::tempdir().unwrap();
+    Scribe(elsewhere.path().join("50-more")).file("root/etc/more", "more");
+    Scribe(elsewhere.path().join("40-named")).file("root/etc/named", "named");
+    let place = |path: &str| tree.path().join(path).display().to_string();
+    let (base, folder) = (place("base.bin"), tree.path().display().to_string());
+    let octofw = |words: &[&str], more: &[&str]| {
+        let select = ["--tree", &folder, "--profile", "extended-devel", "--overlay", "50-more"];
+        let ended = Command::new(OCTOFW)
+            .args(words)
+            .args(select)
+            .args(more)
+            .current_dir(elsewhere.path())
+            .output()
+            .unwrap();
+        (
+            ended.status.code(),
+            String::from_utf8(ended.stdout).unwrap(),
+            String::from_utf8(ended.stderr).unwrap(),
+        )
+    };
+    let parsed = |(code, out, err): (Option<i32>, String, String)| {
+        let value: Value = serde_json::from_str(&out).expect(&err);
+        (code, value)
+    };
+    let names = |value: &Value| -> Vec<String> {
+        let list = value["overlays"].as_array().unwrap();
+        list.iter().map(|overlay| overlay["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = ["99-last", "01-first", "21-d", "50-more"];
+    for words in [&["list", "--json"][..], &["plan", "--json", "--base", &base]] {
+        let (code, told) = parsed(octofw(words, &[]));
+        assert_eq!((code, names(&told)), (Some(0), all.map(str::to_owned).to_vec()), "{words:?}");
+        assert_eq!((&told["order"], &told["profile"]), (&"classic".into(), &"extended-devel".into()));
+        assert_eq!(parsed(octofw(words, &["--order", "current"])).1["order"], "current");
+    }
+    let (_, told) = parsed(octofw(&["explain", "/etc/21-d", "--json", "--base", &base], &[]));
+    assert_eq!(told["steps"][0]["overlay"], "21-d");
+    // Scripts run in the tree's folder, with its profile and its helpers.
+    let (_, told) = parsed(octofw(&["explain", "/etc/cwd", "--json", "--base", &base], &["--run-scripts"]));
+    assert_eq!(told["steps"][0]["source"], "scripts/1.sh");
+    assert_eq!(octofw(&["explain", "/etc/x", "--image", &base], &[]).0, Some(2), "an image has its overlays");
+    // A folder that lint is given by itself comes after those of the tree, and before --overlay.
+    let (_, report) = parsed(octofw(&["lint", "--json", "40-named"], &[]));
+    let looked_at = json!(["99-last", "01-first", "21-d", "40-named", "50-more"]);
+    assert_eq!(report["looked_at"], looked_at);
+    for words in [&["list"][..], &["plan", "--base", &base], &["explain", "/x", "--base", &base], &["lint"]] {
+        let wrong =
+            Command::new(OCTOFW).args(words).args(["--tree", &folder, "--profile", "x"]).output().unwrap();
+        let said = String::from_utf8(wrong.stderr).unwrap();
+        assert!(wrong.status.code() == Some(2) && said.contains("has no profile"), "{words:?}: {said}");
     }
 }
 
