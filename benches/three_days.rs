@@ -1,16 +1,22 @@
-//! What three days of four updates a second and twelve jobs leave behind in memory: source, observer, and three bridges
-//! with their outboxes on disk and their senders, in a process of their own. The printer's time is virtual; the bridges
-//! send to three stand-ins in the benchmark's own process.
+//! What three days of four updates a second and twelve jobs leave behind in memory: source, observer, and the three
+//! bridges, to a chat, to OctoApp's phones and to Prusa Connect, with what they keep on disk and their senders, in a
+//! process of their own; once with all three services there, and once without OctoApp's and Connect's. The printer's time
+//! is virtual; the bridges send to stand-ins in the benchmark's own process, and go by the real clock. So what happens is
+//! hours old for OctoApp's, which judges it and pushes nothing.
 
+use crate::connect_program::trial;
 use crate::report::Row;
 use crate::scripted::{Printer, Told, update};
+use crate::support::phones::Phones;
+use crate::support::prusa_connect::{Connect, registered};
 use crate::support::telegram::Telegram;
-use octobridge::bridge::{Bridge, BridgeState, Reporter, Setup, telegram};
+use octobridge::bridge::{Bridge, BridgeState, Reporter, Setup, octoapp, prusa_connect, telegram};
 use octobridge::camera::{Camera, Limits};
 use octobridge::clock::SystemClock;
-use octobridge::source::control;
+use octobridge::source::control::{self, Ask, Control};
 use octobridge::tls;
 use rustls::ClientConfig;
+use serde_json::json;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -21,8 +27,10 @@ pub(crate) const ARGUMENT: &str = "--three-days-in-memory";
 
 const TOKEN: &str = "1:bench";
 const CHAT: i64 = 5;
-/// Jobs after the first, in which everything finds its size.
-const JOBS: u32 = 12;
+/// Jobs after the first, in which everything finds its size; `THREE_DAYS_JOBS` shortens a trial.
+const JOBS: u64 = 12;
+/// Where nobody listens.
+const NOBODY: &str = "http://127.0.0.1:9";
 /// A job and the rest after it.
 const HOURS: u32 = 6;
 /// Four updates a second.
@@ -37,46 +45,88 @@ const TURNS: [(u32, &str); 4] =
 /// For the messages of a job to be sent, in real time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Starts the process and the stand-ins.
+/// Starts the process and the stand-ins, twice.
 pub(crate) fn measure() -> Result<Vec<Row>, String> {
-    let chats = [(); 3].map(|()| Telegram::start(TOKEN, CHAT));
+    [true, false].into_iter().map(run).collect()
+}
+
+fn run(there: bool) -> Result<Row, String> {
+    let jobs = jobs();
+    let (chat, phones, connect) = (Telegram::start(TOKEN, CHAT), Phones::start(), Connect::start());
+    connect.register("127.0.0.1");
     let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
-    let authorities: String = chats.iter().map(Telegram::ca).collect();
+    let authorities = [chat.ca(), phones.ca()].concat();
     std::fs::write(folder.path().join("ca.pem"), authorities).map_err(|e| e.to_string())?;
     let program = std::env::current_exe().map_err(|e| e.to_string())?;
+    let [send, config] = if there { phones.urls() } else { [NOBODY, NOBODY].map(str::to_owned) };
     let output = Command::new(program)
         .arg(ARGUMENT)
         .arg(folder.path())
-        .args(chats.iter().map(Telegram::url))
+        .args([chat.url(), send, config, if there { connect.url() } else { NOBODY.to_owned() }])
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
         .map_err(|e| e.to_string())?;
     let text = String::from_utf8_lossy(&output.stdout);
     let grown: f64 = text.trim().parse().map_err(|_| format!("no figure: {text}"))?;
-    for chat in &chats {
-        // A pause that is over before its message could go is told by nobody.
-        for (word, expected) in [("Started", JOBS + 1), ("Completed", JOBS + 1)] {
-            let told = chat.done(word).len();
-            if told != expected as usize {
-                let texts: Vec<_> = chat.done("cube").iter().map(|call| call.text().to_owned()).collect();
-                return Err(format!(
-                    "a chat was told {word:?} {told} times instead of {expected}: {texts:#?}"
-                ));
-            }
+    // A pause that is over before its message could go is told by nobody.
+    for (word, expected) in [("Started", jobs + 1), ("Completed", jobs + 1)] {
+        let told = chat.done(word).len() as u64;
+        if told != expected {
+            let texts: Vec<_> = chat.done("cube").iter().map(|call| call.text().to_owned()).collect();
+            return Err(format!("the chat was told {word:?} {told} times instead of {expected}: {texts:#?}"));
         }
     }
-    Ok(vec![Row {
-        what: format!("growth in {} h, {} million updates, three bridges", JOBS * HOURS, millions()),
+    if there && connect.telemetry().is_empty() {
+        return Err(format!("Connect was not told: {:?}", connect.faults()));
+    }
+    let services = if there { "all services there" } else { "two of three services away" };
+    Ok(Row {
+        what: format!(
+            "growth in {} h, {} million updates, three bridges, {services}",
+            jobs * u64::from(HOURS),
+            millions(jobs)
+        ),
         unit: "kB",
         ours: grown,
         peer: None,
         budget: Some(256.0),
-    }])
+    })
 }
 
-fn millions() -> f64 {
-    (f64::from(JOBS) * f64::from(UPDATES) / 1e5).round() / 10.0
+fn jobs() -> u64 {
+    trial("THREE_DAYS_JOBS", JOBS)
+}
+
+fn millions(jobs: u64) -> f64 {
+    (jobs as f64 * f64::from(UPDATES) / 1e5).round() / 10.0
+}
+
+/// The printer's end of a control, which knows the phones' records and nothing else.
+fn with_phones() -> Control {
+    let (control, mut requests) = control::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.map(|runtime| {
+            runtime.block_on(async {
+                loop {
+                    let request = requests.next().await;
+                    match request.ask() {
+                        Ask::Call { method, .. } if method == "server.database.get_item" => {
+                            let records: serde_json::Map<_, _> = Phones::records()
+                                .map(|(token, record)| (token.to_owned(), record))
+                                .into_iter()
+                                .collect();
+                            let answer = json!({"namespace": "octoapp", "key": ["apps"], "value": records});
+                            request.answer(Ok(answer.to_string()));
+                        }
+                        _ => request.unsupported(),
+                    }
+                }
+            })
+        })
+    });
+    control
 }
 
 /// A camera that is never asked.
@@ -94,40 +144,52 @@ fn camera(tls: &Arc<ClientConfig>) -> Camera {
 
 /// The process that is measured: prints by how many kB it has grown at most at the end of a job.
 pub(crate) fn live(arguments: &[String]) -> Result<(), String> {
-    let [folder, chats @ ..] = arguments else { return Err("no folder is given".to_owned()) };
+    let [folder, chat, send, config, connect] = arguments else {
+        return Err("no folder and addresses are given".to_owned());
+    };
+    let jobs = jobs();
     tls::install_provider();
     let folder = Path::new(folder);
     let tls = tls::client_config(Some(&folder.join("ca.pem"))).map_err(|e| e.to_string())?;
-    let start = |(number, api_url): (usize, &String)| {
-        let setting = |name: &str| {
-            let value = match name {
-                "TELEGRAM_BOT_TOKEN" => TOKEN.to_owned(),
-                "TELEGRAM_CHAT_ID" => CHAT.to_string(),
-                "TELEGRAM_API_URL" => api_url.clone(),
-                // What is never dropped nor replaced: the bridges go by the real clock, which hardly moves.
-                "TELEGRAM_EVENTS" => "start,pause,end".to_owned(),
-                "TELEGRAM_SHORT_PAUSE_SECONDS" => "0".to_owned(),
-                _ => return None,
-            };
-            Some(value)
+    let setting = |name: &str| {
+        let value = match name {
+            "TELEGRAM_BOT_TOKEN" => TOKEN.to_owned(),
+            "TELEGRAM_CHAT_ID" => CHAT.to_string(),
+            "TELEGRAM_API_URL" => chat.clone(),
+            // What is never dropped nor replaced: the bridges go by the real clock, which hardly moves.
+            "TELEGRAM_EVENTS" => "start,pause,end".to_owned(),
+            "TELEGRAM_SHORT_PAUSE_SECONDS" => "0".to_owned(),
+            "OCTOAPP_API_URL" => send.clone(),
+            "OCTOAPP_CONFIG_URL" => config.clone(),
+            "PRUSA_CONNECT_URL" => connect.clone(),
+            "PRUSA_CONNECT_SERIAL" => registered::SERIAL.to_owned(),
+            "PRUSA_CONNECT_TOKEN" => registered::TOKEN.to_owned(),
+            "PRUSA_CONNECT_CAMERAS" => "off".to_owned(),
+            _ => return None,
         };
-        let setup = Setup {
-            id: &format!("telegram-{number}"),
-            data_dir: folder,
-            printer_data: folder,
-            tls: Arc::clone(&tls),
-            printer_id: "u1",
-            camera: camera(&tls),
-            fresh: Duration::from_secs(60),
-            clock: SystemClock::new(),
-            control: control::channel().0,
-            log: None,
-            setting: &setting,
-        };
-        telegram::start(&setup).map_err(|e| e.to_string())
+        Some(value)
     };
-    let mut bridges: Vec<Box<dyn Bridge>> = chats.iter().enumerate().map(start).collect::<Result<_, _>>()?;
-    let reporters: Vec<Reporter> = bridges.iter().map(|bridge| bridge.reporter()).collect();
+    let control = with_phones();
+    let setup = |id: &'static str| Setup {
+        id,
+        data_dir: folder,
+        printer_data: folder,
+        tls: Arc::clone(&tls),
+        printer_id: "u1",
+        camera: camera(&tls),
+        fresh: Duration::from_secs(60),
+        clock: SystemClock::new(),
+        control: control.clone(),
+        log: None,
+        setting: &setting,
+    };
+    let mut bridges: Vec<Box<dyn Bridge>> = vec![
+        telegram::start(&setup("telegram")).map_err(|e| e.to_string())?,
+        octoapp::start(&setup("octoapp")).map_err(|e| e.to_string())?,
+        prusa_connect::start(&setup("prusa_connect")).map_err(|e| e.to_string())?,
+    ];
+    // The others have nothing that must arrive.
+    let reporters: Vec<Reporter> = bridges.iter().take(1).map(|bridge| bridge.reporter()).collect();
     let mut tell = |told: Told| {
         for bridge in &mut bridges {
             match &told {
@@ -139,9 +201,9 @@ pub(crate) fn live(arguments: &[String]) -> Result<(), String> {
     };
     // The bridges go by the real clock, for which nothing may be from the future or older than a week.
     let real = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|e| e.to_string())?;
-    let mut printer = Printer::connected(real - STEP * UPDATES * (JOBS + 1));
+    let mut printer = Printer::connected(real - STEP * UPDATES * (jobs as u32 + 1));
     let (mut first, mut most) = (None, 0);
-    for job in 0..=JOBS {
+    for job in 0..=jobs {
         for number in 0..UPDATES {
             if let Some((_, state)) = TURNS.iter().find(|(at, _)| *at == number) {
                 printer.turn(state, &mut tell);
@@ -153,7 +215,7 @@ pub(crate) fn live(arguments: &[String]) -> Result<(), String> {
         let resident = resident()?;
         let first = *first.get_or_insert(resident);
         most = most.max(resident.saturating_sub(first));
-        eprintln!("  after {} h: {resident} kB resident", (job + 1) * HOURS);
+        eprintln!("  after {} h: {resident} kB resident", (job + 1) * u64::from(HOURS));
     }
     println!("{most}");
     Ok(())

@@ -90,3 +90,13 @@ fi
 if is_folder usr/local/share/firmware-config/functions; then
     put "$share/firmware-config/53_octobridge.yaml" usr/local/share/firmware-config/functions/53_octobridge.yaml 0644 0:0
 fi
+
+# The set-up page behind the printer's web server. Only where that knows Moonraker by the name that the page asks it by:
+# with a name that it does not know nginx would not start at all.
+if is_folder etc/nginx/fluidd.d; then
+    if grep -rqs '^[[:space:]]*upstream[[:space:]][[:space:]]*apiserver[[:space:]]*{' "$root/etc/nginx"; then
+        put "$share/nginx/octobridge.conf" etc/nginx/fluidd.d/octobridge.conf 0644 0:0
+    else
+        echo "   no etc/nginx/fluidd.d/octobridge.conf: nginx knows no apiserver here, so the set-up page stays on port 8000"
+    fi
+fi

@@ -10,7 +10,7 @@ umask 022
 
 program=.cache/program/aarch64-unknown-linux-musl
 # The largest program that the budget allows, in bytes; benches/ measures the others.
-largest=2950000
+largest=3000000
 
 settings=${IMAGE_SETTINGS:-.cache/image-settings}
 if [ "${1:-}" = --again ] && [ -r "$settings" ]; then

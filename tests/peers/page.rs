@@ -37,7 +37,10 @@ struct Place {
 impl Place {
     /// OctoApp is on, as by the switch of the printer's own page; nothing is paired.
     fn fresh() -> Self {
-        let camera = Camera::start("/snapshot.jpg", &[Answer::Whole(picture(640, 360, 20_000))]);
+        // Another picture for those of the documentation.
+        let jpeg = std::env::var_os("PAGE_CAMERA").map(|file| std::fs::read(file).unwrap());
+        let jpeg = jpeg.unwrap_or_else(|| picture(640, 360, 20_000));
+        let camera = Camera::start("/snapshot.jpg", &[Answer::Whole(jpeg)]);
         let bed = Bed::up_with(Setup { moonraker_conf: camera.moonraker_conf(), ..Setup::default() });
         // Cameras last as long as the process.
         std::mem::forget(camera);
@@ -105,7 +108,7 @@ fn each_bridge_is_paired_in_the_browser() {
     place.phones.register(&place.bed);
     browser.wait_for(OCTOAPP, "was sent a first message");
     wait::until("the first push", SOON, || (!place.phones.pushes().is_empty()).then_some(()));
-    browser.wait_for(OCTOAPP, "Phone");
+    browser.wait_for(OCTOAPP, "a Live Activity of A phone");
 
     // Prusa Connect: a code is shown until it is entered.
     browser.click(&button(CONNECT, "pair"));

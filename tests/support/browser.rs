@@ -153,7 +153,7 @@ impl Browser {
 
     /// Waits until what a selector finds holds this text.
     pub(crate) fn wait_for(&self, selector: &str, text: &str) -> String {
-        wait::until(&format!("{selector} to show \"{text}\" (not {:?})", self.text("body")), SOON, || {
+        wait::until(&format!("{selector} to show \"{text}\""), SOON, || {
             self.text(selector).filter(|shown| shown.contains(text))
         })
     }
@@ -202,6 +202,7 @@ impl Browser {
     pub(crate) fn picture(&self, path: &Path) {
         use base64::Engine as _;
         use base64::prelude::BASE64_STANDARD;
+        self.run("scrollTo(0, 0)");
         let shot = self.get("/screenshot");
         let bytes = BASE64_STANDARD.decode(shot.as_str().unwrap().as_bytes()).unwrap();
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -26,10 +26,22 @@ impl Phones {
         format!("\n[octoapp]\nenabled: true\n{}", self.0.settings_at(host))
     }
 
-    /// Writes the records of an Android phone and of an iPhone with its Live Activity, as the apps do.
+    /// Where pushes go, and where the service publishes what it is like.
+    pub(crate) fn urls(&self) -> [String; 2] {
+        let (send, config) = self.0.addresses();
+        [send, config]
+    }
+
+    /// The records of an Android phone and of an iPhone with its Live Activity, by their tokens.
+    pub(crate) fn records() -> [(&'static str, Value); 3] {
+        [("android", "one"), ("ios:phone", "two"), ("activity:running", "two")]
+            .map(|(token, instance)| (token, record(token, instance, json!({}))))
+    }
+
+    /// Writes these records, as the apps do.
     pub(crate) fn register(&self, bed: &Bed) {
-        for (token, instance) in [("android", "one"), ("ios:phone", "two"), ("activity:running", "two")] {
-            register(bed, token, instance, json!({}));
+        for (token, record) in Self::records() {
+            store(bed, "octoapp", &format!("apps.{token}"), &record);
         }
     }
 
@@ -44,15 +56,20 @@ impl Phones {
     }
 }
 
-/// Writes a record as the app does it, with these fields in the place of the usual ones.
-pub(crate) fn register(bed: &Bed, token: &str, instance: &str, further: Value) {
+/// A record as the app writes it, with these fields in the place of the usual ones.
+fn record(token: &str, instance: &str, further: Value) -> Value {
     let mut record = json!({
         "fcmToken": token, "fcmTokenFallback": null, "instanceId": instance, "displayName": "A phone",
         "displayDescription": "", "model": "P1", "appVersion": "2.1", "appBuild": 117_140, "appLanguage": "de",
         "lastSeenAt": 1.5, "expireAt": null, "excludeNotifications": []
     });
     record.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
-    store(bed, "octoapp", &format!("apps.{token}"), &record);
+    record
+}
+
+/// Writes a record as the app does it, with these fields in the place of the usual ones.
+pub(crate) fn register(bed: &Bed, token: &str, instance: &str, further: Value) {
+    store(bed, "octoapp", &format!("apps.{token}"), &record(token, instance, further));
 }
 
 /// Writes into Moonraker's database.

@@ -22,6 +22,7 @@ use crate::page::Service as Kind;
 use crate::page::{Act, Card, Course, Done, Job, OctoApp, PrusaConnect, Registration, Sight, Telegram};
 use crate::printer::PrintState;
 use crate::settings::{BridgeName, Environment, Instance, PageFor, Secret, Settings};
+use crate::source::SourceStatus;
 use crate::source::control::Control;
 use crate::status::Report;
 use board::Ticket;
@@ -124,7 +125,8 @@ impl Office {
             key: self.key.expose().to_owned(),
             printer: told.settings.general.printer_id.clone(),
             connected: report.connected,
-            source: report.source,
+            // Over which address is for whoever looks for a fault.
+            source: if report.connected { connected(&told.source.borrow()) } else { report.source },
             job,
             camera,
             problems: report.problems,
@@ -188,6 +190,12 @@ impl Office {
             work.board.ask_to_reload();
         })
     }
+}
+
+/// A connection that stands, in one line.
+fn connected(source: &SourceStatus) -> String {
+    let klippy = source.klippy.as_ref().map(|klippy| [", Klipper ", klippy.state.name()].concat());
+    ["Connected", klippy.as_deref().unwrap_or_default()].concat()
 }
 
 /// What is shown of a bridge's service.

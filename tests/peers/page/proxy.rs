@@ -26,7 +26,9 @@ struct Nginx {
 impl Nginx {
     fn start(moonraker: u16, program: &Program) -> Self {
         let overlay = Path::new(env!("CARGO_MANIFEST_DIR")).join("overlay");
-        let drop_in = std::fs::read_to_string(overlay.join("etc/nginx/fluidd.d/octobridge.conf")).unwrap();
+        let drop_in =
+            std::fs::read_to_string(overlay.join("usr/local/share/octobridge/nginx/octobridge.conf"))
+                .unwrap();
         let web = overlay.join("usr/local/share/octobridge/web");
         let drop_in = drop_in
             .replace("http://127.0.0.1:8000/", &format!("http://{}/", program.address))

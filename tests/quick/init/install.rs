@@ -186,6 +186,31 @@ fn each_generation_gets_its_defaults_where_it_looks_for_them() {
     }
 }
 
+/// nginx does not start at all with a name in its settings that it does not know.
+#[test]
+fn the_web_server_is_touched_only_where_it_can_ask_moonraker() {
+    let place = "etc/nginx/fluidd.d/octobridge.conf";
+    for (conf, expected) in [
+        ("upstream apiserver {\n    server 127.0.0.1:7125;\n}\n", Some("f 644 0:0")),
+        ("  upstream   apiserver{ server 127.0.0.1:7125; }\n", Some("f 644 0:0")),
+        ("upstream apiserver2 { server 127.0.0.1:7125; }\n", None),
+        ("# upstream apiserver {\n", None),
+        ("", None),
+    ] {
+        for order in ORDERS {
+            let bench = Bench::new(&["etc/nginx/fluidd.d", "etc/nginx/conf.d"]);
+            fs::write(bench.root().join("etc/nginx/conf.d/upstreams.conf"), conf).unwrap();
+            let outcome = bench.build_in("dash", order);
+            assert_eq!(outcome.code, 0, "{outcome:?}");
+            let listing = bench.listing();
+            assert_eq!(listing.get(place).map(String::as_str), expected, "{conf:?} {order:?}");
+        }
+    }
+    let bench = Bench::new(&[]);
+    assert_eq!(bench.build_in("dash", Order::Classic).code, 0);
+    assert!(!bench.listing().contains_key(place), "a base without such a folder");
+}
+
 #[test]
 fn it_refuses_a_root_that_has_another_of_its_kind() {
     for shell in SHELLS {

@@ -3,7 +3,7 @@
 use super::Connect;
 
 /// Its serial number.
-const SERIAL: &str = "KLP-U1-00A1B2C3";
+pub(crate) const SERIAL: &str = "KLP-U1-00A1B2C3";
 /// Its token, which its program finds in `octoapp/prusa_connect_token`.
 pub(crate) const TOKEN: &str = "Pr1nTokSECRET0000000";
 

@@ -11,7 +11,7 @@ use crate::program::{Checked, check};
 /// Checks that a program can run on the printer: static, stripped, aarch64, and not too large
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: octofw check-program target/aarch64-unknown-linux-musl/release/octobridge \
-                        --max-size 2950000")]
+                        --max-size 3000000")]
 pub(super) struct Args {
     /// The built program
     file: PathBuf,
