@@ -270,7 +270,7 @@ pub(crate) fn targets(text: &[u8]) -> Result<Vec<PathBuf>, (usize, String)> {
 }
 
 /// The path of a header, without the time that may follow it. Blanks belong to the path only where a tab ends it.
-fn without_time(header: &str) -> &str {
+pub(crate) fn without_time(header: &str) -> &str {
     let end = match header.find('\t') {
         Some(tab) => Some(tab),
         None => header.find(char::is_whitespace),
