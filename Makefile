@@ -40,19 +40,19 @@ help:
 
 .PHONY: overlay
 overlay:
-	$(install) overlay
+	$(install) overlay $(if $(OVERLAYS),scripts)
 	@toolchain/build-image.sh
 
 .PHONY: test
 test:
-	$(install) overlay cross container boot test page axe nginx moonraker connect-sdk validators schemathesis
+	$(install) overlay scripts cross container boot test page axe nginx moonraker connect-sdk validators schemathesis
 	@toolchain/build-image.sh --again
 	@FIRMWARE_UNDER_TEST="$$(sed -n 's/^OUT=//p' .cache/image-settings)" \
 		cargo test --locked --workspace --no-fail-fast
 
 .PHONY: test-quick
 test-quick:
-	$(install) overlay quick
+	$(install) overlay scripts quick
 	@cargo test --locked --workspace --no-fail-fast --lib --bins $(addprefix --test ,$(quick_tests))
 
 .PHONY: boot

@@ -24,6 +24,16 @@ fakeroot fakeroot
 patch patch
 END
         ;;
+    scripts) cat <<'END'
+proot proot
+qemu-user-static qemu-aarch64-static
+curl curl
+ca-certificates /etc/ssl/certs/ca-certificates.crt
+unzip unzip
+xz-utils xz
+git git
+END
+        ;;
     cross) cat <<'END'
 mmdebstrap mmdebstrap
 podman podman

@@ -204,6 +204,42 @@ impl Command {
         self.start(Output::ShowErrors).map(|_| ())
     }
 
+    /// Runs it with our own standard output and errors, and gives its exit code: 128 and the number for a signal, as a
+    /// shell does.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn run_inherited(&self) -> Result<u8, CommandError> {
+        let status = self
+            .prepared()?
+            .stdout(Stdio::inherit())
+            .stderr(Stdio::inherit())
+            .status()
+            .map_err(|e| self.not_started(e))?;
+        let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+        Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX))
+    }
+
+    /// The call without its outputs.
+    fn prepared(&self) -> Result<std::process::Command, CommandError> {
+        let mut command = std::process::Command::new(&self.program);
+        let input = match &self.input {
+            Some(path) => File::open(path).map_err(|e| self.not_started(e))?.into(),
+            None => Stdio::null(),
+        };
+        command.args(&self.arguments).stdin(input);
+        for name in &self.unset {
+            command.env_remove(name);
+        }
+        for (name, value) in &self.set {
+            command.env(name, value);
+        }
+        if let Some(directory) = &self.directory {
+            command.current_dir(directory);
+        }
+        Ok(command)
+    }
+
     /// Runs it; gives the files with its standard output and with what an error quotes.
     fn start(&self, kind: Output) -> Result<(File, File), CommandError> {
         let output = tempfile::tempfile().map_err(|e| self.lost(e))?;
@@ -214,25 +250,11 @@ impl Command {
         .map_err(|e| self.lost(e))?;
         let clone = |file: &File| file.try_clone().map(Stdio::from).map_err(|e| self.lost(e));
 
-        let mut command = std::process::Command::new(&self.program);
-        let input = match &self.input {
-            Some(path) => File::open(path).map_err(|e| self.not_started(e))?.into(),
-            None => Stdio::null(),
-        };
-        command.args(&self.arguments).stdin(input).stdout(clone(&output)?);
-        command.stderr(match kind {
+        let mut command = self.prepared()?;
+        command.stdout(clone(&output)?).stderr(match kind {
             Output::ShowErrors => Stdio::inherit(),
             Output::Together | Output::Apart => clone(&errors)?,
         });
-        for name in &self.unset {
-            command.env_remove(name);
-        }
-        for (name, value) in &self.set {
-            command.env(name, value);
-        }
-        if let Some(directory) = &self.directory {
-            command.current_dir(directory);
-        }
         let status = command.status().map_err(|e| self.not_started(e))?;
         if status.success() {
             return Ok((output, errors));
@@ -294,7 +316,7 @@ fn described(status: ExitStatus) -> String {
 }
 
 /// A word as a shell would need it.
-fn quoted(word: &OsStr) -> String {
+pub(crate) fn quoted(word: &OsStr) -> String {
     let text = word.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
     if !text.is_empty() && text.chars().all(plain) {

@@ -23,7 +23,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use octofw::build::fakeroot;
 use octofw::overlay::{Order, Overlay};
 use octofw::rootfs::packing::Packing;
-use octofw::rootfs::session::Plan;
+use octofw::rootfs::session::{Plan, Scripting};
 use octofw::standin::container::{ContainerOptions, write_container};
 
 const OCTOFW: &str = env!("CARGO_BIN_EXE_octofw");
@@ -137,6 +137,7 @@ impl Bed {
             processors: None,
             progress: std::env::var_os("OCTOFW_BENCH_PROGRESS").is_some(),
             repack: false,
+            scripting: Scripting::default(),
             watch: None,
         };
         let time = timed(|| {

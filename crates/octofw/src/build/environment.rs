@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::Settings;
+use crate::script_tools;
 
 /// How the tools that scripts call are told to do without the network.
 const OFFLINE: [(&str, &str); 6] = [
-    ("OCTOFW_OFFLINE", "1"),
+    (script_tools::OFFLINE, "1"),
     ("CARGO_NET_OFFLINE", "true"),
     ("GIT_ALLOW_PROTOCOL", "file"),
     ("GOPROXY", "off"),
@@ -51,7 +52,8 @@ pub fn variables(
         ("CHROOT_CACHE", "tmp/cache-chroot"),
         ("CCACHE_DIR", "tmp/ccache"),
         ("GOPATH", "tmp/cache-go"),
-        ("PIP_CACHE_DIR", "tmp/cache/pip"),
+        // Programs in the root see the same folder as /cache/pip.
+        ("PIP_CACHE_DIR", "tmp/cache-chroot/pip"),
     ] {
         set(name, here(folder));
     }

@@ -11,6 +11,7 @@ pub mod proof;
 mod scratch;
 pub mod state;
 pub mod tools;
+pub(crate) mod untouched;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,16 +28,19 @@ use crate::digest;
 use crate::image::{BOOT, Image, ImageError, ROOTFS, Rebuild, RebuildError};
 use crate::lock::{Lock, LockError};
 use crate::manifest::{AppliedOverlay, Base, Built, Manifest, Root, SCHEMA};
-use crate::overlay::scripts::{self, PRE_SCRIPTS, SCRIPTS, Surroundings};
 use crate::overlay::{Order, Overlay, OverlayError, name_apart, tree_hash};
 use crate::rootfs::packing::{Packing, PackingError};
-use crate::rootfs::session::Plan;
+use crate::rootfs::session::{Plan, Scripting};
+use crate::rootfs::steps::Step;
 use crate::sbom::inside::{self, InsideError};
 use crate::verify;
 use environment::Places;
 use progress::Progress;
 use scratch::{PLAN, Scratch};
 use state::{State, StateError};
+
+/// What is said of the bill of materials in an image, which is made before the overlays are applied.
+const BILL_BEFORE: &str = "the bill of materials inside the image lists overlays as they were before their pre-scripts ran; that beside the image lists what came of them";
 
 /// What to build, from what, and how.
 #[derive(Debug, Clone, Default)]
@@ -55,6 +59,10 @@ pub struct Settings {
     pub version_suffix: Option<String>,
     /// Tells scripts to do without the network.
     pub offline: bool,
+    /// Folder of what scripts fetch, by its content: `tmp/cache/octofw` below `directory` where none is given.
+    pub cache: Option<PathBuf>,
+    /// Goes on after a step that failed. The image is then no image to install.
+    pub rehearse: bool,
     /// Builds also when nothing changed.
     pub force: bool,
     /// Reports stages on standard error.
@@ -79,6 +87,14 @@ pub struct Settings {
     pub octofw: PathBuf,
 }
 
+impl Settings {
+    /// Where what scripts fetch is kept.
+    pub(crate) fn cache_folder(&self) -> PathBuf {
+        let given = self.cache.as_ref().map(std::path::absolute).and_then(Result::ok);
+        given.unwrap_or_else(|| self.directory.join("tmp/cache/octofw"))
+    }
+}
+
 /// Why there is no new image. Whatever was there before is still there.
 #[derive(Debug, Error)]
 pub enum BuildError {
@@ -88,7 +104,7 @@ pub enum BuildError {
     /// The new root does not fit the base.
     #[error(transparent)]
     Rebuild(#[from] RebuildError),
-    /// An overlay is unfit or its pre-script failed.
+    /// An overlay is unfit.
     #[error(transparent)]
     Overlay(#[from] OverlayError),
     /// The work on the root failed.
@@ -197,6 +213,8 @@ pub struct Finished {
     pub manifest: Manifest,
     /// Whether an image was written; otherwise the one that is there is up to date.
     pub built: bool,
+    /// What came of each step of the overlays, where an image was written.
+    pub steps: Vec<Step>,
 }
 
 /// Builds the image, or finds that it is up to date.
@@ -209,7 +227,8 @@ pub fn build(settings: &Settings) -> Result<Finished, BuildError> {
     let mut overlays =
         settings.overlays.iter().map(|folder| Overlay::open(folder)).collect::<Result<Vec<_>, _>>()?;
     name_apart(&mut overlays)?;
-    for overlay in &overlays {
+    // A rehearsal tells of an unfit overlay in its turn.
+    for overlay in overlays.iter().filter(|_| !settings.rehearse) {
         overlay.check()?;
     }
     let slash = settings.out.as_os_str().as_encoded_bytes().ends_with(b"/");
@@ -239,16 +258,17 @@ pub fn build(settings: &Settings) -> Result<Finished, BuildError> {
         work.admit(&hashes)?;
         let key = work.key(&mut state, &hashes)?;
         if !settings.force
+            && !settings.rehearse
             && let Some(manifest) = work.current(&mut state, &key)
         {
             state.save()?;
             progress.say(&format!("nothing changed: {} is up to date", settings.out.display()));
-            return Ok(Finished { manifest, built: false });
+            return Ok(Finished { manifest, built: false, steps: Vec::new() });
         }
     }
-    let manifest = work.build(&mut state, &overlays)?;
+    let (manifest, steps) = work.build(&mut state, &overlays)?;
     progress.done("in all", start);
-    Ok(Finished { manifest, built: true })
+    Ok(Finished { manifest, built: true, steps })
 }
 
 /// What stays the same during one build.
@@ -311,7 +331,7 @@ impl Work<'_> {
         serde_json::from_slice(&fs::read(path).ok()?).ok()
     }
 
-    fn build(&self, state: &mut State, overlays: &[Overlay]) -> Result<Manifest, BuildError> {
+    fn build(&self, state: &mut State, overlays: &[Overlay]) -> Result<(Manifest, Vec<Step>), BuildError> {
         let start = Instant::now();
         let image = Image::open(&self.settings.base)?;
         if let Some(finding) = verify::unreadable(&image) {
@@ -331,26 +351,17 @@ impl Work<'_> {
         let tree = scratch.path.join("root");
         let places = Places { build: &scratch.path, root: &tree, parts: &parts };
         let variables = environment::variables(self.settings, places, epoch, |name| std::env::var(name).ok());
-        let mut pre_scripts = false;
-        for overlay in overlays.iter() {
-            pre_scripts |= self.pre_scripts(overlay, &tree, &variables)?;
-        }
-        if pre_scripts {
-            check_untouched(&image, &parts, ROOTFS)?;
-        }
         let base = Base {
             file: self.base_name(),
             sha256: self.base_sha256.clone(),
             version: image.version().map(str::to_owned),
         };
-        if pre_scripts {
-            self.admit(&hashes(overlays)?)?;
-        }
+        let given = overlays.len();
         let mut overlays = overlays.to_vec();
         if let Some(place) = &self.settings.sbom {
             overlays.push(self.bill(&base, &base_root, &overlays, epoch, place, &scratch.path)?);
         }
-        let applied = hashes(&overlays)?;
+        let mut applied = hashes(&overlays)?;
         let scripted = any_scripts(&overlays)?;
         let plan = Plan {
             base: base_root.clone(),
@@ -365,15 +376,27 @@ impl Work<'_> {
             processors: self.settings.processors,
             progress: self.settings.progress,
             repack: self.settings.repack,
+            scripting: Scripting {
+                cache: Some(self.settings.cache_folder()),
+                rehearse: self.settings.rehearse,
+            },
             watch: None,
         };
-        let report = fakeroot::run(&self.settings.octofw, &plan, &scratch.path.join(PLAN))?;
+        let session = || fakeroot::run(&self.settings.octofw, &plan, &scratch.path.join(PLAN));
+        let mut report = if scripted { untouched::beside(&image, &parts, session)? } else { session()? };
+        for overlay in &mut applied {
+            if let Some(made) = report.made.get(&overlay.name) {
+                overlay.tree_sha256.clone_from(made);
+            }
+        }
+        if !report.made.is_empty() {
+            self.admit(applied.get(..given).unwrap_or(&applied))?;
+            if self.settings.sbom.is_some() {
+                report.notes.push(BILL_BEFORE.to_owned());
+            }
+        }
         for note in &report.notes {
             self.progress.say(&format!("note: {note}"));
-        }
-        // Scripts can reach the kernel in the build folder; what they do to it would be lost, so it is an error.
-        if image.span_of(BOOT).is_ok() && (pre_scripts || scripted) {
-            check_untouched(&image, &parts, BOOT)?;
         }
 
         let start = Instant::now();
@@ -420,7 +443,7 @@ impl Work<'_> {
         }
         self.put_in_place(state, &made, &manifest)?;
         self.progress.done("write the image", start);
-        Ok(manifest)
+        Ok((manifest, report.steps))
     }
 
     /// Holds base and overlays, as their pre-scripts left them, against the lock.
@@ -478,26 +501,6 @@ impl Work<'_> {
         }
     }
 
-    /// Runs the pre-scripts of an overlay; whether there are any.
-    fn pre_scripts(
-        &self,
-        overlay: &Overlay,
-        root: &Path,
-        variables: &BTreeMap<String, String>,
-    ) -> Result<bool, BuildError> {
-        if !overlay.has_pre_scripts()? {
-            return Ok(false);
-        }
-        let start = Instant::now();
-        let hidden = ["FAKEROOTKEY".to_owned(), "LD_PRELOAD".to_owned()];
-        let surroundings =
-            Surroundings { directory: &self.settings.directory, root, variables, hidden: &hidden };
-        scripts::run(overlay, PRE_SCRIPTS, surroundings)?;
-        overlay.check()?;
-        self.progress.done(&format!("pre-scripts of {}", overlay.name), start);
-        Ok(true)
-    }
-
     /// Moves image and manifest out of the build folder, where a build that ends at any time leaves nothing to clear up.
     fn put_in_place(&self, state: &mut State, made: &Path, manifest: &Manifest) -> Result<(), BuildError> {
         let out = &self.settings.out;
@@ -526,10 +529,10 @@ impl Work<'_> {
     }
 }
 
-/// Whether any overlay has a script that works on the unpacked root.
+/// Whether any overlay has a script.
 fn any_scripts(overlays: &[Overlay]) -> Result<bool, BuildError> {
     for overlay in overlays {
-        if !scripts::find(overlay, SCRIPTS)?.is_empty() {
+        if overlay.has_scripts()? {
             return Ok(true);
         }
     }
@@ -541,13 +544,6 @@ fn base_digest(settings: &Settings, state: &mut State) -> Result<String, BuildEr
     state
         .sha256(&settings.base)
         .map_err(|e| BuildError::system(format!("cannot read the base {}", settings.base.display()), e))
-}
-
-/// Shows that a part in the build folder is still that of the base, whatever scripts could do to it.
-fn check_untouched(image: &Image, parts: &Path, part: &'static str) -> Result<(), BuildError> {
-    // A part that is gone has no digest, and so not that of the base.
-    let now = digest::of_file(&parts.join(part)).map(|(sha256, _)| sha256).unwrap_or_default();
-    if now == digest::hex(&image.part_sha256(part)?) { Ok(()) } else { Err(BuildError::Protected { part }) }
 }
 
 fn hashes(overlays: &[Overlay]) -> Result<Vec<AppliedOverlay>, BuildError> {

@@ -68,7 +68,7 @@ struct Digested {
 
 /// What changes when a file does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Stamp {
+pub(super) struct Stamp {
     device: u64,
     inode: u64,
     size: u64,
@@ -77,6 +77,11 @@ struct Stamp {
 }
 
 impl Stamp {
+    /// That of the file at `path`; none where it cannot be looked at.
+    pub(super) fn of_file(path: &Path) -> Option<Self> {
+        fs::symlink_metadata(path).ok().map(|metadata| Self::of(&metadata))
+    }
+
     fn of(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),

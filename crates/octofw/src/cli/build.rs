@@ -6,16 +6,18 @@ use serde::Serialize;
 
 use super::lock::LockOptions;
 use super::plan::Form;
+use super::selection::{FetchingOptions, SelectionOptions};
 use super::{Failure, Status, print_json, status_of};
 use crate::build::{self, BuildError, Settings, tools};
 use crate::lock::observe_files;
 use crate::manifest::{Manifest, SCHEMA};
-use crate::overlay::{Order, OverlayError};
+use crate::overlay::OverlayError;
 
 /// Builds a firmware file out of a base and overlays
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example: octofw build --base U1_1.3.0.168_upgrade.bin --overlay my-overlay --out firmware.bin\n\
+                        octofw build --base BASE --tree COMMUNITYS_TREE --profile extended --out firmware.bin\n\
                         The time of packing is SOURCE_DATE_EPOCH, or that of the base.\n\
                         The manifest lies beside the output: firmware.manifest.json."
 )]
@@ -23,24 +25,16 @@ pub(super) struct Args {
     /// Firmware file to build on
     #[arg(long, value_name = "FILE")]
     base: PathBuf,
-    /// Overlay folder; give it once per overlay, in the order in which they apply
-    #[arg(long = "overlay", value_name = "DIR", num_args = 1..)]
-    overlays: Vec<PathBuf>,
-    /// Which of scripts/ and root/ of an overlay comes first: classic is scripts, current is root
-    #[arg(long, value_enum, default_value_t)]
-    order: Order,
-    /// Profile that scripts are told as PROFILE
-    #[arg(long, value_name = "NAME")]
-    profile: Option<String>,
+    #[command(flatten)]
+    selection: SelectionOptions,
     /// Firmware file to write; the manifest goes beside it
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Text to append to the base's version
     #[arg(long, value_name = "TEXT")]
     version_suffix: Option<String>,
-    /// Do without the network, and keep scripts from it as far as they heed their environment
-    #[arg(long)]
-    offline: bool,
+    #[command(flatten)]
+    fetching: FetchingOptions,
     /// Build also when nothing changed
     #[arg(long)]
     force: bool,
@@ -96,14 +90,17 @@ impl Args {
             observe_files(&mut met, self.lock.repository())?;
             self.lock.admit(lock, &met)?;
         }
+        let selected = self.selection.select()?;
         let settings = Settings {
             base: self.base,
-            overlays: self.overlays,
-            order: self.order,
-            profile: self.profile,
+            overlays: selected.overlays,
+            order: selected.order,
+            profile: selected.profile,
             out: self.out,
             version_suffix: self.version_suffix,
-            offline: self.offline,
+            offline: self.fetching.offline,
+            cache: self.fetching.cache,
+            rehearse: false,
             force: self.force,
             repack: self.repack,
             sbom: self.sbom,
@@ -113,7 +110,7 @@ impl Args {
             epoch,
             processors: self.processors,
             tools,
-            directory: std::env::current_dir().map_err(system("cannot find the current directory"))?,
+            directory: selected.directory,
             octofw: std::env::current_exe().map_err(system("cannot find this program's own file"))?,
         };
         if self.dry_run {
@@ -143,7 +140,7 @@ fn offline_hint(error: BuildError, offline: bool) -> Failure {
     }
     let hint = "--offline keeps scripts from the network; if it wanted to fetch something, build once without \
                 --offline, which fills its cache";
-    Failure::new(failure.status, format!("{}; {hint}", failure.message()))
+    failure.with(hint)
 }
 
 impl SessionArgs {

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::inputs::{OverlayOptions, paint};
+use super::inputs::{self, paint};
+use super::selection::{FetchingOptions, SelectionOptions};
 use super::{Failure, Status, print, print_json, status_of};
 use crate::explain::{ExplainError, Explanation, explain, of_image};
 
@@ -22,10 +23,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     base: Option<PathBuf>,
     /// Built image with its manifest beside it
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["overlays", "run_scripts"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["SelectionOptions", "run_scripts"])]
     image: Option<PathBuf>,
     #[command(flatten)]
-    overlays: OverlayOptions,
+    selection: SelectionOptions,
+    #[command(flatten)]
+    fetching: FetchingOptions,
     /// Run the overlays' scripts on a scratch tree
     #[arg(long)]
     run_scripts: bool,
@@ -39,7 +42,8 @@ impl Args {
         let told = match (self.image, self.base) {
             (Some(image), _) => of_image(&self.path, &image)?,
             (None, base) => {
-                let settings = self.overlays.settings(base.unwrap_or_default(), false)?;
+                let settings =
+                    inputs::settings(base.unwrap_or_default(), self.selection, self.fetching, false)?;
                 explain(&self.path, &settings, self.run_scripts)?
             }
         };

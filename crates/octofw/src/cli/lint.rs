@@ -3,9 +3,9 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
+use super::selection::SelectionOptions;
 use super::{Failure, Status, print, print_json};
 use crate::lint::{self, LintError, Severity};
-use crate::overlay::Order;
 
 /// Looks for what has bricked printers: in overlays before a build, or in an image
 #[derive(Debug, clap::Args)]
@@ -16,15 +16,11 @@ pub(super) struct Args {
     /// Overlay folders, in the order in which they apply, or one firmware file
     #[arg(value_name = "OVERLAY|IMAGE")]
     paths: Vec<PathBuf>,
-    /// Overlay folder, as for octofw build
-    #[arg(long = "overlay", value_name = "DIR", num_args = 1..)]
-    overlays: Vec<PathBuf>,
+    #[command(flatten)]
+    selection: SelectionOptions,
     /// Firmware file that the overlays are for, or that the image was made of; a bare squashfs will do
     #[arg(long, value_name = "FILE")]
     base: Option<PathBuf>,
-    /// Which of scripts/ and root/ of an overlay comes first: classic is scripts, current is root
-    #[arg(long, value_enum, default_value_t)]
-    order: Order,
     /// Text that the build appends to the base's version
     #[arg(long, value_name = "TEXT")]
     version_suffix: Option<String>,
@@ -85,18 +81,18 @@ impl Args {
             }
             return Ok(Status::Fine);
         }
-        let (mut overlays, mut images): (Vec<PathBuf>, Vec<PathBuf>) =
+        let (folders, mut images): (Vec<PathBuf>, Vec<PathBuf>) =
             self.paths.into_iter().partition(|path| !path.is_file());
-        overlays.extend(self.overlays);
+        let selected = self.selection.with(folders).select()?;
         let image = images.pop();
         if !images.is_empty() {
             return Err(Failure::new(Status::Usage, "name one image at a time"));
         }
         let settings = lint::Settings {
-            overlays,
+            overlays: selected.overlays,
             image,
             base: self.base,
-            order: self.order,
+            order: selected.order,
             version_suffix: self.version_suffix,
             margin: self.margin.saturating_mul(1 << 20),
             allow: self.allow,

@@ -1,6 +1,7 @@
 //! `octofw list`.
 
-use super::inputs::{OverlayOptions, paint};
+use super::inputs::paint;
+use super::selection::{Selected, SelectionOptions};
 use super::{Failure, Status, print, print_json};
 use crate::build::BuildError;
 use crate::list::List;
@@ -12,7 +13,7 @@ use crate::plan;
                         Nothing is run and no base is needed; `octofw plan` tells what a build does.")]
 pub(super) struct Args {
     #[command(flatten)]
-    overlays: OverlayOptions,
+    selection: SelectionOptions,
     /// A line per overlay, without its files
     #[arg(long, short)]
     short: bool,
@@ -23,7 +24,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
-        let OverlayOptions { overlays, order, profile } = self.overlays;
+        let Selected { overlays, order, profile, .. } = self.selection.select()?;
         let opened = plan::open(&overlays)?;
         let list = List::of(&opened, order, profile).map_err(BuildError::from)?;
         if self.json {

@@ -14,7 +14,10 @@ mod lint;
 mod list;
 mod lock;
 mod plan;
+mod rehearse;
 mod sbom;
+mod script_tool;
+mod selection;
 mod sign;
 mod standin;
 mod verify;
@@ -56,7 +59,10 @@ enum Command {
     List(list::Args),
     Lock(lock::Args),
     Plan(plan::Args),
+    Rehearse(rehearse::Args),
     Sbom(sbom::Args),
+    #[command(hide = true)]
+    ScriptTool(script_tool::Args),
     Sign(sign::Args),
     Standin(standin::Args),
     Verify(verify::Args),
@@ -79,7 +85,9 @@ impl Command {
             Self::List(args) => args.run(),
             Self::Lock(args) => args.run(),
             Self::Plan(args) => args.run(),
+            Self::Rehearse(args) => args.run(),
             Self::Sbom(args) => args.run(),
+            Self::ScriptTool(args) => args.run(),
             Self::Sign(args) => args.run(),
             Self::Standin(args) => args.run(),
             Self::Verify(args) => args.run(),
@@ -110,19 +118,38 @@ impl From<Status> for ExitCode {
 /// Why a command could not do its work.
 #[derive(Debug)]
 pub struct Failure {
-    status: Status,
-    error: Box<dyn Error + Send + Sync>,
+    code: ExitCode,
+    error: Option<Box<dyn Error + Send + Sync>>,
+    /// The command that failed, where it is not `octofw` for those who called it.
+    command: Option<String>,
 }
 
 impl Failure {
     /// A failure with its exit code.
     pub fn new(status: Status, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { status, error: error.into() }
+        Self { code: status.into(), error: Some(error.into()), command: None }
     }
 
-    /// The error and its causes in one line.
-    fn message(&self) -> String {
-        whole(self.error.as_ref())
+    /// An exit code about which everything was said already.
+    fn silent(code: ExitCode) -> Self {
+        Self { code, error: None, command: None }
+    }
+
+    /// The failure under the name of a command that stands for this program.
+    fn of(self, command: String) -> Self {
+        Self { command: Some(command), ..self }
+    }
+
+    /// The failure with more to say at its end.
+    fn with(self, hint: &str) -> Self {
+        let error = self.error.map(|error| format!("{}; {hint}", whole(error.as_ref())).into());
+        Self { error, ..self }
+    }
+
+    /// Whose error it is, and the error with its causes, in one line.
+    fn message(&self) -> Option<String> {
+        let error = self.error.as_ref()?;
+        Some(format!("{}: {}", self.command.as_deref().unwrap_or("octofw"), whole(error.as_ref())))
     }
 }
 
@@ -156,8 +183,10 @@ pub fn run() -> ExitCode {
     match cli.command.run() {
         Ok(status) => status.into(),
         Err(failure) => {
-            let _ = writeln!(io::stderr().lock(), "octofw: {}", failure.message());
-            failure.status.into()
+            if let Some(message) = failure.message() {
+                let _ = writeln!(io::stderr().lock(), "{message}");
+            }
+            failure.code
         }
     }
 }
@@ -201,6 +230,6 @@ mod tests {
         #[error("cannot open the door")]
         struct Outer(#[source] io::Error);
         let failure = Failure::new(Status::Findings, Outer(io::Error::other("no key")));
-        assert_eq!(failure.message(), "cannot open the door: no key");
+        assert_eq!(failure.message().unwrap(), "octofw: cannot open the door: no key");
     }
 }

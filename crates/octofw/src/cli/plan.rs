@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::inputs::{OverlayOptions, paint};
+use super::inputs::{self, paint};
+use super::selection::{FetchingOptions, SelectionOptions};
 use super::{Failure, Status, print, print_json};
 use crate::build::Settings;
 use crate::plan::Plan;
@@ -19,7 +20,9 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     base: PathBuf,
     #[command(flatten)]
-    overlays: OverlayOptions,
+    selection: SelectionOptions,
+    #[command(flatten)]
+    fetching: FetchingOptions,
     /// Run the overlays' scripts on a scratch tree, and try the other order too
     #[arg(long)]
     run_scripts: bool,
@@ -52,7 +55,7 @@ impl Args {
             (false, true) => Form::Markdown,
             (false, false) => Form::Text,
         };
-        let settings = self.overlays.settings(self.base, self.verbose)?;
+        let settings = inputs::settings(self.base, self.selection, self.fetching, self.verbose)?;
         show(&settings, self.run_scripts, form, self.strict)
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn of(path: &str, histories: &Histories, overlays: &[Overlay]) -> Res
     let told = |setter: Option<(&Touch, bool)>, new: fn(&Touch) -> String| match setter {
         None => Ok(base()),
         Some((touch, _)) if touch.part == Part::Owners => in_table(path, touch, overlays),
-        Some((touch, true)) if touch.part != Part::Scripts => Ok(new(touch)),
+        Some((touch, true)) if !touch.part.runs() => Ok(new(touch)),
         Some((touch, _)) => Ok(format!("from {} of {}", touch.source, touch.overlay)),
     };
     let owner = told(last(|state| &state.owner), |_| "0:0, as everything new".to_owned())?;

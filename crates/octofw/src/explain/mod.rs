@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::build::{BuildError, Settings};
 use crate::overlay::scripts::{self, PRE_SCRIPTS, SCRIPTS};
 use crate::overlay::{Overlay, OverlayError};
-use crate::plan::{Effect, Histories, Scripts, Trial, mentions, try_out};
+use crate::plan::{Effect, Histories, Trial, mentions, try_out};
 use crate::rootfs::snapshot::shown;
 use crate::rootfs::watch::{Part, State};
 use crate::squashfs::Tree;
@@ -114,7 +114,7 @@ impl Explanation {
 /// # Errors
 /// As a build; and when octofw does not read the base's compressor.
 pub fn explain(path: &str, settings: &Settings, run_scripts: bool) -> Result<Explanation, BuildError> {
-    let trial = try_out(settings, if run_scripts { Scripts::Run } else { Scripts::Skip })?;
+    let trial = try_out(settings, run_scripts)?;
     Ok(of_trial(path, &trial)?)
 }
 

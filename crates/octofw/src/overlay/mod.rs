@@ -3,6 +3,7 @@
 //! The layout is the community's: `pre-scripts/*.sh`, `patches/**/*.patch`, `scripts/*.sh`, `root/`, all optional, and
 //! an `owners` table of ours. Not here: the order of overlays among each other and the session they are applied in.
 
+pub mod layout;
 pub mod owners;
 pub mod patches;
 pub mod root;
@@ -124,7 +125,15 @@ impl Overlay {
         owners::read(self).map(|_| ())
     }
 
-    /// Whether it has scripts that run before the build.
+    /// Whether it has scripts of any kind. They may do to the root what nobody named beforehand.
+    ///
+    /// # Errors
+    /// When its folder cannot be read.
+    pub fn has_scripts(&self) -> Result<bool, OverlayError> {
+        Ok(self.has_pre_scripts()? || !scripts::find(self, scripts::SCRIPTS)?.is_empty())
+    }
+
+    /// Whether it has scripts that run first. What they make may become part of the overlay.
     ///
     /// # Errors
     /// When its folder cannot be read.

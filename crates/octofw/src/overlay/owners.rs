@@ -13,6 +13,8 @@ use crate::rootfs::inside::Tree;
 
 /// The table's file name.
 pub const OWNERS: &str = "owners";
+/// Largest table, in bytes.
+const MOST_BYTES: u64 = 16 << 20;
 
 /// One line of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +34,12 @@ pub struct Owned {
 /// # Errors
 /// When it cannot be read or a line is wrong.
 pub fn read(overlay: &Overlay) -> Result<Vec<Owned>, OverlayError> {
-    match fs::read_to_string(overlay.folder.join(OWNERS)) {
+    let place = overlay.folder.join(OWNERS);
+    // A pipe would keep its reader waiting, and a hole has no end.
+    if fs::metadata(&place).is_ok_and(|found| !found.is_file() || found.len() > MOST_BYTES) {
+        return Err(overlay.unfit(OWNERS, "it is not a file, or larger than 16 MiB; that is no table"));
+    }
+    match fs::read_to_string(place) {
         Ok(text) => {
             parse(&text).map_err(|(line, problem)| overlay.unfit(format!("{OWNERS}, line {line}"), problem))
         }

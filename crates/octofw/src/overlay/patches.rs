@@ -6,12 +6,15 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use super::scripts::windows_line;
 use super::{Overlay, OverlayError, entries};
-use crate::command::Command;
+use crate::command::{Command, CommandError};
 use crate::rootfs::inside::{Tree, mounted_above};
 
 /// The folder's name.
 pub const PATCHES: &str = "patches";
+/// Largest patch, in bytes.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// The patches of an overlay, relative to `patches/`, in the order in which they are applied.
 ///
@@ -58,55 +61,129 @@ pub fn named(overlay: &Overlay) -> Result<Vec<(PathBuf, Vec<PathBuf>)>, OverlayE
     let mut found = Vec::new();
     for patch in find(overlay)? {
         let name = Path::new(PATCHES).join(&patch);
-        let text = fs::read(overlay.folder.join(&name)).map_err(|e| overlay.system(&name, e))?;
         let folder = patch.parent().unwrap_or(Path::new(""));
-        let targets = targets(&text).map_err(|problem| overlay.unfit(&name, problem))?;
+        let text = read(overlay, &name)?;
+        let targets = targets(&text).map_err(|wrong| unfit(overlay, &name, wrong))?;
         let targets = targets.into_iter().map(|target| folder.join(target)).collect();
         found.push((patch, targets));
     }
     Ok(found)
 }
 
-/// Applies all patches to the tree.
+/// Applies one patch of [`find`] to the tree; `trial` only looks whether it would apply.
 ///
-/// Returns a note for each patch whose hunks were found at other lines than it says.
+/// Returns a note for each hunk that was found at other lines than it says.
 ///
 /// # Errors
-/// The first patch that does not apply exactly, names a path outside the root or goes through a link.
-pub fn apply(overlay: &Overlay, tree: &Tree) -> Result<Vec<String>, OverlayError> {
-    let mut notes = Vec::new();
-    for patch in find(overlay)? {
-        let name = Path::new(PATCHES).join(&patch);
-        let file = overlay.folder.join(&name).canonicalize().map_err(|e| overlay.system(&name, e))?;
-        let text = fs::read(&file).map_err(|e| overlay.system(&name, e))?;
-        if text.windows(2).any(|pair| pair == b"\r\n") {
-            return Err(
-                overlay.unfit(&name, "it has Windows line ends (CRLF); convert it with: sed -i 's/\\r$//'")
-            );
-        }
-        let folder = patch.parent().unwrap_or(Path::new(""));
-        for target in targets(&text).map_err(|problem| overlay.unfit(&name, problem))? {
-            check_target(overlay, tree, &name, &folder.join(target))?;
-        }
-        if !tree.look(folder).map_err(|e| overlay.system(&name, e))?.is_some_and(|found| found.is_dir()) {
-            let problem = format!("there is no folder /{} in the root for it", folder.display());
-            return Err(overlay.unfit(&name, problem));
-        }
-        let printed = Command::new("patch")
-            .args(["-u", "-p1", "-F", "0", "--forward", "--no-backup-if-mismatch", "-i"])
-            .arg(&file)
-            .directory(tree.place(folder))
-            .env("LC_ALL", "C")
-            .without("POSIXLY_CORRECT")
-            .without("VERSION_CONTROL")
-            .without("PATCH_GET")
-            .remedy("install it with: apt-get install patch")
-            .run()
-            .map_err(|e| overlay.failed(&name, e))?;
-        let moved = printed.lines().filter(|line| line.contains("(offset"));
-        notes.extend(moved.map(|line| format!("{}: {}: {}", overlay.name, name.display(), line.trim())));
+/// When it does not apply exactly, names a path outside the root or goes through a link.
+pub fn apply(overlay: &Overlay, tree: &Tree, patch: &Path, trial: bool) -> Result<Vec<String>, OverlayError> {
+    let name = Path::new(PATCHES).join(patch);
+    let file = overlay.folder.join(&name).canonicalize().map_err(|e| overlay.system(&name, e))?;
+    let text = read(overlay, &name)?;
+    if let Some(line) = windows_line(&text) {
+        let problem = "it has Windows line ends (CRLF); convert it with: sed -i 's/\\r$//'";
+        return Err(overlay.unfit(at_line(&name, line), problem));
     }
-    Ok(notes)
+    let folder = patch.parent().unwrap_or(Path::new(""));
+    for target in targets(&text).map_err(|wrong| unfit(overlay, &name, wrong))? {
+        check_target(overlay, tree, &name, &folder.join(target))?;
+    }
+    if !tree.look(folder).map_err(|e| overlay.system(&name, e))?.is_some_and(|found| found.is_dir()) {
+        let problem = format!("there is no folder /{} in the root for it", folder.display());
+        return Err(overlay.unfit(&name, problem));
+    }
+    let mut command = Command::new("patch");
+    if trial {
+        command = command.arg("--dry-run");
+    }
+    let printed = command
+        .args(["-u", "-p1", "-F", "0", "--forward", "--no-backup-if-mismatch", "-i"])
+        .arg(&file)
+        .directory(tree.place(folder))
+        .env("LC_ALL", "C")
+        .without("POSIXLY_CORRECT")
+        .without("VERSION_CONTROL")
+        .without("PATCH_GET")
+        .remedy("install it with: apt-get install patch")
+        .run()
+        .map_err(|error| {
+            let failed = match &error {
+                CommandError::Failed { tail, .. } => failed_hunk(&text, tail),
+                _ => None,
+            };
+            overlay.failed(failed.map_or_else(|| name.clone(), |line| at_line(&name, line).into()), error)
+        })?;
+    let moved = printed.lines().filter(|line| line.contains("(offset"));
+    Ok(moved.map(|line| format!("{}: {}: {}", overlay.name, name.display(), line.trim())).collect())
+}
+
+/// The paths that a patch names and the tree does not have.
+///
+/// # Errors
+/// When the patch cannot be read or is none.
+pub fn missing(overlay: &Overlay, tree: &Tree, patch: &Path) -> Result<Vec<PathBuf>, OverlayError> {
+    let name = Path::new(PATCHES).join(patch);
+    let folder = patch.parent().unwrap_or(Path::new(""));
+    let mut found = paths_of(overlay, &name, folder)?;
+    found.retain(|path| matches!(tree.look(path), Ok(None)));
+    Ok(found)
+}
+
+/// The paths that a patch names, each once.
+pub(crate) fn paths_of(overlay: &Overlay, name: &Path, folder: &Path) -> Result<Vec<PathBuf>, OverlayError> {
+    let text = read(overlay, name)?;
+    let found = targets(&text).map_err(|wrong| unfit(overlay, name, wrong))?;
+    let mut found: Vec<_> = found.into_iter().map(|target| folder.join(target)).collect();
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+fn read(overlay: &Overlay, name: &Path) -> Result<Vec<u8>, OverlayError> {
+    let place = overlay.folder.join(name);
+    let system = |e| overlay.system(name, e);
+    let metadata = fs::metadata(&place).map_err(system)?;
+    if !metadata.is_file() || metadata.len() > MOST_BYTES {
+        return Err(overlay.unfit(name, "it is not a file, or larger than 64 MiB; that is no patch"));
+    }
+    fs::read(place).map_err(system)
+}
+
+fn at_line(name: &Path, line: usize) -> String {
+    format!("{}, line {line}", name.display())
+}
+
+fn unfit(overlay: &Overlay, name: &Path, (line, problem): (usize, String)) -> OverlayError {
+    overlay.unfit(at_line(name, line), problem)
+}
+
+/// The line of the patch at which the first hunk begins that `patch` could not apply, from what it printed.
+fn failed_hunk(text: &[u8], printed: &str) -> Option<usize> {
+    let failed = printed.lines().position(|line| line.contains("FAILED at"))?;
+    let number: usize =
+        printed.lines().nth(failed)?.split_once("Hunk #")?.1.split(' ').next()?.parse().ok()?;
+    let file = printed.lines().take(failed).filter_map(|line| line.split_once("file ")).last()?.1.trim();
+    let mut hunk = Hunk::default();
+    let (mut here, mut seen) = (false, 0);
+    for (line, bytes) in text.split(|byte| *byte == b'\n').enumerate() {
+        let bytes = String::from_utf8_lossy(bytes);
+        if hunk.takes(&bytes) {
+            continue;
+        }
+        if let Some(path) = ["--- ", "+++ "].iter().find_map(|mark| bytes.strip_prefix(mark)) {
+            let path = without_time(path);
+            let begins = path.split_once('/').is_some_and(|(_, path)| path == file);
+            here = begins || (here && bytes.starts_with("+++"));
+            seen = 0;
+        } else if let Some(begun) = Hunk::begins(&bytes) {
+            hunk = begun;
+            seen += 1;
+            if here && seen == number {
+                return Some(line + 1);
+            }
+        }
+    }
+    None
 }
 
 fn check_target(overlay: &Overlay, tree: &Tree, name: &Path, target: &Path) -> Result<(), OverlayError> {
@@ -137,13 +214,14 @@ fn check_target(overlay: &Overlay, tree: &Tree, name: &Path, target: &Path) -> R
     }
 }
 
-/// The paths that a patch names, without their first component, as `-p1` takes them.
-pub(crate) fn targets(text: &[u8]) -> Result<Vec<PathBuf>, String> {
+/// The paths that a patch names, without their first component, as `-p1` takes them; or the line and what is wrong.
+pub(crate) fn targets(text: &[u8]) -> Result<Vec<PathBuf>, (usize, String)> {
     let mut found = Vec::new();
     let mut hunk = Hunk::default();
     let mut changes = false;
-    for line in text.split(|byte| *byte == b'\n') {
+    for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
         let line = String::from_utf8_lossy(line);
+        let wrong = |problem: String| (number + 1, problem);
         if hunk.takes(&line) {
             continue;
         }
@@ -153,10 +231,10 @@ pub(crate) fn targets(text: &[u8]) -> Result<Vec<PathBuf>, String> {
             continue;
         }
         if is_other_format(&line) {
-            return Err(
+            return Err(wrong(
                 "it is no unified diff (patch would run an ed script); make it with: diff -u, or git diff"
                     .into(),
-            );
+            ));
         }
         changes |= GIT_CHANGES.iter().any(|mark| line.starts_with(mark));
         let header =
@@ -165,13 +243,18 @@ pub(crate) fn targets(text: &[u8]) -> Result<Vec<PathBuf>, String> {
         let header =
             header.or_else(|| moved.iter().find_map(|mark| line.strip_prefix(mark)).map(|rest| (rest, 0)));
         let Some((rest, strip)) = header else { continue };
-        // A time may follow after a tab.
-        let path = Path::new(rest.split('\t').next().unwrap_or(rest).trim_end());
+        if rest.starts_with('"') {
+            return Err(wrong(
+                "it names a file in quotes; rename the file to one of plain characters".into(),
+            ));
+        }
+        let path = Path::new(without_time(rest));
         if path == Path::new("/dev/null") {
             continue;
         }
         if path.is_absolute() || path.components().any(|part| part == Component::ParentDir) {
-            return Err(format!("it names {}, which is absolute or climbs out of the root", path.display()));
+            let problem = format!("it names {}, which is absolute or climbs out of the root", path.display());
+            return Err(wrong(problem));
         }
         let stripped: PathBuf =
             path.components().filter(|part| *part != Component::CurDir).skip(strip).collect();
@@ -182,8 +265,17 @@ pub(crate) fn targets(text: &[u8]) -> Result<Vec<PathBuf>, String> {
     if changes {
         Ok(found)
     } else {
-        Err("it changes nothing: there is no hunk (@@ -1,2 +1,2 @@) in it".into())
+        Err((1, "it changes nothing: there is no hunk (@@ -1,2 +1,2 @@) in it".into()))
     }
+}
+
+/// The path of a header, without the time that may follow it. Blanks belong to the path only where a tab ends it.
+pub(crate) fn without_time(header: &str) -> &str {
+    let end = match header.find('\t') {
+        Some(tab) => Some(tab),
+        None => header.find(char::is_whitespace),
+    };
+    header.get(..end.unwrap_or(header.len())).unwrap_or(header)
 }
 
 /// Changes that git writes without a hunk.
@@ -244,6 +336,9 @@ mod tests {
         let expected = ["etc/x", "etc/x", "new", "etc/y"].map(PathBuf::from);
         assert_eq!(targets(text).unwrap(), expected);
         assert_eq!(targets(b"Index: a/etc/z\n@@ -1 +1 @@\n-a\n+b\n").unwrap(), [PathBuf::from("etc/z")]);
+        let blank =
+            b"--- a/etc/x 2025-11-06 06:29:13.0 +0100\n+++ b/a file\t2025-11-06\n@@ -1 +1 @@\n-a\n+b\n";
+        assert_eq!(targets(blank).unwrap(), ["etc/x", "a file"].map(PathBuf::from));
         let comment = b"--- a/x\n+++ b/x\n@@ -1,2 +1 @@\n--- /etc/old\n context\n--- a/y\n+++ b/y\n";
         assert_eq!(targets(comment).unwrap(), ["x", "x", "y", "y"].map(PathBuf::from));
     }
@@ -251,16 +346,34 @@ mod tests {
     #[test]
     fn a_patch_that_climbs_is_refused() {
         for bad in ["--- a/../../x\n", "+++ /etc/passwd\n", "rename to ../x\n"] {
-            assert!(targets(bad.as_bytes()).unwrap_err().contains("climbs out"), "{bad}");
+            assert!(targets(bad.as_bytes()).unwrap_err().1.contains("climbs out"), "{bad}");
         }
+        assert!(targets(b"--- \"a/sb\\151n/x\"\n").unwrap_err().1.contains("in quotes"));
         for bad in ["", "words\n", "--- a/x\n+++ b/x\n"] {
-            assert!(targets(bad.as_bytes()).unwrap_err().contains("changes nothing"), "{bad}");
+            assert!(targets(bad.as_bytes()).unwrap_err().1.contains("changes nothing"), "{bad}");
         }
         for bad in ["1c\n", "3,4d\n", "3,4c5,6\n", "0a1\n", "***************\n"] {
             let text = format!("--- a/x\n+++ b/x\n{bad}");
-            assert!(targets(text.as_bytes()).unwrap_err().contains("no unified diff"), "{bad}");
+            let (line, problem) = targets(text.as_bytes()).unwrap_err();
+            assert!(line == 3 && problem.contains("no unified diff"), "{bad}");
         }
         assert_eq!(targets(b"5 apples\nold mode 100644\nnew mode 100755\n").unwrap(), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn the_line_of_a_hunk_that_failed_is_found() {
+        let text = b"--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n--- a/etc/y\n+++ b/etc/y\n@@ -1 +1 @@\n-a\n+b\n@@ -9 +9 @@\n--- a\n+++ b\n";
+        let cases = [
+            ("patching file x\nHunk #1 FAILED at 1.\n1 out of 1 hunk FAILED", Some(3)),
+            ("patching file x\npatching file etc/y\nHunk #2 FAILED at 9.\n", Some(11)),
+            ("checking file etc/y\nHunk #1 FAILED at 1.\nHunk #2 FAILED at 9.\n", Some(8)),
+            ("patching file z\nHunk #1 FAILED at 1.\n", None),
+            ("Hunk #x FAILED at", None),
+            ("can't find file to patch", None),
+        ];
+        for (printed, line) in cases {
+            assert_eq!(failed_hunk(text, printed), line, "{printed}");
+        }
     }
 
     #[test]

@@ -18,6 +18,13 @@ use crate::rootfs::snapshot::set_time;
 pub const ROOT: &str = "root";
 /// What a file is called while it is written, beside its place.
 const UNFINISHED: &str = ".octofw-unfinished";
+/// Largest file of an overlay or of what its scripts make, in bytes; a slot of the printer holds 300 MiB, packed.
+pub const MOST_BYTES: u64 = 1 << 30;
+/// Most bytes of all files of one overlay.
+const MOST_IN_ALL: u64 = 4 << 30;
+/// Most paths of one overlay, and most folders in one another.
+const MOST_PATHS: usize = 500_000;
+const DEEPEST: usize = 100;
 
 /// Looks at `root/` alone: names, links, special files, places that the printer mounts over.
 ///
@@ -28,15 +35,61 @@ pub fn check(overlay: &Overlay) -> Result<(), OverlayError> {
     match fs::symlink_metadata(&folder) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(overlay.system(ROOT, e)),
-        Ok(metadata) if metadata.is_dir() => check_folder(overlay, &folder, Path::new("")),
+        Ok(metadata) if metadata.is_dir() => {
+            check_folder(overlay, &folder, Path::new(""), &mut Measure::default())
+        }
         Ok(_) => Err(overlay.unfit(ROOT, "it is not a folder")),
     }
 }
 
-fn check_folder(overlay: &Overlay, folder: &Path, above: &Path) -> Result<(), OverlayError> {
+/// How much `root/` holds.
+#[derive(Default)]
+struct Measure {
+    paths: usize,
+    bytes: u64,
+}
+
+impl Measure {
+    /// Counts one more path; says what is too much.
+    fn add(&mut self, path: &Path, metadata: &Metadata) -> Result<(), String> {
+        let size = if metadata.is_file() { metadata.len() } else { 0 };
+        self.paths += 1;
+        self.bytes = self.bytes.saturating_add(size);
+        if size > MOST_BYTES {
+            return Err(too_large(size));
+        }
+        if self.bytes > MOST_IN_ALL {
+            return Err(format!(
+                "the files up to here have more than {MOST_IN_ALL} bytes in all; leave some out"
+            ));
+        }
+        if self.paths > MOST_PATHS || path.components().count() > DEEPEST {
+            return Err(format!(
+                "there are more than {MOST_PATHS} paths, or {DEEPEST} folders in one another"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// What is said of a file that no image can take.
+pub(crate) fn too_large(size: u64) -> String {
+    format!(
+        "it has {size} bytes, though some may be holes; the most is {MOST_BYTES}, and the printer's slot holds less"
+    )
+}
+
+fn check_folder(
+    overlay: &Overlay,
+    folder: &Path,
+    above: &Path,
+    measure: &mut Measure,
+) -> Result<(), OverlayError> {
     for (name, place) in entries(overlay, folder)? {
         let path = above.join(name);
-        let kind = fs::symlink_metadata(&place).map_err(|e| overlay.system(&place, e))?.file_type();
+        let metadata = fs::symlink_metadata(&place).map_err(|e| overlay.system(&place, e))?;
+        let kind = metadata.file_type();
+        measure.add(&path, &metadata).map_err(|problem| overlay.unfit(within(&path), problem))?;
         if let Some(mounted) = mounted_above(&path) {
             return Err(overlay.unfit(within(&path), beneath(mounted)));
         }
@@ -50,7 +103,7 @@ fn check_folder(overlay: &Overlay, folder: &Path, above: &Path) -> Result<(), Ov
                 return Err(overlay.unfit(within(&path), problem));
             }
         } else if kind.is_dir() {
-            check_folder(overlay, &place, &path)?;
+            check_folder(overlay, &place, &path, measure)?;
         } else if !kind.is_file() {
             let problem = "it is a device, pipe or socket; make it in a script, with mknod or mkfifo";
             return Err(overlay.unfit(within(&path), problem));
@@ -214,6 +267,13 @@ impl Copy<'_> {
                 (there.uid(), there.gid(), there.mode() & 0o7777)
             }
         };
+        if metadata.mode() & 0o6000 != 0 {
+            self.notes.push(format!(
+                "{}: {}: its set-user or set-group bit is not carried over; if it is meant, give the mode in the owners table",
+                self.overlay.name,
+                within(&path).display()
+            ));
+        }
         let unfinished = place.with_file_name(UNFINISHED);
         let mut file = File::create_new(&unfinished).map_err(system)?;
         io::copy(&mut File::open(source).map_err(system)?, &mut file).map_err(system)?;

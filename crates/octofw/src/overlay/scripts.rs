@@ -1,19 +1,22 @@
-//! Runs an overlay's shell scripts: `pre-scripts/` before the build, `scripts/` on the unpacked root.
+//! Runs an overlay's shell scripts on the unpacked root: `pre-scripts/` before everything else of the overlay, and
+//! `scripts/` in the place that the tree's dialect gives them.
 //!
 //! Only `*.sh` at the top of the folder run, in byte order of their names, from the repository's root, with the path of
-//! the unpacked root as their argument. An empty folder is fine.
+//! the unpacked root as their argument. One that ends in `.chroot.sh` runs inside the root instead. An empty folder is
+//! fine.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::{Overlay, OverlayError, entries};
 use crate::command::Command;
+use crate::script_tools::chroot;
 
-/// Folder of the scripts that run before the build, outside fakeroot.
+/// Folder of the scripts that run first; they fetch and compile, also into the root.
 pub const PRE_SCRIPTS: &str = "pre-scripts";
-/// Folder of the scripts that work on the unpacked root.
+/// Folder of the scripts that install on the unpacked root.
 pub const SCRIPTS: &str = "scripts";
 
 /// Where scripts run and what they are told.
@@ -25,9 +28,12 @@ pub struct Surroundings<'a> {
     pub root: &'a Path,
     /// Variables of their environment.
     pub variables: &'a BTreeMap<String, String>,
-    /// Variables that they must not see.
-    pub hidden: &'a [String],
 }
+
+/// Largest script, in bytes.
+const MOST_BYTES: u64 = 16 << 20;
+/// How the name of a script ends that runs inside the root.
+const INSIDE: &str = ".chroot.sh";
 
 /// The scripts of one of the two folders, by file name, in the order in which they run.
 ///
@@ -44,71 +50,92 @@ fn is_script(name: &str) -> bool {
 }
 
 /// Checks that each script of a folder can be started: a file with the run bit, a first line that names an interpreter
-/// which exists, and no carriage return.
+/// which exists, and no carriage return. The interpreter of one that runs inside the root is the root's affair.
 ///
 /// # Errors
 /// The first script that is not so.
 pub fn check(overlay: &Overlay, folder: &str) -> Result<(), OverlayError> {
-    for name in find(overlay, folder)? {
-        let path = Path::new(folder).join(&name);
-        let place = overlay.folder.join(&path);
-        let metadata = fs::metadata(&place).map_err(|e| overlay.system(&path, e))?;
-        if !metadata.is_file() {
-            return Err(overlay.unfit(&path, "it is not a file"));
-        }
-        let bytes = fs::read(&place).map_err(|e| overlay.system(&path, e))?;
-        if bytes.windows(2).any(|pair| pair == b"\r\n") {
-            let problem = "it has Windows line ends (CRLF); convert it with: sed -i 's/\\r$//', and keep Git from converting it back (.gitattributes: *.sh eol=lf)";
-            return Err(overlay.unfit(&path, problem));
-        }
-        if metadata.permissions().mode() & 0o100 == 0 {
-            let problem = format!("it is not executable; run: chmod +x {}", place.display());
-            return Err(overlay.unfit(&path, problem));
-        }
-        let Some(interpreter) = interpreter(&bytes) else {
-            return Err(overlay.unfit(&path, "its first line names no interpreter; begin it with: #!/bin/sh"));
-        };
-        if !Path::new(&interpreter).exists() {
-            let problem = format!(
-                "its interpreter {interpreter} does not exist on this machine; install it or change the first line"
-            );
-            return Err(overlay.unfit(&path, problem));
-        }
+    find(overlay, folder)?.iter().try_for_each(|name| check_one(overlay, folder, name))
+}
+
+fn check_one(overlay: &Overlay, folder: &str, name: &str) -> Result<(), OverlayError> {
+    let path = Path::new(folder).join(name);
+    let place = overlay.folder.join(&path);
+    let metadata = fs::metadata(&place).map_err(|e| overlay.system(&path, e))?;
+    if !metadata.is_file() {
+        return Err(overlay.unfit(&path, "it is not a file"));
+    }
+    if metadata.len() > MOST_BYTES {
+        return Err(overlay.unfit(&path, "it is larger than 16 MiB; that is no script"));
+    }
+    let bytes = fs::read(&place).map_err(|e| overlay.system(&path, e))?;
+    if let Some(line) = windows_line(&bytes) {
+        let problem = "it has Windows line ends (CRLF); convert it with: sed -i 's/\\r$//', and keep Git from converting it back (.gitattributes: *.sh eol=lf)";
+        return Err(overlay.unfit(format!("{}, line {line}", path.display()), problem));
+    }
+    if metadata.permissions().mode() & 0o100 == 0 {
+        let problem = format!("it is not executable; run: chmod +x {}", place.display());
+        return Err(overlay.unfit(&path, problem));
+    }
+    let Some(interpreter) = interpreter(&bytes) else {
+        let place = format!("{}, line 1", path.display());
+        return Err(overlay.unfit(place, "its first line names no interpreter; begin it with: #!/bin/sh"));
+    };
+    if !name.ends_with(INSIDE) && !Path::new(&interpreter).exists() {
+        let problem = format!(
+            "its interpreter {interpreter} does not exist on this machine; install it or change the first line"
+        );
+        return Err(overlay.unfit(format!("{}, line 1", path.display()), problem));
     }
     Ok(())
 }
 
-/// Runs the scripts of a folder one after the other.
+/// The number of the first line that ends with a carriage return.
+pub(super) fn windows_line(text: &[u8]) -> Option<usize> {
+    let at = text.windows(2).position(|pair| pair == b"\r\n")?;
+    Some(text.iter().take(at).filter(|byte| **byte == b'\n').count() + 1)
+}
+
+/// Runs one script of a folder.
 ///
 /// # Errors
-/// The first one that fails, with its command line, exit status and the end of its output.
-pub fn run(overlay: &Overlay, folder: &str, surroundings: Surroundings<'_>) -> Result<(), OverlayError> {
-    check(overlay, folder)?;
-    for name in find(overlay, folder)? {
-        let script = started_as(&overlay.folder.join(folder).join(&name));
-        // The umask must not depend on who builds; only a shell can set it for the script alone.
-        let mut command = Command::new("sh")
-            .args(["-c", "umask 022; exec \"$@\"", "sh"])
-            .arg(&script)
-            .arg(surroundings.root)
-            .directory(surroundings.directory);
-        for (name, value) in surroundings.variables {
-            command = command.env(name, value);
-        }
-        for name in surroundings.hidden {
-            command = command.without(name);
-        }
-        command.run().map_err(|e| overlay.failed(Path::new(folder).join(&name), e))?;
+/// When it cannot be started or fails; with its command line, exit status and the end of its output.
+pub fn run(
+    overlay: &Overlay,
+    folder: &str,
+    name: &str,
+    surroundings: Surroundings<'_>,
+) -> Result<(), OverlayError> {
+    check_one(overlay, folder, name)?;
+    let path = Path::new(folder).join(name);
+    let script = overlay.folder.join(&path);
+    // The umask must not depend on who builds; only a shell can set it for the script alone.
+    let mut command =
+        Command::new("sh").args(["-c", "umask 022; exec \"$@\"", "sh"]).directory(surroundings.directory);
+    for (name, value) in surroundings.variables {
+        command = command.env(name, value);
     }
-    Ok(())
+    let failed = |e| overlay.failed(&path, e);
+    if !name.ends_with(INSIDE) {
+        let script = started_as(&script, surroundings.directory).map_err(|e| overlay.system(&path, e))?;
+        return command.arg(script).arg(surroundings.root).run().map(drop).map_err(failed);
+    }
+    // The script must lie in the root to be started there; it goes whatever comes of it.
+    let lent = surroundings.root.join(name);
+    if fs::symlink_metadata(&lent).is_ok() {
+        return Err(overlay.unfit(&path, format!("there is a file /{name} in the root; rename the script")));
+    }
+    fs::copy(&script, &lent).map_err(|e| overlay.system(&path, e))?;
+    let ran = command.arg(chroot::NAME).arg(surroundings.root).arg(format!("/{name}")).run();
+    fs::remove_file(&lent).map_err(|e| overlay.system(&path, e))?;
+    ran.map(drop).map_err(failed)
 }
 
-/// The community's form for a relative path: `./overlays/x/scripts/y.sh`.
-fn started_as(script: &Path) -> PathBuf {
-    match script.components().next() {
-        Some(Component::Normal(_) | Component::ParentDir) => Path::new(".").join(script),
-        _ => script.to_owned(),
-    }
+/// The community's form for what lies in the tree: `./overlays/x/scripts/y.sh`.
+fn started_as(script: &Path, directory: &Path) -> std::io::Result<PathBuf> {
+    let script = std::path::absolute(script)?;
+    let within = script.strip_prefix(directory).map(|within| Path::new(".").join(within));
+    Ok(within.unwrap_or(script))
 }
 
 fn interpreter(script: &[u8]) -> Option<String> {
@@ -166,17 +193,18 @@ mod tests {
             let (_folder, overlay) = overlay(&[("1.sh", text, mode)]);
             let error = check(&overlay, SCRIPTS).unwrap_err().to_string();
             assert!(error.contains(expected) && error.contains("scripts/1.sh"), "{error}");
+            assert_eq!(error.contains("line"), !text.is_empty() && !expected.contains("chmod"), "{error}");
         }
     }
 
     #[test]
-    fn relative_scripts_are_started_in_the_communitys_form() {
+    fn scripts_of_the_tree_are_started_in_the_communitys_form() {
         for (path, form) in [
-            ("overlays/x/scripts/y.sh", "./overlays/x/scripts/y.sh"),
-            ("/a/y.sh", "/a/y.sh"),
-            ("../y.sh", "./../y.sh"),
+            ("/tree/overlays/x/scripts/y.sh", "./overlays/x/scripts/y.sh"),
+            ("/elsewhere/y.sh", "/elsewhere/y.sh"),
+            ("/tree-2/y.sh", "/tree-2/y.sh"),
         ] {
-            assert_eq!(started_as(Path::new(path)), Path::new(form));
+            assert_eq!(started_as(Path::new(path), Path::new("/tree")).unwrap(), Path::new(form));
         }
     }
 }

@@ -24,7 +24,7 @@ pub use order::OrderRisk;
 pub(crate) use order::{mentions, name as name_of_order};
 pub use space::{Attribution, Share, Space};
 pub(crate) use text::{described, kind as name_of_kind};
-pub use trial::{Scripts, Trial, open, try_out};
+pub use trial::{Trial, open, try_out};
 
 /// The whole plan. Fields are only ever added while `schema` is 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -89,14 +89,14 @@ impl Plan {
     /// # Errors
     /// As a build.
     pub fn make(settings: &Settings, run_scripts: bool) -> Result<(Self, Trial), BuildError> {
-        let trial = try_out(settings, if run_scripts { Scripts::Run } else { Scripts::Skip })?;
+        let trial = try_out(settings, run_scripts)?;
         let order_risks = match (run_scripts, order::can_matter(&trial.overlays)?) {
             (_, false) => Vec::new(),
             (false, true) => order::named(&trial.overlays)?,
             (true, true) => {
                 let other = order::other(settings.order);
                 let swapped = Settings { order: other, progress: false, ..settings.clone() };
-                match try_out(&swapped, Scripts::RunAgain) {
+                match try_out(&swapped, true) {
                     Ok(there) => order::found(settings.order, &trial.report.changes, &there.report.changes),
                     Err(error) => vec![order::fails(other, &whole(&error))],
                 }

@@ -4,13 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::build::environment::{self, Places};
-use crate::build::{BuildError, Settings, fakeroot};
+use crate::build::{BuildError, Settings, fakeroot, untouched};
 use crate::image::{BOOT, Image, ImageError, ROOTFS};
 use crate::manifest::Packed;
-use crate::overlay::scripts::{self, PRE_SCRIPTS, Surroundings};
 use crate::overlay::{Overlay, name_apart};
 use crate::rootfs::packing::Packing;
-use crate::rootfs::session::{self, Report};
+use crate::rootfs::session::{self, Report, Scripting};
 use crate::rootfs::watch::Watching;
 use crate::squashfs::{Filesystem, Tree};
 use crate::verify;
@@ -37,17 +36,6 @@ pub struct Trial {
     pub space: Space,
 }
 
-/// Which scripts run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scripts {
-    /// None.
-    Skip,
-    /// Those that run before a build, and those that work on the root.
-    Run,
-    /// The latter alone: what the former make is there already.
-    RunAgain,
-}
-
 /// Opens the overlays of the settings, looks at everything that can be judged beforehand, and names them apart.
 ///
 /// # Errors
@@ -59,13 +47,13 @@ pub fn open(folders: &[PathBuf]) -> Result<Vec<Overlay>, BuildError> {
     Ok(overlays)
 }
 
-/// Carries out what `settings` ask for up to the finished root, and throws that away. The output that they name is not
+/// Carries out what `settings` ask for up to the finished root, and throws that away; scripts of both kinds run only
+/// with `run_scripts`. The output that they name is not
 /// looked at.
 ///
 /// # Errors
 /// As a build.
-pub fn try_out(settings: &Settings, mode: Scripts) -> Result<Trial, BuildError> {
-    let run_scripts = mode != Scripts::Skip;
+pub fn try_out(settings: &Settings, run_scripts: bool) -> Result<Trial, BuildError> {
     let overlays = open(&settings.overlays)?;
     let image = Image::open(&settings.base)?;
     if let Some(finding) = verify::unreadable(&image) {
@@ -84,19 +72,6 @@ pub fn try_out(settings: &Settings, mode: Scripts) -> Result<Trial, BuildError> 
     let tree = scratch.join("root");
     let places = Places { build: scratch, root: &tree, parts: &parts };
     let variables = environment::variables(settings, places, epoch, |name| std::env::var(name).ok());
-    if mode == Scripts::Run {
-        for overlay in &overlays {
-            let hidden = ["FAKEROOTKEY".to_owned(), "LD_PRELOAD".to_owned()];
-            let surroundings = Surroundings {
-                directory: &settings.directory,
-                root: &tree,
-                variables: &variables,
-                hidden: &hidden,
-            };
-            scripts::run(overlay, PRE_SCRIPTS, surroundings)?;
-            overlay.check()?;
-        }
-    }
     let plan = session::Plan {
         base: base_root.clone(),
         tree,
@@ -110,9 +85,11 @@ pub fn try_out(settings: &Settings, mode: Scripts) -> Result<Trial, BuildError> 
         processors: settings.processors,
         progress: settings.progress,
         repack: false,
+        scripting: Scripting { cache: Some(settings.cache_folder()), rehearse: false },
         watch: Some(Watching { skip_scripts: !run_scripts }),
     };
-    let report = fakeroot::run(&settings.octofw, &plan, &scratch.join("plan.json"))?;
+    let session = || fakeroot::run(&settings.octofw, &plan, &scratch.join("plan.json"));
+    let report = if run_scripts { untouched::beside(&image, &parts, session)? } else { session()? };
     let (before, _) = read(&base_root);
     let (after, filesystem) = read(&plan.result);
     let sizes = (length(&base_root)?, length(&plan.result)?);

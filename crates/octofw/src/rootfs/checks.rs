@@ -5,15 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::session::{Plan, SessionError, system};
 use super::snapshot::{Kind, Snapshot, What, place, shown};
 use super::startable;
+use super::steps::{Came, Step};
 use crate::digest;
 use crate::manifest::{Change, Counts};
+use crate::overlay::root::{MOST_BYTES, too_large};
+use crate::overlay::{Overlay, owners};
 
-/// Lists what differs from the base, and refuses what the printer could not start.
+/// Lists what differs from the base, and refuses what the printer could not start. A rehearsal only records that, as a
+/// step of the overlay that made it.
 pub(super) fn changes(
     plan: &Plan,
     base: &Snapshot,
     last: &Snapshot,
     touched: &BTreeMap<Vec<u8>, BTreeSet<usize>>,
+    steps: &mut Vec<Step>,
 ) -> Result<Vec<Change>, SessionError> {
     let mut list = Vec::new();
     let passes_over = plan.passes_over_scripts()?;
@@ -32,10 +37,18 @@ pub(super) fn changes(
             let place = place(&plan.tree, &path);
             let found = startable::problem(&path, entry.mode, &place)
                 .map_err(system(format!("cannot read {name}")))?;
-            // A script that did not run may set it right.
-            if let Some(problem) = found.filter(|_| !passes_over) {
-                let problem = format!("overlay {}: {problem}", overlays.join(", "));
-                return Err(SessionError::Unfit { path: name, problem });
+            match found {
+                // A script that did not run may set it right.
+                Some(_) if passes_over => {}
+                Some(problem) if plan.scripting.rehearse => {
+                    let came = Came::Failed(problem);
+                    steps.push(Step { overlay: overlays.join(", "), part: name.clone(), came });
+                }
+                Some(problem) => {
+                    let problem = format!("overlay {}: {problem}", overlays.join(", "));
+                    return Err(SessionError::Unfit { path: name, problem });
+                }
+                None => {}
             }
             sha256 = Some(digest::of_file(&place).map_err(system(format!("cannot read {name}")))?.0);
         }
@@ -56,6 +69,51 @@ pub(super) fn check_owners(base: &Snapshot, last: &Snapshot) -> Result<(), Sessi
         }
     }
     Ok(())
+}
+
+/// No image takes a file that is larger than a slot many times over; to read one of holes would take for ever.
+pub(super) fn check_sizes(
+    overlay: &Overlay,
+    before: &Snapshot,
+    after: &Snapshot,
+) -> Result<(), SessionError> {
+    for (path, entry) in &after.entries {
+        let known = || before.entries.get(path).is_some_and(|old| old.size == entry.size);
+        if entry.kind == Kind::File && entry.size > MOST_BYTES && !known() {
+            let problem = format!("overlay {}: {}", overlay.name, too_large(entry.size));
+            return Err(SessionError::Unfit { path: shown(path), problem });
+        }
+    }
+    Ok(())
+}
+
+/// A note for each file that now runs as its owner or group and did not, and that no owners table names so.
+pub(super) fn undeclared_privileges(
+    plan: &Plan,
+    base: &Snapshot,
+    last: &Snapshot,
+) -> Result<Vec<String>, SessionError> {
+    let mut declared = BTreeMap::new();
+    for overlay in &plan.overlays {
+        for owned in owners::read(overlay)? {
+            if let Some(mode) = owned.mode {
+                declared.insert(owned.path.into_os_string().into_encoded_bytes(), mode & 0o6000);
+            }
+        }
+    }
+    let mut notes = Vec::new();
+    for (path, entry) in &last.entries {
+        let bits = entry.mode & 0o6000;
+        let before = base.entries.get(path).filter(|old| old.kind == entry.kind);
+        let same = before.is_some_and(|old| old.mode & 0o6000 == bits && old.uid == entry.uid);
+        if entry.kind == Kind::File && bits != 0 && !same && declared.get(path) != Some(&bits) {
+            notes.push(format!(
+                "{} now runs as its owner or group ({:04o} {}:{}), by a script and not by an owners table; if that is meant, declare it there",
+                shown(path), entry.mode & 0o7777, entry.uid, entry.gid
+            ));
+        }
+    }
+    Ok(notes)
 }
 
 pub(super) fn check_nodes(base: &Snapshot, last: &Snapshot) -> Result<(), SessionError> {

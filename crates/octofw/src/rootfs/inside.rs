@@ -104,6 +104,41 @@ impl Tree {
         Ok(Leads::To(done))
     }
 
+    /// As [`Tree::follow`] for something that may be about to be made: what does not exist is taken as named.
+    ///
+    /// # Errors
+    /// When the system refuses to look.
+    pub fn reach(&self, path: &Path) -> io::Result<Leads> {
+        let mut todo = components(path);
+        let mut done = PathBuf::new();
+        let mut links = 0;
+        while let Some(next) = todo.pop_front() {
+            if next.as_bytes() == b".." {
+                done.pop();
+                continue;
+            }
+            let here = done.join(&next);
+            match self.look(&here)? {
+                Some(found) if found.file_type().is_symlink() => {
+                    links += 1;
+                    if links > MOST_LINKS {
+                        return Ok(Leads::Round);
+                    }
+                    let target = fs::read_link(self.place(&here))?;
+                    if target.is_absolute() {
+                        done = PathBuf::new();
+                    }
+                    for part in components(&target).into_iter().rev() {
+                        todo.push_front(part);
+                    }
+                }
+                Some(found) if !found.is_dir() && !todo.is_empty() => return Ok(Leads::Nowhere(here)),
+                _ => done = here,
+            }
+        }
+        Ok(Leads::To(done))
+    }
+
     /// The first directory above `path` that is a link, if any is.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 pub mod architecture;
 mod checks;
 pub mod inside;
+mod lacking;
 pub mod listing;
 pub mod packing;
 mod partial;
@@ -13,5 +14,6 @@ pub mod session;
 pub mod snapshot;
 pub mod splicing;
 pub mod startable;
+pub mod steps;
 mod unpacking;
 pub mod watch;

@@ -22,13 +22,13 @@ use super::packing::{Packing, PackingError};
 use super::partial::Partial;
 use super::snapshot::{Snapshot, shown};
 use super::splicing::{self, Base, SplicingError};
+use super::steps::{Step, Steps};
 use super::unpacking;
-use super::watch::{Part, Seen, Watch, Watching};
+use super::watch::{Seen, Watch, Watching};
 use crate::build::progress::Progress;
 use crate::command::{Command, CommandError, whole};
 use crate::manifest::{Change, Counts, Packed};
-use crate::overlay::scripts::{SCRIPTS, Surroundings};
-use crate::overlay::{Order, Overlay, OverlayError, owners, patches, root, scripts};
+use crate::overlay::{Order, Overlay, OverlayError};
 
 /// Longer than a tick of any kernel's clock.
 pub(super) const TICK: Duration = Duration::from_millis(20);
@@ -60,9 +60,21 @@ pub struct Plan {
     pub progress: bool,
     /// Whether the root is packed anew as a whole, also where the base's data could be kept.
     pub repack: bool,
+    /// What scripts get besides.
+    #[serde(default)]
+    pub scripting: Scripting,
     /// How the session is watched, where it is for a plan and not for an image.
     #[serde(default)]
     pub watch: Option<Watching>,
+}
+
+/// How scripts and other steps are carried out.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Scripting {
+    /// The folder of what scripts fetched, by its content; one in the build folder where none is given.
+    pub cache: Option<PathBuf>,
+    /// Whether a step that fails is only recorded, so that every step is tried.
+    pub rehearse: bool,
 }
 
 /// What came of a session.
@@ -95,6 +107,12 @@ pub struct Report {
     pub packed: Packed,
     /// Bytes of its data that no file needs.
     pub dead_bytes: u64,
+    /// Digests of the overlays that have pre-scripts, as these left them, by the overlay's name.
+    #[serde(default)]
+    pub made: BTreeMap<String, String>,
+    /// What came of each step, in their order.
+    #[serde(default)]
+    pub steps: Vec<Step>,
     /// What each part of each overlay did, where the session was watched.
     #[serde(default)]
     pub seen: Vec<Seen>,
@@ -233,12 +251,16 @@ fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
     progress.done("unpack the root", start);
 
     let tree = Tree::at(&plan.tree);
+    let mut steps = Steps::begin(plan).map_err(system("cannot lay out the commands for scripts"))?;
     let mut touched: BTreeMap<Vec<u8>, BTreeSet<usize>> = BTreeMap::new();
     let mut before = base.clone();
     let whole_tree = readable.as_ref().filter(|_| partial.is_none());
     let mut watch = plan.watch.map(|watching| Watch::new(plan, watching, whole_tree));
     for (number, overlay) in plan.overlays.iter().enumerate() {
         let start = Instant::now();
+        if !steps.fit(overlay)? {
+            continue;
+        }
         if let Some(partial) = &mut partial {
             for path in partial.bring(overlay)? {
                 let read = || system(format!("cannot read {}", shown(&path)));
@@ -247,12 +269,13 @@ fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
             }
         }
         match &mut watch {
-            Some(watch) => watch.overlay((number, overlay), &tree, &before, |part| {
-                apply_part(plan, overlay, &tree, &mut notes, part)
-            })?,
-            None => apply(plan, overlay, &tree, &mut notes)?,
+            Some(watch) => {
+                watch.overlay((number, overlay), &tree, &before, |part| steps.part(overlay, part))?;
+            }
+            None => steps.overlay(overlay)?,
         }
         let mut after = Snapshot::take(&plan.tree).map_err(system("cannot walk the root"))?;
+        checks::check_sizes(overlay, &before, &after)?;
         if let (Some(readable), None) = (&readable, &partial) {
             after.mark_rewritten(&before, |path| readable.differs(&plan.tree, path))?;
         }
@@ -265,10 +288,13 @@ fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
 
     let mut last = before;
     last.settle_times(&plan.tree, &base, plan.epoch).map_err(system("cannot set a time"))?;
-    let changes = checks::changes(plan, &base, &last, &touched)?;
+    let changes = checks::changes(plan, &base, &last, &touched, &mut steps.steps)?;
     checks::check_owners(&base, &last)?;
     checks::check_nodes(&base, &last)?;
     checks::check_hard_links(plan, &base, &last)?;
+    let Steps { notes: more, made, steps, .. } = steps;
+    notes.extend(more);
+    notes.extend(checks::undeclared_privileges(plan, &base, &last)?);
 
     let seen = watch.map(|watch| watch.seen).unwrap_or_default();
     let start = Instant::now();
@@ -277,13 +303,15 @@ fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
             let (result, dead_bytes) =
                 readable.write(&plan.tree, (&base, &last), plan.epoch, &plan.result)?;
             let base = splicing::counts(&readable.tree);
-            Report { changes, notes, base, result, packed: Packed::Spliced, dead_bytes, seen }
+            let packed = Packed::Spliced;
+            Report { changes, notes, base, result, packed, dead_bytes, made, steps, seen }
         }
         None => {
             pack(plan, &packing)?;
             prove_equal(&plan.result, &Packing::of_file(&plan.result)?, &last)?;
             let (base, result) = (checks::counts(&base), checks::counts(&last));
-            Report { changes, notes, base, result, packed: Packed::Repacked, dead_bytes: 0, seen }
+            let packed = Packed::Repacked;
+            Report { changes, notes, base, result, packed, dead_bytes: 0, made, steps, seen }
         }
     };
     progress.done("pack the root", start);
@@ -304,7 +332,7 @@ fn any_scripts(plan: &Plan) -> Result<bool, SessionError> {
 
 fn has_scripts(plan: &Plan) -> Result<bool, SessionError> {
     for overlay in &plan.overlays {
-        if !scripts::find(overlay, SCRIPTS)?.is_empty() {
+        if overlay.has_scripts()? {
             return Ok(true);
         }
     }
@@ -405,33 +433,4 @@ fn prove_equal(squashfs: &Path, packing: &Packing, tree: &Snapshot) -> Result<()
     }
     let squashfs = squashfs.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Err(SessionError::Inodes { squashfs, there, here })
-}
-
-fn apply(plan: &Plan, overlay: &Overlay, tree: &Tree, notes: &mut Vec<String>) -> Result<(), OverlayError> {
-    Part::all(plan.order).into_iter().try_for_each(|part| apply_part(plan, overlay, tree, notes, part))
-}
-
-fn apply_part(
-    plan: &Plan,
-    overlay: &Overlay,
-    tree: &Tree,
-    notes: &mut Vec<String>,
-    part: Part,
-) -> Result<(), OverlayError> {
-    match part {
-        Part::Patches => notes.extend(patches::apply(overlay, tree)?),
-        Part::Scripts => {
-            let hidden = [];
-            let surroundings = Surroundings {
-                directory: &plan.directory,
-                root: &plan.tree,
-                variables: &plan.variables,
-                hidden: &hidden,
-            };
-            scripts::run(overlay, SCRIPTS, surroundings)?;
-        }
-        Part::Root => notes.extend(root::apply(overlay, tree, plan.epoch)?),
-        Part::Owners => owners::apply(overlay, tree)?,
-    }
-    Ok(())
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::checks;
 use super::inside::{Leads, Tree};
 use super::session::{self, Plan, SessionError, system};
 use super::snapshot::{Entry, Kind, Snapshot, What, place, shown};
@@ -15,13 +16,13 @@ use crate::command::whole;
 use crate::digest;
 use crate::overlay::patches::PATCHES;
 use crate::overlay::root::ROOT;
-use crate::overlay::scripts::{self, SCRIPTS};
+use crate::overlay::scripts::{self, PRE_SCRIPTS, SCRIPTS};
 use crate::overlay::{Order, Overlay, OverlayError, owners, patches, root};
 
 /// How a session is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watching {
-    /// Whether `scripts/` do not run. What they would do is not known then.
+    /// Whether no scripts run, those of `pre-scripts/` included. What they would do is not known then.
     pub skip_scripts: bool,
 }
 
@@ -29,6 +30,8 @@ pub struct Watching {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
+    /// Its pre-scripts, which run before everything else of it.
+    PreScripts,
     /// Its patches, which are applied.
     Patches,
     /// Its scripts, which run.
@@ -103,10 +106,10 @@ impl State {
 impl Part {
     /// The parts of an overlay in the order in which they are carried out.
     #[must_use]
-    pub fn all(order: Order) -> [Self; 4] {
+    pub fn all(order: Order) -> [Self; 5] {
         match order {
-            Order::Classic => [Self::Patches, Self::Scripts, Self::Root, Self::Owners],
-            Order::Current => [Self::Patches, Self::Root, Self::Scripts, Self::Owners],
+            Order::Classic => [Self::PreScripts, Self::Patches, Self::Scripts, Self::Root, Self::Owners],
+            Order::Current => [Self::PreScripts, Self::Patches, Self::Root, Self::Scripts, Self::Owners],
         }
     }
 
@@ -114,6 +117,7 @@ impl Part {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::PreScripts => PRE_SCRIPTS,
             Self::Patches => PATCHES,
             Self::Scripts => SCRIPTS,
             Self::Root => ROOT,
@@ -121,8 +125,15 @@ impl Part {
         }
     }
 
+    /// Whether it consists of scripts, of which nobody knows beforehand what they do.
+    #[must_use]
+    pub fn runs(self) -> bool {
+        matches!(self, Self::PreScripts | Self::Scripts)
+    }
+
     fn is_in(self, overlay: &Overlay) -> Result<bool, OverlayError> {
         Ok(match self {
+            Self::PreScripts => overlay.has_pre_scripts()?,
             Self::Patches => !patches::find(overlay)?.is_empty(),
             Self::Scripts => !scripts::find(overlay, SCRIPTS)?.is_empty(),
             Self::Root => !root::paths(overlay)?.is_empty(),
@@ -150,48 +161,53 @@ impl<'a> Watch<'a> {
     }
 
     /// Has `carry_out` apply each part of the overlay of this number to the tree, of which `before` is a snapshot, and
-    /// looks what it did.
+    /// looks what it did. `carry_out` tells whether the parts after it can follow.
     pub(super) fn overlay(
         &mut self,
         (number, overlay): (usize, &Overlay),
         tree: &Tree,
         before: &Snapshot,
-        mut carry_out: impl FnMut(Part) -> Result<(), OverlayError>,
+        mut carry_out: impl FnMut(Part) -> Result<bool, OverlayError>,
     ) -> Result<(), SessionError> {
         let mut before = before.clone();
         for part in Part::all(self.plan.order) {
             if !part.is_in(overlay)? {
                 continue;
             }
-            if part == Part::Scripts && self.watching.skip_scripts {
+            if part.runs() && self.watching.skip_scripts {
                 self.skipped = true;
                 continue;
             }
-            if part == Part::Scripts {
+            if part.runs() {
                 // What is written within the same tick of the kernel's clock would bear the same time.
                 std::thread::sleep(session::TICK);
             }
             let sources = Sources::of(overlay, part, tree)?;
-            let failure = match carry_out(part) {
-                Ok(()) => None,
-                Err(error) if self.skipped => Some(whole(&error)),
+            let (goes_on, failure) = match carry_out(part) {
+                Ok(goes_on) => (goes_on, None),
+                Err(error) if self.skipped => (true, Some(whole(&error))),
                 Err(error) => return Err(error.into()),
             };
-            let mut after = self.look(&before)?;
+            let mut after = self.look(overlay, &before)?;
             if failure.is_some() && clear_rejects(tree.root(), &before, &after)? {
-                after = self.look(&before)?;
+                after = self.look(overlay, &before)?;
             }
             let changes = changes(&before, &after, &sources);
             self.remember(&before, &after)?;
             self.seen.push(Seen { overlay: number, part, changes, failure });
             before = after;
+            if !goes_on {
+                break;
+            }
         }
         Ok(())
     }
 
-    fn look(&self, before: &Snapshot) -> Result<Snapshot, SessionError> {
+    fn look(&self, overlay: &Overlay, before: &Snapshot) -> Result<Snapshot, SessionError> {
         let root = &self.plan.tree;
         let mut after = Snapshot::take(root).map_err(system("cannot walk the root"))?;
+        // Before anything is read.
+        checks::check_sizes(overlay, before, &after)?;
         let Some(readable) = self.readable else { return Ok(after) };
         // The mark says "another content than in the base". Between two steps only its change counts, so it is turned
         // over where the content is another one than after the step before.
@@ -274,9 +290,9 @@ impl Sources {
                 }
                 PATCHES.to_owned()
             }
-            Part::Scripts => match scripts::find(overlay, SCRIPTS)?.as_slice() {
-                [one] => format!("{SCRIPTS}/{one}"),
-                _ => SCRIPTS.to_owned(),
+            Part::PreScripts | Part::Scripts => match scripts::find(overlay, part.name())?.as_slice() {
+                [one] => format!("{}/{one}", part.name()),
+                _ => part.name().to_owned(),
             },
             Part::Root => {
                 for path in root::paths(overlay)? {

@@ -11,7 +11,7 @@ use octofw::build::fakeroot;
 use octofw::command::whole;
 use octofw::manifest::Change;
 use octofw::overlay::{Order, Overlay};
-use octofw::rootfs::session::{Plan, Report};
+use octofw::rootfs::session::{Plan, Report, Scripting};
 use octofw::rootfs::snapshot::What;
 use tempfile::{NamedTempFile, TempDir};
 
@@ -62,6 +62,9 @@ pub(crate) struct Bed {
     pub(crate) folder: TempDir,
     pub(crate) order: Order,
     pub(crate) repack: bool,
+    /// Variables of scripts, besides the usual ones.
+    pub(crate) variables: BTreeMap<String, String>,
+    pub(crate) rehearse: bool,
     overlays: Vec<Overlay>,
 }
 
@@ -74,7 +77,15 @@ impl Bed {
     pub(crate) fn named(name: &str) -> Self {
         let folder = tempfile::Builder::new().prefix(name).tempdir().unwrap();
         fs::write(folder.path().join("base.squashfs"), base()).unwrap();
-        Self { folder, order: Order::Current, repack: false, overlays: Vec::new() }
+        let variables = BTreeMap::from([("CREATE_FIRMWARE".to_owned(), "1".to_owned())]);
+        Self {
+            folder,
+            order: Order::Current,
+            repack: false,
+            variables,
+            rehearse: false,
+            overlays: Vec::new(),
+        }
     }
 
     /// A bed with one overlay.
@@ -106,10 +117,11 @@ impl Bed {
             order: self.order,
             overlays: self.overlays.clone(),
             directory: self.folder.path().to_owned(),
-            variables: BTreeMap::from([("CREATE_FIRMWARE".to_owned(), "1".to_owned())]),
+            variables: self.variables.clone(),
             processors: None,
             progress: false,
             repack: self.repack,
+            scripting: Scripting { cache: Some(self.path("cache")), rehearse: self.rehearse },
             watch: None,
         };
         let _ = fs::remove_dir_all(self.path("work"));

@@ -310,7 +310,7 @@ fn scripts_that_cannot_run_stop_the_build_before_it_starts() {
         .fails(1, "scripts/1.sh: it is not executable; run: chmod +x overlays/01-test/scripts/1.sh");
     assert!(!failed.err.contains("read the base"), "{}", failed.err);
     fs::write(&script, "#!/bin/sh\r\n").unwrap();
-    repository.run(&[]).fails(1, "scripts/1.sh: it has Windows line ends (CRLF)");
+    repository.run(&[]).fails(1, "scripts/1.sh, line 1: it has Windows line ends (CRLF)");
 }
 
 #[test]
@@ -348,13 +348,18 @@ fn scripts_see_what_the_communitys_builder_shows_them() {
 }
 
 #[test]
-fn the_kernel_stays_as_it_is() {
+fn the_kernel_stays_as_it_is_whatever_scripts_draw_on_it() {
     let repository = Repository::new();
-    repository.overlay("overlays/01-test", |o| {
-        o.script("scripts/1.sh", "echo more >>$BOOT_IMG");
-    });
-    repository.run(&[]).fails(1, "a script changed boot.img");
-    assert!(repository.outputs().is_empty());
+    let kernel = |image: &str| Image::open(&repository.path(image)).unwrap().part_sha256("boot.img").unwrap();
+    for (script, told) in [("echo more >>$BOOT_IMG", true), ("rm $BOOT_IMG", true), ("true", false)] {
+        repository.overlay("overlays/01-test", |o| {
+            o.script("scripts/1.sh", script);
+        });
+        repository.run(&[]).fine();
+        assert_eq!(kernel("dist/firmware.bin"), kernel("base.bin"));
+        let notes = repository.manifest()["notes"].to_string();
+        assert_eq!(notes.contains("the image keeps the kernel and the logo of the base"), told, "{notes}");
+    }
 }
 
 #[test]
@@ -378,17 +383,22 @@ fn the_base_stays_as_it_is_while_scripts_run() {
 }
 
 #[test]
-fn pre_scripts_run_as_who_builds_and_what_they_make_is_built() {
+fn pre_scripts_come_first_and_may_make_the_overlay_itself() {
     let repository = Repository::new();
     repository.overlay("overlays/01-test", |o| {
-        o.script("pre-scripts/1.sh", "[ -z \"$FAKEROOTKEY$LD_PRELOAD\" ]; [ ! -e \"$1\" ]; mkdir -p overlays/01-test/root/etc; cat made >overlays/01-test/root/etc/made; id -u >ran-as; umask >>ran-as");
+        o.script("pre-scripts/1.sh", "[ -e \"$1/etc/passwd\" ]; [ ! -e \"$1/etc/new\" ]; mkdir -p overlays/01-test/root/etc; cat made >overlays/01-test/root/etc/made; echo mine >$1/etc/mine; chown 33:33 $1/etc/mine; id -u >ran-as; umask >>ran-as");
     });
+    let mut digests = Vec::new();
     for made in ["one", "two"] {
         fs::write(repository.path("made"), made).unwrap();
         repository.run(&[]).fine();
-        let changes = repository.manifest()["changes"].clone();
-        let change = changes.as_array().unwrap().iter().find(|change| change["path"] == "etc/made").unwrap();
-        assert_eq!(change["size"], 3, "{change}");
+        let manifest = repository.manifest();
+        digests.push(manifest["overlays"][0]["tree_sha256"].clone());
+        let changes = manifest["changes"].clone();
+        let find =
+            |path: &str| changes.as_array().unwrap().iter().find(|change| change["path"] == path).unwrap();
+        assert_eq!(find("etc/made")["size"], 3);
+        assert_eq!(find("etc/mine")["owner"], "33:33");
         let image = Image::open(&repository.path("dist/firmware.bin")).unwrap();
         image.extract_part("rootfs.img", &repository.path("root.squashfs")).unwrap();
         let seen = Command::new("unsquashfs")
@@ -399,10 +409,8 @@ fn pre_scripts_run_as_who_builds_and_what_they_make_is_built() {
             .unwrap();
         assert_eq!(String::from_utf8(seen.stdout).unwrap(), made);
     }
-    assert_eq!(
-        fs::read_to_string(repository.path("ran-as")).unwrap(),
-        format!("{}\n0022\n", nix::unistd::getuid())
-    );
+    assert_ne!(digests[0], digests[1], "the overlay is what its pre-scripts left");
+    assert_eq!(fs::read_to_string(repository.path("ran-as")).unwrap(), "0\n0022\n");
     fs::write(repository.path("overlays/01-test/pre-scripts/1.sh"), "#!/bin/sh\nexit 3\n").unwrap();
     repository.run(&[]).fails(1, "overlay 01-test: pre-scripts/1.sh: ");
 }

@@ -7,12 +7,16 @@
 )]
 
 mod bed;
+mod community;
 mod copying;
 mod fidelity;
 mod foretelling;
+mod hostile;
 mod images;
 mod ordering;
 mod patching;
 mod planning;
+mod rehearsing;
+mod script_tools;
 mod scripting;
 mod splicing;

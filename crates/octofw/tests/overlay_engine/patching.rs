@@ -53,13 +53,14 @@ fn what_does_not_apply_exactly_fails_with_command_status_and_output() {
     // The first context line drifted: GNU patch would accept it with its usual fuzz of 2.
     let drifted = "--- a/etc/config\n+++ b/etc/config\n@@ -1,7 +1,7 @@\n ONE\n two\n three\n-four\n+4\n five\n six\n seven\n";
     let applied = "--- a/etc/config\n+++ b/etc/config\n@@ -1,3 +1,3 @@\n one\n-zwei\n+two\n three\n";
-    for (text, expected) in [
-        (drifted, "Hunk #1 FAILED"),
-        (applied, "Reversed (or previously applied) patch detected"),
-        ("--- a/etc/nothing\n+++ b/etc/nothing\n@@ -1 +1 @@\n-a\n+b\n", "can't find file to patch"),
+    for (text, line, expected) in [
+        (drifted, ", line 3", "Hunk #1 FAILED"),
+        (applied, "", "Reversed (or previously applied) patch detected"),
+        ("--- a/etc/nothing\n+++ b/etc/nothing\n@@ -1 +1 @@\n-a\n+b\n", "", "can't find file to patch"),
     ] {
         let error = patch("patches/x.patch", text).error();
-        assert!(error.starts_with("overlay 01-test: patches/x.patch: patch -u -p1 -F 0 "), "{error}");
+        let begins = format!("overlay 01-test: patches/x.patch{line}: patch -u -p1 -F 0 ");
+        assert!(error.starts_with(&begins), "{error}");
         assert!(error.contains("ended with exit status"), "{error}");
         assert!(error.contains(expected), "{error}");
     }
@@ -70,13 +71,13 @@ fn patches_that_cannot_be_meant_are_refused() {
     for (path, text, expected) in [
         (
             "patches/1.patch",
-            "--- a/etc/config\r\n+++ b/etc/config\r\n@@ -1 +1 @@\r\n-one\r\n+1\r\n",
-            "Windows line ends",
+            "--- a/etc/config\n+++ b/etc/config\r\n@@ -1 +1 @@\r\n-one\r\n+1\r\n",
+            "patches/1.patch, line 2: it has Windows line ends",
         ),
         (
             "patches/1.patch",
-            "--- a/../../x\n+++ b/../../x\n@@ -1 +1 @@\n-one\n+1\n",
-            "climbs out of the root",
+            "--- a/etc/config\n+++ b/etc/config\n@@ -1 +1 @@\n-one\n+1\n--- a/../../x\n+++ b/../../x\n@@ -1 +1 @@\n-one\n+1\n",
+            "patches/1.patch, line 6: it names a/../../x, which is absolute or climbs out of the root",
         ),
         ("patches/1.patch", "--- a/sbin/x\n+++ b/sbin/x\n@@ -1 +1 @@\n-one\n+1\n", "/sbin is a link"),
         ("patches/sbin/1.patch", "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-one\n+1\n", "/sbin is a link"),

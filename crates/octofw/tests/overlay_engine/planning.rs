@@ -280,6 +280,39 @@ fn scripts_are_unknown_until_they_run() {
     assert!(problem.starts_with("with --order classic it fails: overlay 01-one: scripts/1.sh"), "{problem}");
 }
 
+/// Pre-scripts run in their overlay's turn, on the root that overlays before it left, and may make parts of it.
+#[test]
+fn pre_scripts_are_planned_as_they_are_built() {
+    let mut desk = Desk::new();
+    desk.overlay("01-one", |o| {
+        o.file("root/etc/one", "one\n");
+    });
+    desk.overlay("02-two", |o| {
+        o.script(
+            "pre-scripts/1.sh",
+            "here=$(dirname \"$0\")/..; mkdir -p $here/root/etc; echo made >$here/root/etc/made\ncp $ROOTFS_DIR/etc/one $1/etc/copy; chmod 600 $1/etc/copy",
+        );
+    });
+    let plan = desk.plan(&[]);
+    assert_eq!(paths(&plan), owned(&[("/etc/one", "added")]));
+    let unknown = json!([{"overlay": "02-two", "path": "pre-scripts/1.sh", "reason": "did not run"}]);
+    assert_eq!(plan["not_known"], unknown);
+    assert!(!desk.path("overlays/02-two/root").exists());
+
+    let plan = desk.plan(&["--run-scripts"]);
+    let expected = [("/etc/copy", "added"), ("/etc/made", "added"), ("/etc/one", "added")];
+    assert_eq!(paths(&plan), owned(&expected));
+    let steps = |path: usize| &plan["paths"][path]["steps"][0];
+    assert_eq!((&steps(0)["part"], &steps(0)["source"]), (&json!("pre-scripts"), &json!("pre-scripts/1.sh")));
+    assert_eq!((&steps(1)["part"], &steps(1)["source"]), (&json!("root"), &json!("root/etc/made")));
+    let told = desk.explain("/etc/copy", &["--run-scripts"]);
+    assert_eq!(told["mode_from"], "from pre-scripts/1.sh of 02-two");
+
+    assert_eq!(desk.build(&[]).code, Some(0));
+    let told = json_of(&desk.octofw(&["explain", "/etc/copy", "--image", "made.bin", "--json"]));
+    assert_eq!(told["after"], plan["paths"][0]["after"]);
+}
+
 #[test]
 fn an_order_that_matters_is_found_where_scripts_run() {
     let mut desk = Desk::new();
@@ -331,6 +364,14 @@ fn what_a_build_would_refuse_a_plan_refuses_with_the_same_words() {
         assert!(plan.err.contains("overlay 01-test: "), "{}", plan.err);
         assert_eq!(plan.out, "");
     }
+    // What only scripts can do wrong.
+    let mut desk = Desk::new();
+    desk.overlay("01-test", |o| {
+        o.script("scripts/1.sh", "echo x >>\"$ROOTFS_IMG\"");
+    });
+    let (plan, built) = (desk.on_base(&["plan", "--run-scripts"], &[]), desk.build(&[]));
+    assert!(plan.err.contains("a script changed rootfs.img in the build folder"), "{}", plan.err);
+    assert_eq!((plan.code, plan.err), (built.code, built.err));
     let desk = Desk::new();
     assert_eq!(desk.octofw(&["plan", "--base", "base.bin", "--overlay", "none"]).code, Some(2));
     assert_eq!(desk.octofw(&["plan", "--base", "/bin/sh"]).code, Some(3));

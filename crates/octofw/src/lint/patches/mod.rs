@@ -11,7 +11,7 @@ use super::run::{Context, windows_line_end};
 use super::subject::read_beginning;
 use super::{files, secrets};
 use crate::diff::root::Root;
-use crate::overlay::patches::{PATCHES, find, targets};
+use crate::overlay::patches::{PATCHES, find, targets, without_time};
 use crate::rootfs::inside::mounted_above;
 use scratch::{Outcome, Scratch};
 
@@ -135,13 +135,13 @@ impl<'a> Patching<'a> {
         let below = patch.parent().unwrap_or(Path::new(""));
         let named = match targets(&text) {
             Ok(named) => named,
-            Err(problem) => {
-                findings.add(&UNUSABLE, at, problem);
+            Err((line, problem)) => {
+                findings.add(&UNUSABLE, at.line(line), problem);
                 return;
             }
         };
         let named: BTreeSet<String> =
-            named.iter().map(|path| without_time(&below.join(path).to_string_lossy()).to_owned()).collect();
+            named.iter().map(|path| below.join(path).to_string_lossy().into_owned()).collect();
         for target in &named {
             if let Some(mounted) = mounted_above(target.as_ref()) {
                 let message = format!(
@@ -211,17 +211,6 @@ impl<'a> Patching<'a> {
     }
 }
 
-/// A path without the time that some tools write behind it after a blank, where others write a tab.
-fn without_time(path: &str) -> &str {
-    let is_time = |text: &str| {
-        let form = |byte: u8| if byte.is_ascii_digit() { b'0' } else { byte };
-        let head: Vec<u8> = text.bytes().take(16).map(form).collect();
-        head == b"0000-00-00 00:00"
-    };
-    let place = path.match_indices(' ').find(|(place, _)| path.get(place + 1..).is_some_and(is_time));
-    place.and_then(|(place, _)| path.get(..place)).unwrap_or(path).trim_end()
-}
-
 /// Whether a patch in git's form makes a symbolic link.
 fn has_link(text: &[u8]) -> bool {
     text.split(|byte| *byte == b'\n').any(|line| {
@@ -242,7 +231,7 @@ fn created(text: &[u8]) -> Vec<String> {
         };
         let Some(path) = path else { continue };
         let path = String::from_utf8_lossy(path).into_owned();
-        let path = without_time(path.split('\t').next().unwrap_or_default().trim_end());
+        let path = without_time(&path);
         let is_moved = !line.starts_with(b"---");
         let path = if is_moved { path } else { path.split_once('/').map_or("", |(_, rest)| rest) };
         if !path.is_empty() {

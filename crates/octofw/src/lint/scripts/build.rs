@@ -74,8 +74,8 @@ fn look_at_paths(
     at: At<'_>,
     findings: &mut Findings,
 ) {
-    // What runs before the build sees no root.
-    let sees_root = at.path.starts_with(crate::overlay::scripts::SCRIPTS);
+    // What runs before everything else fills root/ itself.
+    let after_root = at.path.starts_with(crate::overlay::scripts::SCRIPTS);
     let mut told = BTreeSet::new();
     for word in script.commands.iter().flat_map(|command| &command.words) {
         let text = values.expand(&word.text);
@@ -86,7 +86,7 @@ fn look_at_paths(
             path.contains('/')
                 && context.subject.item(path).is_some_and(|item| !matches!(item.form, Form::Folder))
         });
-        if let Some(path) = provided.filter(|path| sees_root && told.insert((*path).to_owned())) {
+        if let Some(path) = provided.filter(|path| after_root && told.insert((*path).to_owned())) {
             let order = match context.order {
                 Order::Classic => "scripts come first here (classic)",
                 Order::Current => "root/ comes first here (current)",
