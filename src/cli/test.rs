@@ -1,16 +1,11 @@
 //! `octobridge test BRIDGE`: sends one message now, past the queue, and says what came of it.
 
 use super::{Exit, complain, say};
-use crate::bridge::{BRIDGES, Examination};
 use crate::settings::{Environment, Instance, Settings};
+use crate::setup::{Stop, trial};
 use crate::tls;
 use crate::worker::Way;
 use argh::FromArgs;
-use std::path::Path;
-
-/// What is sent.
-const TEXT: &str =
-    "This is a test of Octobridge. If you can read it, messages about prints will arrive here.";
 
 /// Send a test message now, whether the bridge is switched on or not, and say what came of it
 #[derive(Debug, FromArgs)]
@@ -41,34 +36,15 @@ impl Test {
             complain(&format!("there is no bridge `{name}`; the bridges are {}", known.join(", ")));
             return Exit::Usage;
         };
-        let Some(kind) = BRIDGES.iter().find(|kind| kind.name == instance.bridge.section()) else {
-            complain(&format!("this version has no bridge {name}; install a newer image"));
-            return Exit::Usage;
-        };
-        let setting = |name: &str| instance.text(name).map(str::to_owned);
-        if let Err(error) = (kind.check)(&setting) {
-            complain(&error.to_string());
-            return Exit::Usage;
-        }
-        let sent = tls::client_config(settings.text("EXTRA_CA_FILE").map(Path::new))
-            .map_err(|error| error.to_string())
-            .and_then(|tls| {
-                let (data_dir, printer_data) = (&settings.paths.data, &settings.paths.printer_data);
-                let id = &instance.id();
-                let control = &|| Way::of(&settings)?.control();
-                (kind.test)(
-                    &Examination { data_dir, printer_data, id, tls, setting: &setting, control },
-                    TEXT,
-                )
-            });
+        let sent = trial::send(&settings, instance, &|| Way::of(&settings)?.control());
         match sent {
             Ok(receivers) => {
                 say(&format!("{name} has taken a test message{receivers}."));
                 Exit::Done
             }
-            Err(why) => {
-                complain(&why);
-                Exit::Failed
+            Err(stop) => {
+                complain(&stop.to_string());
+                if matches!(stop, Stop::Wrong(_)) { Exit::Usage } else { Exit::Failed }
             }
         }
     }

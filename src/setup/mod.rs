@@ -8,6 +8,7 @@ mod place;
 pub(crate) mod prusa_connect;
 pub(crate) mod secret;
 pub(crate) mod telegram;
+pub(crate) mod trial;
 
 pub(crate) use addresses::{Found, find as find_addresses};
 pub(crate) use place::{Note, Place, Stop};

@@ -3,7 +3,7 @@
 use super::super::{Exit, complain, say, terminal};
 use super::qr;
 use super::service::{Countdown, Stop, failed, patience, reload, stopped, tell};
-use crate::bridge::octoapp::pairing::{News, PairError, Pairing};
+use crate::bridge::octoapp::pairing::{HELLO, News, PairError, Pairing};
 use crate::settings::{BridgeName, Environment, Settings};
 use crate::setup::{Found, Place, find_addresses};
 use crate::status::{State, ask};
@@ -13,9 +13,6 @@ use argh::FromArgs;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
-
-/// The first push.
-const HELLO: &str = "This printer is paired with this phone: messages about its prints arrive here.";
 
 /// Show what the app needs, wait for a phone to register, send it a first push, and switch the bridge on
 #[derive(Debug, FromArgs)]

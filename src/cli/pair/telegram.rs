@@ -3,7 +3,7 @@
 use super::super::{Exit, say, terminal};
 use super::qr;
 use super::service::{Countdown, Stop, failed, patience, reload, stopped, tell};
-use crate::bridge::telegram::pairing::{Candidate, News, PairError, Pairing};
+use crate::bridge::telegram::pairing::{Candidate, HELLO, News, PairError, Pairing};
 use crate::settings::{Environment, Settings};
 use crate::setup::telegram::Target;
 use crate::status::{State, ask};
@@ -13,9 +13,6 @@ use argh::FromArgs;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::Duration;
-
-/// The first message.
-const HELLO: &str = "This printer is paired with this chat: messages about its prints arrive here.";
 
 /// Find the chat to send to, store the bot's token, and switch the bridge on
 #[derive(Debug, FromArgs)]

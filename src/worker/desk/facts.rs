@@ -22,9 +22,8 @@ pub(super) struct Facts {
 /// Looks them up, on a thread.
 pub(super) fn look(work: Work) {
     let board = work.board.clone();
-    if spawn(move || board.note_facts(facts(&work))).is_err() {
-        // It is tried again in a while.
-    }
+    // Without a thread it is tried again in a while.
+    let _ = spawn(move || board.note_facts(facts(&work)));
 }
 
 fn facts(work: &Work) -> Facts {

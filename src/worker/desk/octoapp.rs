@@ -2,7 +2,7 @@
 
 use super::Work;
 use super::board::Ticket;
-use crate::bridge::octoapp::pairing::{News, PairError, Pairing};
+use crate::bridge::octoapp::pairing::{HELLO, News, PairError, Pairing};
 use crate::clock::Clock;
 use crate::page::{Course, Extra, Invitation};
 use crate::settings::BridgeName;
@@ -13,8 +13,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The first push.
-const HELLO: &str = "This printer is paired with this phone: messages about its prints arrive here.";
 /// How long a phone is waited for.
 const PATIENCE: Duration = Duration::from_secs(600);
 

@@ -2,7 +2,7 @@
 
 use super::Work;
 use super::board::Ticket;
-use crate::bridge::telegram::pairing::{Candidate, News, PairError, Pairing};
+use crate::bridge::telegram::pairing::{Candidate, HELLO, News, PairError, Pairing};
 use crate::clock::Clock;
 use crate::page::{Choice, Course, Extra, Invitation};
 use crate::settings::{Instance, Secret};
@@ -15,8 +15,6 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
-/// The first message.
-const HELLO: &str = "This printer is paired with this chat: messages about its prints arrive here.";
 /// How long chats are waited for, and a choice among them.
 const PATIENCE: Duration = Duration::from_secs(600);
 /// Most chats to choose from.

@@ -22,6 +22,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The first push, whoever pairs.
+pub(crate) const HELLO: &str =
+    "This printer is paired with this phone: messages about its prints arrive here.";
+
 /// Why nothing was paired, or forgotten.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PairError {

@@ -8,7 +8,7 @@ pub(crate) const UNKNOWN: &str = "Unknown command";
 pub(crate) const NOT_IMPLEMENTED: &str = "Not Implemented";
 
 /// Every command that Connect is known to have.
-const KNOWN: [&str; 34] = [
+pub(crate) const KNOWN: [&str; 34] = [
     "CANCEL_OBJECT",
     "CANCEL_PRINTER_READY",
     "CREATE_DIRECTORY",

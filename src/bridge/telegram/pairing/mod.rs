@@ -22,6 +22,10 @@ const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// Length of a code: 50 bits, for a few minutes.
 const CODE: usize = 10;
 
+/// The first message, whoever pairs.
+pub(crate) const HELLO: &str =
+    "This printer is paired with this chat: messages about its prints arrive here.";
+
 /// Why nothing was paired.
 #[derive(Debug, thiserror::Error)]
 pub enum PairError {

@@ -1,48 +1,15 @@
 //! Any command, any answer, any printer: nothing panics, each command has one end, and little is held.
 
 use super::*;
+use crate::bridge::prusa_connect::connect::catalogue::KNOWN;
 use crate::bridge::prusa_connect::orders::Trouble;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
-const NAMES: [&str; 36] = [
-    "CANCEL_OBJECT",
-    "CANCEL_PRINTER_READY",
-    "CREATE_DIRECTORY",
-    "CREATE_FOLDER",
-    "DELETE_DIRECTORY",
-    "DELETE_FILE",
-    "DELETE_FOLDER",
-    "DIALOG_ACTION",
-    "GCODE",
-    "LOAD_FILAMENT",
-    "PAUSE_PRINT",
-    "RESET",
-    "RESET_PRINTER",
-    "RESUME_PRINT",
-    "SEND_FILE_INFO",
-    "SEND_INFO",
-    "SEND_JOB_INFO",
-    "SEND_STATE_INFO",
-    "SEND_TRANSFER_INFO",
-    "SET_IDLE",
-    "SET_PRINTER_READY",
-    "SET_TOKEN",
-    "SET_VALUE",
-    "SLOT_ACTION",
-    "START_CONNECT_DOWNLOAD",
-    "START_ENCRYPTED_DOWNLOAD",
-    "START_INLINE_DOWNLOAD",
-    "START_PRINT",
-    "START_URL_DOWNLOAD",
-    "STOP_PRINT",
-    "STOP_TRANSFER",
-    "UNCANCEL_OBJECT",
-    "UNLOAD_FILAMENT",
-    "UPGRADE",
-    "FLY",
-    "",
-];
+/// Every command that Connect has, and what is none.
+fn names() -> Vec<&'static str> {
+    [&KNOWN[..], &["FLY", ""]].concat()
+}
 
 fn path() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -99,13 +66,12 @@ fn command() -> impl Strategy<Value = Answer> {
         "hostname",
     ]);
     let kwargs = prop::collection::btree_map(key, value(), 0..5);
-    let json =
-        (1..12_u32, prop::sample::select(NAMES.to_vec()), kwargs, prop::collection::vec(value(), 0..3))
-            .prop_map(|(id, name, kwargs, args)| {
-                let headers =
-                    vec![("Command-Id", id.to_string()), ("Content-Type", "application/json".to_owned())];
-                Ok((200, headers, json!({ "command": name, "kwargs": kwargs, "args": args }).to_string()))
-            });
+    let json = (1..12_u32, prop::sample::select(names()), kwargs, prop::collection::vec(value(), 0..3))
+        .prop_map(|(id, name, kwargs, args)| {
+            let headers =
+                vec![("Command-Id", id.to_string()), ("Content-Type", "application/json".to_owned())];
+            Ok((200, headers, json!({ "command": name, "kwargs": kwargs, "args": args }).to_string()))
+        });
     let gcode = (1..12_u32, "(G28|M112|M104 S9|M601|\\PC| |\n){0,6}").prop_map(|(id, text)| {
         Ok((200, vec![("Command-Id", id.to_string()), ("Content-Type", "text/x.gcode".to_owned())], text))
     });
