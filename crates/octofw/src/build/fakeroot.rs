@@ -1,11 +1,13 @@
 //! Starts the session: this program again, inside fakeroot.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::os::fd::AsRawFd as _;
+use std::path::{Path, PathBuf};
 
 use super::BuildError;
 use crate::command::{Command, whole};
+use crate::rootfs::faked::wait_for_end;
 use crate::rootfs::session::{self, Outcome, Plan, Report};
 
 /// The hidden command of `octofw` that carries out a plan.
@@ -19,13 +21,22 @@ pub fn run(octofw: &Path, plan: &Plan, plan_file: &Path) -> Result<Report, Build
     let io = |source: io::Error| {
         BuildError::system(format!("cannot hand the plan over in {}", plan_file.display()), source)
     };
+    // By these names, since fakeroot's script takes a path with a blank apart.
+    let folder = File::open(plan_file.parent().unwrap_or(Path::new("."))).map_err(io)?;
+    let name = plan_file.with_extension("faked");
+    let name = name.file_name().unwrap_or_default();
+    let faked = PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), folder.as_raw_fd())).join(name);
+    let faked = Some(faked).filter(|faked| faked.parent().is_some_and(Path::is_dir));
+    let plan = &Plan { faked: faked.clone(), ..plan.clone() };
     fs::write(plan_file, serde_json::to_vec(plan).map_err(io::Error::other).map_err(io)?).map_err(io)?;
     let owners = session::prepare(plan)
         .map_err(|error| BuildError::Session { message: whole(&error), wrong_input: false })?;
     let mut command = Command::new("fakeroot");
     if let Some(owners) = &owners {
-        // By that name, since fakeroot's script takes a path with a blank apart.
         command = command.arg("-i").arg("/dev/stdin").input(owners);
+    }
+    if let Some(faked) = &faked {
+        command = command.arg("-s").arg(faked);
     }
     let started = command
         .arg("--")
@@ -40,6 +51,11 @@ pub fn run(octofw: &Path, plan: &Plan, plan_file: &Path) -> Result<Report, Build
         .without("LD_PRELOAD")
         .remedy("install it with: apt-get install fakeroot")
         .run_shown();
+    if let Some(faked) = &faked {
+        // It saves once more when it ends, and must not find another folder under that name.
+        wait_for_end(faked);
+    }
+    drop(folder);
     let outcome = fs::read(&plan.outcome).ok().and_then(|text| serde_json::from_slice(&text).ok());
     match (started, outcome) {
         (Ok(()), Some(Outcome::Done(report))) => Ok(report),

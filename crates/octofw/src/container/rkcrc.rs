@@ -4,12 +4,12 @@
 
 const POLYNOMIAL: u32 = 0x04C1_0DB7;
 
-/// `TABLES[k][b]` is the effect of byte `b` with `k` more bytes after it, so that eight bytes go in one step.
-static TABLES: [[u32; 256]; 8] = tables();
+/// `TABLES[k][b]` is the effect of byte `b` with `k` more bytes after it, so that sixteen bytes go in one step.
+static TABLES: [[u32; 256]; 16] = tables();
 
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which checks the bounds")]
-const fn tables() -> [[u32; 256]; 8] {
-    let mut tables = [[0; 256]; 8];
+const fn tables() -> [[u32; 256]; 16] {
+    let mut tables = [[0; 256]; 16];
     let mut byte = 0;
     while byte < 256 {
         let mut crc = (byte as u32) << 24;
@@ -22,7 +22,7 @@ const fn tables() -> [[u32; 256]; 8] {
         byte += 1;
     }
     let mut after = 1;
-    while after < 8 {
+    while after < 16 {
         let mut byte = 0;
         while byte < 256 {
             let before = tables[after - 1][byte];
@@ -47,23 +47,18 @@ impl RkCrc {
 
     /// Adds bytes.
     pub fn update(&mut self, bytes: &[u8]) {
-        let [t0, t1, t2, t3, t4, t5, t6, t7] = &TABLES;
-        let (words, rest) = bytes.as_chunks::<8>();
+        let (words, rest) = bytes.as_chunks::<16>();
         let mut crc = self.0;
-        for [a, b, c, d, e, f, g, h] in words {
-            let [ca, cb, cc, cd] = crc.to_be_bytes();
-            crc = at(t7, ca ^ a)
-                ^ at(t6, cb ^ b)
-                ^ at(t5, cc ^ c)
-                ^ at(t4, cd ^ d)
-                ^ at(t3, *e)
-                ^ at(t2, *f)
-                ^ at(t1, *g)
-                ^ at(t0, *h);
+        for word in words {
+            // What was summed before lies over the first four bytes.
+            let before = crc.to_be_bytes().into_iter().chain(std::iter::repeat(0));
+            let bytes = word.iter().zip(before).map(|(byte, before)| byte ^ before);
+            crc = TABLES.iter().rev().zip(bytes).fold(0, |crc, (table, byte)| crc ^ at(table, byte));
         }
+        let [table, ..] = &TABLES;
         for byte in rest {
             let [top, ..] = crc.to_be_bytes();
-            crc = (crc << 8) ^ at(t0, top ^ byte);
+            crc = (crc << 8) ^ at(table, top ^ byte);
         }
         self.0 = crc;
     }

@@ -5,6 +5,7 @@
 
 pub mod architecture;
 mod checks;
+pub(crate) mod faked;
 pub mod inside;
 pub mod listing;
 pub mod packing;

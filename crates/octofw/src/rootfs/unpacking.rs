@@ -11,6 +11,7 @@ use std::path::Path;
 
 use super::snapshot::{place, set_time};
 use super::splicing::Base;
+use crate::container::Span;
 use crate::squashfs::tree::{Form, Node, NodeId, Stored};
 use crate::squashfs::{Filesystem, LastFragment};
 
@@ -28,13 +29,13 @@ struct Making<'a> {
     stored: &'a Stored,
 }
 
-/// Unpacks the squashfs at `base` to `root`, which must not exist, and writes the list of owners for `fakeroot -i` to
+/// Unpacks the squashfs in a file to `root`, which must not exist, and writes the list of owners for `fakeroot -i` to
 /// `owners`. False, and nothing is made, where the squashfs cannot be read.
 ///
 /// # Errors
 /// When something cannot be written, or a block of data is damaged.
-pub(super) fn unpack(base: &Path, root: &Path, owners: &Path) -> io::Result<bool> {
-    let Ok(base) = Base::open(base) else { return Ok(false) };
+pub(super) fn unpack((base, at): (&Path, Span), root: &Path, owners: &Path) -> io::Result<bool> {
+    let Ok(base) = Base::open(base, at) else { return Ok(false) };
     let paths = base.tree.paths();
     let mut known: std::collections::HashMap<NodeId, &[u8]> = std::collections::HashMap::new();
     let mut files = Vec::new();

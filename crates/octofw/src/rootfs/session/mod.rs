@@ -1,0 +1,247 @@
+//! The part of a build that runs inside fakeroot: unpack, apply the overlays, check, pack.
+//!
+//! `octofw build` starts itself again as `fakeroot -- octofw session PLAN`. One process tree does all the work on the
+//! tree, so that the ownership database lives exactly as long as the files it describes: an inode number that is used
+//! again can never bring back an old owner. The outcome goes to a file that the plan names.
+
+mod error;
+mod plan;
+mod tools;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::sys::stat::{Mode, umask};
+
+use super::checks;
+use super::faked::Faked;
+use super::inside::Tree;
+use super::packing::{Packing, PackingError};
+use super::partial::Partial;
+use super::snapshot::{Snapshot, shown};
+use super::splicing::{self, Base};
+use super::unpacking;
+use crate::build::progress::Progress;
+use crate::command::whole;
+use crate::container::Span;
+use crate::manifest::Packed;
+use crate::overlay::scripts::{SCRIPTS, Surroundings};
+use crate::overlay::{Order, Overlay, OverlayError, owners, patches, root, scripts};
+
+pub use error::SessionError;
+pub(super) use error::system;
+pub use plan::{Outcome, Plan, Report};
+
+/// Longer than a tick of any kernel's clock.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Carries out the plan in the file `plan` and writes the outcome where the plan says.
+///
+/// # Errors
+/// Only when plan or outcome cannot be read or written; whatever else fails is part of the outcome.
+pub fn run(plan: &Path) -> io::Result<()> {
+    // Held until the end: a session outlives a build that is killed, and the next build must not empty its folder.
+    let mut held = File::open(plan)?;
+    held.lock()?;
+    let mut text = Vec::new();
+    held.read_to_end(&mut text)?;
+    let plan: Plan = serde_json::from_slice(&text)?;
+    let outcome = match carry_out(&plan) {
+        Ok(report) => Outcome::Done(report),
+        Err(error) => Outcome::Failed {
+            wrong_input: matches!(
+                error,
+                SessionError::Packing(PackingError::Format { .. }) | SessionError::Unpack { .. }
+            ),
+            message: whole(&error),
+        },
+    };
+    fs::write(&plan.outcome, serde_json::to_vec(&outcome)?)
+}
+
+fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
+    umask(Mode::from_bits_truncate(0o022));
+    let progress = Progress::new(plan.progress);
+    let start = Instant::now();
+    let faked = prove_faked(plan)?;
+    let take = || Snapshot::take_with(&plan.tree, faked.as_ref());
+    let packing = Packing::of_span(&plan.base, plan.base_at)?;
+    let mut notes = Vec::new();
+    let readable = match Base::open(&plan.base, plan.base_at) {
+        Ok(base) => Some(base),
+        Err(error) => {
+            let reason = error.reason();
+            notes.push(format!(
+                "the base's data cannot be kept, the root is packed anew as a whole: {reason}"
+            ));
+            None
+        }
+    };
+    let splice = readable.as_ref().filter(|_| !plan.repack);
+    if packing.superblock.has_xattrs && splice.is_none() {
+        notes.push(
+            "the base has extended attributes; the printer's kernel cannot read them and they are left out"
+                .to_owned(),
+        );
+    }
+    let dead = splice.map_or(0, |base| base.filesystem.dead_bytes(&base.tree));
+    if dead > 0 {
+        notes.push(format!(
+            "{dead} bytes of the base's data belong to no file, as in an image that was built without --repack; build on the original base"
+        ));
+    }
+    // Only scripts can touch what nobody named beforehand.
+    let mut partial = match splice {
+        Some(base) if !any_scripts(plan)? => Some(
+            Partial::begin(&base.filesystem, &base.tree, &plan.tree)
+                .map_err(system("cannot make the root"))?,
+        ),
+        _ => None,
+    };
+    let mut base = match &partial {
+        Some(_) => take().map_err(system("cannot walk the root"))?,
+        None => unpack_whole(plan, &packing, readable.as_ref(), take)?,
+    };
+    progress.done("unpack the root", start);
+
+    let tree = Tree::at(&plan.tree);
+    let mut touched: BTreeMap<Vec<u8>, BTreeSet<usize>> = BTreeMap::new();
+    let mut before = base.clone();
+    for (number, overlay) in plan.overlays.iter().enumerate() {
+        let start = Instant::now();
+        if let Some(partial) = &mut partial {
+            for path in partial.bring(overlay)? {
+                let read = || system(format!("cannot read {}", shown(&path)));
+                base.add(&plan.tree, &path).map_err(read())?;
+                before.add(&plan.tree, &path).map_err(read())?;
+            }
+        }
+        apply(plan, overlay, &tree, &mut notes)?;
+        let mut after = take().map_err(system("cannot walk the root"))?;
+        if let (Some(readable), None) = (&readable, &partial) {
+            after.mark_rewritten(&before, |path| readable.differs(&plan.tree, path))?;
+        }
+        for path in after.since(&before).into_keys() {
+            touched.entry(path).or_default().insert(number);
+        }
+        before = after;
+        progress.done(&format!("overlay {}", overlay.name), start);
+    }
+
+    let mut last = before;
+    last.settle_times(&plan.tree, &base, plan.epoch).map_err(system("cannot set a time"))?;
+    let changes = checks::changes(plan, &base, &last, &touched)?;
+    checks::check_owners(&base, &last)?;
+    checks::check_nodes(&base, &last)?;
+    checks::check_hard_links(plan, &base, &last)?;
+
+    let start = Instant::now();
+    let report = match splice {
+        Some(readable) => {
+            let to = (plan.result.as_path(), plan.result_offset);
+            let made = readable.write(&plan.tree, (&base, &last), plan.epoch, to)?;
+            let base = splicing::counts(&readable.tree);
+            let splicing::Made { size, counts: result, dead_bytes } = made;
+            Report { changes, notes, base, result, size, packed: Packed::Spliced, dead_bytes }
+        }
+        None => {
+            let size = tools::pack(plan, &packing)?;
+            let at = Span::new(plan.result_offset, size);
+            tools::prove_equal(&plan.result, at, &Packing::of_span(&plan.result, at)?, &last)?;
+            let (base, result) = (checks::counts(&base), checks::counts(&last));
+            Report { changes, notes, base, result, size, packed: Packed::Repacked, dead_bytes: 0 }
+        }
+    };
+    progress.done("pack the root", start);
+    Ok(report)
+}
+
+fn any_scripts(plan: &Plan) -> Result<bool, SessionError> {
+    for overlay in &plan.overlays {
+        if !scripts::find(overlay, SCRIPTS)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Does what is better done before the session: unpacks the whole base where scripts need it, which fakeroot would make
+/// slow. Returns the list of owners that fakeroot must be given then.
+///
+/// # Errors
+/// When an overlay cannot be read, the base is damaged, or its files cannot be written.
+pub fn prepare(plan: &Plan) -> Result<Option<PathBuf>, SessionError> {
+    let owners = plan.outcome.with_extension("owners");
+    if plan.repack || !any_scripts(plan)? {
+        return Ok(None);
+    }
+    match unpacking::unpack((&plan.base, plan.base_at), &plan.tree, &owners) {
+        Ok(true) => Ok(Some(owners)),
+        Ok(false) => Ok(None),
+        // The full way tells better what is wrong with the base, if that is it.
+        Err(_) if fs::remove_dir_all(&plan.tree).is_ok() => Ok(None),
+        Err(source) => Err(system("cannot unpack the base's root")(source)),
+    }
+}
+
+/// Unpacks the whole base and shows that all of it is there.
+fn unpack_whole(
+    plan: &Plan,
+    packing: &Packing,
+    readable: Option<&Base>,
+    take: impl Fn() -> io::Result<Snapshot>,
+) -> Result<Snapshot, SessionError> {
+    match readable.filter(|_| plan.tree.exists()) {
+        Some(readable) => Partial::complete(&readable.filesystem, &readable.tree, &plan.tree)
+            .map_err(system("cannot make the devices of the base"))?,
+        None => tools::unpack(plan)?,
+    }
+    let base = take().map_err(system("cannot walk the unpacked base"))?;
+    match readable {
+        Some(readable) => splicing::compare("the base", &readable.tree, &base, true)?,
+        None => tools::prove_equal(&plan.base, plan.base_at, packing, &base)?,
+    }
+    // What is written within the same tick of the kernel's clock would bear the same time.
+    std::thread::sleep(TICK);
+    Ok(base)
+}
+
+/// Gives a file an owner that nobody has and looks whether it has it. Returns who remembers that, where he can be asked
+/// for all at once.
+fn prove_faked(plan: &Plan) -> Result<Option<Faked>, SessionError> {
+    let probe = plan.outcome.with_extension("probe");
+    fs::write(&probe, "").map_err(system("cannot write into the build folder"))?;
+    let proven = chown(&probe, Some(12_345), Some(23_456))
+        .and_then(|()| fs::symlink_metadata(&probe))
+        .is_ok_and(|metadata| (metadata.uid(), metadata.gid()) == (12_345, 23_456));
+    match proven {
+        true => Ok(plan.faked.as_deref().and_then(|file| Faked::find(file, &probe))),
+        false => Err(SessionError::NotFaked),
+    }
+}
+
+fn apply(plan: &Plan, overlay: &Overlay, tree: &Tree, notes: &mut Vec<String>) -> Result<(), OverlayError> {
+    notes.extend(patches::apply(overlay, tree)?);
+    let hidden = [];
+    let surroundings = Surroundings {
+        directory: &plan.directory,
+        root: &plan.tree,
+        variables: &plan.variables,
+        hidden: &hidden,
+    };
+    match plan.order {
+        Order::Classic => {
+            scripts::run(overlay, SCRIPTS, surroundings)?;
+            notes.extend(root::apply(overlay, tree, plan.epoch)?);
+        }
+        Order::Current => {
+            notes.extend(root::apply(overlay, tree, plan.epoch)?);
+            scripts::run(overlay, SCRIPTS, surroundings)?;
+        }
+    }
+    owners::apply(overlay, tree)
+}
