@@ -20,4 +20,5 @@ pub mod rootfs;
 pub mod sbom;
 pub mod squashfs;
 pub mod standin;
+pub mod unpack;
 pub mod verify;

@@ -33,7 +33,12 @@ impl Bed {
         let bed = Self { folder: folder.to_owned(), root: root.to_owned(), image, trees: Cell::new(0) };
         bed.overlay("plain", false);
         bed.overlay("script", true);
-        run(Command::new(OCTOFW).arg("unpack").arg(&bed.image).arg("--out").arg(bed.folder.join("parts")));
+        run(Command::new(OCTOFW)
+            .arg("unpack")
+            .arg("--no-root")
+            .arg(&bed.image)
+            .arg("--out")
+            .arg(bed.folder.join("parts")));
         // What is not on the disk yet would be written while others are measured.
         run(&mut Command::new("sync"));
         bed
@@ -96,7 +101,7 @@ impl Bed {
 
     fn timed_build(&self, overlay: &str, more: &[&str]) -> f64 {
         let words = self.command(overlay, more);
-        timed(|| run_shown(Command::new(&words[0]).args(&words[1..])))
+        timed(|| run_shown(Command::new(&words[0]).args(&words[1..]).current_dir(&self.folder)))
     }
 
     /// An image by the fast and one by the full path.

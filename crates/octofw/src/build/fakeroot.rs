@@ -2,12 +2,17 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::AsRawFd as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use tempfile::TempDir;
 
 use super::BuildError;
 use crate::command::{Command, whole};
-use crate::rootfs::faked::wait_for_end;
 use crate::rootfs::session::{self, Outcome, Plan, Report};
 
 /// The hidden command of `octofw` that carries out a plan.
@@ -21,18 +26,15 @@ pub fn run(octofw: &Path, plan: &Plan, plan_file: &Path) -> Result<Report, Build
     let io = |source: io::Error| {
         BuildError::system(format!("cannot hand the plan over in {}", plan_file.display()), source)
     };
-    // By these names, since fakeroot's script takes a path with a blank apart.
-    let folder = File::open(plan_file.parent().unwrap_or(Path::new("."))).map_err(io)?;
-    let name = plan_file.with_extension("faked");
-    let name = name.file_name().unwrap_or_default();
-    let faked = PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), folder.as_raw_fd())).join(name);
-    let faked = Some(faked).filter(|faked| faked.parent().is_some_and(Path::is_dir));
+    let list = List::make();
+    let faked = list.as_ref().map(|list| list.file.clone());
     let plan = &Plan { faked: faked.clone(), ..plan.clone() };
     fs::write(plan_file, serde_json::to_vec(plan).map_err(io::Error::other).map_err(io)?).map_err(io)?;
     let owners = session::prepare(plan)
         .map_err(|error| BuildError::Session { message: whole(&error), wrong_input: false })?;
     let mut command = Command::new("fakeroot");
     if let Some(owners) = &owners {
+        // By that name, since fakeroot's script takes a path with a blank apart.
         command = command.arg("-i").arg("/dev/stdin").input(owners);
     }
     if let Some(faked) = &faked {
@@ -51,11 +53,7 @@ pub fn run(octofw: &Path, plan: &Plan, plan_file: &Path) -> Result<Report, Build
         .without("LD_PRELOAD")
         .remedy("install it with: apt-get install fakeroot")
         .run_shown();
-    if let Some(faked) = &faked {
-        // It saves once more when it ends, and must not find another folder under that name.
-        wait_for_end(faked);
-    }
-    drop(folder);
+    drop(list);
     let outcome = fs::read(&plan.outcome).ok().and_then(|text| serde_json::from_slice(&text).ok());
     match (started, outcome) {
         (Ok(()), Some(Outcome::Done(report))) => Ok(report),
@@ -65,6 +63,43 @@ pub fn run(octofw: &Path, plan: &Plan, plan_file: &Path) -> Result<Report, Build
         (Err(error), _) => Err(error.into()),
         (Ok(()), None) => {
             Err(BuildError::Session { message: "the session left no outcome".into(), wrong_input: false })
+        }
+    }
+}
+
+/// Where fakeroot writes what it remembers: in a folder for temporary files, since its script takes a path with a blank
+/// apart.
+struct List {
+    folder: TempDir,
+    file: PathBuf,
+}
+
+impl List {
+    /// `None` where there is no place for it; then all goes the slow way.
+    fn make() -> Option<Self> {
+        let folder = tempfile::Builder::new().prefix("octofw-").tempdir().ok()?;
+        let file = folder.path().join("faked");
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-".contains(byte);
+        if !file.as_os_str().as_bytes().iter().all(plain) {
+            return None;
+        }
+        // With a pipe fakeroot's script does not wait for it at the end, which takes most of a second. The session puts
+        // a file in its place.
+        mkfifo(&file, Mode::S_IRUSR | Mode::S_IWUSR).ok()?;
+        Some(Self { folder, file })
+    }
+}
+
+impl Drop for List {
+    fn drop(&mut self) {
+        // Should the session never have begun, fakeroot waits for a reader.
+        let _ = File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&self.file);
+        // It may write once more while it ends.
+        for _ in 0..10 {
+            match fs::remove_dir_all(self.folder.path()) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => {}
+                _ => return,
+            }
         }
     }
 }

@@ -77,7 +77,7 @@ impl Work<'_> {
         let base_at = image.span_of(ROOTFS)?;
         let packing = Packing::of_span(&self.settings.base, base_at)?;
         let epoch = self.settings.epoch.unwrap_or(packing.superblock.mkfs_time);
-        let tree = scratch.path.join("root");
+        let tree = scratch.root()?;
         let places = Places { build: &scratch.path, root: &tree, parts: &parts };
         let variables = environment::variables(self.settings, places, epoch, |name| std::env::var(name).ok());
         self.progress.done("read the base", start);

@@ -6,8 +6,10 @@ mod check_program;
 mod diff;
 mod inspect;
 mod lock;
+mod pack;
 mod sbom;
 mod standin;
+mod unpack;
 mod verify;
 
 use std::error::Error;
@@ -40,8 +42,10 @@ enum Command {
     Diff(diff::Args),
     Inspect(inspect::Args),
     Lock(lock::Args),
+    Pack(pack::Args),
     Sbom(sbom::Args),
     Standin(standin::Args),
+    Unpack(unpack::Args),
     Verify(verify::Args),
     CheckProgram(check_program::Args),
 }
@@ -55,8 +59,10 @@ impl Command {
             Self::Diff(args) => args.run(),
             Self::Inspect(args) => args.run(),
             Self::Lock(args) => args.run(),
+            Self::Pack(args) => args.run(),
             Self::Sbom(args) => args.run(),
             Self::Standin(args) => args.run(),
+            Self::Unpack(args) => args.run(),
             Self::Verify(args) => args.run(),
             Self::CheckProgram(args) => args.run(),
         }

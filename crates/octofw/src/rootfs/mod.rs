@@ -5,7 +5,7 @@
 
 pub mod architecture;
 mod checks;
-pub(crate) mod faked;
+mod faked;
 pub mod inside;
 pub mod listing;
 pub mod packing;
@@ -14,4 +14,4 @@ pub mod session;
 pub mod snapshot;
 pub mod splicing;
 pub mod startable;
-mod unpacking;
+pub(crate) mod unpacking;

@@ -13,6 +13,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::sys::stat::{Mode, umask};
@@ -23,7 +24,7 @@ use super::inside::Tree;
 use super::packing::{Packing, PackingError};
 use super::partial::Partial;
 use super::snapshot::{Snapshot, shown};
-use super::splicing::{self, Base};
+use super::splicing::{self, Base, SplicingError};
 use super::unpacking;
 use crate::build::progress::Progress;
 use crate::command::whole;
@@ -31,6 +32,7 @@ use crate::container::Span;
 use crate::manifest::Packed;
 use crate::overlay::scripts::{SCRIPTS, Surroundings};
 use crate::overlay::{Order, Overlay, OverlayError, owners, patches, root, scripts};
+use crate::squashfs::splice::Splice;
 
 pub use error::SessionError;
 pub(super) use error::system;
@@ -65,20 +67,16 @@ pub fn run(plan: &Path) -> io::Result<()> {
 
 fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
     umask(Mode::from_bits_truncate(0o022));
-    let progress = Progress::new(plan.progress);
     let start = Instant::now();
     let faked = prove_faked(plan)?;
-    let take = || Snapshot::take_with(&plan.tree, faked.as_ref());
     let packing = Packing::of_span(&plan.base, plan.base_at)?;
-    let mut notes = Vec::new();
-    let readable = match Base::open(&plan.base, plan.base_at) {
-        Ok(base) => Some(base),
+    let (readable, mut notes) = match Base::open(&plan.base, plan.base_at) {
+        Ok(base) => (Some(base), Vec::new()),
         Err(error) => {
             let reason = error.reason();
-            notes.push(format!(
-                "the base's data cannot be kept, the root is packed anew as a whole: {reason}"
-            ));
-            None
+            let note =
+                format!("the base's data cannot be kept, the root is packed anew as a whole: {reason}");
+            (None, vec![note])
         }
     };
     let splice = readable.as_ref().filter(|_| !plan.repack);
@@ -94,70 +92,130 @@ fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
             "{dead} bytes of the base's data belong to no file, as in an image that was built without --repack; build on the original base"
         ));
     }
-    // Only scripts can touch what nobody named beforehand.
-    let mut partial = match splice {
-        Some(base) if !any_scripts(plan)? => Some(
-            Partial::begin(&base.filesystem, &base.tree, &plan.tree)
-                .map_err(system("cannot make the root"))?,
-        ),
-        _ => None,
-    };
-    let mut base = match &partial {
-        Some(_) => take().map_err(system("cannot walk the root"))?,
-        None => unpack_whole(plan, &packing, readable.as_ref(), take)?,
-    };
-    progress.done("unpack the root", start);
+    let session = Session { plan, packing, readable: readable.as_ref(), splice, faked };
+    let done = thread::scope(|scope| {
+        // The base's data can be copied while overlays are applied.
+        let begun = splice
+            .map(|base| scope.spawn(|| Splice::begin_at(&base.filesystem, &plan.result, plan.result_offset)));
+        session.work(start, notes, || match begun.map(ScopedJoinHandle::join) {
+            Some(Ok(begun)) => Ok(begun?),
+            _ => Err(SplicingError::Thread),
+        })
+    });
+    if done.is_err() {
+        // Half a root is none.
+        let _ = fs::remove_file(&plan.result);
+    }
+    done
+}
 
-    let tree = Tree::at(&plan.tree);
-    let mut touched: BTreeMap<Vec<u8>, BTreeSet<usize>> = BTreeMap::new();
-    let mut before = base.clone();
-    for (number, overlay) in plan.overlays.iter().enumerate() {
-        let start = Instant::now();
-        if let Some(partial) = &mut partial {
-            for path in partial.bring(overlay)? {
-                let read = || system(format!("cannot read {}", shown(&path)));
-                base.add(&plan.tree, &path).map_err(read())?;
-                before.add(&plan.tree, &path).map_err(read())?;
-            }
-        }
-        apply(plan, overlay, &tree, &mut notes)?;
-        let mut after = take().map_err(system("cannot walk the root"))?;
-        if let (Some(readable), None) = (&readable, &partial) {
-            after.mark_rewritten(&before, |path| readable.differs(&plan.tree, path))?;
-        }
-        for path in after.since(&before).into_keys() {
-            touched.entry(path).or_default().insert(number);
-        }
-        before = after;
-        progress.done(&format!("overlay {}", overlay.name), start);
+/// What one session works with.
+struct Session<'a> {
+    plan: &'a Plan,
+    packing: Packing,
+    /// The base, where its tree can be read.
+    readable: Option<&'a Base>,
+    /// The same, where its data is to be kept.
+    splice: Option<&'a Base>,
+    faked: Option<Faked>,
+}
+
+impl<'a> Session<'a> {
+    fn take(&self) -> Result<Snapshot, SessionError> {
+        Snapshot::take_with(&self.plan.tree, self.faked.as_ref()).map_err(system("cannot walk the root"))
     }
 
-    let mut last = before;
-    last.settle_times(&plan.tree, &base, plan.epoch).map_err(system("cannot set a time"))?;
-    let changes = checks::changes(plan, &base, &last, &touched)?;
-    checks::check_owners(&base, &last)?;
-    checks::check_nodes(&base, &last)?;
-    checks::check_hard_links(plan, &base, &last)?;
+    fn work(
+        &self,
+        start: Instant,
+        mut notes: Vec<String>,
+        begun: impl FnOnce() -> Result<Splice<'a>, SplicingError>,
+    ) -> Result<Report, SessionError> {
+        let plan = self.plan;
+        let progress = Progress::new(plan.progress);
+        // Only scripts can touch what nobody named beforehand.
+        let mut partial = match self.splice {
+            Some(base) if !any_scripts(plan)? => Some(
+                Partial::begin(&base.filesystem, &base.tree, &plan.tree)
+                    .map_err(system("cannot make the root"))?,
+            ),
+            _ => None,
+        };
+        let mut base = match &partial {
+            Some(_) => self.take()?,
+            None => self.unpack_whole()?,
+        };
+        progress.done("unpack the root", start);
 
-    let start = Instant::now();
-    let report = match splice {
-        Some(readable) => {
-            let to = (plan.result.as_path(), plan.result_offset);
-            let made = readable.write(&plan.tree, (&base, &last), plan.epoch, to)?;
-            let base = splicing::counts(&readable.tree);
-            let splicing::Made { size, counts: result, dead_bytes } = made;
-            Report { changes, notes, base, result, size, packed: Packed::Spliced, dead_bytes }
+        let tree = Tree::at(&plan.tree);
+        let mut touched: BTreeMap<Vec<u8>, BTreeSet<usize>> = BTreeMap::new();
+        let mut before = base.clone();
+        for (number, overlay) in plan.overlays.iter().enumerate() {
+            let start = Instant::now();
+            if let Some(partial) = &mut partial {
+                for path in partial.bring(overlay)? {
+                    let read = || system(format!("cannot read {}", shown(&path)));
+                    base.add(&plan.tree, &path).map_err(read())?;
+                    before.add(&plan.tree, &path).map_err(read())?;
+                }
+            }
+            apply(plan, overlay, &tree, &mut notes)?;
+            let mut after = self.take()?;
+            if let (Some(readable), None) = (self.readable, &partial) {
+                after.mark_rewritten(&before, |path| readable.differs(&plan.tree, path))?;
+            }
+            for path in after.since(&before).into_keys() {
+                touched.entry(path).or_default().insert(number);
+            }
+            before = after;
+            progress.done(&format!("overlay {}", overlay.name), start);
         }
-        None => {
-            let size = tools::pack(plan, &packing)?;
-            let at = Span::new(plan.result_offset, size);
-            tools::prove_equal(&plan.result, at, &Packing::of_span(&plan.result, at)?, &last)?;
-            let (base, result) = (checks::counts(&base), checks::counts(&last));
-            Report { changes, notes, base, result, size, packed: Packed::Repacked, dead_bytes: 0 }
+
+        let mut last = before;
+        last.settle_times(&plan.tree, &base, plan.epoch).map_err(system("cannot set a time"))?;
+        let changes = checks::changes(plan, &base, &last, &touched)?;
+        checks::check_owners(&base, &last)?;
+        checks::check_nodes(&base, &last)?;
+        checks::check_hard_links(plan, &base, &last)?;
+
+        let start = Instant::now();
+        let report = match self.splice {
+            Some(readable) => {
+                let to = (plan.result.as_path(), plan.result_offset);
+                let made = readable.write(&plan.tree, (&base, &last), plan.epoch, to, begun)?;
+                let base = splicing::counts(&readable.tree);
+                let splicing::Made { size, counts: result, dead_bytes } = made;
+                Report { changes, notes, base, result, size, packed: Packed::Spliced, dead_bytes }
+            }
+            None => {
+                let size = tools::pack(plan, &self.packing)?;
+                let at = Span::new(plan.result_offset, size);
+                tools::prove_equal(&plan.result, at, &Packing::of_span(&plan.result, at)?, &last)?;
+                let (base, result) = (checks::counts(&base), checks::counts(&last));
+                Report { changes, notes, base, result, size, packed: Packed::Repacked, dead_bytes: 0 }
+            }
+        };
+        progress.done("pack the root", start);
+        Ok(report)
+    }
+
+    /// Unpacks the whole base and shows that all of it is there.
+    fn unpack_whole(&self) -> Result<Snapshot, SessionError> {
+        let plan = self.plan;
+        match self.readable.filter(|_| plan.tree.exists()) {
+            Some(readable) => Partial::complete(&readable.filesystem, &readable.tree, &plan.tree)
+                .map_err(system("cannot make the devices of the base"))?,
+            None => tools::unpack(plan)?,
         }
-    };
-    progress.done("pack the root", start);
-    Ok(report)
+        let base = self.take()?;
+        match self.readable {
+            Some(readable) => splicing::compare("the base", &readable.tree, &base, true)?,
+            None => tools::prove_equal(&plan.base, plan.base_at, &self.packing, &base)?,
+        }
+        // What is written within the same tick of the kernel's clock would bear the same time.
+        thread::sleep(TICK);
+        Ok(base)
+    }
 }
 
 fn any_scripts(plan: &Plan) -> Result<bool, SessionError> {
@@ -186,28 +244,6 @@ pub fn prepare(plan: &Plan) -> Result<Option<PathBuf>, SessionError> {
         Err(_) if fs::remove_dir_all(&plan.tree).is_ok() => Ok(None),
         Err(source) => Err(system("cannot unpack the base's root")(source)),
     }
-}
-
-/// Unpacks the whole base and shows that all of it is there.
-fn unpack_whole(
-    plan: &Plan,
-    packing: &Packing,
-    readable: Option<&Base>,
-    take: impl Fn() -> io::Result<Snapshot>,
-) -> Result<Snapshot, SessionError> {
-    match readable.filter(|_| plan.tree.exists()) {
-        Some(readable) => Partial::complete(&readable.filesystem, &readable.tree, &plan.tree)
-            .map_err(system("cannot make the devices of the base"))?,
-        None => tools::unpack(plan)?,
-    }
-    let base = take().map_err(system("cannot walk the unpacked base"))?;
-    match readable {
-        Some(readable) => splicing::compare("the base", &readable.tree, &base, true)?,
-        None => tools::prove_equal(&plan.base, plan.base_at, packing, &base)?,
-    }
-    // What is written within the same tick of the kernel's clock would bear the same time.
-    std::thread::sleep(TICK);
-    Ok(base)
 }
 
 /// Gives a file an owner that nobody has and looks whether it has it. Returns who remembers that, where he can be asked

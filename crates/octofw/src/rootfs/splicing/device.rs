@@ -1,7 +1,7 @@
 //! Device numbers.
 
 /// Major and minor number, as the kernel packs them into 32 bits.
-pub(in crate::rootfs) fn device(number: u32) -> (u64, u64) {
+pub(crate) fn device(number: u32) -> (u64, u64) {
     let minor = (number & 0xff) | ((number >> 12) & 0x000f_ff00);
     (u64::from((number >> 8) & 0xfff), u64::from(minor))
 }

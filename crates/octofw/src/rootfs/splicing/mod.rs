@@ -18,7 +18,7 @@ use crate::squashfs::splice::{Splice, SpliceError};
 use crate::squashfs::tree::{EditError, Form, Stored};
 use crate::squashfs::{Filesystem, ReadError, Tree};
 use content::is_other;
-pub(super) use device::device;
+pub(crate) use device::device;
 use edit::Edit;
 use proof::Proof;
 pub(super) use proof::compare;
@@ -51,6 +51,9 @@ pub enum SplicingError {
         /// What, and the remedy.
         problem: &'static str,
     },
+    /// A thread of ours ended early.
+    #[error("the copy of the base's data ended early; build again, and report it if it stays so")]
+    Thread,
     /// What was written is not what was meant, or what was unpacked not what is there.
     #[error("{what} and the root differ; report this, and build with --repack meanwhile:\n{differences}")]
     Differs {
@@ -63,21 +66,21 @@ pub enum SplicingError {
 
 /// A base that is open, and its tree.
 #[derive(Debug)]
-pub(super) struct Base {
-    pub(super) filesystem: Filesystem,
-    pub(super) tree: Tree,
+pub(crate) struct Base {
+    pub(crate) filesystem: Filesystem,
+    pub(crate) tree: Tree,
 }
 
 impl Base {
     /// Opens the squashfs that lies at `at` in a file, and reads its tree.
-    pub(super) fn open(path: &Path, at: Span) -> Result<Self, ReadError> {
+    pub(crate) fn open(path: &Path, at: Span) -> Result<Self, ReadError> {
         let filesystem = open_at(path, at)?;
         let tree = filesystem.tree()?;
         Ok(Self { filesystem, tree })
     }
 
     /// Whether the file at `path` of the tree at `root` has another content than in the base.
-    pub(super) fn differs(&self, root: &Path, path: &[u8]) -> Result<bool, SplicingError> {
+    pub(crate) fn differs(&self, root: &Path, path: &[u8]) -> Result<bool, SplicingError> {
         match self.tree.find(path).and_then(|id| self.tree.node(id)).map(|node| &node.form) {
             Some(Form::File(stored)) => self.is_other(stored, root, path),
             _ => Ok(true),
@@ -89,20 +92,29 @@ impl Base {
             .map_err(|source| SplicingError::Compare { path: shown(path), source })
     }
 
+    /// Whether nothing differs between two moments of its tree.
+    #[expect(clippy::unused_self, reason = "both are moments of its tree")]
+    pub(crate) fn is_unchanged(&self, before: &Snapshot, last: &Snapshot) -> bool {
+        last.since(before).is_empty() && same_times(before, last)
+    }
+
     /// Writes the new root to a file, so many bytes behind its start: what `last` says, where that differs from `before`.
-    pub(super) fn write(
-        &self,
+    /// `begun` gives the splice that was begun there.
+    pub(crate) fn write<'a>(
+        &'a self,
         root: &Path,
         (before, last): (&Snapshot, &Snapshot),
         epoch: u32,
         (out, offset): (&Path, u64),
+        begun: impl FnOnce() -> Result<Splice<'a>, SplicingError>,
     ) -> Result<Made, SplicingError> {
-        if last.since(before).is_empty() && same_times(before, last) {
+        if self.is_unchanged(before, last) {
+            drop(begun()?);
             let size = self.filesystem.copy_with_time(out, offset, epoch)?;
             let dead_bytes = self.filesystem.dead_bytes(&self.tree);
             return Ok(Made { size, counts: counts(&self.tree), dead_bytes });
         }
-        let mut splice = Splice::begin_at(&self.filesystem, out, offset)?;
+        let mut splice = begun()?;
         let mut edit = Edit { base: self, tree: self.tree.clone(), root, before, last, stored: Vec::new() };
         edit.all(&mut splice)?;
         let Edit { tree, stored, .. } = edit;
@@ -128,11 +140,11 @@ impl Base {
 }
 
 /// What was written.
-pub(super) struct Made {
+pub(crate) struct Made {
     /// Bytes of the squashfs.
-    pub(super) size: u64,
-    pub(super) counts: Counts,
-    pub(super) dead_bytes: u64,
+    pub(crate) size: u64,
+    pub(crate) counts: Counts,
+    pub(crate) dead_bytes: u64,
 }
 
 fn open_at(path: &Path, at: Span) -> Result<Filesystem, ReadError> {

@@ -156,14 +156,14 @@ fn in_use(tree: &Tree, fragments: &[FragmentBlock]) -> (Vec<FragmentBlock>, Hash
 }
 
 impl Filesystem {
-    /// Writes a copy of the whole file system, padding included, with another time of packing, to a new file, `offset`
-    /// bytes behind its start. Returns the bytes of the copy.
+    /// Writes a copy of the whole file system, padding included, with another time of packing, to a file that holds
+    /// nothing else, `offset` bytes behind its start. Returns the bytes of the copy.
     ///
     /// # Errors
     /// If it cannot be read or written.
     pub fn copy_with_time(&self, path: &Path, offset: u64, made: u32) -> Result<u64, SpliceError> {
         let failed = |source| SpliceError::Io { action: "write", path: path.to_owned(), source };
-        let mut file = File::create_new(path).map_err(failed)?;
+        let mut file = File::create(path).map_err(failed)?;
         file.seek(SeekFrom::Start(offset)).map_err(failed)?;
         self.copy_range(&mut file, self.whole()).map_err(failed)?;
         file.seek(SeekFrom::Start(offset.saturating_add(8))).map_err(failed)?;
