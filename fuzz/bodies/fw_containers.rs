@@ -39,7 +39,12 @@ pub(crate) fn run(bytes: &[u8]) {
     }
     if let Ok(parameter) = Parameter::parse(bytes, 0) {
         let _ = parameter.firmware_version();
-        assert!(parameter.partitions.iter().all(|partition| parameter.partition(&partition.name) == Some(partition)));
+        assert!(
+            parameter
+                .partitions
+                .iter()
+                .all(|partition| parameter.partition(&partition.name) == Some(partition))
+        );
     }
     if let Ok(lines) = package_file::parse(bytes, 0) {
         assert_eq!(package_file::parse(package_file::encode(&lines).as_bytes(), 0), Ok(lines));

@@ -28,8 +28,7 @@ pub(crate) fn run(bytes: &[u8]) {
     let mut changed = tree.clone();
     let Ok(mut splice) = Splice::begin(&base, &files.result) else { return };
     let stored = splice.store_from(&mut Cursor::new(b"new content")).expect("memory can be read");
-    let node =
-        Node { mode: 0o644, uid: 7, gid: 8, modified: 9, xattrs: None, form: Form::File(stored) };
+    let node = Node { mode: 0o644, uid: 7, gid: 8, modified: 9, xattrs: None, form: Form::File(stored) };
     let id = changed.make(b"new", node.clone()).expect("the root is a directory");
     changed.link(b"link", id).expect("it is a file");
     match splice.finish(&changed, 10) {
@@ -90,7 +89,8 @@ struct Sum {
 impl Write for Sum {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.length += bytes.len() as u64;
-        self.sum = bytes.iter().fold(self.sum, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
+        self.sum =
+            bytes.iter().fold(self.sum, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
         Ok(bytes.len())
     }
 

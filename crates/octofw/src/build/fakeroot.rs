@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
@@ -23,6 +24,19 @@ pub const SESSION: &str = "session";
 /// # Errors
 /// When fakeroot is missing or fails, or the session itself does.
 pub fn run(octofw: &Path, plan: &Plan, plan_file: &Path) -> Result<Report, BuildError> {
+    run_beside(octofw, plan, plan_file, || Ok(()))
+}
+
+/// As [`run`]; `beside` is done while the base is unpacked, and before anything of an overlay is.
+///
+/// # Errors
+/// As [`run`], and those of `beside`.
+pub fn run_beside(
+    octofw: &Path,
+    plan: &Plan,
+    plan_file: &Path,
+    beside: impl FnOnce() -> Result<(), BuildError> + Send,
+) -> Result<Report, BuildError> {
     let io = |source: io::Error| {
         BuildError::system(format!("cannot hand the plan over in {}", plan_file.display()), source)
     };
@@ -30,8 +44,13 @@ pub fn run(octofw: &Path, plan: &Plan, plan_file: &Path) -> Result<Report, Build
     let faked = list.as_ref().map(|list| list.file.clone());
     let plan = &Plan { faked: faked.clone(), ..plan.clone() };
     fs::write(plan_file, serde_json::to_vec(plan).map_err(io::Error::other).map_err(io)?).map_err(io)?;
-    let owners = session::prepare(plan)
-        .map_err(|error| BuildError::Session { message: whole(&error), wrong_input: false })?;
+    let owners = thread::scope(|scope| {
+        let beside = scope.spawn(beside);
+        let owners = session::prepare(plan)
+            .map_err(|error| BuildError::Session { message: whole(&error), wrong_input: false });
+        beside.join().map_err(|_| BuildError::Thread)??;
+        owners
+    })?;
     let mut command = Command::new("fakeroot");
     if let Some(owners) = &owners {
         // By that name, since fakeroot's script takes a path with a blank apart.

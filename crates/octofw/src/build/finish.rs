@@ -84,23 +84,20 @@ impl Work<'_> {
         let suffix = self.settings.version_suffix.as_deref();
         let root_at = Span::new(made.plan.result_offset, made.report.size);
         let file = File::open(path).map_err(failed("read"))?;
-        let ((rebuilt, written), root_sha256) = thread::scope(|scope| {
-            scope.spawn(|| file.sync_data());
+        let rebuild = Rebuild { base: image, rootfs: path, version_suffix: suffix };
+        thread::scope(|scope| {
             scope.spawn(|| fs::remove_dir_all(&made.plan.tree));
+            scope.spawn(|| file.sync_data());
             let root = scope.spawn(|| digest::of_span(&SourceFile::open(path)?, root_at));
-            let written =
-                Rebuild { base: image, rootfs: path, version_suffix: suffix }.complete(root_at.len)?;
-            let root = root.join().map_err(|_| BuildError::Thread)?.map_err(failed("read"))?;
-            Ok::<(_, String), BuildError>((written, root))
-        })?;
-        let (sha256, size) = thread::scope(|scope| {
+            let (rebuilt, written) = rebuild.complete(root_at.len)?;
             let synced = scope.spawn(|| file.sync_all());
             let digest = scope.spawn(|| digest::of_file(path));
             proof::prove(image, path, &written)?;
             synced.join().map_err(|_| BuildError::Thread)?.map_err(failed("write"))?;
-            digest.join().map_err(|_| BuildError::Thread)?.map_err(failed("read"))
-        })?;
-        Ok(Sealed { rebuilt, sha256, size, root_sha256 })
+            let (sha256, size) = digest.join().map_err(|_| BuildError::Thread)?.map_err(failed("read"))?;
+            let root_sha256 = root.join().map_err(|_| BuildError::Thread)?.map_err(failed("read"))?;
+            Ok(Sealed { rebuilt, sha256, size, root_sha256 })
+        })
     }
 
     /// Moves image and manifest out of the build folder, where a build that ends at any time leaves nothing to clear up.

@@ -71,7 +71,7 @@ impl Work<'_> {
         let start = Instant::now();
         let (pre_scripts, scripts) = (any_scripts(overlays, PRE_SCRIPTS)?, any_scripts(overlays, SCRIPTS)?);
         let parts = scratch.path.join("rk-unpacked");
-        if pre_scripts || scripts {
+        if pre_scripts {
             lay_out(image, &scratch.path, &parts)?;
         }
         let base_at = image.span_of(ROOTFS)?;
@@ -105,7 +105,12 @@ impl Work<'_> {
             repack: self.settings.repack,
             faked: None,
         };
-        let report = fakeroot::run(&self.settings.octofw, &plan, &scratch.path.join(PLAN))?;
+        let lay_out = || match scripts && !pre_scripts {
+            true => lay_out(image, &scratch.path, &parts),
+            false => Ok(()),
+        };
+        let plan_file = scratch.path.join(PLAN);
+        let report = fakeroot::run_beside(&self.settings.octofw, &plan, &plan_file, lay_out)?;
         for note in &report.notes {
             self.progress.say(&format!("note: {note}"));
         }

@@ -1,6 +1,6 @@
 //! The proof that what is there is what was meant.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use super::super::snapshot::{Entry, Kind, Snapshot, shown};
 use super::device::device;
@@ -25,7 +25,7 @@ impl Proof<'_> {
         let (meant, there) = (sorted(self.meant), sorted(self.there));
         let mut wrong: Vec<String> = Vec::new();
         let mut pairs: HashMap<NodeId, NodeId> = HashMap::new();
-        let mut others: BTreeSet<NodeId> = BTreeSet::new();
+        let mut others: HashSet<NodeId> = HashSet::new();
         for (path, id) in &meant {
             let found = there.get(path);
             let equal = found.is_some_and(|found| {
@@ -44,6 +44,7 @@ impl Proof<'_> {
         if wrong.is_empty() {
             return Ok(());
         }
+        wrong.sort_unstable();
         wrong.truncate(MOST_SHOWN);
         Err(SplicingError::Differs { what: "the new squashfs", differences: wrong.join("\n") })
     }
@@ -66,7 +67,7 @@ impl Proof<'_> {
     }
 }
 
-fn sorted(tree: &Tree) -> BTreeMap<Vec<u8>, NodeId> {
+fn sorted(tree: &Tree) -> HashMap<Vec<u8>, NodeId> {
     tree.paths().into_iter().collect()
 }
 
@@ -77,13 +78,14 @@ pub(in crate::rootfs) fn compare(
     disk: &Snapshot,
     whole: bool,
 ) -> Result<(), SplicingError> {
-    let there = sorted(tree);
+    let there = if whole { sorted(tree) } else { HashMap::new() };
     let mut wrong: Vec<String> = Vec::new();
     let mut pairs: HashMap<(u64, u64), NodeId> = HashMap::new();
     for (path, entry) in &disk.entries {
-        let equal = there.get(path).is_some_and(|id| {
-            let one = entry.kind == Kind::Directory || *pairs.entry(entry.inode).or_insert(*id) == *id;
-            one && tree.node(*id).is_some_and(|node| is_equal(node, entry))
+        let found = if whole { there.get(path).copied() } else { tree.find(path) };
+        let equal = found.is_some_and(|id| {
+            let one = entry.kind == Kind::Directory || *pairs.entry(entry.inode).or_insert(id) == id;
+            one && tree.node(id).is_some_and(|node| is_equal(node, entry))
         });
         if !equal {
             wrong.push(shown(path));
@@ -99,6 +101,7 @@ pub(in crate::rootfs) fn compare(
     if wrong.is_empty() {
         return Ok(());
     }
+    wrong.sort_unstable();
     wrong.truncate(MOST_SHOWN);
     Err(SplicingError::Differs { what, differences: wrong.join("\n") })
 }
