@@ -122,7 +122,7 @@ impl RkCrc {
             rest = behind;
         }
         let (words, rest) = rest.as_chunks::<8>();
-        let mut crc = words.iter().fold(self.0, |crc, word| step(crc, word));
+        let mut crc = words.iter().fold(self.0, step);
         let [table, ..] = &TABLES;
         for byte in rest {
             let [top, ..] = crc.to_be_bytes();
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn stretches_do_not_matter() {
-        let bytes: Vec<u8> = (0..40_000u32).map(|n| (n * n >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..40_000u32).map(|n| ((n * n) >> 3) as u8).collect();
         for cut in [0, 1, 5, 3 * STRETCH - 1, 3 * STRETCH, 3 * STRETCH + 9, 6 * STRETCH, bytes.len()] {
             let mut crc = RkCrc::new();
             crc.update(&bytes[..cut]);
