@@ -17,6 +17,7 @@ mod support;
 mod connect_program;
 mod connect_telemetry;
 mod connect_transfer;
+mod firmware;
 mod gcode_scan;
 mod hot_path;
 mod memory;
@@ -39,7 +40,7 @@ use report::{Row, print_table, write_json};
 
 type Benchmark = fn() -> Result<Vec<Row>, String>;
 
-const BENCHMARKS: [(&str, Benchmark); 12] = [
+const BENCHMARKS: [(&str, Benchmark); 13] = [
     ("program_size", program_size::measure),
     ("startup", startup::measure),
     ("hot_path", hot_path::measure),
@@ -52,6 +53,7 @@ const BENCHMARKS: [(&str, Benchmark); 12] = [
     ("connect_transfer", connect_transfer::measure),
     ("memory", memory::measure),
     ("overlay", overlay::measure),
+    ("firmware", firmware::measure),
 ];
 
 fn main() -> std::process::ExitCode {

@@ -31,4 +31,5 @@ pub mod script_tools;
 pub mod sign;
 pub mod squashfs;
 pub mod standin;
+pub mod unpack;
 pub mod verify;

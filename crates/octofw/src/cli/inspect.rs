@@ -13,6 +13,9 @@ use crate::inspect::{InspectError, Report};
 pub(super) struct Args {
     /// Upgrade file, update.img, rom image or squashfs
     file: PathBuf,
+    /// Take no sums over the content: quicker
+    #[arg(long)]
+    no_sums: bool,
     /// Print JSON ("schema": 1)
     #[arg(long)]
     json: bool,
@@ -20,7 +23,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
-        let report = Report::of(&self.file)?;
+        let report = Report::of(&self.file, !self.no_sums)?;
         if self.json {
             print_json(&report)?;
         } else {

@@ -13,6 +13,7 @@ mod licences;
 mod lint;
 mod list;
 mod lock;
+mod pack;
 mod plan;
 mod rehearse;
 mod sbom;
@@ -20,6 +21,7 @@ mod script_tool;
 mod selection;
 mod sign;
 mod standin;
+mod unpack;
 mod verify;
 
 use std::error::Error;
@@ -58,6 +60,7 @@ enum Command {
     Lint(lint::Args),
     List(list::Args),
     Lock(lock::Args),
+    Pack(pack::Args),
     Plan(plan::Args),
     Rehearse(rehearse::Args),
     Sbom(sbom::Args),
@@ -65,6 +68,7 @@ enum Command {
     ScriptTool(script_tool::Args),
     Sign(sign::Args),
     Standin(standin::Args),
+    Unpack(unpack::Args),
     Verify(verify::Args),
     CheckProgram(check_program::Args),
 }
@@ -84,12 +88,14 @@ impl Command {
             Self::Lint(args) => args.run(),
             Self::List(args) => args.run(),
             Self::Lock(args) => args.run(),
+            Self::Pack(args) => args.run(),
             Self::Plan(args) => args.run(),
             Self::Rehearse(args) => args.run(),
             Self::Sbom(args) => args.run(),
             Self::ScriptTool(args) => args.run(),
             Self::Sign(args) => args.run(),
             Self::Standin(args) => args.run(),
+            Self::Unpack(args) => args.run(),
             Self::Verify(args) => args.run(),
             Self::CheckProgram(args) => args.run(),
         }

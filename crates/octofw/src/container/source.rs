@@ -5,11 +5,13 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 /// Most bytes that are read at once.
 const CHUNK: usize = 256 * 1024;
 
 /// A range of a file, in bytes from its start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Span {
     /// First byte.
     pub offset: u64,
@@ -62,7 +64,14 @@ impl SourceFile {
         if !fs::metadata(path)?.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
         }
-        let file = File::open(path)?;
+        Self::of(path, File::open(path)?)
+    }
+
+    /// A file that is open, for reading at least.
+    ///
+    /// # Errors
+    /// If its length cannot be had.
+    pub fn of(path: &Path, file: File) -> io::Result<Self> {
         let len = file.metadata()?.len();
         Ok(Self { path: path.to_owned(), file, len })
     }

@@ -37,7 +37,7 @@ pub struct Report {
     pub partitions: Vec<PartitionReport>,
     /// The root file system.
     pub rootfs: RootfsReport,
-    /// Every sum that does not match; empty if all do.
+    /// Every sum that does not match; empty if all do, or none was taken.
     pub wrong_sums: Vec<String>,
 }
 
@@ -65,8 +65,8 @@ pub struct EntryReport {
     pub size: u64,
     /// MD5 that the header states.
     pub md5: String,
-    /// Whether it is that of the content.
-    pub md5_ok: bool,
+    /// Whether it is that of the content; `null` where no sums were taken.
+    pub md5_ok: Option<bool>,
 }
 
 /// RKFW.
@@ -86,8 +86,8 @@ pub struct RkfwReport {
     pub image_size: u64,
     /// MD5 at its end.
     pub md5: String,
-    /// Whether it is that of the content.
-    pub md5_ok: bool,
+    /// Whether it is that of the content; `null` where no sums were taken.
+    pub md5_ok: Option<bool>,
 }
 
 /// RKAF.
@@ -105,8 +105,8 @@ pub struct RkafReport {
     pub manufacturer: String,
     /// CRC at its end, as `0x0123abcd`.
     pub crc: String,
-    /// Whether it is that of the content.
-    pub crc_ok: bool,
+    /// Whether it is that of the content; `null` where no sums were taken.
+    pub crc_ok: Option<bool>,
     /// The part table.
     pub parts: Vec<PartReport>,
 }
@@ -124,8 +124,8 @@ pub struct PartReport {
     pub size: u32,
     /// First sector in the flash, if it has a partition.
     pub flash_sector: Option<u32>,
-    /// SHA-256 of the data as it is stored.
-    pub sha256: String,
+    /// SHA-256 of the data as it is stored; `null` where no sums were taken.
+    pub sha256: Option<String>,
 }
 
 /// One partition.
@@ -223,11 +223,11 @@ impl InspectError {
 }
 
 impl Report {
-    /// Reads a file of any of the kinds.
+    /// Reads a file of any of the kinds; `sums` tells whether all of its content is read and summed.
     ///
     /// # Errors
     /// If it cannot be read, is of no known kind, or its headers break a rule. Wrong sums are part of the report.
-    pub fn of(path: &Path) -> Result<Self, InspectError> {
+    pub fn of(path: &Path, sums: bool) -> Result<Self, InspectError> {
         let failed = |source| InspectError::Io { path: path.to_owned(), source };
         let source = SourceFile::open(path).map_err(failed)?;
         let first = source.read_up_to(0, SUPERBLOCK_LEN).map_err(failed)?;
@@ -244,7 +244,7 @@ impl Report {
                     .map_err(|source| InspectError::Squashfs { path: path.to_owned(), source })?;
                 Ok(report::of_squashfs(path, &superblock, source.span()))
             }
-            Some(Kind::Upgrade | Kind::Rkfw | Kind::Rkaf) => Ok(report::of_image(&Image::read(path)?)?),
+            Some(Kind::Upgrade | Kind::Rkfw | Kind::Rkaf) => Ok(report::of_image(&Image::read(path)?, sums)?),
         }
     }
 

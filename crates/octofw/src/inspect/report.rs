@@ -26,9 +26,9 @@ pub(super) fn of_squashfs(path: &Path, superblock: &Superblock, at: Span) -> Rep
     }
 }
 
-pub(super) fn of_image(image: &Image) -> Result<Report, ImageError> {
-    let wrong = image.check_sums()?;
-    let is_ok = |layer: Layer| !wrong.iter().any(|error| error.layer == layer);
+pub(super) fn of_image(image: &Image, sums: bool) -> Result<Report, ImageError> {
+    let wrong = if sums { image.check_sums()? } else { Vec::new() };
+    let is_ok = |layer: Layer| sums.then(|| !wrong.iter().any(|error| error.layer == layer));
     let upfile = image.upfile().map(|upfile| UpfileReport {
         container_version: upfile.container_version,
         version: upfile.version.to_string(),
@@ -41,8 +41,11 @@ pub(super) fn of_image(image: &Image) -> Result<Report, ImageError> {
                 offset: entry.span.offset,
                 size: entry.span.len,
                 md5: hex(&entry.md5),
-                md5_ok: !wrong.iter().any(|error| {
-                    error.layer == Layer::Upfile && error.field.ends_with(entry.kind.file_name())
+                md5_ok: sums.then(|| {
+                    let is_its = |error: &FormatError| {
+                        error.layer == Layer::Upfile && error.field.ends_with(entry.kind.file_name())
+                    };
+                    !wrong.iter().any(is_its)
                 }),
             })
             .collect(),
@@ -65,8 +68,8 @@ pub(super) fn of_image(image: &Image) -> Result<Report, ImageError> {
         let known = parts.iter().find(|earlier: &&PartReport| earlier.file == file);
         let sha256 = match known {
             Some(earlier) => earlier.sha256.clone(),
-            None if part.is_self() => String::new(),
-            None => hex(&image.part_sha256(file)?),
+            None if part.is_self() || !sums => None,
+            None => Some(hex(&image.part_sha256(file)?)),
         };
         parts.push(PartReport {
             name: part.name.to_string(),

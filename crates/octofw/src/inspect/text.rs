@@ -36,8 +36,12 @@ impl fmt::Display for Report {
     }
 }
 
-fn verdict(ok: bool) -> &'static str {
-    if ok { "ok" } else { "WRONG" }
+fn verdict(ok: Option<bool>) -> &'static str {
+    match ok {
+        Some(true) => "ok",
+        Some(false) => "WRONG",
+        None => "not checked",
+    }
 }
 
 fn write_upfile(f: &mut fmt::Formatter<'_>, upfile: &UpfileReport) -> fmt::Result {
@@ -62,8 +66,16 @@ fn write_rkaf(f: &mut fmt::Formatter<'_>, rkaf: &RkafReport) -> fmt::Result {
     writeln!(f, "  {} parts, {length} bytes, RKCRC {crc} {}", parts.len(), verdict(*crc_ok))?;
     for part in parts {
         let (name, file, size, position) = (&part.name, &part.file, part.size, part.position);
-        let sha256 = part.sha256.get(..16).unwrap_or_default();
-        writeln!(f, "  {name:<14}{file:<19}{size:>10} bytes at {position:<#12x}SHA-256 {sha256}…")?;
+        write!(f, "  {name:<14}{file:<19}{size:>10} bytes at {position:#x}")?;
+        match part.sha256.as_deref().and_then(|sha256| sha256.get(..16)) {
+            Some(sha256) => writeln!(
+                f,
+                "{:>width$}SHA-256 {sha256}…",
+                "",
+                width = 12usize.saturating_sub(format!("{position:#x}").len())
+            )?,
+            None => writeln!(f)?,
+        }
     }
     Ok(())
 }
