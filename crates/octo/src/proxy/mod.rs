@@ -1,0 +1,1 @@
+//! What goes between a browser and the services of a session.
