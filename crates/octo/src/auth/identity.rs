@@ -1,8 +1,13 @@
 //! The person or program behind a request.
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::fmt;
 use utoipa::ToSchema;
+
+use crate::api::error::{ApiError, Code};
 
 /// What somebody may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -66,5 +71,34 @@ impl Identity {
     #[must_use]
     pub fn may_use(&self, owner: &str) -> bool {
         self.is_admin() || self.user_id == owner
+    }
+}
+
+/// An [`Identity`] that is an administrator's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admin(pub Identity);
+
+/// The layer that reads tokens leaves who asks in the request; a handler that wants to know refuses where nobody is there.
+impl<S: Sync> FromRequestParts<S> for Identity {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
+            ApiError::new(Code::Unauthorized, "log in first; no token came with the request")
+                .with(json!({"reason": "missing_auth_header"}))
+        })
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let identity = Identity::from_request_parts(parts, state).await?;
+        if identity.is_admin() {
+            return Ok(Self(identity));
+        }
+        Err(ApiError::new(Code::Forbidden, "only an administrator may do this")
+            .with(json!({"reason": "insufficient_permissions"})))
     }
 }

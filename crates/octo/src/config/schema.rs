@@ -84,19 +84,13 @@ impl Default for Work {
 }
 
 /// Where things are kept.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Paths {
     /// The database; default: `$XDG_DATA_HOME/octo`.
     pub data_dir: Option<PathBuf>,
     /// What may be lost; default: `$XDG_STATE_HOME/octo`.
     pub state_dir: Option<PathBuf>,
-}
-
-impl Default for Paths {
-    fn default() -> Self {
-        Self { data_dir: None, state_dir: None }
-    }
 }
 
 /// Containers and their runtime.
