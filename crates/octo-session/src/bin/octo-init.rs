@@ -1,0 +1,3 @@
+//! See `octo_session::init`.
+
+fn main() {}

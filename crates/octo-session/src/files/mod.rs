@@ -1,0 +1,1 @@
+//! The workspace over HTTP: tree, files, uploads, archives; nothing outside its root.

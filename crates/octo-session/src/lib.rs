@@ -1,0 +1,6 @@
+//! What runs inside a workshop's container: `octo-init`, its first process; `octo-files`, the workspace over HTTP; and
+//! `octo-terminal`, a shell over a WebSocket.
+
+pub mod files;
+pub mod init;
+pub mod terminal;

@@ -1,0 +1,3 @@
+//! See `octo::cli`.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! See `octo::ctl`.
+
+fn main() {}

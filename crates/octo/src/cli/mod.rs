@@ -1,0 +1,1 @@
+//! What `octo` is asked on the command line.

@@ -1,0 +1,1 @@
+//! `octoctl`: the operator's program, a client of the API.

@@ -1,0 +1,1 @@
+//! What sessions do: created, stopped, resumed, upgraded, deleted, reconciled with the runtime.

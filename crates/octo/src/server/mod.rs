@@ -1,0 +1,5 @@
+//! The server as a whole: its parts, its start, its end.
+
+pub mod app;
+
+pub use app::App;

@@ -1,0 +1,187 @@
+//! What is kept: one SQLite file.
+//!
+//! One thread writes, so that writers never wait for each other inside SQLite; readers have connections of their own.
+//! Text times are RFC 3339 in UTC with milliseconds, so that they sort as text ([`time`]).
+
+pub mod migrations;
+pub mod sessions;
+pub mod time;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use thiserror::Error;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+/// Readers at one time.
+const READERS: usize = 4;
+/// Writes that wait their turn; more wait with their callers.
+const QUEUE: usize = 256;
+/// How long SQLite waits for another process, as `octo invite-codes` beside a server.
+const BUSY: Duration = Duration::from_secs(30);
+
+/// Why the database did not do it.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// SQLite refused.
+    #[error("the database {}: {source}", path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// A newer version of octo wrote it.
+    #[error(
+        "the database {} is of a newer version of octo (schema {found}, this program knows {known}); use that version, or another data folder",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// The folder cannot be made.
+    #[error("cannot make {}: {source}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The server is ending.
+    #[error("the database is closed")]
+    Closed,
+}
+
+type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// The database. Clones share it.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    path: PathBuf,
+    writer: mpsc::Sender<Job>,
+    readers: Mutex<Vec<Connection>>,
+    places: Semaphore,
+}
+
+impl Store {
+    /// Opens the file, makes it with its folder where it is missing, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// When the system or SQLite refuses, or the file is of a newer version.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)
+                .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
+        }
+        let failed = |source| StoreError::Sqlite { path: path.to_owned(), source };
+        let mut connection = connect(path, OpenFlags::default()).map_err(failed)?;
+        migrations::run(&mut connection, path)?;
+        let readers = (0..READERS)
+            .map(|_| connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX))
+            .collect::<Result<_, _>>()
+            .map_err(failed)?;
+        let (writer, mut jobs) = mpsc::channel::<Job>(QUEUE);
+        // Ends when the last clone is dropped; what is queued is written before.
+        std::thread::Builder::new()
+            .name("database".into())
+            .spawn(move || {
+                while let Some(job) = jobs.blocking_recv() {
+                    job(&mut connection);
+                }
+                let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+            })
+            .map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
+        let shared = Shared {
+            path: path.to_owned(),
+            writer,
+            readers: Mutex::new(readers),
+            places: Semaphore::new(READERS),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Runs `work` in one transaction that holds the write lock from its start; an error undoes all of it.
+    ///
+    /// # Errors
+    /// What `work` gives, or that of the transaction.
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let (told, result) = oneshot::channel();
+        let path = self.shared.path.clone();
+        let job: Job = Box::new(move |connection| {
+            let failed = |source| E::from(StoreError::Sqlite { path: path.clone(), source });
+            let done = (|| {
+                let transaction =
+                    connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+                let value = work(&transaction)?;
+                transaction.commit().map_err(failed)?;
+                Ok(value)
+            })();
+            let _ = told.send(done);
+        });
+        if self.shared.writer.send(job).await.is_err() {
+            return Err(StoreError::Closed.into());
+        }
+        result.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
+    }
+
+    /// Runs `work` on a connection that cannot write.
+    ///
+    /// # Errors
+    /// What `work` gives.
+    pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        let place = shared.places.acquire().await.map_err(|_| StoreError::Closed)?;
+        let reader = lock(&shared.readers).pop().ok_or(StoreError::Closed)?;
+        let (reader, done) = tokio::task::spawn_blocking(move || {
+            let done = work(&reader);
+            (reader, done)
+        })
+        .await
+        .map_err(|_| StoreError::Closed)?;
+        lock(&self.shared.readers).push(reader);
+        drop(place);
+        done
+    }
+
+    /// An error of SQLite with the file's name, for use inside [`Self::write`] and [`Self::read`].
+    pub fn failed(&self) -> impl Fn(rusqlite::Error) -> StoreError + Send + 'static {
+        let path = self.shared.path.clone();
+        move |source| StoreError::Sqlite { path: path.clone(), source }
+    }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    if !flags.contains(OpenFlags::SQLITE_OPEN_READ_ONLY) {
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "normal")?;
+    }
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+/// A reader that panicked has left its list whole.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
