@@ -22,6 +22,7 @@ pub mod manifest;
 mod output;
 pub mod overlay;
 mod paint;
+pub mod parts;
 pub mod plan;
 pub mod program;
 pub mod rehearsal;

@@ -294,6 +294,12 @@ impl Image {
         self.source.reader(span)
     }
 
+    /// The open file.
+    #[must_use]
+    pub fn source(&self) -> &SourceFile {
+        &self.source
+    }
+
     pub(crate) fn unreadable(&self, source: io::Error) -> ImageError {
         ImageError::Io { action: "read", path: self.path().to_owned(), source }
     }

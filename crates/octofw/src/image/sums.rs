@@ -32,7 +32,7 @@ impl Image {
         let with_md5 = self.upfile.is_some() || self.rkfw.is_some();
         let rom = between(self.rkaf_span.offset, image_end);
         let summed = with_md5.then(|| between(update.offset, image_end));
-        let Sums { crc, mut md5 } = sums::take(source, summed, rom)?;
+        let Sums { crc, mut md5 } = sums::take(source, summed, rom, None)?;
         source.for_each_piece(between(image_end, self.rkaf_span.end()), |piece| md5.update(piece))?;
         let inner = <[u8; 16]>::from(md5.clone().finalize());
         source.for_each_piece(between(self.rkaf_span.end(), update.end()), |piece| md5.update(piece))?;

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::{PartitionReport, Report, RkafReport, RkfwReport, RootfsReport, UpfileReport};
+use super::{
+    PartitionReport, Report, RkafReport, RkfwReport, RootfsReport, UpfileReport, contents, verdict,
+};
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -10,7 +12,8 @@ impl fmt::Display for Report {
             "upgrade" => "U1 upgrade file",
             "rkfw" => "update.img (RKFW)",
             "rkaf" => "rom image (RKAF)",
-            _ => "squashfs file system",
+            "squashfs" => "squashfs file system",
+            _ => "part of a rom image",
         };
         writeln!(f, "{}: {kind}, {} bytes", self.path, self.size)?;
         if let Some(upfile) = &self.upfile {
@@ -28,19 +31,20 @@ impl fmt::Display for Report {
                 write_partition(f, partition)?;
             }
         }
-        write_rootfs(f, &self.rootfs)?;
+        if let Some(rkaf) = &self.rkaf {
+            contents::of_parts(f, &rkaf.parts)?;
+        }
+        if let Some(content) = &self.content {
+            writeln!(f)?;
+            contents::write(f, content)?;
+        }
+        if let Some(rootfs) = &self.rootfs {
+            write_rootfs(f, rootfs)?;
+        }
         for wrong in &self.wrong_sums {
             writeln!(f, "\nwrong sum: {wrong}")?;
         }
         Ok(())
-    }
-}
-
-fn verdict(ok: Option<bool>) -> &'static str {
-    match ok {
-        Some(true) => "ok",
-        Some(false) => "WRONG",
-        None => "not checked",
     }
 }
 
@@ -50,6 +54,9 @@ fn write_upfile(f: &mut fmt::Formatter<'_>, upfile: &UpfileReport) -> fmt::Resul
     for entry in entries {
         let (name, size, offset, md5) = (entry.name, entry.size, entry.offset, &entry.md5);
         writeln!(f, "  {name:<14}{size:>11} bytes at {offset:<#12x}MD5 {md5} {}", verdict(entry.md5_ok))?;
+        for line in entry.text.iter().flat_map(|text| text.lines()) {
+            writeln!(f, "                {line}")?;
+        }
     }
     Ok(())
 }

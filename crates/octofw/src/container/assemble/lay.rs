@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use super::{AssembleError, Content};
+use crate::container::sums::Reached;
 
 /// Bytes that are copied at once.
 const PIECE: usize = 256 * 1024;
@@ -14,12 +15,28 @@ pub(super) struct Sink<'a> {
     path: &'a Path,
     file: BufWriter<&'a mut File>,
     position: u64,
+    /// Who sums up what is written.
+    reached: Option<&'a Reached>,
 }
 
 impl<'a> Sink<'a> {
     /// Begins at the start of a file.
     pub(super) fn new(file: &'a mut File, path: &'a Path) -> Self {
-        Self { path, file: BufWriter::new(file), position: 0 }
+        Self { path, file: BufWriter::new(file), position: 0, reached: None }
+    }
+
+    /// Tells how far it is, from time to time.
+    pub(super) fn telling(self, reached: &'a Reached) -> Self {
+        Self { reached: Some(reached), ..self }
+    }
+
+    /// Tells that everything up to here can be read.
+    fn tell(&mut self) -> Result<(), AssembleError> {
+        if let Some(reached) = self.reached {
+            self.file.flush().map_err(|source| self.failed(source))?;
+            reached.set(self.position);
+        }
+        Ok(())
     }
 
     /// Where the next byte goes.
@@ -58,7 +75,7 @@ impl<'a> Sink<'a> {
             let most = usize::try_from(left).unwrap_or(usize::MAX).min(zeros.len());
             self.put(zeros.get(..most).unwrap_or(&[0]))?;
         }
-        Ok(())
+        self.tell()
     }
 
     fn copy(&mut self, content: Content<'_>) -> Result<(), AssembleError> {
@@ -83,6 +100,7 @@ impl<'a> Sink<'a> {
                 None | Some([]) => return Ok(()),
                 Some(piece) => self.put(piece)?,
             }
+            self.tell()?;
         }
     }
 

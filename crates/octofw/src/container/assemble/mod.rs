@@ -1,18 +1,20 @@
 //! Writes all layers of an upgrade file around given contents, with bounded memory: first everything that is not a sum,
-//! then the sums, which are taken from the file itself, and the headers that hold them.
+//! while sums are taken from the file itself, and then the headers that hold them.
 
 mod lay;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use md5::{Digest as _, Md5};
 
 use super::rkaf::{self, Rkaf};
 use super::rkfw::{self, Rkfw};
+use super::sums::{self, Reached};
 use super::upfile::{self, Entry, EntryKind, Upfile};
-use super::{FixedText, SourceFile, Span, sums};
+use super::{FixedText, SourceFile, Span};
 use crate::output::AtomicOutput;
 use lay::Sink;
 
@@ -137,14 +139,20 @@ pub struct Written {
 }
 
 /// Where the layers are in a file that is laid out.
-#[derive(Debug)]
-struct Laid {
-    /// `update.img`, up to the sum at its end.
+#[derive(Debug, Clone, Copy)]
+struct Places {
+    /// `update.img`, sums included.
     update: Span,
     /// The rom image, without its CRC.
     rom: Span,
+}
+
+/// What was laid out and waits for its sums.
+struct Laid {
     /// The payloads of the upgrade file.
     payloads: Vec<(EntryKind, Span)>,
+    /// Its header.
+    header: Option<Header>,
 }
 
 impl Assembly<'_> {
@@ -161,34 +169,35 @@ impl Assembly<'_> {
     }
 
     /// Writes the file into one that is open for reading and writing, and keeps what is in place already. `path` is for
-    /// messages. Whether the bytes reach the disk is the caller's matter.
+    /// messages. That all bytes reach the disk is the caller's matter.
     ///
     /// # Errors
     /// See [`AssembleError`].
     pub fn write_into(mut self, file: &mut File, path: &Path) -> Result<Written, AssembleError> {
         let failed = |source| AssembleError::Write { path: path.to_owned(), source };
-        let with_md5 = self.outer.is_some() || self.update.is_some();
+        let places = self.places()?;
         let has_trailer = self.update.is_some();
-        let outer = self.outer.take();
-        let mut sink = Sink::new(file, path);
-        let (laid, outer) = match outer {
-            None => (self.lay_update(&mut sink)?, None),
-            Some(outer) => {
-                sink.put(&[0; upfile::TABLE_END])?;
-                let mut laid = self.lay_update(&mut sink)?;
-                let header = lay_payloads(outer, &mut laid, &mut sink)?;
-                (laid, Some(header))
-            }
-        };
-        sink.finish()?;
-
+        let md5_of = (self.outer.is_some() || has_trailer)
+            .then(|| Span::new(places.update.offset, places.rom.end().saturating_sub(places.update.offset)));
         let source = SourceFile::of(path, file.try_clone().map_err(failed)?).map_err(failed)?;
-        let summed = Span::new(laid.update.offset, laid.rom.end().saturating_sub(laid.update.offset));
-        let sums = sums::take(&source, with_md5.then_some(summed), laid.rom).map_err(failed)?;
+        let written = file.try_clone().map_err(failed)?;
+        let reached = Reached::default();
+        let (laid, sums) = thread::scope(|scope| {
+            let sums = scope.spawn(|| sums::take(&source, md5_of, places.rom, Some(&reached)));
+            let laid = self.lay(&places, Sink::new(file, path).telling(&reached));
+            reached.end();
+            // What is on its way to the disk while sums are taken need not be waited for later. Without such a thread it
+            // is waited for then.
+            let _ = thread::Builder::new().spawn(move || written.sync_data());
+            (laid, sums.join())
+        });
+        let laid = laid?;
+        let sums = sums.map_err(|_| failed(io::Error::other("a thread that takes sums ended early")))?;
+        let sums = sums.map_err(failed)?;
         let mut md5 = sums.md5;
-        let mut at = laid.rom.end();
+        let mut at = places.rom.end();
         let crc = sums.crc.to_le_bytes();
-        let mut written = Written { rom: laid.rom, crc: sums.crc, update_md5: None, payloads: Vec::new() };
+        let mut written = Written { rom: places.rom, crc: sums.crc, update_md5: None, payloads: Vec::new() };
         md5.update(crc);
         let mut sink = Sink::new(file, path);
         sink.put_at(at, &crc)?;
@@ -200,7 +209,7 @@ impl Assembly<'_> {
             sink.put_at(at, digits.as_bytes())?;
             md5.update(digits.as_bytes());
         }
-        if let Some(header) = outer {
+        if let Some(header) = laid.header {
             let entries = laid.payloads.iter().map(|(kind, span)| {
                 let mut sum = Md5::new();
                 match kind {
@@ -216,35 +225,59 @@ impl Assembly<'_> {
         Ok(written)
     }
 
-    /// Lays `update.img` out, with room for its sums.
-    fn lay_update(&mut self, sink: &mut Sink<'_>) -> Result<Laid, AssembleError> {
-        let start = sink.position();
-        let mut trailer = 0;
-        if let Some(update) = self.update.take() {
-            let mut header = update.header;
-            let image_len = u64::from(self.rkaf.length).saturating_add(rkaf::TRAILER_LEN as u64);
-            let end = (rkfw::HEADER_LEN as u64).saturating_add(update.loader.len).saturating_add(image_len);
+    /// Where the layers will be.
+    fn places(&self) -> Result<Places, AssembleError> {
+        let start = self.outer.as_ref().map_or(0, |_| upfile::TABLE_END as u64);
+        let image = u64::from(self.rkaf.length).saturating_add(rkaf::TRAILER_LEN as u64);
+        let mut before = 0;
+        let mut behind = 0;
+        if let Some(update) = &self.update {
+            before = (rkfw::HEADER_LEN as u64).saturating_add(update.loader.len);
+            behind = rkfw::TRAILER_LEN as u64;
+            let end = before.saturating_add(image);
             if end > u64::from(u32::MAX) {
                 return Err(AssembleError::TooLarge { layer: "update.img (RKFW)", bytes: end });
             }
-            header.loader = Span::new(rkfw::HEADER_LEN as u64, update.loader.len);
-            header.image = Span::new(header.loader.end(), image_len);
-            sink.put(&header.encode())?;
-            sink.pour(update.loader, None)?;
-            trailer = rkfw::TRAILER_LEN;
         }
-        let rom = self.lay_rom(sink)?;
-        sink.put(&vec![0; rkaf::TRAILER_LEN.saturating_add(trailer)])?;
-        let update = Span::new(start, sink.position().saturating_sub(start));
+        let update = Span::new(start, before.saturating_add(image).saturating_add(behind));
         if u32::try_from(update.len).is_err() {
             let layer = EntryKind::Update.file_name();
             return Err(AssembleError::TooLarge { layer, bytes: update.len });
         }
-        Ok(Laid { update, rom, payloads: vec![(EntryKind::Update, update)] })
+        Ok(Places { update, rom: Span::new(start.saturating_add(before), u64::from(self.rkaf.length)) })
+    }
+
+    /// Lays all layers out, with room for sums.
+    fn lay(&mut self, places: &Places, mut sink: Sink<'_>) -> Result<Laid, AssembleError> {
+        let outer = self.outer.take();
+        if outer.is_some() {
+            sink.put(&[0; upfile::TABLE_END])?;
+        }
+        let mut room = rkaf::TRAILER_LEN;
+        if let Some(update) = self.update.take() {
+            let mut header = update.header;
+            let image_len = places.rom.len.saturating_add(rkaf::TRAILER_LEN as u64);
+            header.loader = Span::new(rkfw::HEADER_LEN as u64, update.loader.len);
+            header.image = Span::new(header.loader.end(), image_len);
+            sink.put(&header.encode())?;
+            sink.pour(update.loader, None)?;
+            room = room.saturating_add(rkfw::TRAILER_LEN);
+        }
+        self.lay_rom(&mut sink)?;
+        if sink.position() != places.rom.end() {
+            let found = sink.position().saturating_sub(places.rom.offset);
+            let name = "the rom image".to_owned();
+            return Err(AssembleError::Length { name, found, expected: places.rom.len });
+        }
+        sink.put(&vec![0; room])?;
+        let mut payloads = vec![(EntryKind::Update, places.update)];
+        let header = outer.map(|outer| lay_payloads(outer, &mut payloads, &mut sink)).transpose()?;
+        sink.finish()?;
+        Ok(Laid { payloads, header })
     }
 
     /// Lays the rom image out, without its CRC.
-    fn lay_rom(&mut self, sink: &mut Sink<'_>) -> Result<Span, AssembleError> {
+    fn lay_rom(&mut self, sink: &mut Sink<'_>) -> Result<(), AssembleError> {
         let start = sink.position();
         sink.put(&self.rkaf.encode())?;
         for part in self.rkaf.files() {
@@ -260,7 +293,7 @@ impl Assembly<'_> {
             }
             sink.pour(content, Some(start.saturating_add(u64::from(part.position)).saturating_add(padded)))?;
         }
-        Ok(Span::new(start, sink.position().saturating_sub(start)))
+        Ok(())
     }
 }
 
@@ -282,7 +315,11 @@ impl Header {
     }
 }
 
-fn lay_payloads(outer: Outer<'_>, laid: &mut Laid, sink: &mut Sink<'_>) -> Result<Header, AssembleError> {
+fn lay_payloads(
+    outer: Outer<'_>,
+    payloads: &mut Vec<(EntryKind, Span)>,
+    sink: &mut Sink<'_>,
+) -> Result<Header, AssembleError> {
     let [_, kinds @ ..] = EntryKind::ALL;
     for (kind, content) in kinds.into_iter().zip(outer.others) {
         let start = sink.position();
@@ -291,7 +328,7 @@ fn lay_payloads(outer: Outer<'_>, laid: &mut Laid, sink: &mut Sink<'_>) -> Resul
         if u32::try_from(span.len).is_err() {
             return Err(AssembleError::TooLarge { layer: kind.file_name(), bytes: span.len });
         }
-        laid.payloads.push((kind, span));
+        payloads.push((kind, span));
     }
     let Outer { container_version, version, date, reserved, .. } = outer;
     Ok(Header { container_version, version, date, reserved })
