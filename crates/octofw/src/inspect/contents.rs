@@ -6,7 +6,8 @@ use super::{PartReport, verdict};
 use crate::parts::{Content, Ext4, Fit, FitImage, Hash, Resource};
 
 pub(super) fn of_parts(f: &mut fmt::Formatter<'_>, parts: &[PartReport]) -> fmt::Result {
-    let mut shown = parts.iter().filter(|part| part.content.is_some() || part.unreadable.is_some()).peekable();
+    let mut shown =
+        parts.iter().filter(|part| part.content.is_some() || part.unreadable.is_some()).peekable();
     if shown.peek().is_some() {
         writeln!(f, "\nContents")?;
     }
@@ -30,7 +31,9 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, content: &Content) -> fmt::Resul
         }
         Content::PackageFile { parts } => {
             writeln!(f, "list of {} parts", parts.len())?;
-            parts.iter().try_for_each(|part| writeln!(f, "    {:<14}{}", plain(&part.name), plain(&part.file)))
+            parts
+                .iter()
+                .try_for_each(|part| writeln!(f, "    {:<14}{}", plain(&part.name), plain(&part.file)))
         }
         Content::Fit(fit) => write_fit(f, fit),
         Content::Ext4(ext4) => write_ext4(f, ext4),

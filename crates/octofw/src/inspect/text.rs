@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use super::{
-    PartitionReport, Report, RkafReport, RkfwReport, RootfsReport, UpfileReport, contents, verdict,
-};
+use super::{PartitionReport, Report, RkafReport, RkfwReport, RootfsReport, UpfileReport, contents, verdict};
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

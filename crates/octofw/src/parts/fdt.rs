@@ -112,7 +112,9 @@ pub(super) fn parse(tree: &[u8], offset: u64) -> Result<Node<'_>, FormatError> {
                 }
             }
             NOTHING => {}
-            END => return Err(walk.error(Fault::Truncated, start, "the end", "the end of the outermost node")),
+            END => {
+                return Err(walk.error(Fault::Truncated, start, "the end", "the end of the outermost node"));
+            }
             other => {
                 let found = shown(&other.to_be_bytes());
                 return Err(walk.error(Fault::Kind, start, found, "a node, a property or an end"));

@@ -3,10 +3,10 @@
 
 use serde::Serialize;
 
+use super::PartError;
 use super::fdt::{self, Node};
 use super::hash::Hash;
 use super::resource::{self, Resource};
-use super::PartError;
 use crate::container::fields::FieldReader;
 use crate::container::{Fault, FormatError, Layer, SourceFile, Span};
 
@@ -73,10 +73,8 @@ pub(super) fn read(
             let field = format!("place of {}", image.name);
             let expected = format!("a place within the {} bytes of it", at.len);
             let fields = FieldReader::new(Layer::Fit, at.offset, &[]);
-            let found = place(node, behind).map_or_else(
-                || "none".to_owned(),
-                |(offset, size)| format!("{size} bytes from {offset:#x}"),
-            );
+            let found = place(node, behind)
+                .map_or_else(|| "none".to_owned(), |(offset, size)| format!("{size} bytes from {offset:#x}"));
             return Err(fields.error(Fault::OutOfBounds, field, at.offset, found, expected).into());
         };
         (image.offset, image.size) = (offset, data.len);

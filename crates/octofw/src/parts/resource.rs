@@ -52,9 +52,9 @@ pub(super) fn read(
     let count = fields.u32_le("number of files")?;
     if count > MOST_FILES {
         let expected = format!("at most {MOST_FILES}");
-        return Err(
-            fields.error(Fault::Count, "number of files", count_at, count.to_string(), expected).into()
-        );
+        return Err(fields
+            .error(Fault::Count, "number of files", count_at, count.to_string(), expected)
+            .into());
     }
     let mut files = Vec::new();
     for number in 0..u64::from(count) {

@@ -16,11 +16,7 @@ struct Branch {
     children: Vec<Branch>,
 }
 
-fn branch(
-    name: &'static str,
-    properties: Vec<(&'static str, Vec<u8>)>,
-    children: Vec<Branch>,
-) -> Branch {
+fn branch(name: &'static str, properties: Vec<(&'static str, Vec<u8>)>, children: Vec<Branch>) -> Branch {
     Branch { name, properties, children }
 }
 
@@ -59,18 +55,8 @@ impl Branch {
         nodes.extend(9u32.to_be_bytes());
         let (nodes_at, names_at) = (56, 56 + nodes.len() as u32);
         let length = names_at + names.len() as u32;
-        let header = [
-            0xd00d_feed,
-            length,
-            nodes_at,
-            names_at,
-            40,
-            17,
-            16,
-            0,
-            names.len() as u32,
-            nodes.len() as u32,
-        ];
+        let header =
+            [0xd00d_feed, length, nodes_at, names_at, 40, 17, 16, 0, names.len() as u32, nodes.len() as u32];
         let header: Vec<u8> = header.into_iter().flat_map(u32::to_be_bytes).collect();
         [header, vec![0; 16], nodes, names].concat()
     }
@@ -155,8 +141,11 @@ fn the_kernels_image_is_shown_with_its_sums() {
         .iter()
         .map(|image| (image.name.as_str(), image.offset, image.size, image.hash.as_ref().unwrap().ok))
         .collect();
-    let expected =
-        [("fdt", 0x800, 100, Some(true)), ("kernel", 0xa00, 1000, Some(true)), ("resource", 0xe00, 2560, Some(true))];
+    let expected = [
+        ("fdt", 0x800, 100, Some(true)),
+        ("kernel", 0xa00, 1000, Some(true)),
+        ("resource", 0xe00, 2560, Some(true)),
+    ];
     assert_eq!(told, expected);
     assert_eq!(fit.images[1].compression.as_deref(), Some("lz4"));
     assert_eq!(fit.images[1].load.as_deref(), Some("0xffffff01"));
@@ -173,7 +162,8 @@ fn a_wrong_sum_is_told_and_none_is_taken_unasked() {
     bytes[0xa00 + 999] ^= 1;
     bytes[0xe00 + 1536] ^= 1;
     let look = looked(&bytes, true).unwrap().unwrap();
-    let told: Vec<String> = look.wrong.iter().map(|error| format!("{} {}", error.code(), error.field)).collect();
+    let told: Vec<String> =
+        look.wrong.iter().map(|error| format!("{} {}", error.code(), error.field)).collect();
     assert_eq!(
         told,
         ["fit-sum sha256 of kernel", "fit-sum sha256 of resource", "resource-sum sha256 of logo.bmp"]
@@ -248,7 +238,8 @@ fn texts_are_known_by_their_content() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let kind = |bytes: &[u8]| {
         fs::write(file.path(), bytes).unwrap();
-        of_file(&SourceFile::open(file.path()).unwrap(), true).map(|found| found.map(|(look, _)| look.content))
+        of_file(&SourceFile::open(file.path()).unwrap(), true)
+            .map(|found| found.map(|(look, _)| look.content))
     };
     let settings = "FIRMWARE_VER: 1.0.0\nCMDLINE: mtdparts=:1@2(a)\n";
     let expected = Content::Parameter {

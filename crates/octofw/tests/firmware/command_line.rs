@@ -152,7 +152,9 @@ fn inspect_as_json_is_versioned_and_complete() {
 fn inspect_takes_each_part_by_itself() {
     let sample = Sample::new();
     let image = Image::open(&sample.base).unwrap();
-    for (part, kind) in [("parameter.txt", "parameter"), ("package-file", "package-file"), ("boot.img", "fit")] {
+    for (part, kind) in
+        [("parameter.txt", "parameter"), ("package-file", "package-file"), ("boot.img", "fit")]
+    {
         image.extract_part(part, &sample.path(part)).unwrap();
         let output = octofw(&["inspect", part, "--json"], sample.folder.path());
         assert_eq!(output.status.code(), Some(0), "{part}: {}", stderr(&output));
@@ -171,7 +173,11 @@ fn inspect_takes_each_part_by_itself() {
     fs::write(sample.path("cut.img"), &fs::read(sample.path("boot.img")).unwrap()[..60]).unwrap();
     let output = octofw(&["inspect", "cut.img"], sample.folder.path());
     assert_eq!(output.status.code(), Some(3));
-    assert!(stderr(&output).starts_with("octofw: cut.img is not sound: FIT, tree at byte 0x0: "), "{}", stderr(&output));
+    assert!(
+        stderr(&output).starts_with("octofw: cut.img is not sound: FIT, tree at byte 0x0: "),
+        "{}",
+        stderr(&output)
+    );
 }
 
 /// The tools of ext4 are the judge of what is shown.
