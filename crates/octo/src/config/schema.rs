@@ -169,6 +169,22 @@ impl Default for Container {
     }
 }
 
+impl Container {
+    /// The last port of the pool.
+    #[must_use]
+    pub fn last_port(&self) -> u16 {
+        self.port_range_end.unwrap_or_else(|| self.base_port.saturating_add(999))
+    }
+}
+
+impl Config {
+    /// Where the database is. The data folder is known once the settings are loaded.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.paths.data_dir.clone().unwrap_or_default().join("sessions.db")
+    }
+}
+
 /// The HTTP server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
