@@ -1,5 +1,6 @@
 //! Sessions as people and programs ask for them.
 
+use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
@@ -92,6 +93,28 @@ impl Lifecycle {
     pub async fn newer_image(&self, session: &Session) -> Result<Option<String>, LifecycleError> {
         let image = self.0.runtime.image(&session.image).await?;
         Ok(image.map(|image| image.id).filter(|id| session.image_digest.as_ref() != Some(id)))
+    }
+
+    /// Sessions whose image has changed since their containers were made, with the image that they would get.
+    ///
+    /// # Errors
+    /// When the runtime does not answer.
+    pub async fn outdated(&self, filter: Filter) -> Result<Vec<(Session, String)>, LifecycleError> {
+        let mut images: HashMap<String, Option<String>> = HashMap::new();
+        let mut outdated = Vec::new();
+        for session in sessions::list(&self.0.store, filter).await? {
+            // Most have the same one: it is asked for once.
+            let now = match images.get(&session.image) {
+                Some(now) => now.clone(),
+                None => {
+                    let now = self.0.runtime.image(&session.image).await?.map(|image| image.id);
+                    images.insert(session.image.clone(), now.clone());
+                    now
+                }
+            };
+            outdated.extend(now.filter(|id| session.image_digest.as_ref() != Some(id)).map(|id| (session, id)));
+        }
+        Ok(outdated)
     }
 
     /// A session of this user to work in: one that runs, upgraded where it is outdated; else the one that was stopped
