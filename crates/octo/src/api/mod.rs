@@ -8,7 +8,7 @@ pub mod extract;
 pub mod features;
 pub mod fleet;
 pub mod health;
-mod host;
+pub mod host;
 pub mod invites;
 pub mod me;
 pub mod openapi;

@@ -74,7 +74,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn one_works_and_others_wait_or_go() {
         let desks = Arc::new(Desks::new(CancellationToken::new()));
         let first = desks.hold(&1).await;
@@ -84,7 +84,8 @@ mod tests {
             let desks = Arc::clone(&desks);
             async move { desks.take_over(&1).await.interrupt.is_cancelled() }
         });
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        // Long enough for the other to ask; it must not have got it.
+        tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(first.interrupt.is_cancelled() && !waiting.is_finished());
         drop(first);
         assert!(!waiting.await.unwrap(), "the next one is not interrupted");

@@ -17,6 +17,8 @@ mod readiness;
 mod reconcile;
 mod round;
 mod targets;
+#[cfg(test)]
+mod tests;
 
 use jiff::Timestamp;
 use std::collections::HashMap;

@@ -1,8 +1,8 @@
 //! Sessions of the user who asks. A session of somebody else is not there.
 
-mod inside;
-mod life;
-mod list;
+pub mod inside;
+pub mod life;
+pub mod list;
 
 use axum::Json as Body;
 use axum::extract::{FromRequest, Request};
