@@ -59,12 +59,14 @@ fn of(value: Value) -> Yaml {
     match value {
         Value::Null => Yaml::Null,
         Value::Bool(value) => Yaml::Boolean(value),
-        Value::Number(number) => number.as_i64().map_or_else(|| Yaml::Real(number.to_string()), Yaml::Integer),
+        Value::Number(number) => {
+            number.as_i64().map_or_else(|| Yaml::Real(number.to_string()), Yaml::Integer)
+        }
         Value::String(text) => Yaml::String(text),
         Value::Array(items) => Yaml::Array(items.into_iter().map(of).collect()),
-        Value::Object(fields) => {
-            Yaml::Hash(fields.into_iter().map(|(name, value)| (Yaml::String(name), of(value))).collect::<Hash>())
-        }
+        Value::Object(fields) => Yaml::Hash(
+            fields.into_iter().map(|(name, value)| (Yaml::String(name), of(value))).collect::<Hash>(),
+        ),
     }
 }
 
@@ -77,8 +79,7 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     };
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
     let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let line: Vec<String> =
-            cells.zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
+        let line: Vec<String> = cells.zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
         line.join("  ").trim_end().to_owned()
     };
     let rule = "-".repeat(widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1));
