@@ -6,11 +6,14 @@ pub mod codexbar;
 pub mod error;
 pub mod extract;
 pub mod features;
+pub mod fleet;
 pub mod health;
+pub mod host;
 pub mod invites;
 pub mod me;
 pub mod openapi;
 mod refusals;
+pub mod sessions;
 pub mod users;
 pub mod valid;
 
@@ -25,8 +28,10 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(auth::routes())
         .merge(codexbar::routes())
         .merge(features::routes())
+        .merge(fleet::routes())
         .merge(health::routes())
         .merge(invites::routes())
         .merge(me::routes())
+        .merge(sessions::routes())
         .merge(users::routes())
 }

@@ -60,6 +60,7 @@ pub const KEYS: &[(&str, Kind)] = &[
     ("container.user", Kind::Text),
     ("container.restart_failed", Kind::Switch),
     ("container.require_agent", Kind::Switch),
+    ("container.check_image", Kind::Switch),
     ("server.host", Kind::Text),
     ("server.port", Kind::Integer),
     ("server.public_url", Kind::Text),

@@ -139,6 +139,8 @@ pub struct Container {
     pub restart_failed: bool,
     /// Whether a session is only running once its agent server answers.
     pub require_agent: bool,
+    /// Whether the server refuses to start while there is no default image.
+    pub check_image: bool,
 }
 
 impl Default for Container {
@@ -165,6 +167,7 @@ impl Default for Container {
             user: "1000:1000".into(),
             restart_failed: false,
             require_agent: false,
+            check_image: true,
         }
     }
 }

@@ -7,9 +7,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::codexbar::CodexBar;
+use crate::api::error::{ApiError, Code};
 use crate::auth::Auth;
 use crate::config::{Config, Secret};
-use crate::store::Store;
+use crate::lifecycle::Lifecycle;
+use crate::runtime::Runtime;
+use crate::store::{Store, StoreError};
 
 /// Something that must answer for the server to be of use: the database, the container runtime.
 pub trait Part: Send + Sync {
@@ -30,6 +33,8 @@ pub struct App {
     pub auth: Arc<Auth>,
     /// The usage of language models, where that program is installed.
     pub codexbar: Arc<CodexBar>,
+    /// Sessions; `None` only where a server is made without containers, as in tests of its other parts.
+    pub lifecycle: Option<Lifecycle>,
     /// What `GET /ready` asks.
     pub parts: Vec<Arc<dyn Part>>,
     /// Cancelled when the server is to end: long answers, streams and sockets end themselves.
@@ -45,12 +50,48 @@ impl App {
         Self {
             auth: Arc::new(Auth::new(&config, secret)),
             codexbar: Arc::default(),
+            lifecycle: None,
             parts: vec![Arc::new(Database(store.clone()))],
             config: Arc::new(config),
             store,
             ending: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }
+    }
+}
+
+impl App {
+    /// With sessions in containers of this runtime.
+    ///
+    /// # Errors
+    /// As of the database.
+    pub async fn with_runtime(mut self, runtime: Arc<dyn Runtime>) -> Result<Self, StoreError> {
+        let (tasks, ending) = (self.tasks.clone(), self.ending.clone());
+        self.parts.push(Arc::new(Containers(Arc::clone(&runtime))));
+        let config = Arc::clone(&self.config);
+        self.lifecycle = Some(Lifecycle::new(config, self.store.clone(), runtime, tasks, ending).await?);
+        Ok(self)
+    }
+
+    /// Sessions, for handlers.
+    ///
+    /// # Errors
+    /// 503 where the server has no containers.
+    pub fn sessions(&self) -> Result<&Lifecycle, ApiError> {
+        let none = || ApiError::new(Code::ServiceUnavailable, "this server runs without a container runtime");
+        self.lifecycle.as_ref().ok_or_else(none)
+    }
+}
+
+struct Containers(Arc<dyn Runtime>);
+
+impl Part for Containers {
+    fn name(&self) -> &'static str {
+        "container runtime"
+    }
+
+    fn check(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+        Box::pin(async { self.0.probe().await.map(drop).map_err(|error| error.to_string()) })
     }
 }
 

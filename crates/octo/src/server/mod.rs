@@ -1,6 +1,8 @@
 //! The server as a whole: its parts, its start, its end.
 
 pub mod app;
+mod checks;
+mod end;
 pub mod layers;
 pub mod listen;
 mod router;

@@ -151,6 +151,18 @@ impl Store {
         result.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
     }
 
+    /// Brings all that was written into the one file, after what is queued; for the end of the server.
+    pub async fn checkpoint(&self) {
+        let (told, done) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+            let _ = told.send(());
+        });
+        if self.shared.writer.send(job).await.is_ok() {
+            let _ = done.await;
+        }
+    }
+
     /// Runs `work` on a connection that cannot write.
     ///
     /// # Errors
