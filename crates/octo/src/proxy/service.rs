@@ -134,6 +134,7 @@ async fn relay(shared: &Arc<Shared>, ask: Ask, body: Body) -> Result<Response, A
             return terminal::open(shared, ask).await;
         }
         if ask.route.bare {
+            shared.targets.find(&ask.who, &ask.route.session, ask.route.service).await?;
             return Ok(terminal::to_its_page(&ask.route));
         }
     }

@@ -201,7 +201,12 @@ impl<R: AsyncRead + AsyncWrite, W: AsyncRead + AsyncWrite> Pump<R, W> {
         if self.toward == Toward::Service {
             rules.heard.fetch_add(1, Ordering::Relaxed);
         }
-        let Ok(seen) = self.walk.feed(bytes) else { return Some(Done::Broken) };
+        let passed = self.walk.clone();
+        let Ok(seen) = self.walk.feed(bytes) else {
+            // None of this piece goes on.
+            self.walk = passed;
+            return Some(Done::Broken);
+        };
         if seen.data {
             match (self.toward, rules.kind) {
                 (Toward::Service, _) => rules.meter.note(Use::Active),
