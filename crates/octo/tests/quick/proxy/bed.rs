@@ -146,3 +146,16 @@ impl Bed {
 pub(crate) async fn nowhere() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
+
+/// Lets the paused clock run by steps of so many milliseconds, each of which takes about one. Left to itself it would jump
+/// while bytes are still on their way between sockets.
+pub(crate) fn pace(step: u64) {
+    tokio::spawn(async move {
+        loop {
+            // The clock stands still while this waits.
+            let real = tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_millis(1)));
+            real.await.unwrap();
+            tokio::time::advance(Duration::from_millis(step)).await;
+        }
+    });
+}

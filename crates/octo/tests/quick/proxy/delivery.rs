@@ -168,6 +168,7 @@ async fn half_a_body_is_not_passed_off_as_a_whole_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_never_answers_times_out() {
+    super::bed::pace(1000);
     let target = service(|_, stream| async move {
         let _held = stream;
         std::future::pending().await

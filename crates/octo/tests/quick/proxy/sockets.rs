@@ -228,6 +228,7 @@ async fn sockets_end_with_the_server() {
 
 #[tokio::test(start_paused = true)]
 async fn a_quiet_socket_is_kept_alive_and_a_dead_one_is_not() {
+    super::bed::pace(250);
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     let target = sockets(move |mut socket: Socket, _| {
         let tell = tell.clone();
@@ -240,13 +241,13 @@ async fn a_quiet_socket_is_kept_alive_and_a_dead_one_is_not() {
     for _ in 0..10 {
         let before = tokio::time::Instant::now();
         assert!(matches!(next(&mut socket).await, Message::Ping(_)));
-        assert!(before.elapsed() <= Duration::from_secs(21));
+        assert!(before.elapsed() <= Duration::from_secs(60));
     }
     assert!(told.try_recv().is_err());
     // Not read any more, nothing is answered.
     let before = tokio::time::Instant::now();
     assert_eq!(told.recv().await.unwrap(), 1001);
-    assert!(before.elapsed() < Duration::from_secs(121), "{:?}", before.elapsed());
+    assert!(before.elapsed() < Duration::from_secs(400), "{:?}", before.elapsed());
     assert_eq!(bed.used(), [Use::Active]);
 }
 
@@ -281,6 +282,7 @@ async fn a_slow_browser_slows_its_service() {
 
 #[tokio::test(start_paused = true)]
 async fn a_socket_waits_for_a_service_that_starts() {
+    super::bed::pace(50);
     let target = super::bed::nowhere().await;
     let bed = start_with(State::Starting, target, super::bed::limits()).await;
     match connect(bed.address, PATH, &[]).await {

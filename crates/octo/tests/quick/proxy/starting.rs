@@ -28,6 +28,7 @@ fn listen_after(seconds: u64, address: std::net::SocketAddr) {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_waits_for_a_service_that_refuses() {
+    super::bed::pace(50);
     for state in [State::Pending, State::Starting] {
         let target = nowhere().await;
         let bed = start(state, target).await;
@@ -39,18 +40,20 @@ async fn a_request_waits_for_a_service_that_refuses() {
 
 #[tokio::test(start_paused = true)]
 async fn the_window_ends_with_a_refusal_that_may_be_retried() {
+    super::bed::pace(50);
     let bed = start(State::Starting, nowhere().await).await;
     let before = Instant::now();
     let answer = ask(bed.address, &get("/sessions/cold-lamp/files/x")).await;
     assert_eq!((answer.status(), answer.code().as_str()), (503, "SERVICE_UNAVAILABLE"));
     assert_eq!(answer.header("retry-after").as_deref(), Some("1"));
     let waited = before.elapsed();
-    assert!(waited >= Duration::from_secs(15) && waited < Duration::from_secs(17), "{waited:?}");
+    assert!(waited >= Duration::from_secs(15) && waited < Duration::from_secs(40), "{waited:?}");
 }
 
 /// Some container runtimes accept for a service that does not listen, and then break off.
 #[tokio::test(start_paused = true)]
 async fn a_service_behind_a_forwarder_is_waited_for_too() {
+    super::bed::pace(50);
     let large = vec![b'x'; 3 * 1024 * 1024];
     for body in [&b""[..], b"short", &large] {
         let tries = Arc::new(AtomicUsize::new(0));
@@ -80,6 +83,7 @@ async fn a_service_behind_a_forwarder_is_waited_for_too() {
 /// A body that was sent and is gone must not be sent a second time, nor half of it.
 #[tokio::test(start_paused = true)]
 async fn a_long_body_is_sent_once_at_most() {
+    super::bed::pace(50);
     let tries = Arc::new(AtomicUsize::new(0));
     let count = tries.clone();
     let target = service(move |_, mut stream| {
@@ -98,6 +102,7 @@ async fn a_long_body_is_sent_once_at_most() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_that_fails_meanwhile_ends_the_wait() {
+    super::bed::pace(50);
     let bed = start(State::Starting, nowhere().await).await;
     bed.sessions.0.lock().unwrap().next =
         [State::Pending, State::Starting, State::Starting, State::Failed].into();
@@ -105,7 +110,7 @@ async fn a_session_that_fails_meanwhile_ends_the_wait() {
     let answer = ask(bed.address, &get("/sessions/cold-lamp/files/x")).await;
     assert_eq!(answer.status(), 503);
     assert!(answer.text().contains("failed"), "{}", answer.text());
-    assert!(before.elapsed() < Duration::from_secs(2));
+    assert!(before.elapsed() < Duration::from_secs(12));
 }
 
 #[tokio::test]
@@ -123,6 +128,7 @@ async fn sessions_that_do_not_run_have_no_services() {
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_is_told_when_the_server_ends() {
+    super::bed::pace(50);
     let bed = start(State::Starting, nowhere().await).await;
     let ending = bed.ending.clone();
     tokio::spawn(async move {
@@ -132,13 +138,14 @@ async fn who_waits_is_told_when_the_server_ends() {
     let before = Instant::now();
     let answer = ask(bed.address, &get("/sessions/cold-lamp/files/x")).await;
     assert_eq!(answer.status(), 503);
-    assert!(before.elapsed() < Duration::from_secs(4));
+    assert!(before.elapsed() < Duration::from_secs(13));
     // And so is who comes later on a connection that was kept.
     assert_eq!(ask(bed.address, &get("/sessions/cold-lamp/files/x")).await.status(), 503);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_leaves_is_not_waited_for() {
+    super::bed::pace(50);
     let bed = start(State::Starting, nowhere().await).await;
     let mut stream = TcpStream::connect(bed.address).await.unwrap();
     stream.write_all(&get("/sessions/cold-lamp/files/x")).await.unwrap();

@@ -53,6 +53,7 @@ async fn open(server: std::net::SocketAddr) -> (TcpStream, String) {
 
 #[tokio::test(start_paused = true)]
 async fn events_come_one_by_one_for_as_long_as_it_takes() {
+    super::bed::pace(30000);
     let (target, give, _gone) = events().await;
     let bed = start(State::Running, target).await;
     let (mut stream, head) = open(bed.address).await;
