@@ -46,6 +46,16 @@ END
             echo 'uidmap newuidmap'
         fi
         ;;
+    workshop) cat <<'END'
+gcc cc
+libc6-dev /usr/include/stdio.h
+busybox-static /bin/busybox
+END
+        if [ "${ARCH:-$(uname -m)}" = aarch64 ] && [ "$(uname -m)" != aarch64 ]; then
+            echo 'gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc'
+            echo 'libc6-dev-arm64-cross /usr/aarch64-linux-gnu/include/stdio.h'
+        fi
+        ;;
     boot) cat <<'END'
 qemu-system-arm qemu-system-aarch64
 cpio cpio
