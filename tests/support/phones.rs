@@ -45,6 +45,11 @@ impl Phones {
         }
     }
 
+    /// The service answers pushes with this from now on; 200: as usual.
+    pub(crate) fn refuse(&self, status: u16) {
+        self.0.refuse(status);
+    }
+
     /// The pushes so far.
     pub(crate) fn pushes(&self) -> Vec<Value> {
         self.0.pushes()

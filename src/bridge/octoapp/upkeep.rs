@@ -75,6 +75,20 @@ impl<O: Outside, S: Store> Core<O, S> {
         }
     }
 
+    /// Looks whether anybody is to be told, as long as nobody is known to be; gives whether to look again.
+    pub(super) fn count_receivers(&mut self, now: Moment) -> bool {
+        let known = self.report().receivers.unwrap_or_default();
+        if self.rival || known > 0 {
+            return false;
+        }
+        if let Ok(apps) = self.registry.apps(&mut self.outside) {
+            let count = devices(apps.iter().filter(|app| !app.is_expired(now.unix)));
+            self.report().receivers = Some(count);
+            return count == 0;
+        }
+        true
+    }
+
     /// Renews Live Activities and deletes what is expired.
     pub(super) fn look_through(&mut self, now: Moment) {
         if self.rival {
