@@ -55,6 +55,7 @@ END
     quick) cat <<'END'
 busybox-static /bin/busybox
 minisign minisign
+faketime faketime
 shellcheck shellcheck
 python3 /usr/bin/python3
 END
@@ -73,6 +74,7 @@ END
     test) cat <<'END'
 busybox-static /bin/busybox
 minisign minisign
+faketime faketime
 shellcheck shellcheck
 qemu-user-static qemu-aarch64-static
 python3 /usr/bin/python3

@@ -47,11 +47,17 @@ impl Desk {
         self.folder.path().join(name)
     }
 
-    pub(crate) fn octofw(&self, arguments: &[&str]) -> Ended {
+    /// A call with a cache of its own.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(OCTOFW);
         command.args(arguments).current_dir(self.folder.path()).env("TMPDIR", self.path("tmp"));
+        command.env("OCTOFW_CACHE", self.path("cache")).env_remove("OCTOFW_CACHE_SIZE");
         command.env_remove("SOURCE_DATE_EPOCH").env_remove("GIT_VERSION");
-        let output = command.output().unwrap();
+        command
+    }
+
+    pub(crate) fn octofw(&self, arguments: &[&str]) -> Ended {
+        let output = self.command(arguments).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
