@@ -150,8 +150,7 @@ mod tests {
             (pipe, &[("CLICOLOR_FORCE", "0")], Paint::PLAIN),
             (pipe, &[("FORCE_COLOR", "")], Paint::PLAIN),
         ] {
-            let get =
-                |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, v)| (*v).to_owned());
+            let get = |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, v)| (*v).to_owned());
             assert_eq!(Paint::for_output(is_terminal, get), expected, "{is_terminal} {set:?}");
         }
     }

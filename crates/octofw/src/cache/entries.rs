@@ -109,12 +109,7 @@ fn kind_of(folder: &str, name: &str) -> Option<Kind> {
     }
 }
 
-fn entry(
-    kind: Kind,
-    path: String,
-    name: Option<String>,
-    place: &Path,
-) -> Result<Option<Entry>, CacheError> {
+fn entry(kind: Kind, path: String, name: Option<String>, place: &Path) -> Result<Option<Entry>, CacheError> {
     let found = || -> io::Result<Entry> {
         let mut used = fs::symlink_metadata(place)?.modified()?;
         if kind == Kind::Lists {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::writing::WritingOptions;
-use super::{Failure, Status, status_of};
+use super::{Failure, NO_MANIFEST, Status, status_of};
 use crate::attest::{AttestError, SOMEBODY, Subject, statement};
 use crate::lock::{Lock, observe_sources};
 use crate::manifest::Manifest;
@@ -61,7 +61,7 @@ impl Args {
             observe_sources(&mut now, folder_of(lock)).map(|()| now)
         };
         let sources = self.lock.as_ref().map(observed).transpose()?;
-        let statement = statement(&Subject {
+        let made = statement(&Subject {
             image: &self.image,
             manifest: &manifest,
             packages: lock.as_ref(),
@@ -70,7 +70,8 @@ impl Args {
             byproducts: &self.byproducts,
             commit: self.commit.as_deref(),
             builder: &self.builder,
-        })?;
+        });
+        let statement = made.map_err(|error| Failure::from(error).with_if(!manifest.exists(), NO_MANIFEST))?;
         let text = serde_json::to_string_pretty(&statement).map_err(|error| {
             Failure::new(Status::Findings, format!("cannot write {}: {error}", out.display()))
         })?;

@@ -9,10 +9,10 @@ use serde::Serialize;
 use super::cache::InUse;
 use super::lock::PackageOptions;
 use super::{Failure, Status, print, print_json};
-use crate::build::progress::Progress;
 use crate::boot::{
     self, Guest, GuestFiles, Machine, OemDisk, Output, demonstration, initramfs, root, session,
 };
+use crate::build::progress::Progress;
 use crate::debian::Archive;
 
 /// Longer than the slowest boot seen on a busy machine.

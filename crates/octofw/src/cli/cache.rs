@@ -270,10 +270,9 @@ fn listed(folder: &Path, bound: u64, rows: &[Row<'_>], paint: Paint) -> String {
     for row in rows {
         let (date, time) = date_and_time(row.used);
         let path = row.path.split_once('/').map_or(row.path, |(_, name)| name);
-        let name = row.name.map_or_else(
-            || path.to_owned(),
-            |name| format!("{name} ({}…)", path.get(..12).unwrap_or(path)),
-        );
+        let name = row
+            .name
+            .map_or_else(|| path.to_owned(), |name| format!("{name} ({}…)", path.get(..12).unwrap_or(path)));
         let sign = if row.goes { paint.ink(Ink::Gone, "-") } else { paint.ink(Ink::Faint, " ") };
         let (kind, size) = (row.kind.word(), bytes(row.size));
         text.push_str(&format!("{sign} {size:>9}  {date} {time}  {kind:<10}  {name}\n"));
@@ -300,7 +299,10 @@ impl Removal {
         let mut gone = choose(entries(folder)?);
         if !self.dry_run && !gone.is_empty() {
             let Some(alone) = Alone::try_begin(folder)? else {
-                let text = format!("another command uses the cache {}; try again when it has ended", folder.display());
+                let text = format!(
+                    "another command uses the cache {}; try again when it has ended",
+                    folder.display()
+                );
                 return Err(Failure::new(Status::Findings, text));
             };
             gone = choose(entries(folder)?);

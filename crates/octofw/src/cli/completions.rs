@@ -7,9 +7,11 @@ use super::{Cli, Failure, Status, print};
 
 /// Prints the completion script for a shell
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: octofw completions bash >~/.local/share/bash-completion/completions/octofw\n\
+#[command(
+    after_help = "Example: octofw completions bash >~/.local/share/bash-completion/completions/octofw\n\
                         Example: octofw completions zsh >~/.zfunc/_octofw (with fpath+=~/.zfunc before compinit)\n\
-                        Example: octofw completions fish >~/.config/fish/completions/octofw.fish")]
+                        Example: octofw completions fish >~/.config/fish/completions/octofw.fish"
+)]
 pub(super) struct Args {
     /// For which shell
     #[arg(value_enum)]

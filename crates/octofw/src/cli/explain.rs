@@ -44,8 +44,7 @@ impl Args {
             (Some(image), _) => of_image(&self.path, &image)?,
             (None, base) => {
                 let (base, run) = (base.unwrap_or_default(), self.run_scripts);
-                let (settings, cache) =
-                    inputs::settings(base, self.selection, self.fetching, run, false)?;
+                let (settings, cache) = inputs::settings(base, self.selection, self.fetching, run, false)?;
                 let told = explain(&self.path, &settings, run);
                 cache.end(settings.offline || !run);
                 told?

@@ -78,7 +78,10 @@ impl Args {
 
 impl Check {
     fn run(self) -> Result<Status, Failure> {
-        let policy = Policy::read(&self.policy)?;
+        let policy = Policy::read(&self.policy).map_err(|error| {
+            let hint = "name the policy with --policy";
+            Failure::from(error).with_if(!self.policy.exists(), hint)
+        })?;
         let mut violations = Vec::new();
         for bill in &self.bills {
             violations.extend(policy.violations(&read(bill)?));

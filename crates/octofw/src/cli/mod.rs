@@ -48,7 +48,14 @@ use crate::program::ProgramError;
                         `octofw COMMAND --help` has an example of each command, `octofw manual` all of it.")]
 struct Cli {
     /// Colours: auto is on a terminal, unless NO_COLOR is set
-    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN", display_order = 1000)]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        value_name = "WHEN",
+        display_order = 1000
+    )]
     #[arg(hide_possible_values = true)]
     color: Colour,
     #[command(subcommand)]
@@ -94,7 +101,7 @@ impl Command {
             Self::Cache(args) => args.run(paint),
             Self::Completions(args) => args.run(),
             Self::Session(args) => args.run(),
-            Self::Diff(args) => args.run(),
+            Self::Diff(args) => args.run(paint),
             Self::Explain(args) => args.run(paint),
             Self::Inspect(args) => args.run(),
             Self::Keygen(args) => args.run(),
@@ -165,6 +172,11 @@ impl Failure {
         Self { error, ..self }
     }
 
+    /// The failure with more to say at its end, where that fits.
+    fn with_if(self, fits: bool, hint: &str) -> Self {
+        if fits { self.with(hint) } else { self }
+    }
+
     /// Whose error it is, and the error with its causes, in one line.
     fn message(&self, paint: Paint) -> Option<String> {
         let error = self.error.as_ref()?;
@@ -188,6 +200,9 @@ impl From<ProgramError> for Failure {
         Self::new(status_of(error.is_wrong_input()), error)
     }
 }
+
+/// What to say where the manifest of an image is not where it is looked for.
+const NO_MANIFEST: &str = "octofw build writes it beside the image; name it with --manifest if it is elsewhere";
 
 /// Parses the command line, does the work, prints what went wrong, and gives the exit code.
 #[must_use]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::build::epoch_of_environment;
 use super::writing::{WritingOptions, Written};
-use super::{Failure, Status};
+use super::{Failure, NO_MANIFEST, Status};
 use crate::sbom::bom::Bom;
 use crate::sbom::{SbomError, document, image, program, write};
 
@@ -73,7 +73,10 @@ impl Args {
             }
             Of::Image(of) => {
                 let manifest = of.manifest.unwrap_or_else(|| crate::manifest::Manifest::path_for(&of.image));
-                save(&image::bill(&manifest, &of.image, &of.program_sbom)?, &of.out, of.writing)
+                let made = image::bill(&manifest, &of.image, &of.program_sbom);
+                let bill =
+                    made.map_err(|error| Failure::from(error).with_if(!manifest.exists(), NO_MANIFEST))?;
+                save(&bill, &of.out, of.writing)
             }
         }
     }

@@ -63,7 +63,9 @@ pub(super) struct Selected {
 impl Selected {
     /// Whether any overlay seems to have scripts.
     fn has_scripts(&self) -> bool {
-        self.overlays.iter().any(|folder| ["scripts", "pre-scripts"].iter().any(|part| folder.join(part).is_dir()))
+        self.overlays
+            .iter()
+            .any(|folder| ["scripts", "pre-scripts"].iter().any(|part| folder.join(part).is_dir()))
     }
 }
 

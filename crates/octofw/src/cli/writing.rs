@@ -69,7 +69,8 @@ impl WritingOptions {
         let mut text = String::new();
         for Written { path, size, about } in files {
             let about = about.as_ref().map(|about| format!(": {about}")).unwrap_or_default();
-            let dry = if self.dry_run { format!(" (would be written, {})", bytes(*size)) } else { String::new() };
+            let dry =
+                if self.dry_run { format!(" (would be written, {})", bytes(*size)) } else { String::new() };
             text.push_str(&format!("{path}{about}{dry}\n"));
         }
         print(&text)?;

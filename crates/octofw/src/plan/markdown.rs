@@ -82,7 +82,8 @@ impl Plan {
 
     /// How many of the things to look at concern an overlay.
     fn warnings(&self, overlay: &str) -> usize {
-        let conflicts = self.conflicts.iter().filter(|found| found.steps.iter().any(|step| step.overlay == overlay));
+        let conflicts =
+            self.conflicts.iter().filter(|found| found.steps.iter().any(|step| step.overlay == overlay));
         let risks = self.order_risks.iter().filter(|risk| risk.overlays.iter().any(|name| name == overlay));
         let gaps = self.not_known.iter().filter(|gap| gap.overlay == overlay);
         conflicts.count() + risks.count() + gaps.count()
@@ -98,7 +99,8 @@ impl Plan {
         });
         let rows: Vec<String> = rows.collect();
         let title = count(self.paths.len(), "path", "paths");
-        let head = format!("<details><summary>{title}</summary>\n\n| path | | what | by |\n|---|---|---|---|");
+        let head =
+            format!("<details><summary>{title}</summary>\n\n| path | | what | by |\n|---|---|---|---|");
         let end = "\n\n</details>";
         let room = room.saturating_sub(head.len() + end.len() + MORE);
         let shown = fitting(&rows, MOST_PATHS, room);
@@ -246,7 +248,8 @@ mod tests {
             assert_eq!(text.matches("<details>").count(), usize::from(paths > 0));
             assert_eq!(text.matches("</details>").count(), usize::from(paths > 0));
             if paths > 0 {
-                let rows = text.lines().filter(|line| line.ends_with("| 000-") || line.starts_with("| /")).count();
+                let rows =
+                    text.lines().filter(|line| line.ends_with("| 000-") || line.starts_with("| /")).count();
                 let left_out = format!("… and {} more\n\n</details>", paths - rows);
                 assert!(rows >= 1 && (rows == paths || text.contains(&left_out)), "{rows} of {paths}");
             }
@@ -264,7 +267,8 @@ mod tests {
     #[test]
     fn what_concerns_an_overlay_is_counted_for_it() {
         let text = plan(3, 2).markdown();
-        let row = |number: usize| text.lines().find(|line| line.starts_with(&format!("| {number} | "))).unwrap();
+        let row =
+            |number: usize| text.lines().find(|line| line.starts_with(&format!("| {number} | "))).unwrap();
         assert!(row(1).ends_with("| 4 |"), "two paths of several overlays, two gaps: {}", row(1));
         assert!(row(2).ends_with("| 2 |"), "{}", row(2));
         assert!(row(3).ends_with("|  |"), "{}", row(3));

@@ -136,7 +136,10 @@ fn what_is_not_ours_stays() {
     let output = octofw(home.path(), &["cache", "clear"]);
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("is no cache of octofw alone: it holds letter; name the cache with --cache"), "{said}");
+    assert!(
+        said.contains("is no cache of octofw alone: it holds letter; name the cache with --cache"),
+        "{said}"
+    );
     fs::remove_file(home.cache().join("letter")).unwrap();
     home.call(&["clear"]);
     assert!(home.cache().join("git/mine.git").exists());

@@ -36,7 +36,8 @@ fn every_result_is_there_for_machines_too() {
     // A script for a shell is one already; what `unpack` makes is a folder.
     const TEXT: [&str; 2] = ["completions", "unpack"];
     let all = commands();
-    for command in all.iter().filter(|command| is_leaf(command, &all) && !TEXT.contains(&command[0].as_str())) {
+    for command in all.iter().filter(|command| is_leaf(command, &all) && !TEXT.contains(&command[0].as_str()))
+    {
         assert!(help(command).contains("--json"), "{command:?}");
     }
 }

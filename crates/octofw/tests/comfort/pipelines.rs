@@ -27,15 +27,16 @@ fn recipes() -> Vec<(String, Yaml)> {
 }
 
 fn recipe(name: &str) -> Yaml {
-    let found = recipes().into_iter().find(|(known, _)| known == name);
-    found.unwrap_or_else(|| panic!("docs/ci.md has no {name}")).1
+    recipes().into_iter().find(|(known, _)| known == name).expect("the page has both recipes").1
 }
 
 /// Every script of both recipes.
 fn scripts() -> Vec<String> {
     let mut list = Vec::new();
     for job in jobs(&recipe(".github/workflows/firmware.yml")) {
-        list.extend(job["steps"].as_vec().unwrap().iter().filter_map(|step| step["run"].as_str()).map(str::to_owned));
+        list.extend(
+            job["steps"].as_vec().unwrap().iter().filter_map(|step| step["run"].as_str()).map(str::to_owned),
+        );
     }
     let gitlab = recipe(".gitlab-ci.yml");
     for job in gitlab.as_hash().unwrap().values() {
@@ -109,7 +110,8 @@ fn their_scripts_are_shell_and_call_what_there_is() {
                 commands.insert(call.to_owned());
             }
             if words.first() == Some(&"make") {
-                let target = words[1..].iter().find(|word| !word.contains('=') && !word.starts_with('-')).unwrap();
+                let target =
+                    words[1..].iter().find(|word| !word.contains('=') && !word.starts_with('-')).unwrap();
                 assert!(makefile.contains(&format!("\n{target}:")), "make {target}");
                 for (name, _) in words[1..].iter().filter_map(|word| word.split_once('=')) {
                     let exported = makefile.lines().find(|line| line.starts_with("export ")).unwrap();

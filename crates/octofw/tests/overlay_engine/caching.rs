@@ -82,7 +82,8 @@ fn two_builds_at_once_share_a_cache() {
     let mut desk = Desk::new();
     let script = "mkdir r; cd r; git init -q .; git config user.name n; git config user.email e; \
                   seq 100000 >file; git add .; git commit -qm 1; git rev-parse HEAD";
-    let made = std::process::Command::new("sh").args(["-ec", script]).current_dir(desk.folder.path()).output();
+    let made =
+        std::process::Command::new("sh").args(["-ec", script]).current_dir(desk.folder.path()).output();
     let commit = String::from_utf8(made.unwrap().stdout).unwrap();
     let source = desk.path("r/file");
     let line = format!(

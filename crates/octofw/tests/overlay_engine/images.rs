@@ -534,7 +534,11 @@ fn who_builds_where_and_with_what_settings_makes_no_difference() {
     let mut command = shell(&later, "exec faketime -f \"$LATER\" \"$@\"");
     on_another_day(&later, &mut command);
     same("another day", &later, ended(command));
-    assert_eq!(fs::read_to_string(later.path("bin/year")).unwrap(), "2031\n", "the session saw another day too");
+    assert_eq!(
+        fs::read_to_string(later.path("bin/year")).unwrap(),
+        "2031\n",
+        "the session saw another day too"
+    );
 
     let nested = Repository::new();
     same("inside another fakeroot", &nested, ended(shell(&nested, "exec fakeroot -- \"$@\"")));

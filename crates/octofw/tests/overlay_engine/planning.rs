@@ -533,3 +533,36 @@ fn a_built_image_explains_itself_by_its_manifest() {
     fs::remove_file(desk.path("made.manifest.json")).unwrap();
     assert_eq!(image("/etc/new").code, Some(1));
 }
+
+#[test]
+fn what_is_for_machines_tells_its_form() {
+    let desk = desk();
+    let on_base = |call: &[&str], more: &[&str]| desk.on_base(&[call, &["--json"]].concat(), more);
+    let built = desk.build(&["--json"]);
+    let alone = |call: &[&str]| desk.octofw(&[call, &["--json"]].concat());
+    for (what, ended) in [
+        ("build", built),
+        ("build --dry-run", on_base(&["build", "--out", "dry.bin", "--dry-run"], &[])),
+        ("plan", on_base(&["plan"], &[])),
+        ("explain", on_base(&["explain", "/etc/new"], &[])),
+        ("rehearse", on_base(&["rehearse"], &[])),
+        ("lint", on_base(&["lint"], &[])),
+        ("list", alone(&["list", "--overlay", "overlays/01-one"])),
+        ("lint --list", alone(&["lint", "--list"])),
+        ("inspect", alone(&["inspect", "made.bin"])),
+        ("verify", alone(&["verify", "made.bin", "--base", "base.bin"])),
+        ("diff", alone(&["diff", "base.bin", "made.bin"])),
+        ("check-program", alone(&["check-program", OCTOFW])),
+        ("attest", alone(&["attest", "made.bin"])),
+        ("sbom", alone(&["sbom", "image", "--image", "made.bin", "--out", "made.cdx.json"])),
+        ("cache", alone(&["cache"])),
+        ("cache clear", alone(&["cache", "clear"])),
+        ("keygen", alone(&["keygen", "--secret", "key", "--public", "key.pub", "--no-passphrase"])),
+        ("sign", alone(&["sign", "made.bin", "--key", "key"])),
+        ("manual", alone(&["manual", "man1"])),
+    ] {
+        assert!(matches!(ended.code, Some(0 | 1)), "{what}: {}", ended.err);
+        assert_eq!(json_of(&ended)["schema"], 1, "{what}: {}", ended.out);
+    }
+    assert!(!desk.path("dry.bin").exists());
+}

@@ -38,11 +38,20 @@ pub(super) const VARIABLES: [(&str, &str); 18] = [
 
 /// Files that octofw reads or writes without being told their names.
 pub(super) const FILES: [(&str, &str); 7] = [
-    ("OUT.manifest.json", "beside the image OUT.bin: what went into it and what it changes; written by build"),
-    (".OUT.octofw-state", "beside it too: what the last build was made of, so that nothing changed takes no time"),
+    (
+        "OUT.manifest.json",
+        "beside the image OUT.bin: what went into it and what it changes; written by build",
+    ),
+    (
+        ".OUT.octofw-state",
+        "beside it too: what the last build was made of, so that nothing changed takes no time",
+    ),
     ("OUT.provenance.json", "the provenance of the image, by attest"),
     ("FILE.minisig", "the signature of a file, by sign"),
-    ("octofw.lock", "every input with its hash, in the current folder; written by lock, compared by build, standin, boot"),
+    (
+        "octofw.lock",
+        "every input with its hash, in the current folder; written by lock, compared by build, standin, boot",
+    ),
     ("octofw-lint.toml", "in an overlay: what lint finds and is right nevertheless"),
     ("OCTOFW_CACHE", "the cache of what was fetched: see octofw cache"),
 ];
@@ -77,7 +86,9 @@ mod tests {
                 let asks = line.contains("env::var") || line.contains("get(\"") || line.contains("set(\"");
                 for word in line.split('"').skip(1).step_by(2) {
                     let is_name = word.len() > 1
-                        && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_' || byte.is_ascii_digit());
+                        && word
+                            .bytes()
+                            .all(|byte| byte.is_ascii_uppercase() || byte == b'_' || byte.is_ascii_digit());
                     if is_name && (asks || word.starts_with("OCTOFW_")) {
                         found.insert(word.to_owned());
                     }

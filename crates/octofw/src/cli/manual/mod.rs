@@ -35,8 +35,7 @@ impl Args {
         };
         let writing = WritingOptions { dry_run: self.dry_run, json: self.json };
         let pages = pages::pages(&built());
-        let written =
-            pages.iter().map(|page| writing.write(&folder.join(&page.name), page.text.as_bytes()));
+        let written = pages.iter().map(|page| writing.write(&folder.join(&page.name), page.text.as_bytes()));
         writing.tell(&written.collect::<Result<Vec<_>, _>>()?)
     }
 }

@@ -100,14 +100,19 @@ mod tests {
         for name in ["octofw.1", "octofw-build.1", "octofw-cache-clear.1", "octofw-sbom-image.1"] {
             assert!(names.contains(&name), "{name}: {names:?}");
         }
-        assert!(!names.iter().any(|name| name.contains("script-tool") || name.contains("session")), "{names:?}");
+        assert!(
+            !names.iter().any(|name| name.contains("script-tool") || name.contains("session")),
+            "{names:?}"
+        );
         for Page { name, text } in &list {
             for heading in [".TH ", ".SH NAME", ".SH SYNOPSIS", ".SH OPTIONS", ".SH \"EXIT STATUS\""] {
                 assert!(text.contains(heading), "{name}: no {heading}\n{text}");
             }
         }
-        assert_eq!(pages(&super::super::built()).iter().map(|page| &page.text).collect::<Vec<_>>(),
-            list.iter().map(|page| &page.text).collect::<Vec<_>>());
+        assert_eq!(
+            pages(&super::super::built()).iter().map(|page| &page.text).collect::<Vec<_>>(),
+            list.iter().map(|page| &page.text).collect::<Vec<_>>()
+        );
     }
 
     /// By the formatter that `man` uses, where there is one.

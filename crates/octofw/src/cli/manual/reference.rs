@@ -48,13 +48,21 @@ pub(super) fn reference(all: Command) -> String {
 }
 
 fn tell(page: &mut String, command: &Command) {
-    let _ = write!(page, "\n### `{}`\n\n{}.\n\n```\n{}\n```\n", whole_name(command), escaped(&what(command)), usage(command));
+    let _ = write!(
+        page,
+        "\n### `{}`\n\n{}.\n\n```\n{}\n```\n",
+        whole_name(command),
+        escaped(&what(command)),
+        usage(command)
+    );
     let own: Vec<_> = command.get_arguments().filter(|arg| is_own(arg)).collect();
     if !own.is_empty() {
         page.push('\n');
     }
     // What stands alone comes first, as in the call.
-    for arg in own.iter().filter(|arg| arg.is_positional()).chain(own.iter().filter(|arg| !arg.is_positional())) {
+    for arg in
+        own.iter().filter(|arg| arg.is_positional()).chain(own.iter().filter(|arg| !arg.is_positional()))
+    {
         let _ = writeln!(page, "- `{}`: {}", written(arg), escaped(&about(arg)));
     }
     let Closing { examples, notes } = Closing::of(command);
@@ -131,7 +139,10 @@ mod tests {
             open.extend(command.get_subcommands());
         }
         assert!(options > 100, "{options}");
-        assert!(!page.contains("script-tool") && !page.contains("octofw session"), "hidden commands are not told");
+        assert!(
+            !page.contains("script-tool") && !page.contains("octofw session"),
+            "hidden commands are not told"
+        );
     }
 
     #[test]
