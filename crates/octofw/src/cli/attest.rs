@@ -71,7 +71,8 @@ impl Args {
             commit: self.commit.as_deref(),
             builder: &self.builder,
         });
-        let statement = made.map_err(|error| Failure::from(error).with_if(!manifest.exists(), NO_MANIFEST))?;
+        let statement =
+            made.map_err(|error| Failure::from(error).with_if(!manifest.exists(), NO_MANIFEST))?;
         let text = serde_json::to_string_pretty(&statement).map_err(|error| {
             Failure::new(Status::Findings, format!("cannot write {}: {error}", out.display()))
         })?;

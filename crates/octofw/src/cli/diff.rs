@@ -56,9 +56,13 @@ mod tests {
 
     #[test]
     fn signs_have_colours_and_nothing_else_changes() {
-        let text = "a  x\n\nPaths: 1 added\n  + /etc/new  file\n  - /etc/old\n  ~ /etc/é\n    [a] b: 1 -> 2\n";
+        let text =
+            "a  x\n\nPaths: 1 added\n  + /etc/new  file\n  - /etc/old\n  ~ /etc/é\n    [a] b: 1 -> 2\n";
         assert_eq!(coloured(text, Paint::PLAIN), text);
         let painted = coloured(text, Paint::COLOURS);
-        assert!(painted.contains("  \x1b[32m+\x1b[0m /etc/new  file\n  \x1b[31m-\x1b[0m /etc/old\n"), "{painted}");
+        assert!(
+            painted.contains("  \x1b[32m+\x1b[0m /etc/new  file\n  \x1b[31m-\x1b[0m /etc/old\n"),
+            "{painted}"
+        );
     }
 }

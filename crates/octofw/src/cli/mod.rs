@@ -202,7 +202,8 @@ impl From<ProgramError> for Failure {
 }
 
 /// What to say where the manifest of an image is not where it is looked for.
-const NO_MANIFEST: &str = "octofw build writes it beside the image; name it with --manifest if it is elsewhere";
+const NO_MANIFEST: &str =
+    "octofw build writes it beside the image; name it with --manifest if it is elsewhere";
 
 /// Parses the command line, does the work, prints what went wrong, and gives the exit code.
 #[must_use]
