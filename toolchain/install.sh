@@ -65,6 +65,7 @@ END
     quick) cat <<'END'
 busybox-static /bin/busybox
 minisign minisign
+faketime faketime
 shellcheck shellcheck
 python3 /usr/bin/python3
 END
@@ -83,6 +84,7 @@ END
     test) cat <<'END'
 busybox-static /bin/busybox
 minisign minisign
+faketime faketime
 shellcheck shellcheck
 qemu-user-static qemu-aarch64-static
 python3 /usr/bin/python3

@@ -3,6 +3,7 @@
 pub mod attest;
 pub mod boot;
 pub mod build;
+pub mod cache;
 mod calendar;
 pub mod cli;
 pub mod command;
