@@ -134,6 +134,11 @@ impl Browser {
         whole["value"].take()
     }
 
+    /// Keeps nothing of what it has seen so far.
+    pub(crate) fn forget(&self) {
+        self.tool("Network.clearBrowserCache", &json!({}));
+    }
+
     /// Opens an address.
     pub(crate) fn open(&self, url: &str) {
         let opened = self.post("/url", &json!({"url": url}));

@@ -26,6 +26,16 @@ impl Phones {
         format!("\n[octoapp]\nenabled: true\n{}", self.0.settings_at(host))
     }
 
+    /// The address of the service, without a path.
+    pub(crate) fn base(&self) -> String {
+        self.0.base()
+    }
+
+    /// How many requests came so far, those for the configuration included.
+    pub(crate) fn requests(&self) -> usize {
+        self.0.requests()
+    }
+
     /// Where pushes go, and where the service publishes what it is like.
     pub(crate) fn urls(&self) -> [String; 2] {
         let (send, config) = self.0.addresses();

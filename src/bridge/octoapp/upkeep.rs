@@ -101,8 +101,9 @@ impl<O: Outside, S: Store> Core<O, S> {
             Err(why) => return log::warn!("octoapp: cannot read who is to be told: {why}"),
         };
         self.report().receivers = Some(devices(apps.iter().filter(|app| !app.is_expired(now.unix))));
-        let request = |targets, apple| {
-            let letter = Letter { targets, high: true, push: None, apple: Some(apple), over: Vec::new() };
+        let request = |targets, apple: Value| {
+            let apple = Some(apple.to_string().into());
+            let letter = Letter { targets, high: true, push: None, apple, over: Vec::new() };
             Errand::new(Step::Send(letter), now.monotonic)
         };
         let mut renewed = Vec::new();
