@@ -206,6 +206,19 @@ exec {engine} "$@"
         fs::write(self.folder.path().join("config.toml"), settings).unwrap();
     }
 
+    /// Adds a line to a section of the settings.
+    pub(crate) fn set(&self, section: &str, line: &str) {
+        let path = self.folder.path().join("config.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        let head = format!("[{section}]\n");
+        let with = if text.contains(&head) {
+            text.replace(&head, &format!("{head}{line}\n"))
+        } else {
+            format!("{head}{line}\n{text}")
+        };
+        fs::write(path, with).unwrap();
+    }
+
     /// Starts the server without waiting for it.
     pub(crate) fn spawn(&mut self) {
         let log = File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();

@@ -110,9 +110,7 @@ fn killed_while_it_deletes() {
 fn podman_failing_or_hanging_is_told_and_leaves_nothing() {
     let mut bed = Bed::new();
     bed.configure("stop_timeout_seconds = 2", common_image());
-    let path = bed.folder.path().join("config.toml");
-    let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, format!("[runtime]\ntimeout = 4\n{text}")).unwrap();
+    bed.set("runtime", "timeout = 4");
     bed.serve();
     for (work, verb) in [("create", "run"), ("stop", "stop"), ("resume", "start"), ("delete", "rm"), ("upgrade", "rm")] {
         for how in ["fail", "hang"] {

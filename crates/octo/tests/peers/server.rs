@@ -103,14 +103,8 @@ fn after_a_kill_it_takes_up_what_runs_and_removes_what_is_nobodys() {
 #[test]
 fn an_idle_session_is_stopped() {
     let mut bed = Bed::new();
-    bed.configure("[sessions_]", common_image());
-    // The tables are in the file already: these keys win by the environment's rules being absent here.
-    let path = bed.folder.path().join("config.toml");
-    let text = std::fs::read_to_string(&path).unwrap().replace("[sessions_]", "").replace(
-        "max_concurrent_sessions = 0\n",
-        "max_concurrent_sessions = 0\nidle_check_interval_seconds = 1\nidle_timeout_minutes = 1\n",
-    );
-    std::fs::write(&path, text).unwrap();
+    bed.configure("", common_image());
+    bed.set("sessions", "idle_check_interval_seconds = 1\nidle_timeout_minutes = 1");
     bed.serve();
     let (idle, used) = (bed.running("alice"), bed.running("alice"));
     let old = "2026-01-01T00:00:00.000Z";
