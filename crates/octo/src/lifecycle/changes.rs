@@ -80,12 +80,15 @@ impl Lifecycle {
             (_, Ok(Some(found))) if !matches!(found.condition, Condition::Running | Condition::Paused) => {
                 (State::Stopped, Change::because("its container has ended"))
             }
-            (Err(error), Ok(Some(_))) => (State::Running, Change::because(format!("it did not stop: {error}"))),
+            (Err(error), Ok(Some(_))) => {
+                (State::Running, Change::because(format!("it did not stop: {error}")))
+            }
             // Not confirmed. The next look at it, which comes by itself, tells.
             (Ok(()), Ok(Some(_))) => return Err(not_confirmed()),
             (Err(error), Err(_)) | (Ok(()), Err(error)) => return Err(error.clone().into()),
         };
-        let changed = self.change(id, &[State::Stopping], to, change).await?.ok_or(LifecycleError::NotFound)?;
+        let changed =
+            self.change(id, &[State::Stopping], to, change).await?.ok_or(LifecycleError::NotFound)?;
         match (to, asked) {
             (State::Running, Err(error)) => Err(error.into()),
             _ => Ok(changed),
@@ -239,7 +242,8 @@ impl Lifecycle {
             room.avoid.extend([session.opencode_port, session.fileserver_port, session.ttyd_port]);
             let (store, now) = (&self.0.store, Timestamp::now());
             let from: &'static [State] = &[State::Starting];
-            let moved = sessions::reserve(store, session.id, from, State::Pending, change, (room, true), now).await?;
+            let moved =
+                sessions::reserve(store, session.id, from, State::Pending, change, (room, true), now).await?;
             Ok::<_, LifecycleError>((moved, env))
         };
         match made.await {

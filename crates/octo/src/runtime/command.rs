@@ -241,7 +241,9 @@ mod tests {
     async fn joined_outputs_keep_their_order() {
         let script = "echo 1; echo 2 >&2; echo 3; echo 4 >&2";
         let arguments = ["-c".into(), script.into()];
-        let Ok(done) = run_joined(Path::new("/bin/sh"), &arguments, LONG, 100).await else { panic!("it failed") };
+        let Ok(done) = run_joined(Path::new("/bin/sh"), &arguments, LONG, 100).await else {
+            panic!("it failed")
+        };
         assert_eq!(done.out, b"1\n2\n3\n4\n");
     }
 

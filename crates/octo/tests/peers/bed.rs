@@ -82,13 +82,16 @@ pub(crate) fn image(name: &str, services: &str, version: &str) {
         fs::create_dir_all(at(path)).unwrap();
     }
     fs::copy("/bin/busybox", at("bin/busybox")).unwrap();
-    for applet in ["sh", "cat", "ls", "id", "touch", "wget", "sleep", "env", "ip", "printf"] {
+    for applet in ["sh", "cat", "ls", "id", "touch", "sleep", "env", "ip", "printf"] {
         std::os::unix::fs::symlink("busybox", at(&format!("bin/{applet}"))).unwrap();
     }
-    for (path, text) in [("www/health", "{}"), ("www/index.html", "here"), ("www/session", "[]"), ("version", version)] {
+    for (path, text) in
+        [("www/health", "{}"), ("www/index.html", "here"), ("www/session", "[]"), ("version", version)]
+    {
         fs::write(at(path), text).unwrap();
     }
-    let first = format!("trap 'exit 0' TERM\necho it starts\n{services}\nwhile :; do sleep 1000 & wait $!; done\n");
+    let first =
+        format!("trap 'exit 0' TERM\necho it starts\n{services}\nwhile :; do sleep 1000 & wait $!; done\n");
     fs::write(at("first"), first).unwrap();
     let script = r#"tar --owner=0 --group=0 --mtime=@0 --sort=name -C "$1" -c . | "$2" import -q \
         -c 'CMD ["/bin/sh","/first"]' -c 'ENV PATH=/bin' - "$3""#;
@@ -167,7 +170,7 @@ if mv "$here/on/$verb" "$here/done.$$" 2>/dev/null; then
     kill-before) kill -9 $PPID; exit 1 ;;
     kill-after) {engine} "$@" >/dev/null 2>&1; kill -9 $PPID; exit 1 ;;
     fail) echo 'Error: write: no space left on device' >&2; exit 125 ;;
-    hang) exec sleep 1000 ;;
+    hang) exec sleep 90 ;;
     esac
 fi
 exec {engine} "$@"
@@ -252,12 +255,6 @@ exec {engine} "$@"
         !self.folder.path().join("on").join(verb).exists()
     }
 
-    pub(crate) fn forget(&self) {
-        for entry in fs::read_dir(self.folder.path().join("on")).unwrap() {
-            fs::remove_file(entry.unwrap().path()).unwrap();
-        }
-    }
-
     pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {
         let id = i32::try_from(self.process.as_ref().unwrap().id()).unwrap();
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(id), signal).unwrap();
@@ -275,7 +272,13 @@ exec {engine} "$@"
     }
 
     /// The answer to a request of a user; `None` where the server does not answer.
-    pub(crate) fn ask(&self, user: &str, method: &str, path: &str, body: Option<&Value>) -> Option<(u16, Value)> {
+    pub(crate) fn ask(
+        &self,
+        user: &str,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Option<(u16, Value)> {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(PATIENCE * 2))
@@ -285,8 +288,9 @@ exec {engine} "$@"
         let url = format!("http://127.0.0.1:{}{path}", self.port);
         let request = http::Request::builder().method(method).uri(url).header("x-dev-user", user);
         let sent = match body {
-            Some(body) => agent
-                .run(request.header("content-type", "application/json").body(body.to_string()).unwrap()),
+            Some(body) => {
+                agent.run(request.header("content-type", "application/json").body(body.to_string()).unwrap())
+            }
             None => agent.run(request.body(()).unwrap()),
         };
         let mut answer = sent.ok()?;
@@ -296,7 +300,14 @@ exec {engine} "$@"
     }
 
     /// An answer that must have this status.
-    pub(crate) fn must(&self, user: &str, method: &str, path: &str, body: Option<Value>, expected: u16) -> Value {
+    pub(crate) fn must(
+        &self,
+        user: &str,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+        expected: u16,
+    ) -> Value {
         let (status, answer) = self
             .ask(user, method, path, body.as_ref())
             .unwrap_or_else(|| panic!("{method} {path}: no answer\n{}", self.log()));
@@ -325,8 +336,11 @@ exec {engine} "$@"
     /// Containers of this bed, `ID STATE` each.
     pub(crate) fn containers(&self) -> Vec<String> {
         let filter = format!("label=octo.test={}", self.tag);
-        let all = get(&["ps", "-a", "--no-trunc", "--filter", &filter, "--format", "{{.ID}} {{.State}}"]);
-        all.lines().map(str::to_owned).collect()
+        let all: Value =
+            serde_json::from_str(&get(&["ps", "-a", "--filter", &filter, "--format", "json"])).unwrap();
+        let line =
+            |one: &Value| format!("{} {}", one["Id"].as_str().unwrap(), one["State"].as_str().unwrap());
+        all.as_array().unwrap().iter().map(line).collect()
     }
 
     /// The id of the installation.

@@ -10,18 +10,26 @@ async fn a_session_is_found_by_all_its_names_and_by_its_owner_alone() {
     let bed = bed().await;
     let session = bed.running().await;
     let id = session.id.to_string();
-    let names = [id.as_str(), &id.to_uppercase(), &id[..8], &id[..4], &id[..13], &session.readable_id].map(str::to_owned);
+    let names = [id.as_str(), &id.to_uppercase(), &id[..8], &id[..4], &id[..13], &session.readable_id]
+        .map(str::to_owned);
     for name in &names {
         for (who, found) in [("usr_a", true), ("usr_b", false), ("usr_admin", true)] {
             let answer = bed.lifecycle.find(&user(who), name).await;
-            assert_eq!(answer.as_ref().is_ok_and(|it| it.id == session.id), found, "{name} by {who}: {answer:?}");
+            assert_eq!(
+                answer.as_ref().is_ok_and(|it| it.id == session.id),
+                found,
+                "{name} by {who}: {answer:?}"
+            );
             if !found {
                 assert!(matches!(answer, Err(LifecycleError::NotFound)));
             }
         }
     }
     for odd in ["", "abc", "????", "[0-f]", "%", "cold-cold", &format!("{id}0")] {
-        assert!(matches!(bed.lifecycle.find(&user("usr_admin"), odd).await, Err(LifecycleError::NotFound)), "{odd}");
+        assert!(
+            matches!(bed.lifecycle.find(&user("usr_admin"), odd).await, Err(LifecycleError::NotFound)),
+            "{odd}"
+        );
     }
 }
 
@@ -29,13 +37,21 @@ async fn a_session_is_found_by_all_its_names_and_by_its_owner_alone() {
 async fn a_start_of_an_id_must_mean_one_session() {
     let bed = bed().await;
     let (first, second) = (bed.running().await, bed.running_of("usr_b").await);
-    for (session, id) in [(&first, "0a1b2c3d-0000-4000-8000-000000000001"), (&second, "0a1b2c3d-0000-4000-8000-000000000002")] {
+    for (session, id) in
+        [(&first, "0a1b2c3d-0000-4000-8000-000000000001"), (&second, "0a1b2c3d-0000-4000-8000-000000000002")]
+    {
         // History goes with it.
-        let sql = format!("PRAGMA defer_foreign_keys = ON; UPDATE session_events SET session_id = '{id}' WHERE session_id = '{0}'; \
-                           UPDATE sessions SET id = '{id}' WHERE id = '{0}'", session.id);
+        let sql = format!(
+            "PRAGMA defer_foreign_keys = ON; UPDATE session_events SET session_id = '{id}' WHERE session_id = '{0}'; \
+                           UPDATE sessions SET id = '{id}' WHERE id = '{0}'",
+            session.id
+        );
         execute(&bed.store, sql).await;
     }
-    assert!(matches!(bed.lifecycle.find(&user("usr_admin"), "0a1b").await, Err(LifecycleError::Ambiguous(_))));
+    assert!(matches!(
+        bed.lifecycle.find(&user("usr_admin"), "0a1b").await,
+        Err(LifecycleError::Ambiguous(_))
+    ));
     // To its owner others do not exist.
     assert_eq!(bed.lifecycle.find(&user("usr_a"), "0a1b").await.unwrap().readable_id, first.readable_id);
 }
@@ -80,7 +96,10 @@ async fn proxies_are_told_where_a_service_is_or_why_not() {
     bed.fake.kill(9);
     assert_eq!(bed.lifecycle.look_again(session.id).await.unwrap(), State::Failed);
     let failed = find("usr_a").await.unwrap_err();
-    assert_eq!((failed.code.status().as_u16(), failed.details.unwrap()["state"].clone()), (503, "failed".into()));
+    assert_eq!(
+        (failed.code.status().as_u16(), failed.details.unwrap()["state"].clone()),
+        (503, "failed".into())
+    );
 }
 
 #[tokio::test]
@@ -89,7 +108,9 @@ async fn a_stopped_session_starts_by_being_used_where_that_is_wanted() {
     let session = bed.running().await;
     bed.lifecycle.stop(session.id, "").await.unwrap();
     let (who, id) = (user("usr_a"), session.id.to_string());
-    let finds = futures_util::future::join_all((0..3).map(|_| Targets::find(&bed.lifecycle, &who, &id, Service::Files)));
+    let finds = futures_util::future::join_all(
+        (0..3).map(|_| Targets::find(&bed.lifecycle, &who, &id, Service::Files)),
+    );
     for target in finds.await {
         assert!(target.unwrap().state.is_active());
     }

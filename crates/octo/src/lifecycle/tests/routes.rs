@@ -14,7 +14,8 @@ use crate::runtime::Runtime;
 use crate::server::App;
 
 async fn api(bed: &Bed) -> (Router, OpenApi) {
-    let mut app = App::new((*bed.config).clone(), bed.store.clone(), &Secret::new("0123456789abcdef0123456789abcdef"));
+    let mut app =
+        App::new((*bed.config).clone(), bed.store.clone(), &Secret::new("0123456789abcdef0123456789abcdef"));
     let runtime: Arc<dyn Runtime> = Arc::clone(&bed.fake) as _;
     app = app.with_runtime(runtime).await.unwrap();
     app.lifecycle = Some(bed.lifecycle.clone());
@@ -23,7 +24,13 @@ async fn api(bed: &Bed) -> (Router, OpenApi) {
     (router.with_state(app), document)
 }
 
-async fn ask(router: &Router, who: &str, method: &str, path: &str, body: Option<Value>) -> (StatusCode, Value) {
+async fn ask(
+    router: &Router,
+    who: &str,
+    method: &str,
+    path: &str,
+    body: Option<Value>,
+) -> (StatusCode, Value) {
     let mut request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri(path);
     request = request.extension(user(who));
     let request = match body {
@@ -73,10 +80,16 @@ async fn a_session_of_somebody_else_is_not_found_by_any_route() {
             continue;
         }
         asked += 1;
-        for name in [session.id.to_string(), session.readable_id.clone(), session.id.to_string()[..8].to_owned()] {
+        for name in
+            [session.id.to_string(), session.readable_id.clone(), session.id.to_string()[..8].to_owned()]
+        {
             let path = path.replace("{id}", &name);
             let (status, answer) = ask(&router, "usr_b", method, &path, body.clone()).await;
-            assert_eq!((status, &answer["code"]), (StatusCode::NOT_FOUND, &json!("NOT_FOUND")), "{method} {path}");
+            assert_eq!(
+                (status, &answer["code"]),
+                (StatusCode::NOT_FOUND, &json!("NOT_FOUND")),
+                "{method} {path}"
+            );
         }
     }
     assert!(asked >= 11, "only {asked} routes");
@@ -113,7 +126,10 @@ async fn routes_for_administrators_are_for_them_alone() {
     let (_, listed) = ask(&router, "usr_admin", "GET", "/api/admin/sessions", None).await;
     assert_eq!(listed.as_array().unwrap().len(), 1);
     let (_, counts) = ask(&router, "usr_admin", "GET", "/api/admin/stats", None).await;
-    assert_eq!(counts, json!({"total_users": 3, "active_users": 3, "total_sessions": 1, "running_sessions": 1}));
+    assert_eq!(
+        counts,
+        json!({"total_users": 3, "active_users": 3, "total_sessions": 1, "running_sessions": 1})
+    );
     let (_, cleaned) = ask(&router, "usr_admin", "POST", "/api/admin/cleanup", None).await;
     assert_eq!(cleaned, json!({"orphans_removed": 0, "sessions_marked": 0, "stale_removed": 0}));
     let path = format!("/api/admin/sessions/{}", session.id);
@@ -182,7 +198,11 @@ async fn refusals_have_their_codes() {
     ];
     for (order, expected, code) in rows {
         let (status, answer) = ask(&router, "usr_a", "POST", "/api/sessions", Some(order.clone())).await;
-        assert_eq!((status.as_u16(), answer["code"].as_str().unwrap_or("")), (expected, code), "{order}: {answer}");
+        assert_eq!(
+            (status.as_u16(), answer["code"].as_str().unwrap_or("")),
+            (expected, code),
+            "{order}: {answer}"
+        );
     }
     bed.fake.fault("image", Fault::Fail(broken()));
     let (status, answer) = ask(&router, "usr_b", "POST", "/api/sessions", None).await;
@@ -191,7 +211,10 @@ async fn refusals_have_their_codes() {
     assert_eq!(updates, json!([]));
     bed.fake.world().images.insert("octo-dev:latest".into(), "image-2".into());
     let (_, updates) = ask(&router, "usr_a", "GET", "/api/sessions/updates", None).await;
-    assert_eq!((&updates[0]["update_available"], &updates[0]["new_digest"]), (&json!(true), &json!("image-2")));
+    assert_eq!(
+        (&updates[0]["update_available"], &updates[0]["new_digest"]),
+        (&json!(true), &json!("image-2"))
+    );
     let id = updates[0]["session_id"].as_str().unwrap().to_owned();
     let (_, update) = ask(&router, "usr_a", "GET", &format!("/api/sessions/{id}/update"), None).await;
     assert_eq!(update, updates[0]);
@@ -214,7 +237,9 @@ async fn lists_come_in_pages() {
         let next = response.headers().get("x-next-cursor").map(|next| next.to_str().unwrap().to_owned());
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         let page: Value = serde_json::from_slice(&bytes).unwrap();
-        seen.extend(page.as_array().unwrap().iter().map(|session| session["id"].as_str().unwrap().to_owned()));
+        seen.extend(
+            page.as_array().unwrap().iter().map(|session| session["id"].as_str().unwrap().to_owned()),
+        );
         match next {
             Some(next) => path = format!("/api/sessions?limit=2&cursor={next}"),
             None => break,
