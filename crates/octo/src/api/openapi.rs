@@ -35,7 +35,6 @@ use crate::server::App;
 struct Head;
 
 /// The routes of the API with their description.
-#[must_use]
 pub fn described() -> (Router<App>, OpenApi) {
     let (router, document) = super::routes().split_for_parts();
     (router, completed(document))

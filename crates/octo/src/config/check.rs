@@ -29,7 +29,7 @@ pub(super) fn settings(config: &Config) -> Result<Vec<String>, ConfigError> {
         return wrong("runtime", "parallelism and timeout must be at least 1".into());
     }
     let (first, last) = (config.container.base_port, config.container.last_port());
-    if first == 0 || last < first.saturating_add(2) {
+    if first == 0 || u32::from(last) < u32::from(first) + 2 {
         return wrong(
             "container.port_range_end",
             format!("the ports {first} to {last} do not hold the three that a session takes"),

@@ -81,7 +81,7 @@ struct Shared {
     path: PathBuf,
     writer: mpsc::Sender<Job>,
     readers: Mutex<Vec<Connection>>,
-    places: Semaphore,
+    places: Arc<Semaphore>,
 }
 
 impl Store {
@@ -117,7 +117,7 @@ impl Store {
             path: path.to_owned(),
             writer,
             readers: Mutex::new(readers),
-            places: Semaphore::new(READERS),
+            places: Arc::new(Semaphore::new(READERS)),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -174,17 +174,17 @@ impl Store {
         F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
     {
         let shared = Arc::clone(&self.shared);
-        let place = shared.places.acquire().await.map_err(|_| StoreError::Closed)?;
-        let reader = lock(&shared.readers).pop().ok_or(StoreError::Closed)?;
-        let (reader, done) = tokio::task::spawn_blocking(move || {
+        let place = Arc::clone(&shared.places).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        // All on the thread that reads: who asked may be gone before it ends, and the reader must come back all the same.
+        tokio::task::spawn_blocking(move || {
+            let reader = lock(&shared.readers).pop().ok_or(StoreError::Closed)?;
             let done = work(&reader);
-            (reader, done)
+            lock(&shared.readers).push(reader);
+            drop(place);
+            done
         })
         .await
-        .map_err(|_| StoreError::Closed)?;
-        lock(&self.shared.readers).push(reader);
-        drop(place);
-        done
+        .map_err(|_| StoreError::Closed)?
     }
 
     /// An error of SQLite with the file's name, for use inside [`Self::write`] and [`Self::read`].

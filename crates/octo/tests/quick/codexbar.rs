@@ -7,6 +7,7 @@ use serde_json::json;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// A server with a `codexbar` that is this script, and somebody's `Authorization`.
 fn bed(script: Option<&str>) -> (Bed, String, tempfile::TempDir) {
@@ -73,4 +74,37 @@ fn its_absence_and_its_faults_are_told_apart() {
     let answer = endless.get("/api/codexbar/usage", &[("authorization", &anna)]);
     assert!(answer.status == 500 && answer.text.contains("1 MiB"), "{answer:?}");
     assert!(begun.elapsed() < Duration::from_secs(30));
+}
+
+/// Protects against a program that hangs: after 20 s it is killed, and the answer says so.
+#[test]
+fn a_hanging_program_is_killed() {
+    let (bed, anna, folder) = bed(Some("echo $$ > \"$0.pid\"; exec sleep 1000"));
+    let ask = format!("GET /api/codexbar/usage HTTP/1.1\r\nhost: x\r\nauthorization: {anna}\r\n\r\n");
+    let app = bed.app.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let pid_file = folder.path().join("codexbar.pid");
+    let (answer, pid) = runtime.block_on(async {
+        let (mut client, server) = tokio::io::duplex(1 << 16);
+        let service = hyper_util::service::TowerToHyperService::new(octo::server::router(app));
+        tokio::spawn(
+            hyper::server::conn::http1::Builder::new()
+                .serve_connection(hyper_util::rt::TokioIo::new(server), service),
+        );
+        client.write_all(ask.as_bytes()).await.unwrap();
+        // Once it runs, the 20 s are virtual.
+        let pid = loop {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            match std::fs::read_to_string(&pid_file) {
+                Ok(pid) if pid.ends_with('\n') => break pid.trim().to_owned(),
+                _ => {}
+            }
+        };
+        tokio::time::pause();
+        let mut answer = vec![0; 4096];
+        let count = client.read(&mut answer).await.unwrap();
+        (String::from_utf8_lossy(&answer[..count]).into_owned(), pid)
+    });
+    assert!(answer.starts_with("HTTP/1.1 504 ") && answer.contains("GATEWAY_TIMEOUT"), "{answer}");
+    assert!(!std::path::Path::new("/proc").join(pid).exists(), "it is gone");
 }

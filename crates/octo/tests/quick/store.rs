@@ -101,3 +101,23 @@ fn nobody_else_may_read_the_database() {
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", file.path());
     }
 }
+
+/// Protects against a server that runs out of readers: somebody who asks and leaves gives theirs back.
+#[test]
+fn readers_come_back_from_those_who_left() {
+    let bed = Bed::new();
+    bed.runtime.block_on(async {
+        for _ in 0..20 {
+            let store = bed.app.store.clone();
+            let asked = store.read(|_| {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                Ok::<_, StoreError>(())
+            });
+            // Polled once, so that it is under way.
+            let left = tokio::time::timeout(std::time::Duration::from_millis(1), asked).await;
+            assert!(left.is_err() || left.unwrap().is_ok());
+        }
+        let asked: Result<(), StoreError> = bed.app.store.read(|_| Ok(())).await;
+        asked.unwrap();
+    });
+}

@@ -29,12 +29,13 @@ pub struct Note {
     pub detail: Option<Value>,
 }
 
-/// Carries a request that could change something to its end, also when the client leaves, and records it.
+/// Records a request that could change something. One of the API is carried to its end, also when the client leaves; what goes
+/// on to a session's services ends with its client.
 pub async fn record(State(app): State<App>, request: Request, next: Next) -> Response {
     if !origin::could_change(request.method(), request.headers()) {
         return next.run(request).await;
     }
-    if origin::is_websocket(request.headers()) {
+    if origin::is_websocket(request.headers()) || !request.uri().path().starts_with("/api/") {
         return recorded(app, request, next).await;
     }
     let tasks = app.tasks.clone();
