@@ -62,7 +62,7 @@ boot:
 
 .PHONY: bench
 bench:
-	$(install) overlay boot test moonraker peer octoapp-plugin connect-sdk
+	$(install) overlay boot test page nginx moonraker peer octoapp-plugin connect-sdk
 	@toolchain/bench.sh $(ONLY)
 
 .PHONY: fuzz

@@ -1,4 +1,4 @@
-//! A client of Prusa Connect that is measured, ours or another.
+//! A program at the real Moonraker that is measured: ours, or a client of Prusa Connect that is another.
 
 use crate::processes::Family;
 use crate::support::bed::Bed;
@@ -14,15 +14,24 @@ pub(crate) struct Client(pub(crate) Child);
 impl Client {
     /// Starts our program with nothing but the bridge to that stand-in.
     pub(crate) fn ours(bed: &Bed, connect: &Connect, folder: &Path) -> Result<Self, String> {
-        Self::with(bed, &connect.register("127.0.0.1"), "", folder)
+        let secrets = [("prusa_connect_token", registered::TOKEN)];
+        Self::with(bed, &connect.register("127.0.0.1"), "", &secrets, folder)
     }
 
     /// Starts our program with a bridge that has nobody to tell.
     pub(crate) fn idle(bed: &Bed, phones: &Phones, folder: &Path) -> Result<Self, String> {
-        Self::with(bed, &phones.section("127.0.0.1"), phones.ca(), folder)
+        Self::with(bed, &phones.section("127.0.0.1"), phones.ca(), &[], folder)
     }
 
-    fn with(bed: &Bed, section: &str, authority: &str, folder: &Path) -> Result<Self, String> {
+    /// Starts our program with the bridges of these sections, which read these secrets from their files, and this
+    /// certificate's authority, where there is one.
+    pub(crate) fn with(
+        bed: &Bed,
+        sections: &str,
+        authority: &str,
+        secrets: &[(&str, &str)],
+        folder: &Path,
+    ) -> Result<Self, String> {
         let write =
             |path: &str, text: &str| std::fs::write(folder.join(path), text).map_err(|e| e.to_string());
         for place in ["config/extended", "octoapp"] {
@@ -33,11 +42,13 @@ impl Client {
             write("ca.pem", authority)?;
             settings += &format!("extra_ca_file: {}\n", folder.join("ca.pem").display());
         }
-        write("config/extended/extended2.cfg", &(settings + section))?;
-        write("octoapp/prusa_connect_token", registered::TOKEN)?;
-        let secret = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(folder.join("octoapp/prusa_connect_token"), secret)
-            .map_err(|e| e.to_string())?;
+        write("config/extended/extended2.cfg", &(settings + sections))?;
+        for (name, secret) in secrets {
+            let path = format!("octoapp/{name}");
+            write(&path, secret)?;
+            let owner = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(folder.join(path), owner).map_err(|e| e.to_string())?;
+        }
         let mut program = Command::new(env!("CARGO_BIN_EXE_octobridge"));
         program.arg("run").env_clear().env("PRINTER_DATA", folder);
         program.env("OCTOBRIDGE_RUN_DIR", folder.join("run")).stdin(Stdio::null()).stderr(Stdio::null());

@@ -17,11 +17,15 @@ mod support;
 mod connect_program;
 mod connect_telemetry;
 mod connect_transfer;
+mod counted;
+mod firmware;
 mod gcode_scan;
 mod hot_path;
 mod memory;
+mod network;
 mod octoapp_plugin;
 mod overlay;
+mod page;
 mod processes;
 mod program_size;
 mod report;
@@ -39,19 +43,22 @@ use report::{Row, print_table, write_json};
 
 type Benchmark = fn() -> Result<Vec<Row>, String>;
 
-const BENCHMARKS: [(&str, Benchmark); 12] = [
+const BENCHMARKS: [(&str, Benchmark); 15] = [
     ("program_size", program_size::measure),
     ("startup", startup::measure),
     ("hot_path", hot_path::measure),
     ("gcode_scan", gcode_scan::measure),
     ("three_days", three_days::measure),
     ("traffic", traffic::measure),
+    ("network", network::measure),
     ("seed_stack", seed_stack::measure),
     ("octoapp_plugin", octoapp_plugin::measure),
     ("connect_telemetry", connect_telemetry::measure),
     ("connect_transfer", connect_transfer::measure),
+    ("page", page::measure),
     ("memory", memory::measure),
     ("overlay", overlay::measure),
+    ("firmware", firmware::measure),
 ];
 
 fn main() -> std::process::ExitCode {

@@ -33,7 +33,10 @@ impl Row {
 
 /// Writes the rows of one benchmark.
 pub(crate) fn write_json(name: &str, rows: &[Row]) -> io::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("dist/bench");
+    // Crates of the workspace measure with this too.
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = here.ancestors().find(|folder| folder.join("Cargo.lock").exists()).unwrap_or(here);
+    let folder = root.join("dist/bench");
     std::fs::create_dir_all(&folder)?;
     let rows: Vec<_> = rows
         .iter()

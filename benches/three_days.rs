@@ -1,29 +1,24 @@
-//! What three days of four updates a second and twelve jobs leave behind in memory: source, observer, and the three
-//! bridges, to a chat, to OctoApp's phones and to Prusa Connect, with what they keep on disk and their senders, in a
-//! process of their own; once with all three services there, and once without OctoApp's and Connect's. The printer's time
-//! is virtual; the bridges send to stand-ins in the benchmark's own process, and go by the real clock. So what happens is
-//! hours old for OctoApp's, which judges it and pushes nothing.
+//! What three days of four updates a second and twelve jobs leave behind in a process of their own (`live`): source,
+//! observer, and the three bridges, to a chat, to OctoApp's phones and to Prusa Connect, with what they keep on disk and
+//! their senders; once with all three services there, and once without OctoApp's and Connect's.
+//!
+//! Here are the stand-ins, and who judges whether each of them was told of the start and of the end of each job, once. The
+//! printer's time is virtual, and the bridges go by the real clock: so the printer waits at each start and end until
+//! that has been told.
+
+mod live;
 
 use crate::connect_program::trial;
 use crate::report::Row;
-use crate::scripted::{Printer, Told, update};
 use crate::support::phones::Phones;
-use crate::support::prusa_connect::{Connect, registered};
+use crate::support::prusa_connect::Connect;
+use crate::support::push_service::word;
 use crate::support::telegram::Telegram;
-use octobridge::bridge::{Bridge, BridgeState, Reporter, Setup, octoapp, prusa_connect, telegram};
-use octobridge::camera::{Camera, Limits};
-use octobridge::clock::SystemClock;
-use octobridge::source::control::{self, Ask, Control};
-use octobridge::tls;
-use rustls::ClientConfig;
-use serde_json::json;
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// Makes this program the process that is measured.
-pub(crate) const ARGUMENT: &str = "--three-days-in-memory";
+pub(crate) use live::{ARGUMENT, live};
+use live::{Amounts, HOURS, Said, UPDATES};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 const TOKEN: &str = "1:bench";
 const CHAT: i64 = 5;
@@ -31,214 +26,190 @@ const CHAT: i64 = 5;
 const JOBS: u64 = 12;
 /// Where nobody listens.
 const NOBODY: &str = "http://127.0.0.1:9";
-/// A job and the rest after it.
-const HOURS: u32 = 6;
-/// Four updates a second.
-const STEP: Duration = Duration::from_millis(250);
-/// Updates of a job and of the rest after it.
-const UPDATES: u32 = HOURS * 3600 * 4;
-/// When a job ends: half an hour before the next.
-const END: u32 = UPDATES - 7200;
-/// When a job turns, in updates since its beginning.
-const TURNS: [(u32, &str); 4] =
-    [(0, "printing"), (UPDATES / 2, "paused"), (UPDATES / 2 + 2400, "printing"), (END, "complete")];
-/// For the messages of a job to be sent, in real time.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// For a turn of a job to be told, in real time. OctoApp's ends are held back for five seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Starts the process and the stand-ins, twice.
 pub(crate) fn measure() -> Result<Vec<Row>, String> {
-    [true, false].into_iter().map(run).collect()
-}
-
-fn run(there: bool) -> Result<Row, String> {
-    let jobs = jobs();
-    let (chat, phones, connect) = (Telegram::start(TOKEN, CHAT), Phones::start(), Connect::start());
-    connect.register("127.0.0.1");
-    let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
-    let authorities = [chat.ca(), phones.ca()].concat();
-    std::fs::write(folder.path().join("ca.pem"), authorities).map_err(|e| e.to_string())?;
-    let program = std::env::current_exe().map_err(|e| e.to_string())?;
-    let [send, config] = if there { phones.urls() } else { [NOBODY, NOBODY].map(str::to_owned) };
-    let output = Command::new(program)
-        .arg(ARGUMENT)
-        .arg(folder.path())
-        .args([chat.url(), send, config, if there { connect.url() } else { NOBODY.to_owned() }])
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|e| e.to_string())?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let grown: f64 = text.trim().parse().map_err(|_| format!("no figure: {text}"))?;
-    // A pause that is over before its message could go is told by nobody.
-    for (word, expected) in [("Started", jobs + 1), ("Completed", jobs + 1)] {
-        let told = chat.done(word).len() as u64;
-        if told != expected {
-            let texts: Vec<_> = chat.done("cube").iter().map(|call| call.text().to_owned()).collect();
-            return Err(format!("the chat was told {word:?} {told} times instead of {expected}: {texts:#?}"));
-        }
+    let mut rows = Vec::new();
+    for there in [true, false] {
+        rows.extend(run(there)?);
     }
-    if there && connect.telemetry().is_empty() {
-        return Err(format!("Connect was not told: {:?}", connect.faults()));
-    }
-    let services = if there { "all services there" } else { "two of three services away" };
-    Ok(Row {
-        what: format!(
-            "growth in {} h, {} million updates, three bridges, {services}",
-            jobs * u64::from(HOURS),
-            millions(jobs)
-        ),
-        unit: "kB",
-        ours: grown,
-        peer: None,
-        budget: Some(256.0),
-    })
+    Ok(rows)
 }
 
 fn jobs() -> u64 {
     trial("THREE_DAYS_JOBS", JOBS)
 }
 
-fn millions(jobs: u64) -> f64 {
-    (jobs as f64 * f64::from(UPDATES) / 1e5).round() / 10.0
-}
-
-/// The printer's end of a control, which knows the phones' records and nothing else.
-fn with_phones() -> Control {
-    let (control, mut requests) = control::channel();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().build();
-        runtime.map(|runtime| {
-            runtime.block_on(async {
-                loop {
-                    let request = requests.next().await;
-                    match request.ask() {
-                        Ask::Call { method, .. } if method == "server.database.get_item" => {
-                            let records: serde_json::Map<_, _> = Phones::records()
-                                .map(|(token, record)| (token.to_owned(), record))
-                                .into_iter()
-                                .collect();
-                            let answer = json!({"namespace": "octoapp", "key": ["apps"], "value": records});
-                            request.answer(Ok(answer.to_string()));
-                        }
-                        _ => request.unsupported(),
-                    }
-                }
-            })
-        })
-    });
-    control
-}
-
-/// A camera that is never asked.
-fn camera(tls: &Arc<ClientConfig>) -> Camera {
-    Camera::new(octobridge::camera::Setup {
-        wanted: None,
-        web: "http://127.0.0.1:9".to_owned(),
-        moonraker: "http://127.0.0.1:9".to_owned(),
-        wake: None,
-        tls: Arc::clone(tls),
-        clock: Box::new(SystemClock::new()),
-        limits: Limits::default(),
-    })
-}
-
-/// The process that is measured: prints by how many kB it has grown at most at the end of a job.
-pub(crate) fn live(arguments: &[String]) -> Result<(), String> {
-    let [folder, chat, send, config, connect] = arguments else {
-        return Err("no folder and addresses are given".to_owned());
+fn run(there: bool) -> Result<Vec<Row>, String> {
+    let services = Services {
+        chat: Telegram::start(TOKEN, CHAT),
+        phones: Phones::start(),
+        connect: Connect::start(),
+        there,
     };
-    let jobs = jobs();
-    tls::install_provider();
-    let folder = Path::new(folder);
-    let tls = tls::client_config(Some(&folder.join("ca.pem"))).map_err(|e| e.to_string())?;
-    let setting = |name: &str| {
-        let value = match name {
-            "TELEGRAM_BOT_TOKEN" => TOKEN.to_owned(),
-            "TELEGRAM_CHAT_ID" => CHAT.to_string(),
-            "TELEGRAM_API_URL" => chat.clone(),
-            // What is never dropped nor replaced: the bridges go by the real clock, which hardly moves.
-            "TELEGRAM_EVENTS" => "start,pause,end".to_owned(),
-            "TELEGRAM_SHORT_PAUSE_SECONDS" => "0".to_owned(),
-            "OCTOAPP_API_URL" => send.clone(),
-            "OCTOAPP_CONFIG_URL" => config.clone(),
-            "PRUSA_CONNECT_URL" => connect.clone(),
-            "PRUSA_CONNECT_SERIAL" => registered::SERIAL.to_owned(),
-            "PRUSA_CONNECT_TOKEN" => registered::TOKEN.to_owned(),
-            "PRUSA_CONNECT_CAMERAS" => "off".to_owned(),
-            _ => return None,
+    services.connect.register("127.0.0.1");
+    let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let authorities = [services.chat.ca(), services.phones.ca()].concat();
+    std::fs::write(folder.path().join("ca.pem"), authorities).map_err(|e| e.to_string())?;
+    let program = std::env::current_exe().map_err(|e| e.to_string())?;
+    let [send, config] = if there { services.phones.urls() } else { [NOBODY, NOBODY].map(str::to_owned) };
+    let connect = if there { services.connect.url() } else { NOBODY.to_owned() };
+    let mut process = Command::new(program)
+        .arg(ARGUMENT)
+        .arg(folder.path())
+        .args([services.chat.url(), send, config, connect])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|e| e.to_string())?;
+    let grown = services.follow(&mut process);
+    if grown.is_err() {
+        // It says how its bridges are, now that nobody answers it any more.
+        drop(process.stdin.take());
+    }
+    let ended = process.wait().map_err(|e| e.to_string())?;
+    let grown = grown?;
+    if !ended.success() {
+        return Err(format!("the measured process: {ended}"));
+    }
+    services.told_once()?;
+    Ok(rows(&grown, there))
+}
+
+fn rows(grown: &Amounts, there: bool) -> Vec<Row> {
+    let (jobs, kilobytes) = (jobs(), 1024.0 / 1000.0);
+    let services = if there { "all services there" } else { "two of three services away" };
+    let row = |what: String, unit, ours: f64, budget| Row { what, unit, ours, peer: None, budget };
+    let soak = format!(
+        "growth in {} h, {} million updates, three bridges, {services}",
+        jobs * u64::from(HOURS),
+        (jobs as f64 * f64::from(UPDATES) / 1e5).round() / 10.0
+    );
+    vec![
+        row(soak, "kB", grown.memory as f64 * kilobytes, Some(256.0)),
+        row("the same in open files and connections".into(), "more", grown.descriptors as f64, Some(0.0)),
+        row("the same in threads".into(), "more", grown.threads as f64, Some(0.0)),
+        row("the same in files on disk".into(), "more", grown.files as f64, Some(0.0)),
+        // The journals of two outboxes are rewritten when they are above 64 KiB each.
+        row("the same in what these hold".into(), "kB", grown.bytes as f64 / 1000.0, Some(132.0)),
+    ]
+}
+
+/// Which turn of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Start,
+    End,
+}
+
+struct Services {
+    chat: Telegram,
+    phones: Phones,
+    connect: Connect,
+    /// Whether more than the chat can be reached.
+    there: bool,
+}
+
+impl Services {
+    /// Answers the process each time that what it did was told, until it ends.
+    fn follow(&self, process: &mut Child) -> Result<Amounts, String> {
+        let (Some(said), Some(answers)) = (process.stdout.take(), process.stdin.as_mut()) else {
+            return Err("the measured process cannot be heard".to_owned());
         };
-        Some(value)
-    };
-    let control = with_phones();
-    let setup = |id: &'static str| Setup {
-        id,
-        data_dir: folder,
-        printer_data: folder,
-        tls: Arc::clone(&tls),
-        printer_id: "u1",
-        camera: camera(&tls),
-        fresh: Duration::from_secs(60),
-        clock: SystemClock::new(),
-        control: control.clone(),
-        log: None,
-        setting: &setting,
-    };
-    let mut bridges: Vec<Box<dyn Bridge>> = vec![
-        telegram::start(&setup("telegram")).map_err(|e| e.to_string())?,
-        octoapp::start(&setup("octoapp")).map_err(|e| e.to_string())?,
-        prusa_connect::start(&setup("prusa_connect")).map_err(|e| e.to_string())?,
-    ];
-    // The others have nothing that must arrive.
-    let reporters: Vec<Reporter> = bridges.iter().take(1).map(|bridge| bridge.reporter()).collect();
-    let mut tell = |told: Told| {
-        for bridge in &mut bridges {
-            match &told {
-                Told::Event(event) => bridge.on_event(event),
-                Told::Sight(sight) if bridge.wants().snapshots => bridge.on_sight(sight),
-                Told::Sight(_) => {}
+        for line in BufReader::new(said).lines() {
+            let line = line.map_err(|e| e.to_string())?;
+            let said: Said = serde_json::from_str(&line).map_err(|e| format!("{line}: {e}"))?;
+            let (turn, job) = match said {
+                Said::Begun(job) => (Turn::Start, job),
+                Said::Ended(job) => (Turn::End, job),
+                Said::Grown(grown) => return Ok(grown),
+            };
+            let deadline = Instant::now() + PATIENCE;
+            while !self.told(turn, job).iter().all(|(_, times)| *times > 0) {
+                if Instant::now() > deadline {
+                    return Err(self.describe(turn, job));
+                }
+                std::thread::park_timeout(Duration::from_millis(20));
+            }
+            writeln!(answers, "told").map_err(|e| e.to_string())?;
+        }
+        Err("the measured process ended before its time".to_owned())
+    }
+
+    /// How often each service was told of that turn of the job of this number.
+    fn told(&self, turn: Turn, job: u64) -> Vec<(&'static str, usize)> {
+        let file = format!("cube {job}.gcode");
+        let said = if turn == Turn::Start { "Started" } else { "Completed" };
+        let messages = self.chat.done(&file);
+        let mut told = vec![("the chat", messages.iter().filter(|call| call.text().contains(said)).count())];
+        if !self.there {
+            return told;
+        }
+        let said = if turn == Turn::Start { "start_title" } else { "print_done_title" };
+        let pushes = self.phones.pushes();
+        let of_job = |push: &&serde_json::Value| push["apnsData"]["content-state"]["filePath"] == *file;
+        told.push(("the phones", pushes.iter().filter(of_job).filter(|push| word(push) == said).count()));
+        told.push(("Connect", self.told_connect(turn, job)));
+        told
+    }
+
+    /// The same for Connect, which knows jobs by numbers, in the order in which they began.
+    fn told_connect(&self, turn: Turn, job: u64) -> usize {
+        let changes = self.connect.events_of("STATE_CHANGED");
+        let mut numbers = Vec::new();
+        for change in changes.iter().filter(|change| change["state"] == "PRINTING") {
+            if !numbers.contains(&&change["job_id"]) {
+                numbers.push(&change["job_id"]);
             }
         }
-    };
-    // The bridges go by the real clock, for which nothing may be from the future or older than a week.
-    let real = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|e| e.to_string())?;
-    let mut printer = Printer::connected(real - STEP * UPDATES * (jobs as u32 + 1));
-    let (mut first, mut most) = (None, 0);
-    for job in 0..=jobs {
-        for number in 0..UPDATES {
-            if let Some((_, state)) = TURNS.iter().find(|(at, _)| *at == number) {
-                printer.turn(state, &mut tell);
+        let Some(number) = usize::try_from(job - 1).ok().and_then(|index| numbers.get(index)) else {
+            return 0;
+        };
+        if turn == Turn::Start {
+            return 1;
+        }
+        let shown = self.connect.last_telemetry();
+        let ends =
+            changes.iter().filter(|change| change["state"] == "FINISHED" && change["job_id"] == **number);
+        // Telemetry shows it as well, before the next job hides it.
+        let ends = ends.count();
+        if ends == 1 && shown["state"] != "FINISHED" && numbers.len() as u64 == job { 0 } else { ends }
+    }
+
+    /// Whether each was told of each turn once, and of no other.
+    fn told_once(&self) -> Result<(), String> {
+        for job in 1..=jobs() + 1 {
+            for turn in [Turn::Start, Turn::End] {
+                if self.told(turn, job).iter().any(|(_, times)| *times != 1) {
+                    return Err(self.describe(turn, job));
+                }
             }
-            printer.pass(STEP, &mut tell);
-            printer.take(&update(number, 0, number < END), &mut tell);
         }
-        wait_until_sent(&reporters)?;
-        let resident = resident()?;
-        let first = *first.get_or_insert(resident);
-        most = most.max(resident.saturating_sub(first));
-        eprintln!("  after {} h: {resident} kB resident", (job + 1) * u64::from(HOURS));
-    }
-    println!("{most}");
-    Ok(())
-}
-
-fn wait_until_sent(reporters: &[Reporter]) -> Result<(), String> {
-    let deadline = std::time::Instant::now() + PATIENCE;
-    let sent = |reporter: &Reporter| {
-        reporter().is_some_and(|status| status.queued == 0 && status.state == BridgeState::Connected)
-    };
-    while !reporters.iter().all(sent) {
-        if std::time::Instant::now() > deadline {
-            let states: Vec<_> = reporters.iter().map(|reporter| reporter()).collect();
-            return Err(format!("messages wait for {PATIENCE:?}: {states:?}"));
+        let faults = self.connect.take_faults();
+        let pushes = if self.there { self.phones.pushes().len() } else { 0 };
+        eprintln!(
+            "  {} messages, {pushes} pushes, {} reports to Connect",
+            self.chat.done("").len(),
+            self.connect.told().len()
+        );
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("Connect was told what it does not have: {faults:?}"))
         }
-        std::thread::sleep(Duration::from_millis(20));
     }
-    Ok(())
-}
 
-/// Resident memory of this process, in kB.
-fn resident() -> Result<u64, String> {
-    let status = std::fs::read_to_string("/proc/self/status").map_err(|e| e.to_string())?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    line.trim().trim_end_matches(" kB").parse().map_err(|_| format!("no VmRSS in {status}"))
+    fn describe(&self, turn: Turn, job: u64) -> String {
+        let texts: Vec<_> = self.chat.done("cube").iter().map(|call| call.text().to_owned()).collect();
+        let pushes: Vec<_> = self.phones.pushes().iter().map(word).collect();
+        format!(
+            "{turn:?} of job {job} was told {:?} times; the chat has {texts:#?}, the phones {pushes:?}, Connect {:#?} \
+             and {:?}",
+            self.told(turn, job),
+            self.connect.events_of("STATE_CHANGED"),
+            self.connect.take_faults()
+        )
+    }
 }

@@ -1,15 +1,17 @@
-//! A print on the real Moonraker and Klipper host, four updates a second, told to three stand-ins for Telegram and to
-//! OctoApp's phones by four bridges: the processor's time that it takes, and how soon an event is on the wire to a chat.
-//! The peer is a Python client that
-//! tells the chats alone with a package from PyPI, on the same print at the same time.
+//! A print on the real Moonraker and Klipper host, four updates a second, told to three stand-ins for Telegram, to
+//! OctoApp's phones and to Prusa Connect by five bridges: the processor's time that it takes, and how soon an event is on
+//! the wire to a chat. The peer is a Python client that tells the chats alone with a package from PyPI, on the same print
+//! at the same time.
 
 use crate::processes::Family;
 use crate::report::Row;
 use crate::support::bed::{Bed, Job};
 use crate::support::phones::Phones;
+use crate::support::prusa_connect::{Connect, registered};
 use crate::support::telegram::Telegram;
 use crate::support::wait;
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -19,7 +21,7 @@ use std::time::{Duration, Instant};
 const TOKEN: &str = "1:bench";
 const CHAT: i64 = 5;
 /// How long the processor's time is counted.
-const COUNTED: Duration = Duration::from_secs(60);
+const COUNTED: Duration = Duration::from_secs(120);
 /// How often the print is paused and goes on in a round: each gives an event for each of three chats.
 const TURNS: usize = 20;
 /// How often that is repeated. What else the machine does makes single requests late, those of the peer as well: the
@@ -53,10 +55,10 @@ struct Traffic {
 pub(crate) fn measure() -> Result<Vec<Row>, String> {
     let bed = Bed::up();
     let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
-    let phones = Phones::start();
+    let (phones, connect) = (Phones::start(), Connect::start());
     phones.register(&bed);
     let ours = start(&bed, folder.path(), "ours", &|socket, folder, chats| {
-        start_us(socket, folder, chats, &phones)
+        start_us(socket, folder, chats, &phones, &connect)
     })?;
     let peer = start(&bed, folder.path(), "peer", &start_python)?;
     bed.start_print("traffic.gcode", Job { layers: 400, ..Job::LONG });
@@ -68,9 +70,17 @@ pub(crate) fn measure() -> Result<Vec<Row>, String> {
         }
     }
     wait::until("the first push", Duration::from_secs(30), || (!phones.pushes().is_empty()).then_some(()));
+    wait::until("the print in Connect", Duration::from_secs(30), || {
+        (connect.last_telemetry()["state"] == "PRINTING").then_some(())
+    });
+    let told = connect.requests().len();
     let (before, updates) = ((ours.seconds()?, peer.seconds()?), (ours.updates(), peer.updates()));
     std::thread::sleep(COUNTED);
     let after = (ours.seconds()?, peer.seconds()?);
+    let told = connect.requests().len() - told;
+    if (told as u64) < COUNTED.as_secs() * 9 / 10 {
+        return Err(format!("Connect was told only {told} times in {COUNTED:?}"));
+    }
     for (client, before) in [(&ours, updates.0), (&peer, updates.1)] {
         let updates = client.updates() - before;
         if updates < LEAST_UPDATES {
@@ -94,7 +104,7 @@ pub(crate) fn measure() -> Result<Vec<Row>, String> {
     let of_peer = |value| Some((value, "aiohttp client".to_owned()));
     Ok(vec![
         Row {
-            what: "processor, printing, three chats and OctoApp".into(),
+            what: "processor, printing, three chats, OctoApp and Prusa Connect".into(),
             unit: "%",
             ours: percent(before.0, after.0),
             peer: of_peer(percent(before.1, after.1)),
@@ -157,7 +167,13 @@ fn start(bed: &Bed, folder: &Path, name: &str, start: Start<'_>) -> Result<Clien
     Ok(Client { child, chats, traffic })
 }
 
-fn start_us(socket: &Path, folder: &Path, chats: &[Telegram; 3], phones: &Phones) -> Result<Child, String> {
+fn start_us(
+    socket: &Path,
+    folder: &Path,
+    chats: &[Telegram; 3],
+    phones: &Phones,
+    connect: &Connect,
+) -> Result<Child, String> {
     let write = |path: PathBuf, text: &str| std::fs::write(path, text).map_err(|e| e.to_string());
     let extended = folder.join("config/extended");
     std::fs::create_dir_all(&extended).map_err(|e| e.to_string())?;
@@ -179,6 +195,10 @@ fn start_us(socket: &Path, folder: &Path, chats: &[Telegram; 3], phones: &Phones
         write(folder.join("octoapp").join(secret), TOKEN)?;
     }
     settings += &phones.section("127.0.0.1");
+    settings += &connect.register("127.0.0.1");
+    let token = folder.join("octoapp/prusa_connect_token");
+    write(token.clone(), registered::TOKEN)?;
+    std::fs::set_permissions(token, std::fs::Permissions::from_mode(0o600)).map_err(|e| e.to_string())?;
     write(extended.join("extended2.cfg"), &settings)?;
     Command::new(env!("CARGO_BIN_EXE_octobridge"))
         .arg("run")

@@ -46,6 +46,16 @@ END
             echo 'uidmap newuidmap'
         fi
         ;;
+    workshop) cat <<'END'
+gcc cc
+libc6-dev /usr/include/stdio.h
+busybox-static /bin/busybox
+END
+        if [ "${ARCH:-$(uname -m)}" = aarch64 ] && [ "$(uname -m)" != aarch64 ]; then
+            echo 'gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc'
+            echo 'libc6-dev-arm64-cross /usr/aarch64-linux-gnu/include/stdio.h'
+        fi
+        ;;
     boot) cat <<'END'
 qemu-system-arm qemu-system-aarch64
 cpio cpio
@@ -55,6 +65,7 @@ END
     quick) cat <<'END'
 busybox-static /bin/busybox
 minisign minisign
+faketime faketime
 shellcheck shellcheck
 python3 /usr/bin/python3
 END
@@ -85,6 +96,7 @@ END
     test) cat <<'END'
 busybox-static /bin/busybox
 minisign minisign
+faketime faketime
 shellcheck shellcheck
 qemu-user-static qemu-aarch64-static
 python3 /usr/bin/python3

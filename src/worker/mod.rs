@@ -5,6 +5,7 @@ mod bridges;
 mod desk;
 mod domain;
 mod folders;
+mod hint;
 mod inbox;
 mod look;
 mod memory_file;

@@ -4,6 +4,7 @@ use super::bridges::{Bridges, MEND, Surroundings};
 use super::desk::{Board, Office};
 use super::domain::{Domain, Shared};
 use super::folders::Folders;
+use super::hint;
 use super::memory_file::MemoryFile;
 use super::panics::{self, HeldBack, Hold};
 use super::picture;
@@ -143,6 +144,7 @@ impl<'a> Service<'a> {
         let told = Told { shared, source: seen, settings: self.settings.clone(), problems, rest: None };
         let told = Rc::new(RefCell::new(told));
         self.show_status(&told);
+        tokio::task::spawn_local(hint::run(Rc::clone(&told), control.clone(), self.folders.state.clone()));
         let office = Office::new(
             Rc::clone(&told),
             self.report_of(&told),

@@ -1,9 +1,9 @@
 //! The set-up page in a real browser, with the real service, Moonraker and Klipper behind it.
 
-use crate::support::bed::Setup;
+mod console;
 mod proxy;
 
-use crate::support::bed::{Bed, environment};
+use crate::support::bed::{Bed, Part, Setup, environment};
 use crate::support::browser::{Browser, Look};
 use crate::support::camera::{Answer, Camera, picture};
 use crate::support::phones::Phones;
@@ -20,6 +20,9 @@ const BOT: &str = "123:PAGETOKEN";
 const ADA: i64 = 5;
 const GROUP: i64 = -1001;
 const SOON: Duration = Duration::from_secs(40);
+/// Keys, as WebDriver has them.
+const TAB: &str = "\u{e004}";
+const ENTER: &str = "\u{e007}";
 
 const OCTOAPP: &str = "#card0";
 const CONNECT: &str = "#card1";
@@ -79,12 +82,22 @@ fn shots() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("page")
 }
 
-/// Judges the page by all of axe's rules, and takes a picture of it.
+/// Judges the page by all of axe's rules, in light and dark, on a wide window and on a phone, and takes a picture of each.
 fn judge(browser: &Browser, name: &str) {
     let axe = environment("AXE", ".cache/python/axe/axe.min.js");
-    let found = browser.axe(&std::fs::read_to_string(axe).unwrap());
-    browser.picture(&shots().join(format!("{name}.png")));
-    assert!(found.is_empty(), "{name}: {found:#?}");
+    let axe = std::fs::read_to_string(axe).unwrap();
+    for (place, size) in [("wide", (1200, 1000)), ("phone", (390, 844))] {
+        for (light, dark) in [("light", false), ("dark", true)] {
+            browser.be(Look { size, dark, ..browser.look() });
+            let found = browser.axe(&axe);
+            let name = format!("{name}-{place}-{light}");
+            browser.picture(&shots().join(format!("{name}.png")));
+            assert!(found.is_empty(), "{name}: {found:#?}");
+            let over = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+            assert_eq!(browser.run(over), 0, "{name} is wider than what shows it");
+        }
+    }
+    browser.be(browser.look());
 }
 
 fn button(card: &str, what: &str) -> String {
@@ -150,7 +163,15 @@ fn each_bridge_is_paired_in_the_browser() {
     browser.click("#doctor button");
     browser.wait_for("#doctor", "Checked at");
     judge(&browser, "all-paired");
-    assert!(!place.program.log().contains("PAGETOKEN"));
+
+    // What went in does not come out: not in the page as it is now, as it is loaded, or in the log.
+    let loaded = ureq::get(place.url()).call().unwrap().body_mut().read_to_string().unwrap();
+    let shown = browser.run("return document.documentElement.outerHTML").as_str().unwrap().to_owned();
+    for secret in ["PAGETOKEN", token.as_str()] {
+        for place in [&loaded, &shown, &place.program.log()] {
+            assert!(!place.contains(secret), "{secret} is in {place}");
+        }
+    }
 }
 
 #[test]
@@ -191,20 +212,41 @@ fn on_a_phone_in_the_dark_and_by_the_keyboard_alone() {
     let browser = Browser::start(Look { size: (390, 844), dark: true, ..Look::default() });
     browser.open(&place.url());
     browser.wait_for("#head", "Klipper ready");
-    judge(&browser, "phone-dark");
-    let wide =
-        browser.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth");
-    assert_eq!(wide, 0, "the page is wider than the phone");
-    // Tab leads to every button in turn; Enter presses it.
-    let mut seen = Vec::new();
-    while !seen.contains(&"Get a code".to_owned()) {
-        browser.press("\u{e004}");
-        seen.push(browser.focused());
-        assert!(seen.len() < 30, "{seen:?}");
-    }
-    browser.press("\u{e007}");
+    // Tab leads to everything in turn; Enter presses it.
+    let go_to = |what: &str| {
+        let mut seen = Vec::new();
+        while seen.last().is_none_or(|seen: &String| seen != what) {
+            browser.press(TAB);
+            seen.push(browser.focused());
+            assert!(seen.len() < 40, "{what}: {seen:?}");
+        }
+    };
+    go_to("Get a code");
+    browser.press(ENTER);
     browser.wait_for(CONNECT, "Code:");
-    judge(&browser, "phone-dark-waits");
+    go_to("Cancel");
+    browser.press(ENTER);
+    browser.wait_without(CONNECT, "Code:");
+
+    // A bot is joined to a chat, from its token to the choice.
+    go_to("token");
+    browser.press(BOT);
+    browser.press(ENTER);
+    let shown = browser.wait_for(TELEGRAM, "/start@printer_bot");
+    let (_, code) = shown.split_once("/start@printer_bot ").unwrap();
+    let code = code.split_whitespace().next().unwrap();
+    place.telegram.say(ADA, ADA, &format!("/start {code}"));
+    browser.wait_for(TELEGRAM, "sent the code");
+    go_to("control");
+    browser.press(" ");
+    go_to("the private chat with User 5");
+    browser.press(ENTER);
+    browser.wait_for(TELEGRAM, "from now on");
+    let cfg = place.cfg();
+    assert!(cfg.contains("chat_id: 5") && cfg.contains("allowed_users: 5"), "{cfg}");
+    go_to("Send a test");
+    browser.press(ENTER);
+    browser.wait_for(TELEGRAM, "A test message was taken");
 }
 
 #[test]
@@ -223,7 +265,7 @@ fn it_can_be_read_and_used_without_scripts() {
 /// Each thing that may go wrong is shown with what to do about it, and can be tried again.
 #[test]
 fn failures_are_shown_with_their_remedies() {
-    let place = Place::fresh();
+    let mut place = Place::fresh();
     let browser = Browser::start(Look::default());
     browser.open(&place.url());
     browser.wait_for("#head", "Klipper ready");
@@ -233,26 +275,28 @@ fn failures_are_shown_with_their_remedies() {
     browser.type_into(&format!("{TELEGRAM} input[name='token']"), BOT);
     browser.click(&button(TELEGRAM, "pair"));
     browser.wait_for(TELEGRAM, "make a bot of its own for the printer with @BotFather");
+    judge(&browser, "bot-in-use");
     place.telegram.set_webhook(None);
     browser.type_into(&format!("{TELEGRAM} input[name='token']"), "no token");
     browser.click(&button(TELEGRAM, "pair"));
-    browser.wait_for(TELEGRAM, "TELEGRAM_BOT_TOKEN");
+    browser.wait_for(TELEGRAM, "The token is not a bot token; it is a number, a colon and letters");
 
     // Prusa Connect: no server, a file that is none, and one that is.
     place.connect.outage(Some(crate::support::prusa_connect::Answer::status(503)));
     browser.click(&button(CONNECT, "pair"));
-    browser.wait_for(CONNECT, "trying again");
+    browser.wait_for(CONNECT, "Prusa Connect: status 503; trying again");
     browser.click(&button(OCTOAPP, "pair"));
     browser.wait_for(OCTOAPP, "Time left:");
     browser.click(&button(OCTOAPP, "cancel"));
     browser.wait_for(OCTOAPP, "No phone is registered yet.");
-    judge(&browser, "failures");
+    judge(&browser, "connect-away");
     browser.click(&button(CONNECT, "cancel"));
     place.connect.outage(None);
     browser.click(&format!("{CONNECT} summary"));
     browser.type_into("#ini", "<!DOCTYPE html>");
     browser.click(&button(CONNECT, "import"));
     browser.wait_for(CONNECT, "this is no settings file");
+    judge(&browser, "connect-no-file");
     let url = place.connect.url();
     let (host, port) = url.trim_start_matches("http://").split_once(':').unwrap();
     let token = "SECRETSECRETSECRET20".to_owned();
@@ -263,12 +307,42 @@ fn failures_are_shown_with_their_remedies() {
     assert!(!shown.contains(&token), "{shown}");
     assert!(!browser.run("return document.documentElement.outerHTML").to_string().contains(&token));
 
-    // A test that does not get through, and switches.
+    // Connect does not know that token.
+    browser.wait_for(CONNECT, "Prusa Connect does not take the token any more. Forget it,");
+    judge(&browser, "connect-refuses");
+
+    // A test that does not get through.
+    place.phones.register(&place.bed);
+    browser.wait_for(OCTOAPP, "a Live Activity of A phone");
+    place.phones.refuse(503);
+    browser.click(&button(OCTOAPP, "test"));
+    browser.wait_for(&format!("{OCTOAPP} .notice"), "503");
+    judge(&browser, "test-fails");
+
+    // Switches.
     browser.click(&button(OCTOAPP, "off"));
     browser.wait_for(OCTOAPP, "Off");
     browser.click(&button(CONNECT, "off"));
     browser.wait_for("#notice", "the last bridge that is on");
+    judge(&browser, "last-bridge");
     browser.click(&button(OCTOAPP, "on"));
     browser.wait_for(OCTOAPP, "On");
     assert!(place.cfg().contains("[octoapp]\nenabled: true"), "{}", place.cfg());
+
+    // The printer is away, and what is set is wrong.
+    place.bed.kill(Part::Moonraker);
+    let path = place.program.data().join("config/extended/extended2.cfg");
+    std::fs::write(&path, place.cfg() + "[octoapp]\nenabled: true\n").unwrap();
+    browser.wait_for("#head", "no connection to the printer");
+    browser.click(&button(CONNECT, "off"));
+    browser.wait_for("#problems", "What to do:");
+    browser.click("#doctor button");
+    browser.wait_for("#doctor", "Checked at");
+    browser.wait_for("#doctor", "What to do:");
+    judge(&browser, "printer-away");
+
+    // So is the service.
+    place.program.stop();
+    browser.wait_for("#notice", "The printer does not answer. This page goes on by itself");
+    judge(&browser, "service-away");
 }

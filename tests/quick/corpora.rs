@@ -51,6 +51,10 @@ fn replay() {
 fn every_target_is_replayed() {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     let replayed: Vec<String> = BODIES.iter().map(|(name, _)| format!("{name}.rs")).collect();
-    assert_eq!(names(&fuzz.join("fuzz_targets")), replayed);
-    assert_eq!(names(&fuzz.join("bodies")), replayed);
+    for folder in ["fuzz_targets", "bodies"] {
+        // Those of the image builder are replayed by crates/octofw/tests/corpora.rs.
+        let ours: Vec<String> =
+            names(&fuzz.join(folder)).into_iter().filter(|name| !name.starts_with("fw_")).collect();
+        assert_eq!(ours, replayed);
+    }
 }

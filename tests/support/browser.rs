@@ -35,6 +35,7 @@ pub(crate) struct Browser {
     driver: Child,
     agent: Agent,
     session: String,
+    look: Look,
     _home: tempfile::TempDir,
 }
 
@@ -71,29 +72,48 @@ impl Browser {
             format!("--window-size={width},{height}"),
             format!("--user-data-dir={}", home.path().join("profile").display()),
         ];
-        if look.dark {
-            arguments.push("--blink-settings=preferredColorScheme=0".to_owned());
-        }
         if !look.scripts {
             arguments.push("--blink-settings=scriptEnabled=false".to_owned());
         }
         let options = json!({"args": arguments});
         let wanted = json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}});
-        let mut browser = Self { driver, agent, session: format!("{base}/session"), _home: home };
+        let mut browser = Self { driver, agent, session: format!("{base}/session"), look, _home: home };
         let begun = browser.post("", &wanted);
         let id = begun["sessionId"].as_str().unwrap_or_else(|| panic!("no session: {begun}")).to_owned();
         browser.session = format!("{base}/session/{id}");
-        if look.size.0 < 500 {
-            // A window cannot be as narrow as a phone; what is shown in it can.
-            let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": true});
-            browser.tool("Emulation.setDeviceMetricsOverride", &metrics);
-        }
+        browser.be(look);
         browser
     }
 
+    /// Shows what is open as another browser would, that runs scripts as this one does.
+    pub(crate) fn be(&self, look: Look) {
+        let (width, height) = look.size;
+        // A window cannot be as narrow as a phone; what is shown in it can.
+        match width < 500 {
+            true => {
+                let metrics =
+                    json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": true});
+                self.tool("Emulation.setDeviceMetricsOverride", &metrics)
+            }
+            false => self.tool("Emulation.clearDeviceMetricsOverride", &json!({})),
+        };
+        let scheme = if look.dark { "dark" } else { "light" };
+        let features = json!([
+            {"name": "prefers-color-scheme", "value": scheme},
+            // Nothing is to be on its way from one colour to another when it is looked at.
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]);
+        self.tool("Emulation.setEmulatedMedia", &json!({"features": features}));
+    }
+
+    /// How it was when it was started.
+    pub(crate) fn look(&self) -> Look {
+        self.look
+    }
+
     /// Does something that only Chromium's own tools can.
-    fn tool(&self, command: &str, parameters: &Value) {
-        self.post("/goog/cdp/execute", &json!({"cmd": command, "params": parameters}));
+    fn tool(&self, command: &str, parameters: &Value) -> Value {
+        self.post("/goog/cdp/execute", &json!({"cmd": command, "params": parameters}))
     }
 
     fn post(&self, path: &str, body: &Value) -> Value {
@@ -112,6 +132,11 @@ impl Browser {
         let text = answer.body_mut().with_config().limit(64 << 20).read_to_string().unwrap();
         let mut whole: Value = serde_json::from_str(&text).unwrap();
         whole["value"].take()
+    }
+
+    /// Keeps nothing of what it has seen so far.
+    pub(crate) fn forget(&self) {
+        self.tool("Network.clearBrowserCache", &json!({}));
     }
 
     /// Opens an address.
@@ -198,13 +223,14 @@ impl Browser {
         self.run(script).as_str().unwrap_or_default().to_owned()
     }
 
-    /// Puts a picture of the page into a file.
+    /// Puts a picture of the whole page into a file, also of what one would have to scroll to.
     pub(crate) fn picture(&self, path: &Path) {
         use base64::Engine as _;
         use base64::prelude::BASE64_STANDARD;
-        self.run("scrollTo(0, 0)");
-        let shot = self.get("/screenshot");
-        let bytes = BASE64_STANDARD.decode(shot.as_str().unwrap().as_bytes()).unwrap();
+        let size = self.tool("Page.getLayoutMetrics", &json!({}))["cssContentSize"].take();
+        let clip = json!({"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1});
+        let shot = self.tool("Page.captureScreenshot", &json!({"captureBeyondViewport": true, "clip": clip}));
+        let bytes = BASE64_STANDARD.decode(shot["data"].as_str().unwrap().as_bytes()).unwrap();
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
     }

@@ -13,6 +13,7 @@ pub(crate) mod forward;
 pub(crate) mod http;
 pub(crate) mod kills;
 pub(crate) mod listening;
+pub(crate) mod nginx;
 pub(crate) mod openrouter;
 pub(crate) mod pcap;
 pub(crate) mod phones;

@@ -26,6 +26,16 @@ impl Phones {
         format!("\n[octoapp]\nenabled: true\n{}", self.0.settings_at(host))
     }
 
+    /// The address of the service, without a path.
+    pub(crate) fn base(&self) -> String {
+        self.0.base()
+    }
+
+    /// How many requests came so far, those for the configuration included.
+    pub(crate) fn requests(&self) -> usize {
+        self.0.requests()
+    }
+
     /// Where pushes go, and where the service publishes what it is like.
     pub(crate) fn urls(&self) -> [String; 2] {
         let (send, config) = self.0.addresses();
@@ -43,6 +53,11 @@ impl Phones {
         for (token, record) in Self::records() {
             store(bed, "octoapp", &format!("apps.{token}"), &record);
         }
+    }
+
+    /// The service answers pushes with this from now on; 200: as usual.
+    pub(crate) fn refuse(&self, status: u16) {
+        self.0.refuse(status);
     }
 
     /// The pushes so far.

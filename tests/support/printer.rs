@@ -11,6 +11,7 @@ use octofw::debian::Archive;
 use octofw::lock::Lock;
 use serde_json::Value;
 
+use super::bed::free_port;
 use super::phones::Phones;
 use super::prusa_connect::{Connect, registered};
 use super::telegram::Telegram;
@@ -148,6 +149,13 @@ impl Printer {
     /// The same printer with another network card, from the next boot on.
     pub(crate) fn network_address(&mut self, address: &str) {
         self.machine.network_address = Some(address.to_owned());
+    }
+
+    /// The port of 127.0.0.1 that leads to the printer's web server, from the next boot on.
+    pub(crate) fn web(&mut self) -> u16 {
+        let port = free_port();
+        self.machine.web = Some(port);
+        port
     }
 
     /// Where every packet is recorded from the next boot on.

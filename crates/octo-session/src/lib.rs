@@ -3,4 +3,5 @@
 
 pub mod files;
 pub mod init;
+pub mod server;
 pub mod terminal;

@@ -1,11 +1,16 @@
 //! SHA-256 of files, and digests as text.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
+
+use crate::container::{SourceFile, Span};
+
+/// Bytes that are read at once.
+const PIECE: usize = 256 * 1024;
 
 /// SHA-256 of a file in lower-case hex, and its size in bytes. The file is never in memory as a whole.
 ///
@@ -13,8 +18,30 @@ use sha2::{Digest as _, Sha256};
 /// When it cannot be read.
 pub fn of_file(path: &Path) -> io::Result<(String, u64)> {
     let mut digest = Sha256::new();
-    let size = io::copy(&mut File::open(path)?, &mut Writer(&mut digest))?;
-    Ok((hex(&digest.finalize()), size))
+    let mut file = File::open(path)?;
+    let mut piece = vec![0; PIECE];
+    let mut size: u64 = 0;
+    loop {
+        match file.read(&mut piece) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+            Ok(0) => return Ok((hex(&digest.finalize()), size)),
+            Ok(length) => {
+                digest.update(piece.get(..length).unwrap_or_default());
+                size = size.saturating_add(length as u64);
+            }
+        }
+    }
+}
+
+/// SHA-256 of a range of a file in lower-case hex.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn of_span(file: &SourceFile, span: Span) -> io::Result<String> {
+    let mut digest = Sha256::new();
+    file.for_each_piece(span, |piece| digest.update(piece))?;
+    Ok(hex(&digest.finalize()))
 }
 
 /// Both digests that a bill of materials has of a file, of what is written to it.
@@ -52,20 +79,6 @@ pub fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-/// Hashes what is written to it.
-struct Writer<'a>(&'a mut Sha256);
-
-impl io::Write for Writer<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -31,12 +31,21 @@ impl Paint {
     /// With colours.
     pub const COLOURS: Self = Self { colours: true };
 
-    /// Colours for a terminal, unless its user wants none (`NO_COLOR`, <https://no-color.org>) or it has none. `get`
-    /// reads a variable of the environment.
+    /// Colours for a terminal, unless its user wants none (`NO_COLOR`, <https://no-color.org>) or it has none; also
+    /// elsewhere if the user forces them (`FORCE_COLOR`, `CLICOLOR_FORCE`, <https://bixense.com/clicolors>). `get` reads a
+    /// variable of the environment.
     pub(crate) fn for_output(is_terminal: bool, get: impl Fn(&str) -> Option<String>) -> Self {
-        let unwanted = get("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let set = |name: &str| get(name).is_some_and(|value| !value.is_empty());
+        let is_zero = |name: &str| get(name).is_some_and(|value| value == "0");
+        let forced = |name: &str| set(name) && !is_zero(name);
         let dumb = get("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-        Self { colours: is_terminal && !unwanted && !dumb }
+        let usual = is_terminal && !dumb && !is_zero("CLICOLOR") && !is_zero("FORCE_COLOR");
+        Self { colours: !set("NO_COLOR") && (usual || forced("FORCE_COLOR") || forced("CLICOLOR_FORCE")) }
+    }
+
+    /// Whether colours are used.
+    pub(crate) fn has_colours(self) -> bool {
+        self.colours
     }
 
     /// Text in a colour.
@@ -68,7 +77,7 @@ impl<T: Display> Display for Painted<T> {
     }
 }
 
-/// A number of bytes for people, in decimal units: `12 B`, `1.2 kB`, `253.9 MB`.
+/// A number of bytes for people, in decimal units: `12 B`, `1.2 kB`, `253.9 MB`, `2.1 GB`.
 pub(crate) fn bytes(number: u64) -> String {
     // Tenths, rounded half up, in whole numbers: equal on every machine.
     let tenths = |unit: u64| (u128::from(number) * 10 + u128::from(unit) / 2) / u128::from(unit);
@@ -76,7 +85,8 @@ pub(crate) fn bytes(number: u64) -> String {
     match number {
         0..1_000 => format!("{number} B"),
         1_000..999_950 => shown(1_000, "kB"),
-        _ => shown(1_000_000, "MB"),
+        999_950..999_950_000 => shown(1_000_000, "MB"),
+        _ => shown(1_000_000_000, "GB"),
     }
 }
 
@@ -106,7 +116,9 @@ mod tests {
             (999_949, "999.9 kB"),
             (999_950, "1.0 MB"),
             (253_890_560, "253.9 MB"),
-            (u64::MAX, "18446744073709.6 MB"),
+            (999_949_999, "999.9 MB"),
+            (999_950_000, "1.0 GB"),
+            (u64::MAX, "18446744073.7 GB"),
         ] {
             assert_eq!(bytes(number), text);
         }
@@ -120,21 +132,26 @@ mod tests {
 
     #[test]
     fn colours_are_for_terminals_whose_user_wants_them() {
-        let colours = |terminal, no_color: Option<&str>, term: Option<&str>| {
-            Paint::for_output(terminal, |name| {
-                let value = if name == "NO_COLOR" { no_color } else { term };
-                value.map(str::to_owned)
-            })
-        };
-        assert_eq!(colours(true, None, Some("xterm")), Paint::COLOURS);
-        assert_eq!(colours(true, Some(""), Some("xterm")), Paint::COLOURS);
-        for plain in [
-            colours(false, None, Some("xterm")),
-            colours(true, Some("1"), Some("xterm")),
-            colours(true, None, Some("dumb")),
-            colours(true, None, None),
+        let xterm = ("TERM", "xterm");
+        let (terminal, pipe) = (true, false);
+        for (is_terminal, set, expected) in [
+            (terminal, &[xterm][..], Paint::COLOURS),
+            (terminal, &[xterm, ("NO_COLOR", "")], Paint::COLOURS),
+            (terminal, &[xterm, ("NO_COLOR", "1")], Paint::PLAIN),
+            (terminal, &[xterm, ("NO_COLOR", "1"), ("FORCE_COLOR", "1")], Paint::PLAIN),
+            (terminal, &[xterm, ("CLICOLOR", "0")], Paint::PLAIN),
+            (terminal, &[xterm, ("FORCE_COLOR", "0")], Paint::PLAIN),
+            (terminal, &[("TERM", "dumb")], Paint::PLAIN),
+            (terminal, &[], Paint::PLAIN),
+            (pipe, &[xterm], Paint::PLAIN),
+            (pipe, &[xterm, ("CLICOLOR", "1")], Paint::PLAIN),
+            (pipe, &[("FORCE_COLOR", "1")], Paint::COLOURS),
+            (pipe, &[("CLICOLOR_FORCE", "1")], Paint::COLOURS),
+            (pipe, &[("CLICOLOR_FORCE", "0")], Paint::PLAIN),
+            (pipe, &[("FORCE_COLOR", "")], Paint::PLAIN),
         ] {
-            assert_eq!(plain, Paint::PLAIN);
+            let get = |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, v)| (*v).to_owned());
+            assert_eq!(Paint::for_output(is_terminal, get), expected, "{is_terminal} {set:?}");
         }
     }
 

@@ -29,6 +29,8 @@ const PRESENCE_REFUSED: Duration = Duration::from_secs(60);
 const PRESENCE_FAILED: Duration = Duration::from_secs(30);
 /// How often records are looked through.
 const MINUTE: Duration = Duration::from_secs(60);
+/// How often it is looked whether a phone has registered, as long as there is none.
+const FIRST_PHONE: Duration = Duration::from_secs(10);
 /// Most errands under way. More than a print has within the time that one is tried.
 const MOST_ERRANDS: usize = 64;
 /// Most events that wait for the sight that shows them.
@@ -70,6 +72,8 @@ pub(super) struct Core<O, S> {
     pub(super) customs: u32,
     pub(super) presence: Option<Duration>,
     minute: Duration,
+    /// When it is looked again whether anybody is to be told; none once somebody is.
+    recount: Option<Duration>,
     pub(super) remote_at: Duration,
     /// OctoApp's own plugin runs: nothing is told by this bridge.
     pub(super) rival: bool,
@@ -111,6 +115,7 @@ impl<O: Outside, S: Store> Core<O, S> {
             customs: 0,
             presence: None,
             minute: at + MINUTE,
+            recount: None,
             remote_at: at + super::upkeep::REMOTE,
             rival: false,
         }
@@ -157,7 +162,14 @@ impl<O: Outside, S: Store> Core<O, S> {
 
     fn next_due(&self) -> Duration {
         let errand = self.errands.iter().map(|errand| errand.due).min();
-        let own = [self.presence, Some(self.minute), Some(self.remote_at), errand, self.next_of_print()];
+        let own = [
+            self.presence,
+            Some(self.minute),
+            self.recount,
+            Some(self.remote_at),
+            errand,
+            self.next_of_print(),
+        ];
         own.into_iter().flatten().min().unwrap_or(self.minute)
     }
 
@@ -176,6 +188,9 @@ impl<O: Outside, S: Store> Core<O, S> {
                 Err(_) => PRESENCE_FAILED,
             };
             self.presence = Some(at + next);
+            if told.is_ok() {
+                self.recount = Some(at);
+            }
             let told = told.map_err(|error| error.why);
             let why = told.as_ref().err().cloned();
             let news = self.report().present(told);
@@ -183,6 +198,9 @@ impl<O: Outside, S: Store> Core<O, S> {
             if let Some(why) = why.filter(|_| news) {
                 log::warn!("octoapp: the printer cannot be announced to the apps: {why}");
             }
+        }
+        if self.recount.is_some_and(|due| due <= at) {
+            self.recount = self.count_receivers(now).then(|| at + FIRST_PHONE);
         }
         if self.minute <= at {
             self.minute = at + MINUTE;

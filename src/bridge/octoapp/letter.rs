@@ -4,7 +4,7 @@ use super::app::{App, Device};
 use super::audience::{Target, audience};
 use super::push::{Kind, Push};
 use super::{android, apple, cipher};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::time::Duration;
 
 /// How long an end is held back for iPhones, so that it arrives behind everything else.
@@ -50,7 +50,8 @@ pub(super) struct Letter {
     pub(super) high: bool,
     /// What Android phones get; none where the request is for Live Activities alone.
     pub(super) push: Option<Push>,
-    pub(super) apple: Option<Value>,
+    /// What iPhones get, as JSON. A letter may wait for hours, and as values this would be ten times as large.
+    pub(super) apple: Option<Box<str>>,
     /// Names of the records of Live Activities that are over with it.
     pub(super) over: Vec<String>,
 }
@@ -73,13 +74,18 @@ impl Letter {
         let text = self.push.as_ref().zip(key);
         let text = text.map(|(push, key)| cipher::encrypt(&android::text(push, now), key, vector));
         let targets: Vec<Value> = self.targets.iter().map(Target::written).collect();
-        json!({
-            "targets": targets,
-            "highPriority": self.high,
-            "androidData": text.as_deref().unwrap_or(NO_TEXT),
-            "apnsData": self.apple,
-        })
-        .to_string()
+        [
+            "{\"androidData\":",
+            &Value::from(text.as_deref().unwrap_or(NO_TEXT)).to_string(),
+            ",\"apnsData\":",
+            self.apple.as_deref().unwrap_or("null"),
+            ",\"highPriority\":",
+            if self.high { "true" } else { "false" },
+            ",\"targets\":",
+            &Value::from(targets).to_string(),
+            "}",
+        ]
+        .concat()
     }
 }
 
@@ -150,6 +156,7 @@ pub(super) fn letters(
             continue;
         }
         let hold = if apple.is_some() && kind.is_end() { END_HOLD } else { delay };
+        let apple = apple.map(|apple| apple.to_string().into());
         let letter = Letter { targets, high: urgent, push: Some(push.clone()), apple, over: Vec::new() };
         letters.push((letter, hold));
     }
@@ -210,14 +217,16 @@ mod tests {
         let apps: Vec<&App> = apps.iter().collect();
         let push = Push::new(Kind::Started, State::default());
         let letters = letters(&push, &apps, true, "P", Duration::ZERO);
-        let shown: Vec<(Vec<&str>, &str)> = letters
+        let shown: Vec<(Vec<&str>, String)> = letters
             .iter()
             .map(|(letter, _)| {
                 let tokens = letter.targets.iter().map(Target::token).collect();
-                (tokens, letter.apple.as_ref().unwrap()["event"].as_str().unwrap())
+                let apple: Value = serde_json::from_str(letter.apple.as_ref().unwrap()).unwrap();
+                (tokens, apple["event"].as_str().unwrap().to_owned())
             })
             .collect();
-        assert_eq!(shown, [(vec!["activity:s", "c"], "start"), (vec!["activity:b"], "update")]);
+        let expected = [(vec!["activity:s", "c"], "start"), (vec!["activity:b"], "update")];
+        assert_eq!(shown, expected.map(|(tokens, event)| (tokens, event.to_owned())));
     }
 
     #[test]

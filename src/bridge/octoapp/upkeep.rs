@@ -75,6 +75,20 @@ impl<O: Outside, S: Store> Core<O, S> {
         }
     }
 
+    /// Looks whether anybody is to be told, as long as nobody is known to be; gives whether to look again.
+    pub(super) fn count_receivers(&mut self, now: Moment) -> bool {
+        let known = self.report().receivers.unwrap_or_default();
+        if self.rival || known > 0 {
+            return false;
+        }
+        if let Ok(apps) = self.registry.apps(&mut self.outside) {
+            let count = devices(apps.iter().filter(|app| !app.is_expired(now.unix)));
+            self.report().receivers = Some(count);
+            return count == 0;
+        }
+        true
+    }
+
     /// Renews Live Activities and deletes what is expired.
     pub(super) fn look_through(&mut self, now: Moment) {
         if self.rival {
@@ -87,8 +101,9 @@ impl<O: Outside, S: Store> Core<O, S> {
             Err(why) => return log::warn!("octoapp: cannot read who is to be told: {why}"),
         };
         self.report().receivers = Some(devices(apps.iter().filter(|app| !app.is_expired(now.unix))));
-        let request = |targets, apple| {
-            let letter = Letter { targets, high: true, push: None, apple: Some(apple), over: Vec::new() };
+        let request = |targets, apple: Value| {
+            let apple = Some(apple.to_string().into());
+            let letter = Letter { targets, high: true, push: None, apple, over: Vec::new() };
             Errand::new(Step::Send(letter), now.monotonic)
         };
         let mut renewed = Vec::new();

@@ -280,7 +280,7 @@ fn step(
             let now = line.report().last_error.filter(|_| line.token().is_none());
             match (&now, &trouble) {
                 (Some(now), before) if before.as_ref() != Some(now) => {
-                    let _ = tell(News::Remark(format!("{now}; trying again")));
+                    let _ = tell(News::Remark(format!("Prusa Connect: {now}; trying again")));
                 }
                 (None, Some(_)) => drop(tell(News::Remark("it goes on".to_owned()))),
                 _ => {}

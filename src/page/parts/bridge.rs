@@ -1,7 +1,7 @@
 //! The card of a bridge: whether it is on, how it is, and what to do next.
 
 use super::super::markup::Markup;
-use super::super::sight::{Card, Service};
+use super::super::sight::{Card, PrusaConnect, Registration, Service};
 use super::super::words::ENGLISH;
 use super::form::Form;
 use super::{course, octoapp, prusa_connect, telegram};
@@ -43,13 +43,13 @@ pub(super) fn draw(out: &mut Markup, id: &str, card: &Card, key: &str) {
         });
         out.element("p", &[("class", "soft")], about);
         state(out, card);
+        if let Some(test) = &card.test {
+            course::outcome(out, test.as_ref().map(String::as_str).map_err(String::as_str));
+        }
         match &card.service {
             Service::OctoApp(octoapp) => octoapp::draw(out, octoapp, card, form),
             Service::PrusaConnect(connect) => prusa_connect::draw(out, connect, card, form),
             Service::Telegram(telegram) => telegram::draw(out, telegram, card, form),
-        }
-        if let Some(test) = &card.test {
-            course::outcome(out, test.as_ref().map(String::as_str).map_err(String::as_str));
         }
     });
 }
@@ -70,6 +70,12 @@ fn state(out: &mut Markup, card: &Card) {
         Health::Fail => ("state fail", fail),
     };
     out.element("p", &[("class", class)], word);
+    if let Service::PrusaConnect(PrusaConnect { registration: Registration::Refused { .. }, .. }) =
+        &card.service
+    {
+        // The same is said below, without the terminal.
+        return;
+    }
     if !line.text.is_empty() {
         out.element("p", &[], &line.text);
     }

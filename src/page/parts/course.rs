@@ -19,9 +19,9 @@ pub(super) fn draw(out: &mut Markup, course: &Course, steps: &[&str], form: Form
             out.element("p", &[("role", "status")], question);
             form.draw(out, |out| {
                 if *control {
-                    out.wrap("label", &[], |out| {
+                    out.wrap("label", &[("class", "check")], |out| {
                         out.open("input", &[("type", "checkbox"), ("name", "control"), ("value", "yes")]);
-                        out.text(&["\u{a0}", ENGLISH.telegram_control].concat());
+                        out.text(ENGLISH.telegram_control);
                     });
                 }
                 out.wrap("div", &[("class", "row")], |out| {

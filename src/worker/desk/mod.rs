@@ -16,6 +16,7 @@ pub(super) use board::Board;
 use super::service::Told;
 use crate::api::page::{Admits, Who};
 use crate::bridge::BridgeState;
+use crate::bridge::prusa_connect::connect::line::REFUSED;
 use crate::clock::{Clock, SystemClock};
 use crate::log_file::Recent;
 use crate::page::Service as Kind;
@@ -24,7 +25,7 @@ use crate::printer::PrintState;
 use crate::settings::{BridgeName, Environment, Instance, PageFor, Secret, Settings};
 use crate::source::SourceStatus;
 use crate::source::control::Control;
-use crate::status::Report;
+use crate::status::{BridgeLine, Report};
 use board::Ticket;
 use facts::Facts;
 use std::cell::RefCell;
@@ -105,10 +106,16 @@ impl Office {
         let facts = self.board.facts();
         let told = self.told.borrow();
         let instances = &told.settings.instances;
-        let card = |line: crate::status::BridgeLine| {
+        let card = |mut line: BridgeLine| {
             let instance = instances.iter().find(|instance| instance.name() == line.name)?;
             let (course, test) = self.board.of(&line.name);
-            let service = service(instance, &line.state, &facts);
+            let service = service(instance, &line, &facts);
+            let has_phone =
+                facts.phones.as_ref().is_some_and(|found| found.as_ref().is_ok_and(|all| !all.is_empty()));
+            if matches!(service, Kind::OctoApp(_)) && line.state == BridgeState::NeedsPairing && has_phone {
+                // The bridge has not looked since it came.
+                (line.state, line.text) = (BridgeState::Starting, String::new());
+            }
             Some(Card { on: instance.enabled.value, service, course, test, line })
         };
         let job = told.shared.borrow().present().and_then(|snapshot| {
@@ -199,11 +206,11 @@ fn connected(source: &SourceStatus) -> String {
 }
 
 /// What is shown of a bridge's service.
-fn service(instance: &Instance, state: &BridgeState, facts: &Facts) -> Kind {
+fn service(instance: &Instance, line: &BridgeLine, facts: &Facts) -> Kind {
     match instance.bridge {
         BridgeName::OctoApp => Kind::OctoApp(OctoApp { addresses: Vec::new(), phones: facts.phones.clone() }),
         BridgeName::PrusaConnect => {
-            let refused = *state == BridgeState::NeedsPairing;
+            let refused = line.state == BridgeState::NeedsPairing || line.text.starts_with(REFUSED);
             let registration = match &facts.token {
                 None => Registration::No,
                 Some(hint) if refused => Registration::Refused { hint: hint.clone() },

@@ -42,7 +42,7 @@ pub(super) fn pair(work: &Work, ticket: &Ticket) -> Result<String, String> {
         place.switch(true).map_err(|stop| stop.to_string())?;
     }
     greeted.map_err(|error| format!("{error}. {arrived} stays registered; send a test to try it again"))?;
-    Ok(format!("{arrived} has registered, and was sent a first message."))
+    Ok(format!("{arrived}: registered, and was sent a first message."))
 }
 
 /// Forgets all phones.

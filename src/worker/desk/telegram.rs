@@ -152,7 +152,8 @@ fn explain(error: &PairError) -> String {
         PairError::Poller => {
             format!("{error}; end that one, or make a bot of its own for the printer with @BotFather")
         }
-        error => error.to_string(),
+        // On the page it has no name but its field's.
+        error => error.to_string().replacen("TELEGRAM_BOT_TOKEN: ", "The token ", 1),
     }
 }
 

@@ -8,5 +8,6 @@ mod clock;
 mod identity;
 mod life;
 mod off;
+mod page;
 mod power;
 mod prints;

@@ -156,6 +156,20 @@ fn a_form_is_bounded() {
     assert_eq!(send(&rest, OWN, &large).status, 303);
 }
 
+#[test]
+fn a_form_that_does_not_come_is_given_up() {
+    let (rest, pressed) = start(Who::Proxy);
+    let mut stream = TcpStream::connect(rest.address).unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    let head =
+        "POST /page/do HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 50";
+    write!(stream, "{head}\r\n{OWN}\r\n\r\nkey={KEY}&").unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(pressed.lock().unwrap().is_empty());
+}
+
 /// Opens the page's line; gives its head and the rest as it comes.
 fn watch(rest: &Rest) -> (u16, BufReader<TcpStream>) {
     let mut stream = TcpStream::connect(rest.address).unwrap();

@@ -5,6 +5,7 @@
 mod defects;
 mod install;
 mod launcher;
+mod mainsail_link;
 mod privileges;
 mod rig;
 mod shipped;

@@ -144,6 +144,22 @@ fn the_page_has_a_switch_per_bridge_that_the_switch_script_takes() {
 }
 
 #[test]
+fn the_page_has_a_switch_for_the_link_that_the_script_takes() {
+    let page = switches();
+    let items = page["settings"]["web"]["items"].as_hash().unwrap();
+    assert_eq!(items.len(), 1);
+    let item = &items[&Yaml::String("octobridge-mainsail-link".to_owned())];
+    assert!(item["label"].as_str().is_some() && item["description"].as_str().is_some());
+    assert_eq!(item["default"].as_str(), Some("false"), "the file is its owner's");
+    let script = "/usr/local/share/octobridge/mainsail-link";
+    assert_eq!(words(&item["get_cmd"]), [script, "get"]);
+    for wanted in ["true", "false"] {
+        assert!(item["options"][wanted]["label"].as_str().is_some());
+        assert_eq!(words(&item["options"][wanted]["cmd"]), [script, wanted]);
+    }
+}
+
+#[test]
 fn every_program_that_the_page_names_is_shipped() {
     let path = shipped("usr/local/share/octobridge/firmware-config/53_octobridge.yaml");
     let text = fs::read_to_string(path).unwrap();
@@ -169,10 +185,13 @@ fn every_program_that_the_page_names_is_shipped() {
 #[test]
 fn the_scripts_use_no_path_twice() {
     // The places that the init script and the launcher share must be the same in both.
-    let texts: Vec<_> =
-        ["etc/init.d/S66octoapp", "home/lava/bin/octoapp.sh", "usr/local/share/octobridge/switch"]
-            .map(|path| fs::read_to_string(shipped(path)).unwrap())
-            .into();
+    let texts = [
+        "etc/init.d/S66octoapp",
+        "home/lava/bin/octoapp.sh",
+        "usr/local/share/octobridge/switch",
+        "usr/local/share/octobridge/mainsail-link",
+    ]
+    .map(|path| fs::read_to_string(shipped(path)).unwrap());
     let mut defaults = std::collections::BTreeMap::<String, String>::new();
     for line in texts.iter().flat_map(|text| text.lines()) {
         let Some((_, rest)) = line.split_once("${OCTOBRIDGE_") else { continue };

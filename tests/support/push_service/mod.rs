@@ -33,6 +33,8 @@ pub(crate) struct PushService {
 #[derive(Debug, Default)]
 struct State {
     pushes: Vec<(Instant, Value)>,
+    /// How many requests came, of whatever kind.
+    requests: usize,
     /// What was wrong with requests.
     faults: Vec<String>,
     dead: Vec<String>,
@@ -81,8 +83,22 @@ impl PushService {
         self.addresses_at("127.0.0.1")
     }
 
+    /// Its address, without a path.
+    pub(crate) fn base(&self) -> String {
+        self.base_at("127.0.0.1")
+    }
+
+    fn base_at(&self, host: &str) -> String {
+        format!("{}://{host}:{}", self.scheme, self.port)
+    }
+
+    /// How many requests came so far, of whatever kind.
+    pub(crate) fn requests(&self) -> usize {
+        lock(&self.state).requests
+    }
+
     fn addresses_at(&self, host: &str) -> (String, String) {
-        let url = format!("{}://{host}:{}", self.scheme, self.port);
+        let url = self.base_at(host);
         (format!("{url}/send"), format!("{url}/config"))
     }
 
@@ -158,6 +174,7 @@ fn converse<S: Read + Write>(stream: S, state: &Mutex<State>) {
 }
 
 fn answer(message: &http::Message, state: &mut State) -> (u16, String) {
+    state.requests += 1;
     match message.first_line.as_str() {
         CONFIG => (200, PUBLISHED.to_owned()),
         SEND => {

@@ -16,8 +16,8 @@ use crate::auth::layer::identify;
 pub fn router(app: App) -> Router {
     let (api, document) = api::openapi::described();
     let api = api.merge(api::openapi::route(document)).layer(axum::middleware::map_response(private));
-    // Further routes, as proxies and the page, join here: `.merge(…)`.
-    let routes = Router::new().merge(api);
+    // Further routes, as proxies, join here: `.merge(…)`.
+    let routes = Router::new().merge(api).merge(crate::page::routes());
     routes
         .fallback(missing)
         .method_not_allowed_fallback(wrong_method)

@@ -19,6 +19,7 @@ mod layers;
 mod log_in;
 mod origins;
 mod parsers;
+mod proxy;
 mod register;
 mod slow_clients;
 mod start_up;

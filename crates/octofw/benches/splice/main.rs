@@ -1,6 +1,8 @@
-//! Changing a few files of a root of stock size: octofw, `unsquashfs` followed by `mksquashfs`, and a plain copy, side by
+//! Changing a few files of an image whose root has stock size: octofw, the tools of squashfs, `cp` and `md5sum`, side by
 //! side in one run. `cargo bench -p octofw --profile tool --bench splice`; `OCTOFW_BENCH_MB` (260) is the size of the
-//! base, `OCTOFW_BENCH_ROUNDS` (7) how often each is run, `OCTOFW_BENCH_PACKS` how often mksquashfs, which takes minutes. The base is made once and kept in `.cache/bench`.
+//! root, `OCTOFW_BENCH_ROUNDS` (7) how often each is run, `OCTOFW_BENCH_PACKS` how often mksquashfs, which takes minutes,
+//! `OCTOFW_BENCH_FOLDER` (.cache/bench) where. The base is made once and kept there. `OCTOFW_BENCH_JSON` names a file for
+//! the table's rows.
 #![allow(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -11,189 +13,96 @@
 )]
 
 mod base;
+mod bed;
+mod equal;
+mod table;
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Instant;
 
-use nix::sys::resource::{UsageWho, getrusage};
-use octofw::build::fakeroot;
-use octofw::overlay::{Order, Overlay};
+use bed::Bed;
 use octofw::rootfs::packing::Packing;
-use octofw::rootfs::session::{Plan, Scripting};
-use octofw::standin::container::{ContainerOptions, write_container};
-
-const OCTOFW: &str = env!("CARGO_BIN_EXE_octofw");
-
-/// A place for one round, on the disk that has the base.
-struct Bed {
-    folder: PathBuf,
-    base: PathBuf,
-}
+use table::{Figures, Row};
 
 fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((bed::MEMORY, command)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest))
+    {
+        return bed::print_memory(command);
+    }
     let number = |name: &str, default: u64| {
         std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
     };
     let (size, rounds) = (number("OCTOFW_BENCH_MB", 260), number("OCTOFW_BENCH_ROUNDS", 7));
     let packs = number("OCTOFW_BENCH_PACKS", rounds);
-    let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/bench");
+    let cache = std::env::var_os("OCTOFW_BENCH_FOLDER")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/bench"), PathBuf::from);
     fs::create_dir_all(&cache).unwrap();
-    let fresh = !cache.join(format!("root-{size}.squashfs")).exists();
-    let bed = Bed { base: base::make(&cache, size), folder: cache.join("work") };
-    let packing = Packing::of_file(&bed.base).unwrap();
-    let bytes = fs::metadata(&bed.base).unwrap().len();
+    let root = base::make(&cache, size);
+    let bed = Bed::make(&cache.join("work"), &root);
+    let packing = Packing::of_file(&root).unwrap();
+    let bytes = fs::metadata(&root).unwrap().len();
     println!("base: {} MB, {} inodes", bytes / 1_000_000, packing.superblock.inodes);
 
-    bed.overlay("plain", false);
-    bed.overlay("script", true);
-    let container = bed.folder.join("base.bin");
-    write_container(&bed.base, &ContainerOptions::default(), &container).unwrap();
-
-    let mut figures: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    let memory = bed.memory();
+    let mut figures = Figures::default();
     for round in 0..rounds {
-        figures.entry("1 octofw, the root, five files").or_default().push(bed.session("plain"));
-        if round == 0 && !fresh {
-            // The memory of children is that of the largest so far, which is ours only here.
-            let peak = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss() / 1024;
-            println!("most memory of a process, five files: {peak} MB");
-        }
-        figures.entry("2 octofw, the root, five files and a script").or_default().push(bed.session("script"));
-        let build = |more: &[&str]| timed(|| bed.build(&container, more));
-        figures.entry("3 octofw build, five files").or_default().push(build(&["--force"]));
-        figures.entry("4 octofw build, nothing changed").or_default().push(build(&[]));
-        let inspect = || run(Command::new(OCTOFW).arg("inspect").arg(&bed.base));
-        figures.entry("5 octofw inspect, a squashfs").or_default().push(timed(inspect));
-        figures.entry("6 cp and fsync").or_default().push(bed.copy());
+        figures.add("five", bed.build("plain"));
+        figures.add("again", bed.build_again());
+        figures.add("unchanged", bed.build_unchanged());
+        figures.add("cp", bed.copy());
         let (unpack, pack) = bed.reference(&packing, round < packs);
-        figures.entry("7 unsquashfs").or_default().push(unpack);
-        figures.entry("8 unsquashfs and mksquashfs").or_default().extend(pack.map(|pack| unpack + pack));
+        figures.add("unsquashfs", unpack);
+        if let Some(pack) = pack {
+            figures.add("tools", unpack + pack);
+        }
+        figures.add("script", bed.build("script"));
+        figures.add("md5sum", bed.md5sum());
+        figures.add("verify", bed.verify());
+        figures.add("pack", bed.pack());
+        figures.add("inspect", bed.inspect());
     }
-    let median = |name: &str| {
-        let mut list = figures[name].clone();
-        list.sort_by(f64::total_cmp);
-        list.get(list.len() / 2).copied().unwrap_or(f64::NAN)
-    };
-    for name in figures.keys() {
-        println!("{:>9.3} s  {}", median(name), &name[2..]);
+    if packs > 0 {
+        let (fast, full) = bed.both_ways();
+        equal::prove(&fast, &full);
     }
-    let ours = median("1 octofw, the root, five files");
-    let budgets = [
-        ("20 times as fast as the tools", ours * 20.0, median("8 unsquashfs and mksquashfs")),
-        ("cp and fsync, and a second", ours, median("6 cp and fsync") + 1.0),
-        (
-            "with a script: unsquashfs, and two seconds",
-            median("2 octofw, the root, five files and a script"),
-            median("7 unsquashfs") + 2.0,
+
+    let figure = |name| figures.median(name);
+    let row = |what: &str, ours, peer: Option<(f64, &str)>, budget| Row::seconds(what, ours, peer, budget);
+    let rows = [
+        row(
+            "five files: a twentieth of the tools",
+            figure("five"),
+            Some((figure("tools"), "unsquashfs, mksquashfs")),
+            figure("tools") / 20.0,
         ),
-        ("nothing changed: a second", median("4 octofw build, nothing changed"), 1.0),
-        ("inspect: a second", median("5 octofw inspect, a squashfs"), 1.0),
+        row(
+            "five files: the copy and a second",
+            figure("five"),
+            Some((figure("cp"), "cp, fsync")),
+            figure("cp") + 1.0,
+        ),
+        row(
+            "five files, the base known",
+            figure("again"),
+            Some((figure("cp"), "cp, fsync")),
+            figure("cp") + 1.0,
+        ),
+        row(
+            "a script: unpacking and two seconds",
+            figure("script"),
+            Some((figure("unsquashfs"), "unsquashfs")),
+            figure("unsquashfs") + 2.0,
+        ),
+        row("nothing changed", figure("unchanged"), None, 1.0),
+        row("inspect without sums", figure("inspect"), None, 1.0),
+        row("verify an image", figure("verify"), Some((figure("md5sum"), "md5sum")), figure("md5sum") * 1.5),
+        row("pack an image", figure("pack"), Some((figure("md5sum"), "md5sum")), figure("md5sum") * 1.5),
+        Row::memory("most memory of a process, with a script", memory, 300.0),
     ];
-    for (what, ours, budget) in budgets.into_iter().filter(|(_, _, budget)| !budget.is_nan()) {
-        println!("{} {what}: {ours:.3} of {budget:.3} s", if ours <= budget { "met   " } else { "MISSED" });
+    table::print(&rows);
+    if let Some(path) = std::env::var_os("OCTOFW_BENCH_JSON") {
+        table::write(&rows, Path::new(&path));
     }
-    fs::remove_dir_all(&bed.folder).unwrap();
-}
-
-impl Bed {
-    fn overlay(&self, name: &str, script: bool) {
-        let folder = self.folder.join(name);
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(folder.join("root/etc/new")).unwrap();
-        for number in 0..2 {
-            fs::write(folder.join(format!("root/etc/new/{number}")), format!("new {number}\n")).unwrap();
-        }
-        fs::create_dir_all(folder.join("root/usr/lib")).unwrap();
-        fs::write(folder.join("root/usr/lib/large-0"), vec![b'x'; 3_000_000]).unwrap();
-        fs::create_dir_all(folder.join("root/d0")).unwrap();
-        fs::write(folder.join("root/d0/text-0"), "replaced\n").unwrap();
-        fs::write(folder.join("root/d0/text-1"), "replaced\n").unwrap();
-        if script {
-            fs::create_dir(folder.join("scripts")).unwrap();
-            let path = folder.join("scripts/1.sh");
-            fs::write(&path, "#!/bin/sh\necho made by a script >\"$1\"/etc/scripted\n").unwrap();
-            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-        }
-    }
-
-    /// The work on the root alone, until it is on the medium.
-    fn session(&self, overlay: &str) -> f64 {
-        let work = self.folder.join("session");
-        let _ = fs::remove_dir_all(&work);
-        fs::create_dir_all(&work).unwrap();
-        let plan = Plan {
-            base: self.base.clone(),
-            tree: work.join("root"),
-            result: work.join("result"),
-            outcome: work.join("outcome.json"),
-            epoch: 1_750_000_000,
-            order: Order::Current,
-            overlays: vec![Overlay::open(&self.folder.join(overlay)).unwrap()],
-            directory: self.folder.clone(),
-            variables: BTreeMap::new(),
-            processors: None,
-            progress: std::env::var_os("OCTOFW_BENCH_PROGRESS").is_some(),
-            repack: false,
-            scripting: Scripting::default(),
-            watch: None,
-        };
-        let time = timed(|| {
-            fakeroot::run(Path::new(OCTOFW), &plan, &work.join("plan.json")).unwrap();
-            File::open(&plan.result).unwrap().sync_all().unwrap();
-        });
-        fs::remove_dir_all(work).unwrap();
-        time
-    }
-
-    fn build(&self, base: &Path, more: &[&str]) {
-        let out = self.folder.join("firmware.bin");
-        let mut command = Command::new(OCTOFW);
-        command.arg("build").arg("--base").arg(base).arg("--out").arg(out).arg("--overlay");
-        command.arg(self.folder.join("plain")).args(["--quiet", "--tool", "rustc=1"]);
-        run(command.args(["--tool", "aarch64-linux-gnu-gcc=1"]).args(more));
-    }
-
-    fn copy(&self) -> f64 {
-        let copy = self.folder.join("copy");
-        let time = timed(|| {
-            run(Command::new("cp").arg(&self.base).arg(&copy));
-            File::open(&copy).unwrap().sync_all().unwrap();
-        });
-        fs::remove_file(copy).unwrap();
-        time
-    }
-
-    /// The tools, as root: without owners that cost them extra.
-    fn reference(&self, packing: &Packing, packs: bool) -> (f64, Option<f64>) {
-        let tree = self.folder.join("tree");
-        let image = self.folder.join("image");
-        let unpack = timed(|| {
-            run(Command::new("unsquashfs").args(["-no-progress", "-quiet", "-d"]).arg(&tree).arg(&self.base))
-        });
-        run(Command::new("cp").arg("-r").arg(self.folder.join("plain/root/.")).arg(&tree));
-        let pack = packs.then(|| {
-            timed(|| {
-                let mut command = Command::new("mksquashfs");
-                command.arg(&tree).arg(&image).args(packing.options()).args(["-no-progress", "-quiet"]);
-                run(command.env_remove("SOURCE_DATE_EPOCH"));
-                fs::remove_file(&image).unwrap();
-            })
-        });
-        fs::remove_dir_all(tree).unwrap();
-        (unpack, pack)
-    }
-}
-
-fn timed(work: impl FnOnce()) -> f64 {
-    let start = Instant::now();
-    work();
-    start.elapsed().as_secs_f64()
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    bed.clear();
 }

@@ -45,6 +45,8 @@ pub struct Machine {
     pub packet_dump: Option<PathBuf>,
     /// The network card's address, such as `00:00:5e:00:53:01`; without one it has QEMU's, which all its guests have.
     pub network_address: Option<String>,
+    /// A port of the host's 127.0.0.1 that leads to the guest's web server, its port 80.
+    pub web: Option<u16>,
 }
 
 impl Machine {
@@ -60,6 +62,7 @@ impl Machine {
             clock: GuestClock::Host,
             packet_dump: None,
             network_address: None,
+            web: None,
         }
     }
 
@@ -87,7 +90,8 @@ impl Machine {
         add("-device", "virtio-blk-device,drive=root,bus=virtio-mmio-bus.0".to_owned());
         add("-drive", format!("file={},format=raw,if=none,id=oem", file(self.oem.path())));
         add("-device", "virtio-blk-device,drive=oem,bus=virtio-mmio-bus.1".to_owned());
-        add("-netdev", "user,id=n0,restrict=off".to_owned());
+        let web = self.web.iter().map(|port| format!(",hostfwd=tcp:127.0.0.1:{port}-:80"));
+        add("-netdev", "user,id=n0,restrict=off".to_owned() + &web.collect::<String>());
         let address = self.network_address.iter().map(|address| format!(",mac={address}"));
         add("-device", "virtio-net-device,netdev=n0".to_owned() + &address.collect::<String>());
         if let Some(dump) = &self.packet_dump {

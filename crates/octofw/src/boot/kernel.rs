@@ -58,6 +58,7 @@ impl GuestFiles {
                 _ => {}
             }
         }
+        crate::cache::mark(&folder);
         Ok((Self::in_folder(&folder)?, met))
     }
 

@@ -1,8 +1,16 @@
 //! Starts the session: this program again, inside fakeroot.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use tempfile::TempDir;
 
 use super::BuildError;
 use crate::command::{Command, whole};
@@ -16,16 +24,40 @@ pub const SESSION: &str = "session";
 /// # Errors
 /// When fakeroot is missing or fails, or the session itself does.
 pub fn run(octofw: &Path, plan: &Plan, plan_file: &Path) -> Result<Report, BuildError> {
+    run_beside(octofw, plan, plan_file, || Ok(()))
+}
+
+/// As [`run`]; `beside` is done while the base is unpacked, and before anything of an overlay is.
+///
+/// # Errors
+/// As [`run`], and those of `beside`.
+pub fn run_beside(
+    octofw: &Path,
+    plan: &Plan,
+    plan_file: &Path,
+    beside: impl FnOnce() -> Result<(), BuildError> + Send,
+) -> Result<Report, BuildError> {
     let io = |source: io::Error| {
         BuildError::system(format!("cannot hand the plan over in {}", plan_file.display()), source)
     };
+    let list = List::make();
+    let faked = list.as_ref().map(|list| list.file.clone());
+    let plan = &Plan { faked: faked.clone(), ..plan.clone() };
     fs::write(plan_file, serde_json::to_vec(plan).map_err(io::Error::other).map_err(io)?).map_err(io)?;
-    let owners = session::prepare(plan)
-        .map_err(|error| BuildError::Session { message: whole(&error), wrong_input: false })?;
+    let owners = thread::scope(|scope| {
+        let beside = scope.spawn(beside);
+        let owners = session::prepare(plan)
+            .map_err(|error| BuildError::Session { message: whole(&error), wrong_input: false });
+        beside.join().map_err(|_| BuildError::Thread)??;
+        owners
+    })?;
     let mut command = Command::new("fakeroot");
     if let Some(owners) = &owners {
         // By that name, since fakeroot's script takes a path with a blank apart.
         command = command.arg("-i").arg("/dev/stdin").input(owners);
+    }
+    if let Some(faked) = &faked {
+        command = command.arg("-s").arg(faked);
     }
     let started = command
         .arg("--")
@@ -40,6 +72,7 @@ pub fn run(octofw: &Path, plan: &Plan, plan_file: &Path) -> Result<Report, Build
         .without("LD_PRELOAD")
         .remedy("install it with: apt-get install fakeroot")
         .run_shown();
+    drop(list);
     let outcome = fs::read(&plan.outcome).ok().and_then(|text| serde_json::from_slice(&text).ok());
     match (started, outcome) {
         (Ok(()), Some(Outcome::Done(report))) => Ok(report),
@@ -49,6 +82,43 @@ pub fn run(octofw: &Path, plan: &Plan, plan_file: &Path) -> Result<Report, Build
         (Err(error), _) => Err(error.into()),
         (Ok(()), None) => {
             Err(BuildError::Session { message: "the session left no outcome".into(), wrong_input: false })
+        }
+    }
+}
+
+/// Where fakeroot writes what it remembers: in a folder for temporary files, since its script takes a path with a blank
+/// apart.
+struct List {
+    folder: TempDir,
+    file: PathBuf,
+}
+
+impl List {
+    /// `None` where there is no place for it; then all goes the slow way.
+    fn make() -> Option<Self> {
+        let folder = tempfile::Builder::new().prefix("octofw-").tempdir().ok()?;
+        let file = folder.path().join("faked");
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-".contains(byte);
+        if !file.as_os_str().as_bytes().iter().all(plain) {
+            return None;
+        }
+        // With a pipe fakeroot's script does not wait for it at the end, which takes most of a second. The session puts
+        // a file in its place.
+        mkfifo(&file, Mode::S_IRUSR | Mode::S_IWUSR).ok()?;
+        Some(Self { folder, file })
+    }
+}
+
+impl Drop for List {
+    fn drop(&mut self) {
+        // Should the session never have begun, fakeroot waits for a reader.
+        let _ = File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&self.file);
+        // It may write once more while it ends.
+        for _ in 0..10 {
+            match fs::remove_dir_all(self.folder.path()) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => {}
+                _ => return,
+            }
         }
     }
 }

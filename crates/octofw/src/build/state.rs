@@ -54,6 +54,9 @@ struct Known {
     key: Option<String>,
     /// SHA-256 of the output and of its manifest after that build.
     outputs: BTreeMap<String, String>,
+    /// SHA-256 of the last base whose sums were right.
+    #[serde(default)]
+    right_sums: Option<String>,
     /// Digests of files by their path.
     digests: BTreeMap<PathBuf, Digested>,
 }
@@ -148,6 +151,16 @@ impl State {
         let (sha256, _) = digest::of_file(&real)?;
         self.known.digests.insert(real, Digested { stamp, at, sha256: sha256.clone() });
         Ok(sha256)
+    }
+
+    /// Whether all sums of the file with this SHA-256 are known to be right.
+    pub fn has_right_sums(&self, sha256: &str) -> bool {
+        self.known.right_sums.as_deref() == Some(sha256)
+    }
+
+    /// Notes that all sums of the file with this SHA-256 are right.
+    pub fn note_right_sums(&mut self, sha256: &str) {
+        self.known.right_sums = Some(sha256.to_owned());
     }
 
     /// Whether a build of this key wrote exactly these files and they are as it left them.

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::{Failure, Status, print, status_of};
+use super::writing::WritingOptions;
+use super::{Failure, NO_MANIFEST, Status, status_of};
 use crate::attest::{AttestError, SOMEBODY, Subject, statement};
 use crate::lock::{Lock, observe_sources};
 use crate::manifest::Manifest;
-use crate::output::{folder_of, write_text};
+use crate::output::folder_of;
 
 /// Writes the provenance of an image: an in-toto statement (v1) with the predicate SLSA Provenance v1
 #[derive(Debug, clap::Args)]
@@ -36,6 +37,8 @@ pub(super) struct Args {
     /// Statement to write, if not beside the image: firmware.provenance.json
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    writing: WritingOptions,
 }
 
 fn commit(text: &str) -> Result<String, String> {
@@ -58,7 +61,7 @@ impl Args {
             observe_sources(&mut now, folder_of(lock)).map(|()| now)
         };
         let sources = self.lock.as_ref().map(observed).transpose()?;
-        let statement = statement(&Subject {
+        let made = statement(&Subject {
             image: &self.image,
             manifest: &manifest,
             packages: lock.as_ref(),
@@ -67,14 +70,13 @@ impl Args {
             byproducts: &self.byproducts,
             commit: self.commit.as_deref(),
             builder: &self.builder,
-        })?;
-        let failed = |error: String| {
+        });
+        let statement =
+            made.map_err(|error| Failure::from(error).with_if(!manifest.exists(), NO_MANIFEST))?;
+        let text = serde_json::to_string_pretty(&statement).map_err(|error| {
             Failure::new(Status::Findings, format!("cannot write {}: {error}", out.display()))
-        };
-        let text = serde_json::to_string_pretty(&statement).map_err(|error| failed(error.to_string()))?;
-        write_text(&out, &(text + "\n")).map_err(|error| failed(error.to_string()))?;
-        print(&format!("{}\n", out.display()))?;
-        Ok(Status::Fine)
+        })?;
+        self.writing.tell(&[self.writing.write(&out, (text + "\n").as_bytes())?])
     }
 }
 

@@ -4,11 +4,15 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
+use super::cache::InUse;
 use super::lock::PackageOptions;
-use super::{Failure, Status, print};
+use super::{Failure, Status, print, print_json};
 use crate::boot::{
     self, Guest, GuestFiles, Machine, OemDisk, Output, demonstration, initramfs, root, session,
 };
+use crate::build::progress::Progress;
 use crate::debian::Archive;
 
 /// Longer than the slowest boot seen on a busy machine.
@@ -42,19 +46,61 @@ pub(super) struct Args {
     kernel: Option<PathBuf>,
     #[command(flatten)]
     packages: PackageOptions,
+    /// Print JSON ("schema": 1)
+    #[arg(long, conflicts_with = "console")]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct JsonReport<'a> {
+    schema: u32,
+    path: String,
+    /// From power-on to the log-in.
+    seconds: f64,
+    /// What the console showed, and when each init script ran.
+    messages: Vec<&'a str>,
+    service: Service<'a>,
+}
+
+/// What the service's init script says.
+#[derive(Serialize)]
+struct Service<'a> {
+    status: i32,
+    text: &'a str,
 }
 
 impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
         let scratch = tempfile::tempdir()
             .map_err(|error| Failure::new(Status::Findings, format!("cannot create a folder: {error}")))?;
-        let machine = self.machine(scratch.path())?;
+        let progress = Progress::new(super::build::shows_progress(false, false));
+        let cache = self.packages.cache.begin(None, self.kernel.is_none())?;
+        let start = Instant::now();
+        let machine = self.machine(scratch.path(), &cache)?;
+        progress.done("make the machine", start);
+        let start = Instant::now();
         let mut guest = Guest::switch_on(&machine)?;
         let took = guest.log_in(LOG_IN)?;
-        print(&boot_lines(&mut guest)?)?;
-        print(&format!("From power-on to the log-in: {:.1} s\n\n", took.as_secs_f64()))?;
+        // The kernel is in its memory now.
+        cache.end(self.packages.offline);
+        progress.done("boot", start);
+        let lines = boot_lines(&mut guest)?;
+        if !self.json {
+            print(&lines)?;
+            print(&format!("From power-on to the log-in: {:.1} s\n\n", took.as_secs_f64()))?;
+        }
         let Output { status, text } = service_status(&mut guest)?;
-        print(&format!("# /etc/init.d/S66octoapp status\n{text}"))?;
+        if self.json {
+            print_json(&JsonReport {
+                schema: 1,
+                path: self.image.display().to_string(),
+                seconds: took.as_secs_f64(),
+                messages: lines.lines().collect(),
+                service: Service { status, text: &text },
+            })?;
+        } else {
+            print(&format!("# /etc/init.d/S66octoapp status\n{text}"))?;
+        }
         if self.console {
             print("\nThis is the printer's console. Ctrl-A X ends it.\n")?;
             guest.give_shell_back()?;
@@ -67,11 +113,11 @@ impl Args {
     }
 
     /// Gathers everything that the machine needs; what is only for this boot goes to `scratch`.
-    fn machine(&self, scratch: &Path) -> Result<Machine, Failure> {
+    fn machine(&self, scratch: &Path, cache: &InUse) -> Result<Machine, Failure> {
         let root = root::take_out(&self.image, &scratch.join("rootfs.img"))?;
         let files = match &self.kernel {
             Some(folder) => GuestFiles::in_folder(folder)?,
-            None => self.fetch()?,
+            None => self.fetch(cache.folder())?,
         };
         let first = scratch.join("initramfs.cpio");
         std::fs::write(&first, initramfs::build(&files)?).map_err(|error| {
@@ -80,10 +126,10 @@ impl Args {
         Ok(Machine::new(files.kernel, first, root, self.oem_disk(scratch)?))
     }
 
-    fn fetch(&self) -> Result<GuestFiles, Failure> {
+    fn fetch(&self, cache: &Path) -> Result<GuestFiles, Failure> {
         let lock = self.packages.lock.read()?;
-        let archive = Archive::open(&self.packages.cache)?.offline(self.packages.offline);
-        let (files, met) = GuestFiles::fetch(&archive, &self.packages.cache.join("guest"), lock.as_ref())?;
+        let archive = Archive::open(cache)?.offline(self.packages.offline);
+        let (files, met) = GuestFiles::fetch(&archive, &cache.join("guest"), lock.as_ref())?;
         if let Some(lock) = &lock {
             self.packages.lock.admit(lock, &met)?;
         }

@@ -1,5 +1,6 @@
 //! `octofw build`, and the hidden `octofw session` that runs inside fakeroot.
 
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -12,6 +13,7 @@ use crate::build::{self, BuildError, Settings, tools};
 use crate::lock::observe_files;
 use crate::manifest::{Manifest, SCHEMA};
 use crate::overlay::OverlayError;
+use crate::paint::Paint;
 
 /// Builds a firmware file out of a base and overlays
 #[derive(Debug, clap::Args)]
@@ -50,6 +52,9 @@ pub(super) struct Args {
     /// Say nothing but errors and warnings
     #[arg(long, short)]
     quiet: bool,
+    /// Say how long each stage took also where standard error is no terminal
+    #[arg(long, short, conflicts_with = "quiet")]
+    verbose: bool,
     /// Print the manifest to standard output
     #[arg(long)]
     json: bool,
@@ -80,7 +85,7 @@ struct Printed<'a> {
 }
 
 impl Args {
-    pub(super) fn run(self) -> Result<Status, Failure> {
+    pub(super) fn run(self, paint: Paint) -> Result<Status, Failure> {
         let system = |what: &'static str| move |e| Failure::new(Status::Findings, format!("{what}: {e}"));
         let epoch = epoch_of_environment()?;
         let tools = tools::versions(&self.tools.into_iter().collect()).map_err(BuildError::from)?;
@@ -91,6 +96,7 @@ impl Args {
             self.lock.admit(lock, &met)?;
         }
         let selected = self.selection.select()?;
+        let cache = self.fetching.begin(&selected, !self.dry_run)?;
         let settings = Settings {
             base: self.base,
             overlays: selected.overlays,
@@ -99,14 +105,14 @@ impl Args {
             out: self.out,
             version_suffix: self.version_suffix,
             offline: self.fetching.offline,
-            cache: self.fetching.cache,
+            cache: Some(cache.folder().to_owned()),
             rehearse: false,
             force: self.force,
             repack: self.repack,
             sbom: self.sbom,
             locked: self.lock.is_strict(),
             lock,
-            progress: !self.quiet,
+            progress: shows_progress(self.quiet, self.verbose),
             epoch,
             processors: self.processors,
             tools,
@@ -115,9 +121,14 @@ impl Args {
         };
         if self.dry_run {
             let form = if self.json { Form::Json } else { Form::Text };
-            return super::plan::show(&Settings { progress: false, ..settings }, false, form, false);
+            return super::plan::show(&Settings { progress: false, ..settings }, false, form, false, paint);
         }
-        let finished = build::build(&settings).map_err(|error| offline_hint(error, settings.offline))?;
+        let built = build::build(&settings);
+        cache.end(settings.offline);
+        let finished = built.map_err(|error| offline_hint(error, settings.offline))?;
+        if !self.quiet && !settings.progress {
+            say(&finished, &settings.out);
+        }
         if self.json {
             print_json(&Printed {
                 schema: SCHEMA,
@@ -127,6 +138,23 @@ impl Args {
             })?;
         }
         Ok(Status::Fine)
+    }
+}
+
+/// Whether stages are told as they end: to a person who watches, or who asked for it.
+pub(super) fn shows_progress(quiet: bool, verbose: bool) -> bool {
+    verbose || (!quiet && io::stderr().is_terminal())
+}
+
+/// What is worth knowing about a build whose stages were not told. A closed standard error is no reason to fail.
+fn say(finished: &build::Finished, out: &std::path::Path) {
+    let mut err = io::stderr().lock();
+    if !finished.built {
+        let _ = writeln!(err, "octofw: nothing changed: {} is up to date", out.display());
+        return;
+    }
+    for note in &finished.manifest.notes {
+        let _ = writeln!(err, "octofw: note: {note}");
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::inputs::{self, paint};
+use super::inputs;
 use super::selection::{FetchingOptions, SelectionOptions};
 use super::{Failure, Status, print, print_json, status_of};
 use crate::explain::{ExplainError, Explanation, explain, of_image};
+use crate::paint::Paint;
 
 /// Tells why a path of an image is as it is: who made it, and where owner and mode come from
 #[derive(Debug, clap::Args)]
@@ -38,24 +39,26 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn run(self) -> Result<Status, Failure> {
+    pub(super) fn run(self, paint: Paint) -> Result<Status, Failure> {
         let told = match (self.image, self.base) {
             (Some(image), _) => of_image(&self.path, &image)?,
             (None, base) => {
-                let settings =
-                    inputs::settings(base.unwrap_or_default(), self.selection, self.fetching, false)?;
-                explain(&self.path, &settings, self.run_scripts)?
+                let (base, run) = (base.unwrap_or_default(), self.run_scripts);
+                let (settings, cache) = inputs::settings(base, self.selection, self.fetching, run, false)?;
+                let told = explain(&self.path, &settings, run);
+                cache.end(settings.offline || !run);
+                told?
             }
         };
-        self::show(&told, self.json)
+        self::show(&told, self.json, paint)
     }
 }
 
-fn show(told: &Explanation, json: bool) -> Result<Status, Failure> {
+fn show(told: &Explanation, json: bool, paint: Paint) -> Result<Status, Failure> {
     if json {
         print_json(told)?;
     } else {
-        print(&told.text(paint()))?;
+        print(&told.text(paint))?;
     }
     Ok(if told.is_known() { Status::Fine } else { Status::Findings })
 }

@@ -5,14 +5,18 @@ use std::path::PathBuf;
 use super::{Failure, Status, print, print_json};
 use crate::inspect::{InspectError, Report};
 
-/// Shows every layer of a firmware file: headers, sums, parts, partitions and their fill, root file system
+/// Shows every layer of a firmware file: headers, sums, partitions and their fill, parts and what is in them
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: octofw inspect U1_1.3.0.168_upgrade.bin\n\
-                        It takes an upgrade file, a bare update.img, a bare rom image or a squashfs.\n\
+                        It takes an upgrade file, a bare update.img, a bare rom image, or one of its parts:\n\
+                        a squashfs, boot.img or uboot.img, parameter.txt, package-file, an ext4 image.\n\
                         Exit code 1 if a sum is wrong.")]
 pub(super) struct Args {
-    /// Upgrade file, update.img, rom image or squashfs
+    /// Upgrade file, update.img, rom image, or a part of one
     file: PathBuf,
+    /// Take no sums over the content: quicker
+    #[arg(long)]
+    no_sums: bool,
     /// Print JSON ("schema": 1)
     #[arg(long)]
     json: bool,
@@ -20,7 +24,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
-        let report = Report::of(&self.file)?;
+        let report = Report::of(&self.file, !self.no_sums)?;
         if self.json {
             print_json(&report)?;
         } else {

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::writing::WritingOptions;
 use super::{Failure, Status, print, print_json, status_of};
 use crate::licences::policy::{Policy, Violation};
 use crate::licences::{LicenceError, texts};
-use crate::output::write_text;
 use crate::sbom::{program, read};
 
 /// Holds bills of materials against a policy of licences, or collects the texts of the crates in a program
@@ -56,6 +56,8 @@ struct Texts {
     /// File to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    #[command(flatten)]
+    writing: WritingOptions,
 }
 
 #[derive(Serialize)]
@@ -76,7 +78,10 @@ impl Args {
 
 impl Check {
     fn run(self) -> Result<Status, Failure> {
-        let policy = Policy::read(&self.policy)?;
+        let policy = Policy::read(&self.policy).map_err(|error| {
+            let hint = "name the policy with --policy";
+            Failure::from(error).with_if(!self.policy.exists(), hint)
+        })?;
         let mut violations = Vec::new();
         for bill in &self.bills {
             violations.extend(policy.violations(&read(bill)?));
@@ -103,11 +108,7 @@ impl Texts {
         let bill = program::bill(&self.manifest_path, &self.package, &self.target, 0)?;
         let sources = program::sources(&self.manifest_path, &self.target)?;
         let text = texts::collect(&bill, &sources)?;
-        write_text(&self.out, &text).map_err(|error| {
-            Failure::new(Status::Findings, format!("cannot write {}: {error}", self.out.display()))
-        })?;
-        print(&format!("{}\n", self.out.display()))?;
-        Ok(Status::Fine)
+        self.writing.tell(&[self.writing.write(&self.out, text.as_bytes())?])
     }
 }
 

@@ -1,11 +1,13 @@
 //! `octofw lint`.
 
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
+
+use serde::Serialize;
 
 use super::selection::SelectionOptions;
 use super::{Failure, Status, print, print_json};
 use crate::lint::{self, LintError, Severity};
+use crate::paint::Paint;
 
 /// Looks for what has bricked printers: in overlays before a build, or in an image
 #[derive(Debug, clap::Args)]
@@ -48,9 +50,12 @@ pub(super) struct Args {
     /// What to print
     #[arg(long, value_enum, default_value = "text", conflicts_with = "json")]
     format: Format,
-    /// Colours: auto is on a terminal, unless NO_COLOR is set
-    #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]
-    color: Colour,
+}
+
+#[derive(Serialize)]
+struct JsonRules {
+    schema: u32,
+    rules: Vec<&'static lint::Rule>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -61,22 +66,15 @@ enum Format {
     Sarif,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Colour {
-    Auto,
-    Always,
-    Never,
-}
-
 impl Args {
-    pub(super) fn run(self) -> Result<Status, Failure> {
+    pub(super) fn run(self, paint: Paint) -> Result<Status, Failure> {
         if let Some(code) = &self.explain {
             return explain(code);
         }
-        let colour = self.is_coloured();
+        let colour = paint.has_colours();
         if self.list {
             match self.json {
-                true => print_json(&lint::rules())?,
+                true => print_json(&JsonRules { schema: 1, rules: lint::rules() })?,
                 false => print(&lint::list(colour))?,
             }
             return Ok(Status::Fine);
@@ -107,19 +105,6 @@ impl Args {
             Format::Text => print(&lint::text(&report, colour, self.show_allowed))?,
         }
         Ok(if report.ok { Status::Fine } else { Status::Findings })
-    }
-
-    fn is_coloured(&self) -> bool {
-        let says = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-        match self.color {
-            Colour::Always => true,
-            Colour::Never => false,
-            Colour::Auto => {
-                says("NO_COLOR").is_none()
-                    && says("TERM").is_none_or(|term| term != "dumb")
-                    && std::io::stdout().is_terminal()
-            }
-        }
     }
 }
 

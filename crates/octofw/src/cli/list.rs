@@ -1,10 +1,10 @@
 //! `octofw list`.
 
-use super::inputs::paint;
 use super::selection::{Selected, SelectionOptions};
 use super::{Failure, Status, print, print_json};
 use crate::build::BuildError;
 use crate::list::List;
+use crate::paint::Paint;
 use crate::plan;
 
 /// Lists overlays in their order: scripts, patches and what they change, files, sizes
@@ -23,14 +23,14 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn run(self) -> Result<Status, Failure> {
+    pub(super) fn run(self, paint: Paint) -> Result<Status, Failure> {
         let Selected { overlays, order, profile, .. } = self.selection.select()?;
         let opened = plan::open(&overlays)?;
         let list = List::of(&opened, order, profile).map_err(BuildError::from)?;
         if self.json {
             print_json(&list)?;
         } else {
-            print(&list.text(paint(), !self.short))?;
+            print(&list.text(paint, !self.short))?;
         }
         Ok(Status::Fine)
     }

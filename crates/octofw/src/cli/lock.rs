@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::cache::CacheOptions;
 use super::{Failure, Status, print, print_json};
 use crate::build::BuildError;
 use crate::debian::{Archive, DebianError};
@@ -30,9 +31,11 @@ pub(super) struct Args {
     /// Change nothing; exit code 1 if an input differs
     #[arg(long)]
     check: bool,
-    /// Cache of fetched packages
-    #[arg(long, value_name = "DIR", default_value = CACHE)]
-    cache: PathBuf,
+    /// Tell what would be recorded, and write nothing
+    #[arg(long, conflicts_with = "check")]
+    dry_run: bool,
+    #[command(flatten)]
+    cache: CacheOptions,
     /// Use only what the cache holds
     #[arg(long)]
     offline: bool,
@@ -40,9 +43,6 @@ pub(super) struct Args {
     #[arg(long)]
     json: bool,
 }
-
-/// Where fetched packages are kept unless the user says otherwise.
-const CACHE: &str = ".cache/octofw";
 
 /// Options of the commands that use locked inputs.
 #[derive(Debug, clap::Args)]
@@ -60,9 +60,8 @@ pub(super) struct LockOptions {
 pub(super) struct PackageOptions {
     #[command(flatten)]
     pub(super) lock: LockOptions,
-    /// Cache of fetched packages
-    #[arg(long, value_name = "DIR", default_value = CACHE)]
-    pub(super) cache: PathBuf,
+    #[command(flatten)]
+    pub(super) cache: CacheOptions,
     /// Use only what the cache holds
     #[arg(long)]
     pub(super) offline: bool,
@@ -110,26 +109,33 @@ struct JsonReport<'a> {
 impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
         let old = if self.check { Some(Lock::read(&self.file)?) } else { Lock::read_if_any(&self.file)? };
-        let mut found = self.observe(old.as_ref().filter(|_| self.check))?;
+        let cache = self.cache.begin(None, true)?;
+        let observed = self.observe(cache.folder(), old.as_ref().filter(|_| self.check));
+        cache.end(self.offline);
+        let mut found = observed?;
         self.observe_images(&mut found)?;
         if let Some(old) = &old {
             found.keep_images(old);
         }
         let drifts = old.as_ref().map(|old| old.compare(&found)).unwrap_or_default();
-        if !self.check {
+        if self.writes() {
             found.write(&self.file)?;
         }
         if self.json {
             print_json(&JsonReport {
                 schema: 1,
                 path: self.file.display().to_string(),
-                written: !self.check && old.as_ref() != Some(&found),
+                written: self.writes() && old.as_ref() != Some(&found),
                 differences: &drifts,
             })?;
         } else {
             print(&self.told(old.is_some(), &drifts))?;
         }
         Ok(if self.check && !drifts.is_empty() { Status::Findings } else { Status::Fine })
+    }
+
+    fn writes(&self) -> bool {
+        !self.check && !self.dry_run
     }
 
     /// What was found, for people.
@@ -139,6 +145,8 @@ impl Args {
         let verdict = match (self.check, was_there, drifts.len()) {
             (true, _, 0) => "every input is the locked one".to_owned(),
             (true, _, count) => format!("{count} inputs differ"),
+            (false, false, _) if self.dry_run => "would be written".to_owned(),
+            (false, true, 1..) if self.dry_run => format!("{} inputs would be recorded anew", drifts.len()),
             (false, false, _) => "written".to_owned(),
             (false, true, 0) => "unchanged".to_owned(),
             (false, true, count) => format!("{count} inputs recorded anew"),
@@ -161,10 +169,10 @@ impl Args {
     }
 
     /// Everything as it is now; packages as `lock` has them where they can still be had.
-    fn observe(&self, lock: Option<&Lock>) -> Result<Lock, Failure> {
+    fn observe(&self, cache: &Path, lock: Option<&Lock>) -> Result<Lock, Failure> {
         let repository = folder_of(&self.file);
         let mut found = Lock::new();
-        let archive = Archive::open(&self.cache)?.offline(self.offline);
+        let archive = Archive::open(cache)?.offline(self.offline);
         found.lock_deb(&archive.fetch(BUSYBOX_PACKAGE, lock)?);
         found.lock_deb(&archive.fetch_kernel(lock)?);
         observe_sources(&mut found, repository)?;

@@ -3,7 +3,10 @@
 mod attest;
 mod boot;
 mod build;
+mod cache;
 mod check_program;
+mod colour;
+mod completions;
 mod diff;
 mod explain;
 mod inputs;
@@ -13,6 +16,8 @@ mod licences;
 mod lint;
 mod list;
 mod lock;
+mod manual;
+mod pack;
 mod plan;
 mod rehearse;
 mod sbom;
@@ -20,7 +25,9 @@ mod script_tool;
 mod selection;
 mod sign;
 mod standin;
+mod unpack;
 mod verify;
+mod writing;
 
 use std::error::Error;
 use std::io::{self, Write as _};
@@ -28,16 +35,31 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use colour::Colour;
+
 use crate::command::whole;
 use crate::image::ImageError;
+use crate::paint::{Ink, Paint};
 use crate::program::ProgramError;
 
 /// Builds, inspects and verifies printer firmware images. It never needs root.
 #[derive(Debug, Parser)]
 #[command(name = "octofw", version, propagate_version = true, arg_required_else_help = true)]
 #[command(after_help = "Exit codes: 0 fine, 1 findings or failure, 2 wrong usage, \
-                        3 an input is not what it claims to be.")]
+                        3 an input is not what it claims to be.\n\
+                        `octofw COMMAND --help` has an example of each command, `octofw manual` all of it.")]
 struct Cli {
+    /// Colours: auto is on a terminal, unless NO_COLOR is set
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        value_name = "WHEN",
+        display_order = 1000
+    )]
+    #[arg(hide_possible_values = true)]
+    color: Colour,
     #[command(subcommand)]
     command: Command,
 }
@@ -48,6 +70,8 @@ enum Command {
     Attest(attest::Args),
     Boot(boot::Args),
     Build(build::Args),
+    Cache(cache::Args),
+    Completions(completions::Args),
     #[command(hide = true)]
     Session(build::SessionArgs),
     Diff(diff::Args),
@@ -58,6 +82,8 @@ enum Command {
     Lint(lint::Args),
     List(list::Args),
     Lock(lock::Args),
+    Manual(manual::Args),
+    Pack(pack::Args),
     Plan(plan::Args),
     Rehearse(rehearse::Args),
     Sbom(sbom::Args),
@@ -65,32 +91,38 @@ enum Command {
     ScriptTool(script_tool::Args),
     Sign(sign::Args),
     Standin(standin::Args),
+    Unpack(unpack::Args),
     Verify(verify::Args),
     CheckProgram(check_program::Args),
 }
 
 impl Command {
-    fn run(self) -> Result<Status, Failure> {
+    fn run(self, paint: Paint) -> Result<Status, Failure> {
         match self {
             Self::Attest(args) => args.run(),
             Self::Boot(args) => args.run(),
-            Self::Build(args) => args.run(),
+            Self::Build(args) => args.run(paint),
+            Self::Cache(args) => args.run(paint),
+            Self::Completions(args) => args.run(),
             Self::Session(args) => args.run(),
-            Self::Diff(args) => args.run(),
-            Self::Explain(args) => args.run(),
+            Self::Diff(args) => args.run(paint),
+            Self::Explain(args) => args.run(paint),
             Self::Inspect(args) => args.run(),
             Self::Keygen(args) => args.run(),
             Self::Licences(args) => args.run(),
-            Self::Lint(args) => args.run(),
-            Self::List(args) => args.run(),
+            Self::Lint(args) => args.run(paint),
+            Self::List(args) => args.run(paint),
             Self::Lock(args) => args.run(),
-            Self::Plan(args) => args.run(),
+            Self::Manual(args) => args.run(),
+            Self::Pack(args) => args.run(),
+            Self::Plan(args) => args.run(paint),
             Self::Rehearse(args) => args.run(),
             Self::Sbom(args) => args.run(),
             Self::ScriptTool(args) => args.run(),
             Self::Sign(args) => args.run(),
             Self::Standin(args) => args.run(),
-            Self::Verify(args) => args.run(),
+            Self::Unpack(args) => args.run(),
+            Self::Verify(args) => args.run(paint),
             Self::CheckProgram(args) => args.run(),
         }
     }
@@ -146,10 +178,16 @@ impl Failure {
         Self { error, ..self }
     }
 
+    /// The failure with more to say at its end, where that fits.
+    fn with_if(self, fits: bool, hint: &str) -> Self {
+        if fits { self.with(hint) } else { self }
+    }
+
     /// Whose error it is, and the error with its causes, in one line.
-    fn message(&self) -> Option<String> {
+    fn message(&self, paint: Paint) -> Option<String> {
         let error = self.error.as_ref()?;
-        Some(format!("{}: {}", self.command.as_deref().unwrap_or("octofw"), whole(error.as_ref())))
+        let whose = paint.ink(Ink::Gone, format!("{}:", self.command.as_deref().unwrap_or("octofw")));
+        Some(format!("{whose} {}", whole(error.as_ref())))
     }
 }
 
@@ -169,26 +207,39 @@ impl From<ProgramError> for Failure {
     }
 }
 
+/// What to say where the manifest of an image is not where it is looked for.
+const NO_MANIFEST: &str =
+    "octofw build writes it beside the image; name it with --manifest if it is elsewhere";
+
 /// Parses the command line, does the work, prints what went wrong, and gives the exit code.
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help goes to stdout with 0, mistakes to stderr with 2; a closed terminal is no reason to fail.
-            let _ = error.print();
-            return if error.use_stderr() { Status::Usage.into() } else { Status::Fine.into() };
-        }
+        Err(error) => return explain(&error),
     };
-    match cli.command.run() {
+    match cli.command.run(cli.color.paint(&io::stdout())) {
         Ok(status) => status.into(),
         Err(failure) => {
-            if let Some(message) = failure.message() {
+            if let Some(message) = failure.message(cli.color.paint(&io::stderr())) {
                 let _ = writeln!(io::stderr().lock(), "{message}");
             }
             failure.code
         }
     }
+}
+
+/// Prints what clap has to say instead of a command line: help goes to stdout with 0, mistakes to stderr with 2. A closed
+/// terminal is no reason to fail.
+fn explain(error: &clap::Error) -> ExitCode {
+    let (colour, text) = (Colour::asked(std::env::args_os()), error.render());
+    let shown = |paint: Paint| if paint.has_colours() { text.ansi().to_string() } else { text.to_string() };
+    if error.use_stderr() {
+        let _ = io::stderr().lock().write_all(shown(colour.paint(&io::stderr())).as_bytes());
+        return Status::Usage.into();
+    }
+    let _ = io::stdout().lock().write_all(shown(colour.paint(&io::stdout())).as_bytes());
+    Status::Fine.into()
 }
 
 /// Writes to standard output. A reader that has gone away (`| head`) is not an error.
@@ -230,6 +281,8 @@ mod tests {
         #[error("cannot open the door")]
         struct Outer(#[source] io::Error);
         let failure = Failure::new(Status::Findings, Outer(io::Error::other("no key")));
-        assert_eq!(failure.message().unwrap(), "octofw: cannot open the door: no key");
+        assert_eq!(failure.message(Paint::PLAIN).unwrap(), "octofw: cannot open the door: no key");
+        let coloured = failure.message(Paint::COLOURS).unwrap();
+        assert_eq!(coloured, "\x1b[31moctofw:\x1b[0m cannot open the door: no key");
     }
 }

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::inputs::{self, paint};
+use super::inputs;
 use super::selection::{FetchingOptions, SelectionOptions};
 use super::{Failure, Status, print, print_json};
 use crate::build::Settings;
+use crate::paint::Paint;
 use crate::plan::Plan;
 
 /// Tells what a build would do to every path, and by which overlay, without writing an image
@@ -49,14 +50,17 @@ pub(super) enum Form {
 }
 
 impl Args {
-    pub(super) fn run(self) -> Result<Status, Failure> {
+    pub(super) fn run(self, paint: Paint) -> Result<Status, Failure> {
         let form = match (self.json, self.markdown) {
             (true, _) => Form::Json,
             (false, true) => Form::Markdown,
             (false, false) => Form::Text,
         };
-        let settings = inputs::settings(self.base, self.selection, self.fetching, self.verbose)?;
-        show(&settings, self.run_scripts, form, self.strict)
+        let (settings, cache) =
+            inputs::settings(self.base, self.selection, self.fetching, self.run_scripts, self.verbose)?;
+        let shown = show(&settings, self.run_scripts, form, self.strict, paint);
+        cache.end(settings.offline || !self.run_scripts);
+        shown
     }
 }
 
@@ -66,10 +70,11 @@ pub(super) fn show(
     run_scripts: bool,
     form: Form,
     strict: bool,
+    paint: Paint,
 ) -> Result<Status, Failure> {
     let (plan, _) = Plan::make(settings, run_scripts)?;
     match form {
-        Form::Text => print(&plan.text(paint()))?,
+        Form::Text => print(&plan.text(paint))?,
         Form::Json => print_json(&plan)?,
         Form::Markdown => print(&plan.markdown())?,
     }

@@ -31,6 +31,9 @@ pub(super) struct Args {
     /// Say nothing but errors and warnings
     #[arg(long, short)]
     quiet: bool,
+    /// Say how long each stage took also where standard error is no terminal
+    #[arg(long, short, conflicts_with = "quiet")]
+    verbose: bool,
 }
 
 #[derive(Serialize)]
@@ -45,6 +48,7 @@ impl Args {
         let system = |what: &'static str| move |e| Failure::new(Status::Findings, format!("{what}: {e}"));
         let folder = tempfile::tempdir().map_err(system("cannot make a folder for the rehearsal"))?;
         let selected = self.selection.select()?;
+        let cache = self.fetching.begin(&selected, true)?;
         let settings = Settings {
             base: self.base,
             overlays: selected.overlays,
@@ -52,15 +56,17 @@ impl Args {
             profile: selected.profile,
             out: folder.path().join("firmware.bin"),
             offline: self.fetching.offline,
-            cache: self.fetching.cache,
+            cache: Some(cache.folder().to_owned()),
             rehearse: true,
-            progress: !self.quiet,
+            progress: super::build::shows_progress(self.quiet, self.verbose),
             tools: tools::versions(&Default::default()).map_err(BuildError::from)?,
             directory: selected.directory,
             octofw: std::env::current_exe().map_err(system("cannot find this program's own file"))?,
             ..Settings::default()
         };
-        let finished = build::build(&settings)?;
+        let built = build::build(&settings);
+        cache.end(settings.offline);
+        let finished = built?;
         if self.json {
             let notes = &finished.manifest.notes;
             print_json(&Printed { schema: SCHEMA, steps: &finished.steps, notes })?;

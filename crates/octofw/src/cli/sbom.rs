@@ -1,11 +1,12 @@
 //! `octofw sbom`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::build::epoch_of_environment;
-use super::{Failure, Status, print};
+use super::writing::{WritingOptions, Written};
+use super::{Failure, NO_MANIFEST, Status};
 use crate::sbom::bom::Bom;
-use crate::sbom::{SbomError, image, program, write};
+use crate::sbom::{SbomError, document, image, program, write};
 
 /// Writes a bill of materials: SPDX 2.3 into files whose names end in .spdx.json, else CycloneDX 1.5
 #[derive(Debug, clap::Args)]
@@ -40,6 +41,8 @@ struct Program {
     /// into that section of the program
     #[arg(long, value_name = "FILE", required = true)]
     out: Vec<PathBuf>,
+    #[command(flatten)]
+    writing: WritingOptions,
 }
 
 /// Of an image: its base, the packages of its root, its overlays with their files, and the programs in it
@@ -57,6 +60,8 @@ struct Image {
     /// Document to write; give it once per form
     #[arg(long, value_name = "FILE", required = true)]
     out: Vec<PathBuf>,
+    #[command(flatten)]
+    writing: WritingOptions,
 }
 
 impl Args {
@@ -64,22 +69,27 @@ impl Args {
         match self.of {
             Of::Program(of) => {
                 let epoch = epoch_of_environment()?.unwrap_or_default();
-                save(&program::bill(&of.manifest_path, &of.package, &of.target, epoch)?, &of.out)
+                save(&program::bill(&of.manifest_path, &of.package, &of.target, epoch)?, &of.out, of.writing)
             }
             Of::Image(of) => {
                 let manifest = of.manifest.unwrap_or_else(|| crate::manifest::Manifest::path_for(&of.image));
-                save(&image::bill(&manifest, &of.image, &of.program_sbom)?, &of.out)
+                let made = image::bill(&manifest, &of.image, &of.program_sbom);
+                let bill =
+                    made.map_err(|error| Failure::from(error).with_if(!manifest.exists(), NO_MANIFEST))?;
+                save(&bill, &of.out, of.writing)
             }
         }
     }
 }
 
-fn save(bom: &Bom, out: &[PathBuf]) -> Result<Status, Failure> {
+fn save(bom: &Bom, out: &[PathBuf], writing: WritingOptions) -> Result<Status, Failure> {
+    let about = format!("{} components", bom.components.len());
+    let mut written = Vec::new();
     for out in out {
-        write(bom, out)?;
-        print(&format!("{}: {} components\n", Path::display(out), bom.components.len()))?;
+        let size = if writing.dry_run { document(bom, out)?.len() as u64 } else { write(bom, out)? };
+        written.push(Written::new(out, size, Some(about.clone())));
     }
-    Ok(Status::Fine)
+    writing.tell(&written)
 }
 
 impl From<SbomError> for Failure {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::cache::{CacheOptions, InUse};
 use super::{Failure, Status};
 use crate::overlay::Order;
 use crate::overlay::layout::{Layout, LayoutError};
@@ -33,9 +34,15 @@ pub(super) struct FetchingOptions {
     /// Fetch nothing, and have scripts do without the network
     #[arg(long)]
     pub(super) offline: bool,
-    /// Folder of what scripts fetch, kept by its content (default: tmp/cache/octofw in the tree)
-    #[arg(long, value_name = "DIR")]
-    pub(super) cache: Option<PathBuf>,
+    #[command(flatten)]
+    cache: CacheOptions,
+}
+
+impl FetchingOptions {
+    /// Begins to use the cache for the scripts of what was chosen, if they run.
+    pub(super) fn begin(&self, selected: &Selected, scripts_run: bool) -> Result<InUse, Failure> {
+        self.cache.begin(selected.tree.as_deref(), scripts_run && selected.has_scripts())
+    }
 }
 
 /// What was chosen.
@@ -49,6 +56,17 @@ pub(super) struct Selected {
     pub(super) profile: Option<String>,
     /// Where scripts run.
     pub(super) directory: PathBuf,
+    /// The community's tree, where one was given.
+    tree: Option<PathBuf>,
+}
+
+impl Selected {
+    /// Whether any overlay seems to have scripts.
+    fn has_scripts(&self) -> bool {
+        self.overlays
+            .iter()
+            .any(|folder| ["scripts", "pre-scripts"].iter().any(|part| folder.join(part).is_dir()))
+    }
 }
 
 impl SelectionOptions {
@@ -72,6 +90,7 @@ impl SelectionOptions {
                 order,
                 profile: self.profile,
                 directory: here()?,
+                tree: None,
             });
         };
         let selection = Layout::of(tree).and_then(|layout| layout.select(profile, &self.mods))?;
@@ -81,6 +100,7 @@ impl SelectionOptions {
             overlays,
             order: self.order.unwrap_or(selection.order),
             profile: Some(selection.profile),
+            tree: Some(selection.tree.clone()),
             directory: selection.tree,
         })
     }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Failure, Status, print, print_json, status_of};
-use crate::output::write_text;
+use super::writing::WritingOptions;
+use super::{Failure, Status, print_json, status_of};
 use crate::sign::{SignError, is_encrypted, path_for, secret_key};
 
 /// Signs files, the manifest of an image first of all, as `minisign -S` does
@@ -28,9 +28,8 @@ pub(super) struct Args {
     /// Text to sign with it, which is shown when the signature is checked (default: the file's name)
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
-    /// Print JSON ("schema": 1)
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    writing: WritingOptions,
 }
 
 /// How the passphrase of a secret key comes in: never as an argument, which other users of the machine could see.
@@ -87,6 +86,7 @@ fn ask(prompt: &str) -> Result<String, Failure> {
 #[derive(Serialize)]
 struct JsonReport {
     schema: u32,
+    written: bool,
     key: String,
     signatures: Vec<String>,
 }
@@ -94,22 +94,20 @@ struct JsonReport {
 impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
         let key = secret_key(&self.key, self.passphrase.known(&self.key)?)?;
-        let mut signatures = Vec::new();
+        let (mut signatures, mut written) = (Vec::new(), Vec::new());
         for file in &self.files {
             let name = || file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let text = key.sign(file, &self.comment.clone().unwrap_or_else(name))?;
             let path = path_for(file);
-            write_text(&path, &text).map_err(|error| {
-                Failure::new(Status::Findings, format!("cannot write {}: {error}", path.display()))
-            })?;
+            written.push(self.writing.write(&path, text.as_bytes())?);
             signatures.push(path.display().to_string());
         }
-        if self.json {
-            print_json(&JsonReport { schema: 1, key: key.public().id(), signatures })?;
-        } else {
-            print(&signatures.iter().map(|path| format!("{path}\n")).collect::<String>())?;
+        if self.writing.json {
+            let written = !self.writing.dry_run;
+            print_json(&JsonReport { schema: 1, written, key: key.public().id(), signatures })?;
+            return Ok(Status::Fine);
         }
-        Ok(Status::Fine)
+        self.writing.tell(&written)
     }
 }
 

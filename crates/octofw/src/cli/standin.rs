@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::lock::PackageOptions;
-use super::{Failure, Status, print};
+use super::writing::{WritingOptions, Written};
+use super::{Failure, Status};
 use crate::debian::Archive;
 use crate::standin::container::{ContainerError, ContainerOptions, write_container};
 use crate::standin::{self, Compressor, Generation, RootOptions, Size, StandinError};
@@ -41,6 +42,8 @@ pub(super) struct Args {
     recipe: PathBuf,
     #[command(flatten)]
     packages: PackageOptions,
+    #[command(flatten)]
+    writing: WritingOptions,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -73,23 +76,28 @@ fn block_size(text: &str) -> Result<u32, String> {
 impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
         let lock = self.packages.lock.read()?;
-        let archive = Archive::open(&self.packages.cache)?.offline(self.packages.offline);
+        let cache = self.packages.cache.begin(None, true)?;
+        let archive = Archive::open(cache.folder())?.offline(self.packages.offline);
         let (busybox, met) = standin::gather(&self.recipe, &archive, lock.as_ref())?;
         drop(archive);
         if let Some(lock) = &lock {
             self.packages.lock.admit(lock, &met)?;
         }
         let root = self.root_options();
+        let failed = |error| Failure::new(Status::Findings, format!("cannot make the stand-in: {error}"));
+        let scratch = tempfile::tempdir().map_err(failed)?;
+        let dry = scratch.path().join("out");
+        let out = if self.writing.dry_run { &dry } else { &self.out };
         if self.squashfs {
-            standin::write_root(&self.recipe, &busybox, &root, &self.out)?;
+            standin::write_root(&self.recipe, &busybox, &root, out)?;
         } else {
-            let scratch = tempfile::tempdir().map_err(|error| Failure::new(Status::Findings, error))?;
             let squashfs = scratch.path().join("root.squashfs");
             standin::write_root(&self.recipe, &busybox, &root, &squashfs)?;
-            write_container(&squashfs, &self.container_options(), &self.out)?;
+            write_container(&squashfs, &self.container_options(), out)?;
         }
-        print(&format!("{}\n", self.out.display()))?;
-        Ok(Status::Fine)
+        cache.end(self.packages.offline);
+        let size = std::fs::metadata(out).map_err(failed)?.len();
+        self.writing.tell(&[Written::new(&self.out, size, None)])
     }
 
     fn root_options(&self) -> RootOptions {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{Failure, Status, print, print_json};
 use crate::image::Image;
+use crate::paint::{Ink, Paint};
 use crate::plan::space::{self, Space};
 use crate::sign::{PublicKey, public_key};
 use crate::verify::{Finding, Severity, Signed, VerifyOptions, verify};
@@ -52,7 +53,7 @@ struct JsonReport<'a> {
 }
 
 impl Args {
-    pub(super) fn run(self) -> Result<Status, Failure> {
+    pub(super) fn run(self, paint: Paint) -> Result<Status, Failure> {
         let base = self.base.as_deref().map(Image::open).transpose()?;
         let key = self.key.as_deref().map(public_key).transpose()?;
         let signed = Signed { manifest: self.manifest.as_deref(), key: key.as_ref() };
@@ -79,12 +80,14 @@ impl Args {
             let mut text = String::new();
             for Finding { code, severity, message } in &findings {
                 // Writing to a String cannot fail.
-                let _ = writeln!(text, "{severity:<7}  {code}: {message}");
+                let ink = if *severity == Severity::Error { Ink::Gone } else { Ink::Warning };
+                let _ = writeln!(text, "{}  {code}: {message}", paint.ink(ink, format!("{severity:<7}")));
             }
             for line in space::beside(&self.file).iter().flat_map(Space::lines) {
                 let _ = writeln!(text, "{line}");
             }
-            let verdict = if errors == 0 { "sound" } else { "not sound" };
+            let (ink, verdict) = if errors == 0 { (Ink::Added, "sound") } else { (Ink::Gone, "not sound") };
+            let verdict = paint.ink(ink, verdict);
             let warnings = findings.len().saturating_sub(errors);
             let path = self.file.display();
             if let Some(key) = key.as_ref().filter(|_| errors == 0) {

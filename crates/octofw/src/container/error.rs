@@ -19,6 +19,12 @@ pub enum Layer {
     PackageFile,
     /// The root file system.
     Squashfs,
+    /// The kernel's image.
+    Fit,
+    /// What U-Boot needs before there is a file system.
+    Resource,
+    /// A file system for data.
+    Ext4,
 }
 
 impl Layer {
@@ -32,6 +38,9 @@ impl Layer {
             Self::Parameter => "parameter",
             Self::PackageFile => "package-file",
             Self::Squashfs => "squashfs",
+            Self::Fit => "fit",
+            Self::Resource => "resource",
+            Self::Ext4 => "ext4",
         }
     }
 }
@@ -45,6 +54,9 @@ impl fmt::Display for Layer {
             Self::Parameter => "parameter.txt",
             Self::PackageFile => "package-file",
             Self::Squashfs => "squashfs",
+            Self::Fit => "FIT",
+            Self::Resource => "RSCE",
+            Self::Ext4 => "ext4",
         })
     }
 }

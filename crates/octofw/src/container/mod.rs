@@ -21,6 +21,7 @@ pub mod rkcrc;
 pub mod rkfw;
 mod source;
 pub mod substitution;
+pub(crate) mod sums;
 pub mod upfile;
 
 pub use error::{Fault, FormatError, Layer};

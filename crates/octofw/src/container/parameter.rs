@@ -14,7 +14,8 @@ pub const OVERHEAD: usize = 12;
 pub const MAX_TEXT: usize = WRAPPED_LEN - OVERHEAD;
 /// More partitions than any table has.
 const MAX_PARTITIONS: usize = 128;
-const MAGIC: &[u8; 4] = b"PARM";
+/// How the wrapper begins.
+pub(crate) const MAGIC: &[u8; 4] = b"PARM";
 
 /// One partition of the printer's flash, in sectors of 512 bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,11 +5,13 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 /// Most bytes that are read at once.
 const CHUNK: usize = 256 * 1024;
 
 /// A range of a file, in bytes from its start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Span {
     /// First byte.
     pub offset: u64,
@@ -62,7 +64,14 @@ impl SourceFile {
         if !fs::metadata(path)?.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
         }
-        let file = File::open(path)?;
+        Self::of(path, File::open(path)?)
+    }
+
+    /// A file that is open, for reading at least.
+    ///
+    /// # Errors
+    /// If its length cannot be had.
+    pub fn of(path: &Path, file: File) -> io::Result<Self> {
         let len = file.metadata()?.len();
         Ok(Self { path: path.to_owned(), file, len })
     }
@@ -120,10 +129,24 @@ impl SourceFile {
     ///
     /// # Errors
     /// If reading fails or the file has become shorter.
-    pub fn for_each_piece(&self, span: Span, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    pub fn for_each_piece(&self, span: Span, take: impl FnMut(&[u8])) -> io::Result<()> {
+        self.for_each_piece_when(span, |_| Ok(()), take)
+    }
+
+    /// As [`Self::for_each_piece`]; before a piece is read, `ready` is given its end and may wait for it.
+    ///
+    /// # Errors
+    /// As there, and those of `ready`.
+    pub(crate) fn for_each_piece_when(
+        &self,
+        span: Span,
+        ready: impl Fn(u64) -> io::Result<()>,
+        mut take: impl FnMut(&[u8]),
+    ) -> io::Result<()> {
         let mut reader = self.reader(span);
         let mut buffer = vec![0; CHUNK];
         loop {
+            ready(reader.next.saturating_add(reader.left.min(CHUNK as u64)))?;
             let read = reader.read(&mut buffer)?;
             match buffer.get(..read) {
                 None | Some([]) => return Ok(()),

@@ -2,7 +2,7 @@
 //! Needs no root and leaves the machine's own apt and dpkg alone. Installs nothing and resolves no
 //! dependencies except the one from a kernel metapackage to its versioned kernel.
 //!
-//! Below the cache directory: `apt/` is a private apt state, `debs/` holds the fetched packages.
+//! Below the cache directory: `apt/` is a private apt state, `debs/` holds the fetched packages ([`crate::cache`]).
 
 mod apt;
 mod control;
@@ -11,6 +11,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::cache::{Using, mark};
 use crate::command::{Command, CommandError};
 use crate::digest;
 use crate::lock::Lock;
@@ -141,6 +142,7 @@ pub struct Archive {
     apt: Apt,
     offline: bool,
     _one_at_a_time: File,
+    _using: Using,
 }
 
 impl Archive {
@@ -153,10 +155,12 @@ impl Archive {
         let cache = fs::canonicalize(cache_dir).map_err(file_error("open", cache_dir))?;
         let debs = cache.join("debs");
         fs::create_dir_all(&debs).map_err(file_error("create", &debs))?;
+        let using = Using::begin(&cache).map_err(file_error("lock", &cache))?;
         let lock_path = cache.join("lock");
         let lock = File::create(&lock_path).map_err(file_error("create", &lock_path))?;
         lock.lock().map_err(file_error("lock", &lock_path))?;
-        Ok(Archive { apt: Apt::below(&cache.join("apt")), debs, offline: false, _one_at_a_time: lock })
+        let apt = Apt::below(&cache.join("apt"));
+        Ok(Archive { apt, debs, offline: false, _one_at_a_time: lock, _using: using })
     }
 
     /// Forbids the network: only what the cache holds is served.
@@ -172,6 +176,10 @@ impl Archive {
     /// # Errors
     /// When the package cannot be found or fetched, or its file is damaged.
     pub fn fetch(&self, package: &str, lock: Option<&Lock>) -> Result<Deb, DebianError> {
+        self.find(package, lock).inspect(|deb| mark(&deb.path))
+    }
+
+    fn find(&self, package: &str, lock: Option<&Lock>) -> Result<Deb, DebianError> {
         let locked = lock.and_then(|lock| lock.package(package));
         if let Some(locked) = locked {
             let path = self.path_of(package, &locked.version);
@@ -213,7 +221,8 @@ impl Archive {
         }
         if self.offline {
             let kernel = self.newest_cached(is_kernel)?;
-            return kernel.ok_or_else(|| self.missing(KERNEL_METAPACKAGE, "VERSION"));
+            let missing = || self.missing(KERNEL_METAPACKAGE, "VERSION");
+            return kernel.inspect(|deb| mark(&deb.path)).ok_or_else(missing);
         }
         let complaint = self.apt.update_daily()?;
         let metapackage = self.current(KERNEL_METAPACKAGE, complaint)?;
@@ -256,7 +265,7 @@ impl Archive {
         self.debs.join(format!("{package}_{}_{ARCHITECTURE}.deb", version.replace(':', "%3a")))
     }
 
-    /// The cached package, of those whose name is wanted, that arrived last.
+    /// The cached package, of those whose name is wanted, that was used last.
     fn newest_cached(&self, wanted: impl Fn(&str) -> bool) -> Result<Option<Deb>, DebianError> {
         let mut newest = None;
         for entry in fs::read_dir(&self.debs).map_err(file_error("list", &self.debs))? {

@@ -6,11 +6,13 @@ mod rebuild;
 mod slots;
 mod sums;
 
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::container::assemble::Written;
 use crate::container::package_file::Line;
 use crate::container::parameter::Parameter;
 use crate::container::rkaf::Rkaf;
@@ -94,10 +96,29 @@ impl Image {
     /// If the file cannot be read, breaks a rule of its format, or a sum is wrong.
     pub fn open(path: &Path) -> Result<Self, ImageError> {
         let image = Self::read(path)?;
-        match image.check_sums()?.into_iter().next() {
-            None => Ok(image),
-            Some(source) => Err(ImageError::Format { path: path.to_owned(), source }),
+        image.check()?;
+        Ok(image)
+    }
+
+    /// Checks every sum of an image of which only the headers were read ([`Image::read`]).
+    ///
+    /// # Errors
+    /// If the file cannot be read or a sum is wrong.
+    pub fn check(&self) -> Result<(), ImageError> {
+        match self.check_sums()?.into_iter().next() {
+            None => Ok(()),
+            Some(source) => Err(ImageError::Format { path: self.path().to_owned(), source }),
         }
+    }
+
+    /// Whether its headers state the sums that were taken when it was written, over the same ranges.
+    #[must_use]
+    pub fn states(&self, written: &Written) -> bool {
+        let rom = Span::new(self.rkaf_span.offset, u64::from(self.rkaf.length));
+        let payloads = self.upfile.as_ref().map_or(&[][..], |upfile| &upfile.entries);
+        let md5 = self.rkfw.is_some().then_some(self.rkfw_md5);
+        (rom, self.rkaf_crc, md5) == (written.rom, written.crc, written.update_md5)
+            && payloads == written.payloads
     }
 
     /// What kind of file it is.
@@ -232,18 +253,27 @@ impl Image {
     /// # Errors
     /// If there is no such part, or reading or writing fails.
     pub fn extract_part(&self, name: &str, to: &Path) -> Result<(), ImageError> {
-        let mut reader = self.read_part(name)?;
         let written = |source| ImageError::Io { action: "write", path: to.to_owned(), source };
         let mut output = AtomicOutput::create(to).map_err(written)?;
+        self.copy_part(name, output.file(), to)?;
+        output.commit().map_err(written)
+    }
+
+    /// Copies a part, as it is stored, into an open file; `to` is its path, for messages.
+    ///
+    /// # Errors
+    /// As [`Self::extract_part`].
+    pub fn copy_part(&self, name: &str, file: &mut File, to: &Path) -> Result<(), ImageError> {
+        let mut reader = self.read_part(name)?;
+        let written = |source| ImageError::Io { action: "write", path: to.to_owned(), source };
         let mut buffer = vec![0; 128 * 1024];
         loop {
             let read = reader.read(&mut buffer).map_err(|source| self.unreadable(source))?;
             match buffer.get(..read) {
-                None | Some([]) => break,
-                Some(piece) => output.file().write_all(piece).map_err(written)?,
+                None | Some([]) => return Ok(()),
+                Some(piece) => file.write_all(piece).map_err(written)?,
             }
         }
-        output.commit().map_err(written)
     }
 
     /// SHA-256 of a part as it is stored.
@@ -262,6 +292,12 @@ impl Image {
     #[must_use]
     pub fn reader(&self, span: Span) -> SpanReader<'_> {
         self.source.reader(span)
+    }
+
+    /// The open file.
+    #[must_use]
+    pub fn source(&self) -> &SourceFile {
+        &self.source
     }
 
     pub(crate) fn unreadable(&self, source: io::Error) -> ImageError {

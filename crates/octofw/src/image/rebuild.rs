@@ -1,15 +1,15 @@
 //! A new firmware file out of a base: another root file system, everything else byte for byte the same.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{Image, ROOTFS};
-use crate::container::assemble::{AssembleError, Assembly, Content, Outer, Update};
+use crate::container::assemble::{AssembleError, Assembly, Content, Outer, Update, Written};
 use crate::container::rkaf::{ArrangeError, Part};
-use crate::container::upfile::{EntryKind, Upfile, VERSION_LEN, is_version_byte};
-use crate::container::{FixedText, FormatError, SourceFile, Span};
+use crate::container::upfile::{EntryKind, TABLE_END, Upfile, VERSION_LEN, is_version_byte};
+use crate::container::{FixedText, FormatError, SourceFile, Span, rkfw};
 use crate::squashfs::{Incompatible, SUPERBLOCK_LEN, Superblock, compatible};
 
 /// What to make of a base.
@@ -129,6 +129,30 @@ impl RebuildError {
     }
 }
 
+/// The new root file system.
+struct Root {
+    source: SourceFile,
+    at: Span,
+    /// Whether it is in the output already.
+    in_place: bool,
+}
+
+impl Image {
+    /// Where the root file system begins in a file that [`Rebuild`] makes out of this one, whatever its length.
+    ///
+    /// # Errors
+    /// If the parts do not fit into one image.
+    pub fn new_root_offset(&self) -> Result<u64, RebuildError> {
+        let mut rkaf = self.rkaf.clone();
+        rkaf.arrange(&[(ROOTFS, 1)])?;
+        let outer = self.upfile.as_ref().map_or(0, |_| TABLE_END);
+        let loader =
+            self.rkfw.as_ref().map_or(0, |rkfw| rkfw.loader.len.saturating_add(rkfw::HEADER_LEN as u64));
+        let position = rkaf.part_of_file(ROOTFS).map_or(0, |part| part.position);
+        Ok((outer as u64).saturating_add(loader).saturating_add(u64::from(position)))
+    }
+}
+
 impl Rebuild<'_> {
     /// Writes the new file to `out`, which appears whole or not at all.
     ///
@@ -136,19 +160,44 @@ impl Rebuild<'_> {
     /// See [`RebuildError`].
     pub fn write(&self, out: &Path) -> Result<Rebuilt, RebuildError> {
         let unreadable = |source| RebuildError::Rootfs { path: self.rootfs.to_owned(), source };
-        let rootfs = SourceFile::open(self.rootfs).map_err(unreadable)?;
-        self.check_output(out, &rootfs)?;
-        let first = rootfs.read_up_to(0, SUPERBLOCK_LEN).map_err(unreadable)?;
-        let superblock = Superblock::parse(&first, rootfs.span())
+        let source = SourceFile::open(self.rootfs).map_err(unreadable)?;
+        self.check_output(out, &source)?;
+        let root = Root { at: source.span(), source, in_place: false };
+        let (assembly, rebuilt) = self.assembly(&root)?;
+        assembly.write(out)?;
+        Ok(rebuilt)
+    }
+
+    /// Completes the file at [`Rebuild::rootfs`], in which the new root file system lies already, in its place
+    /// ([`Image::new_root_offset`]), with `root_len` bytes. Whether it reaches the disk is the caller's matter.
+    ///
+    /// # Errors
+    /// See [`RebuildError`].
+    pub fn complete(&self, root_len: u64) -> Result<(Rebuilt, Written), RebuildError> {
+        let unreadable = |source| RebuildError::Rootfs { path: self.rootfs.to_owned(), source };
+        let source = SourceFile::open(self.rootfs).map_err(unreadable)?;
+        let at = Span::new(self.base.new_root_offset()?, root_len);
+        let root = Root { at, source, in_place: true };
+        let (assembly, rebuilt) = self.assembly(&root)?;
+        let mut file = File::options().read(true).write(true).open(self.rootfs).map_err(unreadable)?;
+        let written = assembly.write_into(&mut file, self.rootfs)?;
+        Ok((rebuilt, written))
+    }
+
+    /// What is to be written, after all that can be checked beforehand.
+    fn assembly<'b>(&'b self, root: &'b Root) -> Result<(Assembly<'b>, Rebuilt), RebuildError> {
+        let unreadable = |source| RebuildError::Rootfs { path: self.rootfs.to_owned(), source };
+        let first = root.source.read_up_to(root.at.offset, SUPERBLOCK_LEN).map_err(unreadable)?;
+        let superblock = Superblock::parse(&first, root.at)
             .map_err(|source| RebuildError::Format { path: self.rootfs.to_owned(), source })?;
         compatible(&self.base.rootfs, &superblock)
             .map_err(|source| RebuildError::Incompatible { path: self.rootfs.to_owned(), source })?;
-        let slot_limit = self.check_slots(rootfs.len())?;
+        let slot_limit = self.check_slots(root.at.len)?;
         let version = self.new_version()?;
 
         let mut rkaf = self.base.rkaf.clone();
-        rkaf.arrange(&[(ROOTFS, rootfs.len())])?;
-        let files = self.base.rkaf.files().into_iter().map(|part| self.content(part, &rootfs)).collect();
+        rkaf.arrange(&[(ROOTFS, root.at.len)])?;
+        let files = self.base.rkaf.files().into_iter().map(|part| self.content(part, root)).collect();
         let update = self
             .base
             .rkfw
@@ -156,22 +205,25 @@ impl Rebuild<'_> {
             .map(|rkfw| Update { header: rkfw.clone(), loader: self.copied("loader", rkfw.loader) });
         let outer =
             self.base.upfile.as_ref().zip(version).map(|(upfile, version)| self.outer(upfile, version));
-        Assembly { outer, update, rkaf, files }.write(out)?;
-        Ok(Rebuilt {
+        let rebuilt = Rebuilt {
             version: version.map(|version| version.text().to_owned()),
-            rootfs_len: rootfs.len(),
+            rootfs_len: root.at.len,
             slot_limit,
-        })
+        };
+        Ok((Assembly { outer, update, rkaf, files }, rebuilt))
     }
 
     fn copied(&self, name: &str, span: Span) -> Content<'_> {
         Content::new(name, span.len, self.base.source.reader(span))
     }
 
-    fn content<'b>(&'b self, part: &Part, rootfs: &'b SourceFile) -> Content<'b> {
+    fn content<'b>(&'b self, part: &Part, root: &'b Root) -> Content<'b> {
         let name = part.file.text();
         if name == ROOTFS {
-            return Content::new(name, rootfs.len(), rootfs.reader(rootfs.span()));
+            return match root.in_place {
+                true => Content::in_place(name, root.at.len),
+                false => Content::new(name, root.at.len, root.source.reader(root.at)),
+            };
         }
         // With the bytes up to the block's end: whatever stands there, it stays.
         let start = self.base.rkaf.data(part, self.base.rkaf_span.offset).offset;

@@ -6,7 +6,7 @@ use std::io;
 use md5::{Digest as _, Md5};
 
 use super::{Image, ImageError};
-use crate::container::rkcrc::RkCrc;
+use crate::container::sums::{self, Sums};
 use crate::container::upfile::EntryKind;
 use crate::container::{Fault, FormatError, Layer, Span, upfile};
 use crate::digest::hex;
@@ -29,19 +29,16 @@ impl Image {
         let between = |from: u64, to: u64| Span::new(from, to.saturating_sub(from));
         let source = &self.source;
 
-        let mut md5 = Md5::new();
-        let mut crc = RkCrc::new();
-        source.for_each_piece(between(update.offset, self.rkaf_span.offset), |piece| md5.update(piece))?;
-        source.for_each_piece(between(self.rkaf_span.offset, image_end), |piece| {
-            crc.update(piece);
-            md5.update(piece);
-        })?;
+        let with_md5 = self.upfile.is_some() || self.rkfw.is_some();
+        let rom = between(self.rkaf_span.offset, image_end);
+        let summed = with_md5.then(|| between(update.offset, image_end));
+        let Sums { crc, mut md5 } = sums::take(source, summed, rom, None)?;
         source.for_each_piece(between(image_end, self.rkaf_span.end()), |piece| md5.update(piece))?;
         let inner = <[u8; 16]>::from(md5.clone().finalize());
         source.for_each_piece(between(self.rkaf_span.end(), update.end()), |piece| md5.update(piece))?;
 
-        if crc.value() != self.rkaf_crc {
-            let (found, expected) = (format!("{:#010x}", self.rkaf_crc), format!("{:#010x}", crc.value()));
+        if crc != self.rkaf_crc {
+            let (found, expected) = (format!("{:#010x}", self.rkaf_crc), format!("{:#010x}", crc));
             wrong.push(mismatch(Layer::Rkaf, "CRC".into(), image_end, found, expected));
         }
         if self.rkfw.is_some() && inner != self.rkfw_md5 {

@@ -1,5 +1,6 @@
 //! What a firmware file holds, layer by layer, as text for people and as stable JSON for scripts.
 
+mod contents;
 mod report;
 mod text;
 
@@ -10,6 +11,7 @@ use serde::Serialize;
 
 use crate::container::{FormatError, Kind, SourceFile};
 use crate::image::{Image, ImageError};
+use crate::parts::{self, Content, PartError};
 use crate::squashfs::{SUPERBLOCK_LEN, Superblock};
 
 /// The whole report. Fields are only ever added while `schema` is 1.
@@ -19,7 +21,8 @@ pub struct Report {
     pub schema: u32,
     /// Path as it was given.
     pub path: String,
-    /// `upgrade`, `rkfw`, `rkaf` or `squashfs`.
+    /// `upgrade`, `rkfw`, `rkaf`, `squashfs`, or, for a part by itself, `parameter`, `package-file`, `fit`, `ext4` or
+    /// `resource`.
     pub kind: &'static str,
     /// Bytes of the file.
     pub size: u64,
@@ -36,8 +39,12 @@ pub struct Report {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub partitions: Vec<PartitionReport>,
     /// The root file system.
-    pub rootfs: RootfsReport,
-    /// Every sum that does not match; empty if all do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rootfs: Option<RootfsReport>,
+    /// What the file is, where it is a part by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content>,
+    /// Every sum that does not match; empty if all do, or none was taken.
     pub wrong_sums: Vec<String>,
 }
 
@@ -65,8 +72,11 @@ pub struct EntryReport {
     pub size: u64,
     /// MD5 that the header states.
     pub md5: String,
-    /// Whether it is that of the content.
-    pub md5_ok: bool,
+    /// Whether it is that of the content; `null` where no sums were taken.
+    pub md5_ok: Option<bool>,
+    /// The text of `MCU_DESC`, which says what versions are expected of the other processors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 /// RKFW.
@@ -86,8 +96,8 @@ pub struct RkfwReport {
     pub image_size: u64,
     /// MD5 at its end.
     pub md5: String,
-    /// Whether it is that of the content.
-    pub md5_ok: bool,
+    /// Whether it is that of the content; `null` where no sums were taken.
+    pub md5_ok: Option<bool>,
 }
 
 /// RKAF.
@@ -105,8 +115,8 @@ pub struct RkafReport {
     pub manufacturer: String,
     /// CRC at its end, as `0x0123abcd`.
     pub crc: String,
-    /// Whether it is that of the content.
-    pub crc_ok: bool,
+    /// Whether it is that of the content; `null` where no sums were taken.
+    pub crc_ok: Option<bool>,
     /// The part table.
     pub parts: Vec<PartReport>,
 }
@@ -124,8 +134,14 @@ pub struct PartReport {
     pub size: u32,
     /// First sector in the flash, if it has a partition.
     pub flash_sector: Option<u32>,
-    /// SHA-256 of the data as it is stored.
-    pub sha256: String,
+    /// SHA-256 of the data as it is stored; `null` where no sums were taken.
+    pub sha256: Option<String>,
+    /// What is in it, where that is known here; with the first of the parts that share a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content>,
+    /// Why it cannot be read, where it begins as something known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
 }
 
 /// One partition.
@@ -188,8 +204,8 @@ pub enum InspectError {
     },
     /// It is none of the kinds that we know.
     #[error(
-        "{path} is no firmware file: it begins with {found}; give a U1 upgrade file, an update.img, a rom image or a \
-         squashfs"
+        "{path} is no firmware file: it begins with {found}; give a U1 upgrade file, an update.img, a rom image, a \
+         squashfs, or another part of a rom image"
     )]
     Unknown {
         /// The file.
@@ -200,6 +216,14 @@ pub enum InspectError {
     /// A squashfs that breaks the rules of its format.
     #[error("{path} is not a sound squashfs")]
     Squashfs {
+        /// The file.
+        path: PathBuf,
+        /// What, where, and the remedy.
+        source: FormatError,
+    },
+    /// A part of a rom image that breaks the rules of its format.
+    #[error("{path} is not sound")]
+    Part {
         /// The file.
         path: PathBuf,
         /// What, where, and the remedy.
@@ -216,23 +240,33 @@ impl InspectError {
     pub fn is_wrong_input(&self) -> bool {
         match self {
             Self::Io { .. } => false,
-            Self::Unknown { .. } | Self::Squashfs { .. } => true,
+            Self::Unknown { .. } | Self::Squashfs { .. } | Self::Part { .. } => true,
             Self::Image(error) => error.is_wrong_input(),
         }
     }
 }
 
 impl Report {
-    /// Reads a file of any of the kinds.
+    /// Reads a file of any of the kinds; `sums` tells whether all of its content is read and summed.
     ///
     /// # Errors
     /// If it cannot be read, is of no known kind, or its headers break a rule. Wrong sums are part of the report.
-    pub fn of(path: &Path) -> Result<Self, InspectError> {
+    pub fn of(path: &Path, sums: bool) -> Result<Self, InspectError> {
         let failed = |source| InspectError::Io { path: path.to_owned(), source };
         let source = SourceFile::open(path).map_err(failed)?;
         let first = source.read_up_to(0, SUPERBLOCK_LEN).map_err(failed)?;
         match first.first_chunk().copied().and_then(Kind::of) {
             None => {
+                match parts::of_file(&source, sums) {
+                    Ok(Some((look, parameter))) => {
+                        return Ok(report::of_part(&source, look, parameter.as_ref()));
+                    }
+                    Ok(None) => {}
+                    Err(PartError::Io(source)) => return Err(failed(source)),
+                    Err(PartError::Format(source)) => {
+                        return Err(InspectError::Part { path: path.to_owned(), source });
+                    }
+                }
                 let found = match first.get(..4.min(first.len())) {
                     None | Some([]) => "nothing".to_owned(),
                     Some(bytes) => crate::container::fields::shown(bytes),
@@ -244,7 +278,7 @@ impl Report {
                     .map_err(|source| InspectError::Squashfs { path: path.to_owned(), source })?;
                 Ok(report::of_squashfs(path, &superblock, source.span()))
             }
-            Some(Kind::Upgrade | Kind::Rkfw | Kind::Rkaf) => Ok(report::of_image(&Image::read(path)?)?),
+            Some(Kind::Upgrade | Kind::Rkfw | Kind::Rkaf) => Ok(report::of_image(&Image::read(path)?, sums)?),
         }
     }
 
@@ -252,5 +286,13 @@ impl Report {
     #[must_use]
     pub fn sums_ok(&self) -> bool {
         self.wrong_sums.is_empty()
+    }
+}
+
+fn verdict(ok: Option<bool>) -> &'static str {
+    match ok {
+        Some(true) => "ok",
+        Some(false) => "WRONG",
+        None => "not checked",
     }
 }

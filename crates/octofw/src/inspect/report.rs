@@ -5,11 +5,17 @@ use std::path::Path;
 use super::{
     EntryReport, PartReport, PartitionReport, Report, RkafReport, RkfwReport, RootfsReport, UpfileReport,
 };
-use crate::container::rkaf::{NO_PARTITION, version_text};
-use crate::container::{FormatError, Kind, Layer, Span};
+use crate::container::parameter::Parameter;
+use crate::container::rkaf::{NO_PARTITION, Part, version_text};
+use crate::container::upfile::EntryKind;
+use crate::container::{FormatError, Kind, Layer, SourceFile, Span};
 use crate::digest::hex;
 use crate::image::{Image, ImageError, ROOTFS};
+use crate::parts::{self, Content, Look, PartError};
 use crate::squashfs::{ReadError, Superblock, dead_bytes_at};
+
+/// Bytes of a text that are shown.
+const LONGEST_TEXT: usize = 4096;
 
 pub(super) fn of_squashfs(path: &Path, superblock: &Superblock, at: Span) -> Report {
     Report {
@@ -21,14 +27,33 @@ pub(super) fn of_squashfs(path: &Path, superblock: &Superblock, at: Span) -> Rep
         rkfw: None,
         rkaf: None,
         partitions: Vec::new(),
-        rootfs: rootfs(path, superblock, at),
+        rootfs: Some(rootfs(path, superblock, at)),
+        content: None,
         wrong_sums: Vec::new(),
     }
 }
 
-pub(super) fn of_image(image: &Image) -> Result<Report, ImageError> {
-    let wrong = image.check_sums()?;
-    let is_ok = |layer: Layer| !wrong.iter().any(|error| error.layer == layer);
+pub(super) fn of_part(source: &SourceFile, look: Look, parameter: Option<&Parameter>) -> Report {
+    Report {
+        schema: 1,
+        path: source.path().display().to_string(),
+        kind: look.content.kind(),
+        size: source.len(),
+        upfile: None,
+        rkfw: None,
+        rkaf: None,
+        partitions: parameter.map(|parameter| partitions(parameter, &[])).unwrap_or_default(),
+        rootfs: None,
+        content: Some(look.content),
+        wrong_sums: look.wrong.iter().map(FormatError::to_string).collect(),
+    }
+}
+
+pub(super) fn of_image(image: &Image, sums: bool) -> Result<Report, ImageError> {
+    let wrong = if sums { image.check_sums()? } else { Vec::new() };
+    let mut wrong_inside = Vec::new();
+    let is_ok = |layer: Layer| sums.then(|| !wrong.iter().any(|error| error.layer == layer));
+    let text = mcu_text(image)?;
     let upfile = image.upfile().map(|upfile| UpfileReport {
         container_version: upfile.container_version,
         version: upfile.version.to_string(),
@@ -41,9 +66,13 @@ pub(super) fn of_image(image: &Image) -> Result<Report, ImageError> {
                 offset: entry.span.offset,
                 size: entry.span.len,
                 md5: hex(&entry.md5),
-                md5_ok: !wrong.iter().any(|error| {
-                    error.layer == Layer::Upfile && error.field.ends_with(entry.kind.file_name())
+                md5_ok: sums.then(|| {
+                    let is_its = |error: &FormatError| {
+                        error.layer == Layer::Upfile && error.field.ends_with(entry.kind.file_name())
+                    };
+                    !wrong.iter().any(is_its)
                 }),
+                text: text.clone().filter(|_| entry.kind == EntryKind::McuDesc),
             })
             .collect(),
     });
@@ -65,8 +94,20 @@ pub(super) fn of_image(image: &Image) -> Result<Report, ImageError> {
         let known = parts.iter().find(|earlier: &&PartReport| earlier.file == file);
         let sha256 = match known {
             Some(earlier) => earlier.sha256.clone(),
-            None if part.is_self() => String::new(),
-            None => hex(&image.part_sha256(file)?),
+            None if part.is_self() || !sums => None,
+            None => Some(hex(&image.part_sha256(file)?)),
+        };
+        let look = match known {
+            Some(_) => None,
+            None => inside(image, part, sums)?,
+        };
+        let (content, unreadable) = match look {
+            Some(Ok(look)) => {
+                wrong_inside.extend(look.wrong);
+                (Some(look.content), None)
+            }
+            Some(Err(error)) => (None, Some(error.to_string())),
+            None => (None, None),
         };
         parts.push(PartReport {
             name: part.name.to_string(),
@@ -75,6 +116,8 @@ pub(super) fn of_image(image: &Image) -> Result<Report, ImageError> {
             size: part.size,
             flash_sector: (part.flash_address != NO_PARTITION).then_some(part.flash_address),
             sha256,
+            content,
+            unreadable,
         });
     }
     let rkaf = RkafReport {
@@ -100,15 +143,43 @@ pub(super) fn of_image(image: &Image) -> Result<Report, ImageError> {
         upfile,
         rkfw,
         rkaf: Some(rkaf),
-        partitions: partitions(image),
-        rootfs: rootfs(image.path(), image.rootfs(), image.span_of(ROOTFS)?),
-        wrong_sums: wrong.iter().map(FormatError::to_string).collect(),
+        partitions: partitions(image.parameter(), &image.rkaf().parts),
+        rootfs: Some(rootfs(image.path(), image.rootfs(), image.span_of(ROOTFS)?)),
+        content: None,
+        wrong_sums: wrong.iter().chain(&wrong_inside).map(FormatError::to_string).collect(),
     })
 }
 
-fn partitions(image: &Image) -> Vec<PartitionReport> {
+/// What is in a part, where that is known here.
+fn inside(image: &Image, part: &Part, sums: bool) -> Result<Option<Result<Look, FormatError>>, ImageError> {
+    let file = part.file.text();
+    let sound = |content| Ok(Some(Ok(Look { content, wrong: Vec::new() })));
+    match file {
+        "parameter.txt" => sound(Content::of_parameter(image.parameter())),
+        "package-file" => sound(Content::of_list(image.package_file())),
+        _ if part.is_self() || file == ROOTFS => Ok(None),
+        _ => match parts::of_part(image.source(), image.span_of(file)?, file, sums) {
+            Ok(look) => Ok(look.map(Ok)),
+            Err(PartError::Format(error)) => Ok(Some(Err(error))),
+            Err(PartError::Io(error)) => Err(image.unreadable(error)),
+        },
+    }
+}
+
+/// The text of `MCU_DESC`, where it is one.
+fn mcu_text(image: &Image) -> Result<Option<String>, ImageError> {
+    let Some(upfile) = image.upfile() else { return Ok(None) };
+    let at = upfile.entry(EntryKind::McuDesc).span;
+    let most = usize::try_from(at.len).unwrap_or(usize::MAX).min(LONGEST_TEXT);
+    let bytes = image.source().read_up_to(at.offset, most).map_err(|error| image.unreadable(error))?;
+    let text = bytes.trim_ascii_end();
+    let printable = |byte: &u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
+    Ok(Some(String::from_utf8_lossy(text).into_owned()).filter(|_| text.iter().all(printable)))
+}
+
+fn partitions(parameter: &Parameter, parts: &[Part]) -> Vec<PartitionReport> {
     let of = |partition: &crate::container::parameter::Partition| {
-        let part = image.rkaf().parts.iter().find(|part| part.name.text() == partition.name);
+        let part = parts.iter().find(|part| part.name.text() == partition.name);
         let size = partition.bytes();
         let used = part.map(|part| u64::from(part.size));
         PartitionReport {
@@ -120,7 +191,7 @@ fn partitions(image: &Image) -> Vec<PartitionReport> {
             free: size.zip(used).map(|(size, used)| size.cast_signed().saturating_sub_unsigned(used)),
         }
     };
-    image.parameter().partitions.iter().map(of).collect()
+    parameter.partitions.iter().map(of).collect()
 }
 
 fn rootfs(path: &Path, superblock: &Superblock, at: Span) -> RootfsReport {

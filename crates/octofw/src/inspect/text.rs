@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{PartitionReport, Report, RkafReport, RkfwReport, RootfsReport, UpfileReport};
+use super::{PartitionReport, Report, RkafReport, RkfwReport, RootfsReport, UpfileReport, contents, verdict};
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -10,7 +10,8 @@ impl fmt::Display for Report {
             "upgrade" => "U1 upgrade file",
             "rkfw" => "update.img (RKFW)",
             "rkaf" => "rom image (RKAF)",
-            _ => "squashfs file system",
+            "squashfs" => "squashfs file system",
+            _ => "part of a rom image",
         };
         writeln!(f, "{}: {kind}, {} bytes", self.path, self.size)?;
         if let Some(upfile) = &self.upfile {
@@ -28,16 +29,21 @@ impl fmt::Display for Report {
                 write_partition(f, partition)?;
             }
         }
-        write_rootfs(f, &self.rootfs)?;
+        if let Some(rkaf) = &self.rkaf {
+            contents::of_parts(f, &rkaf.parts)?;
+        }
+        if let Some(content) = &self.content {
+            writeln!(f)?;
+            contents::write(f, content)?;
+        }
+        if let Some(rootfs) = &self.rootfs {
+            write_rootfs(f, rootfs)?;
+        }
         for wrong in &self.wrong_sums {
             writeln!(f, "\nwrong sum: {wrong}")?;
         }
         Ok(())
     }
-}
-
-fn verdict(ok: bool) -> &'static str {
-    if ok { "ok" } else { "WRONG" }
 }
 
 fn write_upfile(f: &mut fmt::Formatter<'_>, upfile: &UpfileReport) -> fmt::Result {
@@ -46,6 +52,9 @@ fn write_upfile(f: &mut fmt::Formatter<'_>, upfile: &UpfileReport) -> fmt::Resul
     for entry in entries {
         let (name, size, offset, md5) = (entry.name, entry.size, entry.offset, &entry.md5);
         writeln!(f, "  {name:<14}{size:>11} bytes at {offset:<#12x}MD5 {md5} {}", verdict(entry.md5_ok))?;
+        for line in entry.text.iter().flat_map(|text| text.lines()) {
+            writeln!(f, "                {line}")?;
+        }
     }
     Ok(())
 }
@@ -62,8 +71,16 @@ fn write_rkaf(f: &mut fmt::Formatter<'_>, rkaf: &RkafReport) -> fmt::Result {
     writeln!(f, "  {} parts, {length} bytes, RKCRC {crc} {}", parts.len(), verdict(*crc_ok))?;
     for part in parts {
         let (name, file, size, position) = (&part.name, &part.file, part.size, part.position);
-        let sha256 = part.sha256.get(..16).unwrap_or_default();
-        writeln!(f, "  {name:<14}{file:<19}{size:>10} bytes at {position:<#12x}SHA-256 {sha256}…")?;
+        write!(f, "  {name:<14}{file:<19}{size:>10} bytes at {position:#x}")?;
+        match part.sha256.as_deref().and_then(|sha256| sha256.get(..16)) {
+            Some(sha256) => writeln!(
+                f,
+                "{:>width$}SHA-256 {sha256}…",
+                "",
+                width = 12usize.saturating_sub(format!("{position:#x}").len())
+            )?,
+            None => writeln!(f)?,
+        }
     }
     Ok(())
 }

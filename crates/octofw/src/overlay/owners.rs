@@ -27,6 +27,8 @@ pub struct Owned {
     pub uid: Option<u32>,
     /// Group.
     pub gid: Option<u32>,
+    /// The line that says so.
+    pub line: usize,
 }
 
 /// Reads the table; an overlay without one has an empty table.
@@ -60,7 +62,7 @@ pub fn apply(overlay: &Overlay, tree: &Tree) -> Result<(), OverlayError> {
         let Some(found) = found.filter(|found| !found.is_symlink() && behind.is_none()) else {
             let problem =
                 format!("{} is not in the root, is a link or lies behind one", owned.path.display());
-            return Err(overlay.unfit(OWNERS, problem));
+            return Err(overlay.unfit(format!("{OWNERS}, line {}", owned.line), problem));
         };
         let place = tree.place(&owned.path);
         chown(&place, owned.uid, owned.gid).map_err(system)?;
@@ -90,7 +92,7 @@ fn parse(text: &str) -> Result<Vec<Owned>, (usize, String)> {
         let (Some(mode), Some(uid), Some(gid)) = (mode, column(uid, 10), column(gid, 10)) else {
             return Err(wrong("the mode is not octal, or an owner is not a number"));
         };
-        table.push(Owned { path, mode, uid, gid });
+        table.push(Owned { path, mode, uid, gid, line: number + 1 });
     }
     Ok(table)
 }
@@ -110,11 +112,11 @@ mod tests {
     #[test]
     fn lines_become_entries() {
         let text = "# who\n\nusr/bin/tool 4755 0 0\n/home/lava/x - 1000 1000\netc/y 0600 - -\n";
-        let owned = |path: &str, mode, uid, gid| Owned { path: path.into(), mode, uid, gid };
+        let owned = |path: &str, mode, uid, gid, line| Owned { path: path.into(), mode, uid, gid, line };
         let expected = [
-            owned("usr/bin/tool", Some(0o4755), Some(0), Some(0)),
-            owned("home/lava/x", None, Some(1000), Some(1000)),
-            owned("etc/y", Some(0o600), None, None),
+            owned("usr/bin/tool", Some(0o4755), Some(0), Some(0), 3),
+            owned("home/lava/x", None, Some(1000), Some(1000), 4),
+            owned("etc/y", Some(0o600), None, None, 5),
         ];
         assert_eq!(parse(text).unwrap(), expected);
     }

@@ -10,6 +10,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use super::last_line::LastLine;
 use super::{Overlay, OverlayError, entries};
 use crate::command::Command;
 use crate::script_tools::chroot;
@@ -99,7 +100,8 @@ pub(super) fn windows_line(text: &[u8]) -> Option<usize> {
 /// Runs one script of a folder.
 ///
 /// # Errors
-/// When it cannot be started or fails; with its command line, exit status and the end of its output.
+/// When it cannot be started or fails; with its command line, exit status and the end of its output, and the line where
+/// that is known.
 pub fn run(
     overlay: &Overlay,
     folder: &str,
@@ -118,7 +120,15 @@ pub fn run(
     let failed = |e| overlay.failed(&path, e);
     if !name.ends_with(INSIDE) {
         let script = started_as(&script, surroundings.directory).map_err(|e| overlay.system(&path, e))?;
-        return command.arg(script).arg(surroundings.root).run().map(drop).map_err(failed);
+        let last = LastLine::begin().map_err(|e| overlay.system(&path, e))?;
+        for (name, value) in last.variables() {
+            command = command.env(name, value);
+        }
+        let ran = command.arg(&script).arg(surroundings.root).run();
+        return ran.map(drop).map_err(|error| match last.of(&script) {
+            Some(line) => overlay.failed(format!("{}, line {line}", path.display()), error),
+            None => failed(error),
+        });
     }
     // The script must lie in the root to be started there; it goes whatever comes of it.
     let lent = surroundings.root.join(name);

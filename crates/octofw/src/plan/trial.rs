@@ -1,11 +1,11 @@
 //! A build up to the finished root, in a folder that goes away: what a plan is made from.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::build::environment::{self, Places};
-use crate::build::{BuildError, Settings, fakeroot, untouched};
-use crate::image::{BOOT, Image, ImageError, ROOTFS};
+use crate::build::{BuildError, Settings, fakeroot, parts};
+use crate::container::{SourceFile, Span};
+use crate::image::{Image, ROOTFS};
 use crate::manifest::Packed;
 use crate::overlay::{Overlay, name_apart};
 use crate::rootfs::packing::Packing;
@@ -64,18 +64,19 @@ pub fn try_out(settings: &Settings, run_scripts: bool) -> Result<Trial, BuildErr
         .tempdir()
         .map_err(|e| BuildError::system("cannot make a scratch folder; TMPDIR says where", e))?;
     let scratch = folder.path();
-    let parts = scratch.join("rk-unpacked");
-    lay_out(&image, scratch, &parts, run_scripts)?;
-    let base_root = parts.join(ROOTFS);
-    let packing = Packing::of_file(&base_root)?;
+    let parts = parts::folder(scratch);
+    let base_at = image.span_of(ROOTFS)?;
+    let packing = Packing::of_span(&settings.base, base_at)?;
     let epoch = settings.epoch.unwrap_or(packing.superblock.mkfs_time);
     let tree = scratch.join("root");
     let places = Places { build: scratch, root: &tree, parts: &parts };
     let variables = environment::variables(settings, places, epoch, |name| std::env::var(name).ok());
     let plan = session::Plan {
-        base: base_root.clone(),
+        base: settings.base.clone(),
+        base_at,
         tree,
         result: scratch.join("rootfs.new"),
+        result_offset: 0,
         outcome: scratch.join("outcome.json"),
         epoch,
         order: settings.order,
@@ -87,12 +88,24 @@ pub fn try_out(settings: &Settings, run_scripts: bool) -> Result<Trial, BuildErr
         repack: false,
         scripting: Scripting { cache: Some(settings.cache_folder()), rehearse: false },
         watch: Some(Watching { skip_scripts: !run_scripts }),
+        faked: None,
     };
-    let session = || fakeroot::run(&settings.octofw, &plan, &scratch.join("plan.json"));
-    let report = if run_scripts { untouched::beside(&image, &parts, session)? } else { session()? };
-    let (before, _) = read(&base_root);
-    let (after, filesystem) = read(&plan.result);
-    let sizes = (length(&base_root)?, length(&plan.result)?);
+    let mut laid = None;
+    let lay_out = || {
+        if run_scripts {
+            laid = Some(parts::lay_out(&image, scratch, &parts)?);
+        }
+        Ok(())
+    };
+    let report = fakeroot::run_beside(&settings.octofw, &plan, &scratch.join("plan.json"), lay_out);
+    let report = match laid {
+        Some(laid) => laid.hold(report)?,
+        None => report?,
+    };
+    let (before, _) = read(&settings.base, base_at);
+    let made_at = Span::new(0, report.size);
+    let (after, filesystem) = read(&plan.result, made_at);
+    let sizes = (base_at.len, report.size);
     let kept = match report.packed {
         Packed::Spliced => packing.superblock.tables.inodes,
         Packed::Repacked => 0,
@@ -107,41 +120,10 @@ pub fn try_out(settings: &Settings, run_scripts: bool) -> Result<Trial, BuildErr
     Ok(Trial { base, overlays, ran_scripts: run_scripts, report, before, after, space })
 }
 
-/// Lays the base's parts out, those too that only scripts look for where any run.
-fn lay_out(image: &Image, scratch: &Path, parts: &Path, for_scripts: bool) -> Result<(), BuildError> {
-    let failed = |path: &Path| {
-        let what = format!("cannot write {}", path.display());
-        move |e| BuildError::system(what, e)
-    };
-    fs::create_dir(parts).map_err(failed(parts))?;
-    image.extract_part(ROOTFS, &parts.join(ROOTFS))?;
-    if !for_scripts {
-        return Ok(());
-    }
-    if let Some(upfile) = image.upfile() {
-        for (name, text) in
-            [("UPFILE_VERSION", upfile.version.text()), ("UPFILE_BUILD_DATE", upfile.date.text())]
-        {
-            let path = scratch.join(name);
-            fs::write(&path, text).map_err(failed(&path))?;
-        }
-    }
-    match image.extract_part(BOOT, &parts.join(BOOT)) {
-        // A base without a kernel has nothing for scripts to read.
-        Ok(()) | Err(ImageError::NoPart { .. }) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// A root and its tree; what cannot be read here, a session has told of.
-fn read(squashfs: &Path) -> (Option<Tree>, Option<Filesystem>) {
-    let filesystem = Filesystem::open(squashfs).ok();
+fn read(file: &Path, at: Span) -> (Option<Tree>, Option<Filesystem>) {
+    let opened = SourceFile::open(file).ok();
+    let filesystem = opened.and_then(|file| Filesystem::open_at(file, at).ok());
     let tree = filesystem.as_ref().and_then(|filesystem| filesystem.tree().ok());
     (tree, filesystem)
-}
-
-fn length(path: &Path) -> Result<u64, BuildError> {
-    let metadata =
-        fs::metadata(path).map_err(|e| BuildError::system(format!("cannot read {}", path.display()), e))?;
-    Ok(metadata.len())
 }

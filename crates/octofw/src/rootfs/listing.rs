@@ -38,13 +38,14 @@ pub enum ListingError {
 /// One line of a listing, with the columns' padding taken out.
 type Line = Vec<u8>;
 
-/// Compares a squashfs with the tree it was unpacked to, or packed from.
+/// Compares a squashfs, which begins at `offset` in its file, with the tree it was unpacked to, or packed from.
 ///
 /// # Errors
 /// When they differ or the squashfs cannot be listed.
-pub fn compare(squashfs: &Path, tree: &Snapshot) -> Result<(), ListingError> {
+pub fn compare(squashfs: &Path, offset: u64, tree: &Snapshot) -> Result<(), ListingError> {
     let listing = Command::new("unsquashfs")
         .arg("-lln")
+        .args(["-offset", &offset.to_string()])
         .arg(squashfs)
         .env("TZ", "UTC")
         .env("LC_ALL", "C")

@@ -5,6 +5,7 @@
 
 pub mod architecture;
 mod checks;
+mod faked;
 pub mod inside;
 mod lacking;
 pub mod listing;
@@ -15,5 +16,5 @@ pub mod snapshot;
 pub mod splicing;
 pub mod startable;
 pub mod steps;
-mod unpacking;
+pub(crate) mod unpacking;
 pub mod watch;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::container::{FormatError, SourceFile};
+use crate::container::{FormatError, SourceFile, Span};
 use crate::squashfs::{Compressor, SUPERBLOCK_LEN, Superblock};
 
 /// Bytes from the start that hold the superblock and a compressor's options.
@@ -68,8 +68,19 @@ impl Packing {
     pub fn of_file(path: &Path) -> Result<Self, PackingError> {
         let read = |source| PackingError::Read { path: path.to_owned(), source };
         let file = SourceFile::open(path).map_err(read)?;
-        let head = file.read_up_to(0, HEAD_LEN).map_err(read)?;
-        let superblock = Superblock::parse(head.get(..SUPERBLOCK_LEN).unwrap_or(&head), file.span())
+        Self::of_span(path, file.span())
+    }
+
+    /// Reads it from the squashfs that lies at `at` in a file.
+    ///
+    /// # Errors
+    /// As [`Self::of_file`].
+    pub fn of_span(path: &Path, at: Span) -> Result<Self, PackingError> {
+        let read = |source| PackingError::Read { path: path.to_owned(), source };
+        let file = SourceFile::open(path).map_err(read)?;
+        let most = usize::try_from(at.len).unwrap_or(usize::MAX).min(HEAD_LEN);
+        let head = file.read_up_to(at.offset, most).map_err(read)?;
+        let superblock = Superblock::parse(head.get(..SUPERBLOCK_LEN).unwrap_or(&head), at)
             .map_err(|source| PackingError::Format { path: path.to_owned(), source })?;
         let stored = match superblock.flags.0 & COMPRESSOR_OPTIONS {
             0 => &[],

@@ -15,6 +15,14 @@ use nix::sys::stat::{UtimensatFlags, utimensat};
 use nix::sys::time::TimeSpec;
 use serde::{Deserialize, Serialize};
 
+use super::faked::{self, Faked, Owners, Remembered};
+
+/// Where the type is in a mode, and the types that fakeroot does not make up.
+const TYPE: u32 = 0o170_000;
+const REGULAR: u32 = 0o100_000;
+const DIRECTORY: u32 = 0o040_000;
+const LINK: u32 = 0o120_000;
+
 /// What kind of thing a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -119,6 +127,16 @@ impl Snapshot {
     /// # Errors
     /// When something cannot be read; the error names the path.
     pub fn take(root: &Path) -> io::Result<Self> {
+        Self::take_with(root, None)
+    }
+
+    /// As [`Self::take`], with the owners that `faked` remembers where it can be asked for all at once.
+    pub(super) fn take_with(root: &Path, faked: Option<&Faked>) -> io::Result<Self> {
+        let owners = faked.and_then(Faked::owners);
+        let entry = |place: &Path| match &owners {
+            Some(owners) => real_entry(place, owners),
+            None => entry(place),
+        };
         let mut entries = BTreeMap::new();
         let mut folders = vec![Vec::new()];
         entries.insert(Vec::new(), entry(root)?);
@@ -314,6 +332,48 @@ fn entry(place: &Path) -> io::Result<Entry> {
         rewritten: false,
         inode: (metadata.dev(), metadata.ino()),
         device,
+        target,
+    })
+}
+
+/// As [`entry`], with a look past fakeroot and at what it remembers.
+fn real_entry(place: &Path, owners: &Owners) -> io::Result<Entry> {
+    let stat = faked::real(place).map_err(|e| named(place, e))?;
+    let inode = (stat.st_dev, stat.st_ino);
+    let mode = stat.st_mode;
+    let known = owners.get(&inode).copied().unwrap_or(Remembered { mode, uid: 0, gid: 0 });
+    let kind = match mode & TYPE {
+        REGULAR => Kind::File,
+        DIRECTORY => Kind::Directory,
+        LINK => Kind::Link,
+        _ => return entry(place),
+    };
+    // A device is an ordinary file on the disk; and what was remembered of an inode that is used again is no use.
+    if known.mode & TYPE != mode & TYPE || (kind == Kind::File && mode & 0o600 != 0o600) {
+        return entry(place);
+    }
+    let target = match kind {
+        Kind::Link => Some(fs::read_link(place).map_err(|e| named(place, e))?.into_os_string().into_vec()),
+        _ => None,
+    };
+    let size = match (kind, &target) {
+        (_, Some(target)) => target.len() as u64,
+        (Kind::File, None) => u64::try_from(stat.st_size).unwrap_or(0),
+        _ => 0,
+    };
+    // The system's types differ between machines.
+    let nanoseconds = |part| i64::try_from(part).unwrap_or(0);
+    Ok(Entry {
+        kind,
+        mode: known.mode & 0o7777,
+        uid: known.uid,
+        gid: known.gid,
+        size,
+        modified: (stat.st_mtime, nanoseconds(stat.st_mtime_nsec)),
+        changed: (stat.st_ctime, nanoseconds(stat.st_ctime_nsec)),
+        rewritten: false,
+        inode,
+        device: (0, 0),
         target,
     })
 }

@@ -2,6 +2,7 @@
 //! which takes many times as long as unpacking itself; so the files are made outside, and fakeroot is given the list of
 //! who owns them. Devices, pipes and sockets need its help and are made inside ([`super::partial`]).
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -11,6 +12,7 @@ use std::path::Path;
 
 use super::snapshot::{place, set_time};
 use super::splicing::Base;
+use crate::container::Span;
 use crate::squashfs::tree::{Form, Node, NodeId, Stored};
 use crate::squashfs::{Filesystem, LastFragment};
 
@@ -28,15 +30,26 @@ struct Making<'a> {
     stored: &'a Stored,
 }
 
-/// Unpacks the squashfs at `base` to `root`, which must not exist, and writes the list of owners for `fakeroot -i` to
+/// Unpacks the squashfs in a file to `root`, which must not exist, and writes the list of owners for `fakeroot -i` to
 /// `owners`. False, and nothing is made, where the squashfs cannot be read.
 ///
 /// # Errors
 /// When something cannot be written, or a block of data is damaged.
-pub(super) fn unpack(base: &Path, root: &Path, owners: &Path) -> io::Result<bool> {
-    let Ok(base) = Base::open(base) else { return Ok(false) };
+pub(super) fn unpack((base, at): (&Path, Span), root: &Path, owners: &Path) -> io::Result<bool> {
+    let Ok(base) = Base::open(base, at) else { return Ok(false) };
+    let known = files(&base, root)?;
+    fs::write(owners, list(&base, &known, root)?)?;
+    Ok(true)
+}
+
+/// Makes the directories, files and links of a base below `root`, which must not exist; devices, pipes and sockets are
+/// left out. Owners and modes are those that the caller can give. Returns a path of each inode that was made.
+///
+/// # Errors
+/// When something cannot be written, or a block of data is damaged.
+pub(crate) fn files(base: &Base, root: &Path) -> io::Result<HashMap<NodeId, Vec<u8>>> {
     let paths = base.tree.paths();
-    let mut known: std::collections::HashMap<NodeId, &[u8]> = std::collections::HashMap::new();
+    let mut known: HashMap<NodeId, Vec<u8>> = HashMap::new();
     let mut files = Vec::new();
     let mut links = Vec::new();
     let mut folders = Vec::new();
@@ -57,7 +70,7 @@ pub(super) fn unpack(base: &Path, root: &Path, owners: &Path) -> io::Result<bool
             }
             _ => continue,
         }
-        known.entry(*id).or_insert(path);
+        known.entry(*id).or_insert_with(|| path.clone());
     }
     // Files that end in the same fragment block come one after the other.
     files.sort_by_key(|file| (file.stored.fragment.map(|fragment| fragment.block), file.stored.start));
@@ -80,8 +93,7 @@ pub(super) fn unpack(base: &Path, root: &Path, owners: &Path) -> io::Result<bool
         fs::set_permissions(at, Permissions::from_mode(u32::from(node.mode & 0o777) | 0o700))?;
         set_time(at, node.modified)?;
     }
-    fs::write(owners, list(&base, &known, root)?)?;
-    Ok(true)
+    Ok(known)
 }
 
 fn make(filesystem: &Filesystem, root: &Path, files: &[Making<'_>]) -> io::Result<()> {
@@ -97,7 +109,7 @@ fn make(filesystem: &Filesystem, root: &Path, files: &[Making<'_>]) -> io::Resul
 }
 
 /// The lines of `fakeroot -s` and `-i`: what is not on it belongs to root and has the mode that it has.
-fn list(base: &Base, known: &std::collections::HashMap<NodeId, &[u8]>, root: &Path) -> io::Result<String> {
+fn list(base: &Base, known: &HashMap<NodeId, Vec<u8>>, root: &Path) -> io::Result<String> {
     let mut text = String::new();
     for (id, path) in known {
         let Some(node) = base.tree.node(*id) else { continue };

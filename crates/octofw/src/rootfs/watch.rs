@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::checks;
+use super::faked::Faked;
 use super::inside::{Leads, Tree};
 use super::session::{self, Plan, SessionError, system};
 use super::snapshot::{Entry, Kind, Snapshot, What, place, shown};
@@ -148,6 +149,8 @@ pub(super) struct Watch<'a> {
     watching: Watching,
     /// The base, for files that a script wrote over without leaving a trace; none where only parts are on the disk.
     readable: Option<&'a Base>,
+    /// Who remembers owners, where he can be asked for all at once.
+    faked: Option<&'a Faked>,
     /// Whether a script was passed over.
     skipped: bool,
     /// The content of every file that a part has made or changed: no more that of the base.
@@ -156,8 +159,13 @@ pub(super) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(plan: &'a Plan, watching: Watching, readable: Option<&'a Base>) -> Self {
-        Self { plan, watching, readable, skipped: false, digests: HashMap::new(), seen: Vec::new() }
+    pub(super) fn new(
+        plan: &'a Plan,
+        watching: Watching,
+        readable: Option<&'a Base>,
+        faked: Option<&'a Faked>,
+    ) -> Self {
+        Self { plan, watching, readable, faked, skipped: false, digests: HashMap::new(), seen: Vec::new() }
     }
 
     /// Has `carry_out` apply each part of the overlay of this number to the tree, of which `before` is a snapshot, and
@@ -205,7 +213,7 @@ impl<'a> Watch<'a> {
 
     fn look(&self, overlay: &Overlay, before: &Snapshot) -> Result<Snapshot, SessionError> {
         let root = &self.plan.tree;
-        let mut after = Snapshot::take(root).map_err(system("cannot walk the root"))?;
+        let mut after = Snapshot::take_with(root, self.faked).map_err(system("cannot walk the root"))?;
         // Before anything is read.
         checks::check_sizes(overlay, before, &after)?;
         let Some(readable) = self.readable else { return Ok(after) };

@@ -25,7 +25,7 @@ const LONGEST: u64 = 16 * 1024 * 1024;
 pub struct Plan<'a> {
     /// The base.
     pub base: &'a Base,
-    /// The base's root: a bare squashfs.
+    /// The file with the base's root: the base itself, or a bare squashfs.
     pub root: &'a Path,
     /// The overlays, in their order.
     pub overlays: &'a [Overlay],

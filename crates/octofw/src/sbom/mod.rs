@@ -105,21 +105,28 @@ impl From<DiffError> for SbomError {
     }
 }
 
-/// Writes a bill of materials, at once or not at all; missing folders above it are made. A name that ends in
-/// `.spdx.json` makes it SPDX, one that ends in `.dep-v0` the content of that section, any other CycloneDX.
+/// Writes a bill of materials, at once or not at all; missing folders above it are made. Gives the number of bytes.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write(bom: &bom::Bom, out: &Path) -> Result<(), SbomError> {
+pub fn write(bom: &bom::Bom, out: &Path) -> Result<u64, SbomError> {
+    let bytes = document(bom, out)?;
+    crate::output::write_bytes(out, &bytes).map_err(file_error("write", out))?;
+    Ok(bytes.len() as u64)
+}
+
+/// A bill of materials as it is written to `out`. A name that ends in `.spdx.json` makes it SPDX, one that ends in
+/// `.dep-v0` the content of that section, any other CycloneDX.
+///
+/// # Errors
+/// When it cannot be put into that form.
+pub fn document(bom: &bom::Bom, out: &Path) -> Result<Vec<u8>, SbomError> {
     let name = out.as_os_str().as_encoded_bytes();
-    let bytes = if name.ends_with(b".dep-v0") {
-        audit::section(bom).map_err(file_error("make", out))?
-    } else {
-        let text =
-            if name.ends_with(b".spdx.json") { spdx::Document::of(bom).to_text() } else { bom.to_text() };
-        text.map_err(SbomError::Write)?.into_bytes()
-    };
-    crate::output::write_bytes(out, &bytes).map_err(file_error("write", out))
+    if name.ends_with(b".dep-v0") {
+        return audit::section(bom).map_err(file_error("make", out));
+    }
+    let text = if name.ends_with(b".spdx.json") { spdx::Document::of(bom).to_text() } else { bom.to_text() };
+    text.map(String::into_bytes).map_err(SbomError::Write)
 }
 
 /// Reads a bill of materials in CycloneDX.

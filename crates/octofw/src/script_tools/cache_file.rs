@@ -64,6 +64,7 @@ fn bring(
         Err(e) => return Err(system(format!("cannot read {}", target.display()))(e)),
     }
     let store = &surroundings.store;
+    let _using = store.begin();
     if store.take(sha256, target)? {
         return Ok(());
     }
@@ -80,12 +81,16 @@ fn bring(
         let path = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Err(ToolError::Mismatch { path, found, expected: sha256.to_owned(), from: url.to_owned() })
     });
-    if let Err(error) = checked {
-        let _ = fs::remove_file(&fetched);
-        return Err(error);
-    }
-    store.keep(&fetched, sha256)?;
+    checked?;
+    store.keep(&fetched, sha256, name_in(url))?;
     store.take(sha256, target).map(drop)
+}
+
+/// The file's name in an address, without what may be secret there.
+fn name_in(url: &str) -> &str {
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    let (_, path) = path.split_once("://").unwrap_or_default();
+    path.trim_end_matches('/').rsplit_once('/').map(|(_, name)| name).unwrap_or_default()
 }
 
 fn fetch(url: &str, to: &Path, surroundings: &Surroundings) -> Result<(), ToolError> {
@@ -154,6 +159,19 @@ fn tar(option: &str, archive: &Path, folder: &Path) -> Vec<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_the_last_part_of_the_path() {
+        for (url, name) in [
+            ("https://example.org/a/tool.tar.gz", "tool.tar.gz"),
+            ("https://me:secret@example.org/tool.zip?token=secret#x", "tool.zip"),
+            ("https://me:secret@example.org", ""),
+            ("https://me:secret@example.org/", ""),
+            ("file:///srv/x", "x"),
+        ] {
+            assert_eq!(name_in(url), name, "{url}");
+        }
+    }
 
     #[test]
     fn only_what_can_be_fetched_is_an_address() {

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::said::{Lack, Said};
 use super::{Surroundings, ToolError, place, system, text};
 use crate::build::progress::Progress;
+use crate::cache::mark;
 use crate::command::{Command, CommandError, quoted};
 
 /// How scripts call it.
@@ -30,9 +31,15 @@ pub(super) fn run(
         return if surroundings.ci { check_out(&folder, revision, surroundings) } else { Ok(()) };
     }
     let mirror = surroundings.store.repository(url);
+    let _using = surroundings.store.begin();
     if wanted(&mirror).is_none() {
-        update(&mirror, url, revision, surroundings, progress)?;
+        let _alone = if surroundings.offline { None } else { Some(surroundings.store.alone(url)?) };
+        // Another build may have brought it meanwhile.
+        if wanted(&mirror).is_none() {
+            update(&mirror, url, revision, surroundings, progress)?;
+        }
     }
+    mark(&mirror);
     if there {
         git(&["fetch", "--quiet", "--tags"])
             .arg(&mirror)
@@ -72,7 +79,9 @@ fn update(
     if mirror.exists() {
         git(&["fetch", "--quiet", "--prune", "origin"]).directory(mirror).run().map_err(lacked)?;
     } else {
-        git(&["clone", "--quiet", "--mirror", "--", url]).arg(mirror).run().map_err(lacked)?;
+        surroundings.store.keep_repository(url, |folder| {
+            git(&["clone", "--quiet", "--mirror", "--", url]).arg(folder).run().map(drop).map_err(lacked)
+        })?;
     }
     if commit(mirror, revision).is_none() {
         // A commit that no branch has, as of a pull request.

@@ -5,8 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use tempfile::TempPath;
 
 use super::{ToolError, system};
+use crate::cache::{Using, mark};
 use crate::command::quoted;
 use crate::digest::{hex, of_file};
 
@@ -20,6 +22,12 @@ impl Store {
     /// The store in `folder`, which need not exist yet.
     pub fn at(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
+    }
+
+    /// Keeps what is in the store from being cleared away. A store that cannot be written is not cleared either.
+    #[must_use]
+    pub fn begin(&self) -> Option<Using> {
+        Using::begin(&self.folder).ok()
     }
 
     /// Where a file of this digest (lower-case hex) lies, if it does.
@@ -70,28 +78,88 @@ impl Store {
             Err(e) => return Err(system(format!("cannot read {}", place.display()))(e)),
         }
         copy(&place, target).map_err(system(format!("cannot write {}", target.display())))?;
+        mark(&place);
         Ok(true)
     }
 
-    /// A place in the store for something that is being fetched.
+    /// A file in the store for something that is being fetched. It goes with the value, unless it was kept.
     ///
     /// # Errors
-    /// When the folder cannot be made.
-    pub fn unfinished(&self) -> Result<PathBuf, ToolError> {
+    /// When it cannot be made.
+    pub fn unfinished(&self) -> Result<TempPath, ToolError> {
         let folder = self.folder.join("unfinished");
-        fs::create_dir_all(&folder).map_err(system(format!("cannot make {}", folder.display())))?;
-        Ok(folder.join(std::process::id().to_string()))
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+        fs::create_dir_all(&folder)
+            .and_then(|()| tempfile::Builder::new().permissions(mode).tempfile_in(&folder))
+            .map(tempfile::NamedTempFile::into_temp_path)
+            .map_err(system(format!("cannot write in {}", folder.display())))
     }
 
-    /// Moves a fetched file to its place.
+    /// Moves a repository to its place, unless there is one already. What is left of an interrupted command is cleared
+    /// up later, so that nobody takes half a repository for a whole one.
+    ///
+    /// # Errors
+    /// When it cannot be made or moved.
+    pub fn keep_repository(
+        &self,
+        url: &str,
+        fetch: impl FnOnce(&Path) -> Result<(), ToolError>,
+    ) -> Result<(), ToolError> {
+        let unfinished = self.folder.join("unfinished");
+        let failed = || system(format!("cannot write in {}", self.folder.display()));
+        let made = fs::create_dir_all(&unfinished).and_then(|()| tempfile::tempdir_in(&unfinished));
+        let folder = made.map_err(failed())?;
+        let fetched = folder.path().join("fetched.git");
+        fetch(&fetched)?;
+        let place = self.repository(url);
+        place.parent().map_or(Ok(()), fs::create_dir_all).map_err(failed())?;
+        match fs::rename(&fetched, &place) {
+            Err(error) if !place.is_dir() => Err(failed()(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until nobody else brings the repository of this address up to date, and keeps them from it.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn alone(&self, url: &str) -> Result<Held, ToolError> {
+        let path = self.repository(url).with_extension("lock");
+        let open = || {
+            path.parent().map_or(Ok(()), fs::create_dir_all)?;
+            let file = File::options().write(true).create(true).truncate(false).open(&path)?;
+            file.lock()?;
+            Ok(Held { file })
+        };
+        open().map_err(system(format!("cannot lock {}", path.display())))
+    }
+
+    /// Moves a fetched file to its place, and notes its name for people.
     ///
     /// # Errors
     /// When it cannot be moved.
-    pub fn keep(&self, fetched: &Path, sha256: &str) -> Result<(), ToolError> {
+    pub fn keep(&self, fetched: &Path, sha256: &str, name: &str) -> Result<(), ToolError> {
         let place = self.file(sha256);
         let made =
             place.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::rename(fetched, &place));
-        made.map_err(system(format!("cannot write {}", place.display())))
+        made.map_err(system(format!("cannot write {}", place.display())))?;
+        let names = self.folder.join("names");
+        // The file is kept, whether its name is or not.
+        let _ = fs::create_dir_all(&names).and_then(|()| fs::write(names.join(sha256), name));
+        Ok(())
+    }
+}
+
+/// A repository that nobody else brings up to date meanwhile.
+#[derive(Debug)]
+pub struct Held {
+    file: File,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // A child between fork and exec may hold a copy of the file for a moment longer.
+        let _ = self.file.unlock();
     }
 }
 
@@ -120,8 +188,13 @@ mod tests {
         assert!(!store.take(&sha256, &target).unwrap());
         let fetched = store.unfinished().unwrap();
         fs::write(&fetched, "abc").unwrap();
-        store.keep(&fetched, &sha256).unwrap();
+        store.keep(&fetched, &sha256, "abc.txt").unwrap();
+        let long_ago = std::time::SystemTime::UNIX_EPOCH;
+        File::open(store.file(&sha256)).unwrap().set_modified(long_ago).unwrap();
         assert!(store.take(&sha256, &target).unwrap());
+        let [entry] = crate::cache::entries(&folder.path().join("store")).unwrap().try_into().unwrap();
+        assert_eq!(entry.name.as_deref(), Some("abc.txt"));
+        assert!(entry.used > long_ago, "its use is noted");
         assert_eq!(fs::read_to_string(&target).unwrap(), "abc");
         fs::write(store.file(&sha256), "changed").unwrap();
         assert!(!store.take(&sha256, &target).unwrap());

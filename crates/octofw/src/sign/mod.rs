@@ -118,11 +118,20 @@ pub fn path_for(file: &Path) -> PathBuf {
 /// # Errors
 /// When one of them exists or cannot be written.
 pub fn write_pair(pair: &KeyPair, secret: &Path, public: &Path) -> Result<(), SignError> {
-    if public.exists() {
-        return Err(file_error("write", public)(Errno::EEXIST.into()));
-    }
+    check_places(secret, public)?;
     output::write_secret(secret, &pair.secret).map_err(file_error("write", secret))?;
     output::write_text(public, &pair.public).map_err(file_error("write", public))
+}
+
+/// Whether the files of a new key would replace any.
+///
+/// # Errors
+/// When one of them exists.
+pub fn check_places(secret: &Path, public: &Path) -> Result<(), SignError> {
+    match [secret, public].into_iter().find(|path| path.symlink_metadata().is_ok()) {
+        Some(path) => Err(file_error("write", path)(Errno::EEXIST.into())),
+        None => Ok(()),
+    }
 }
 
 impl SecretKey {

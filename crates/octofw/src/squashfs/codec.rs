@@ -16,6 +16,8 @@ const XZ_MEMORY: u32 = 16 * 1024;
 /// Levels of squashfs-tools where the image states none (`gzip_wrapper.h`, `zstd_wrapper.h`).
 const GZIP_LEVEL: u32 = 9;
 const ZSTD_LEVEL: u32 = 15;
+/// Highest gzip level for tables.
+const TABLE_LEVEL: u32 = 6;
 /// Preset of liblzma that squashfs-tools use.
 const XZ_PRESET: u32 = 6;
 
@@ -57,6 +59,16 @@ impl Codec {
             Compressor::Lzma | Compressor::Lzo => return None,
         };
         Some(Self { method })
+    }
+
+    /// The codec for tables, which are written anew each time: the last percent is not worth half of the time.
+    #[must_use]
+    pub fn for_tables(&self) -> Self {
+        let method = match self.method {
+            Method::Gzip { level } => Method::Gzip { level: level.min(TABLE_LEVEL) },
+            ref other => other.clone(),
+        };
+        Self { method }
     }
 
     /// The compressed form of a block, or `None` where it would not be smaller and the block is stored as it is.

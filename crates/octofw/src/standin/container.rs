@@ -269,12 +269,12 @@ mod tests {
         for size in [Size::Mini, Size::Padded] {
             let mut misc = Vec::new();
             let mut content = noise("misc.img", size);
-            content.reader.read_to_end(&mut misc).unwrap();
+            content.reader.as_mut().unwrap().read_to_end(&mut misc).unwrap();
             assert_eq!((misc.len(), content.len), (49152, 49152));
             assert!(misc[0x6400..0x6600].iter().all(|byte| *byte == 0));
             assert!(misc[..0x6400].iter().any(|byte| *byte != 0));
             let mut head = [0; 4];
-            noise("boot.img", size).reader.read_exact(&mut head).unwrap();
+            noise("boot.img", size).reader.unwrap().read_exact(&mut head).unwrap();
             assert_eq!(head, [0xd0, 0x0d, 0xfe, 0xed]);
         }
     }

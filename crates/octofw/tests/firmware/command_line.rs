@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use octofw::image::Image;
 use octofw::standin::container::{ContainerOptions, Size};
 use serde_json::Value;
 
@@ -92,6 +93,11 @@ fn inspect_tells_people_every_layer() {
         "squashfs 4.0, gzip, blocks of 131072 bytes",
         "8192 bytes, 8192 used, 10 inodes, 4 ids",
         "extended attributes none, flags duplicates_removed, exportable",
+        "\n                403a:stand-in\n                415:standin\n",
+        "\nContents\n  package-file    list of 12 parts\n    package-file  package-file\n",
+        "\n  parameter.txt   settings of the flash\n    ATAG: 0x00200800\n",
+        "\n  misc.img        no debug record\n",
+        "\n  boot.img        flattened image tree \"stand-in without a kernel\", 0 images, 0 configurations\n",
     ] {
         assert!(text.contains(expected), "{expected:?} is not in:\n{text}");
     }
@@ -140,6 +146,57 @@ fn inspect_as_json_is_versioned_and_complete() {
     assert_eq!((&report["schema"], &report["kind"]), (&Value::from(1), &Value::from("squashfs")));
     assert_eq!(report.get("rkaf"), None);
     assert_eq!(report["rootfs"]["size"], GZIP.len);
+}
+
+#[test]
+fn inspect_takes_each_part_by_itself() {
+    let sample = Sample::new();
+    let image = Image::open(&sample.base).unwrap();
+    for (part, kind) in
+        [("parameter.txt", "parameter"), ("package-file", "package-file"), ("boot.img", "fit")]
+    {
+        image.extract_part(part, &sample.path(part)).unwrap();
+        let output = octofw(&["inspect", part, "--json"], sample.folder.path());
+        assert_eq!(output.status.code(), Some(0), "{part}: {}", stderr(&output));
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((report["kind"].as_str(), report["content"]["form"].as_str()), (Some(kind), Some(kind)));
+        assert_eq!(report.get("rootfs"), None);
+        let text = stdout(&octofw(&["inspect", part], sample.folder.path()));
+        assert!(text.starts_with(&format!("{part}: part of a rom image, ")), "{text}");
+    }
+    let report = octofw(&["inspect", "parameter.txt", "--json"], sample.folder.path());
+    let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+    assert_eq!(report["partitions"][5]["name"], "system_a");
+    assert_eq!(report["content"]["values"]["MACHINE_MODEL"], "RK3562");
+
+    // Something that begins as a part and is none is an input that is not what it claims to be.
+    fs::write(sample.path("cut.img"), &fs::read(sample.path("boot.img")).unwrap()[..60]).unwrap();
+    let output = octofw(&["inspect", "cut.img"], sample.folder.path());
+    assert_eq!(output.status.code(), Some(3));
+    assert!(
+        stderr(&output).starts_with("octofw: cut.img is not sound: FIT, tree at byte 0x0: "),
+        "{}",
+        stderr(&output)
+    );
+}
+
+/// The tools of ext4 are the judge of what is shown.
+#[test]
+fn inspect_shows_a_file_system_for_data() {
+    let sample = Sample::new();
+    let made = Command::new("sh")
+        .args(["-c", "PATH=$PATH:/sbin:/usr/sbin mke2fs -q -t ext4 -b 4096 -N 64 -L userdata oem.img 4M"])
+        .current_dir(sample.folder.path())
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", stderr(&made));
+    let output = octofw(&["inspect", "oem.img", "--json"], sample.folder.path());
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let content = &report["content"];
+    assert_eq!((&report["kind"], &content["version"]), (&"ext4".into(), &"ext4".into()));
+    assert_eq!((&content["label"], &content["block_size"]), (&"userdata".into(), &4096.into()));
+    assert_eq!((&content["blocks"], &content["clean"]), (&1024.into(), &true.into()));
+    assert!(content["sum_ok"] == true || content["sum_ok"].is_null(), "{content}");
 }
 
 #[test]

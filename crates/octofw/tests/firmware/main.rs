@@ -8,6 +8,7 @@
 
 mod command_line;
 mod corruption;
+mod forged;
 mod part_lists;
 mod rebuild;
 mod samples;

@@ -142,7 +142,7 @@ fn contents_that_do_not_fit_their_parts_are_refused_and_leave_nothing() {
     for bytes in [4000, u64::MAX] {
         let error = write(&|assembly| {
             for content in assembly.files.iter_mut().filter(|content| content.name == "f1.img") {
-                content.reader = Box::new(std::io::repeat(1).take(bytes));
+                content.reader = Some(Box::new(std::io::repeat(1).take(bytes)));
             }
         });
         assert!(matches!(error, AssembleError::Length { expected: 5000, .. }), "{error}");

@@ -3,13 +3,15 @@
 use std::fs::{self, File};
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
 
 use octofw::build::proof::prove;
+use octofw::container::assemble::Written;
 use octofw::image::{Image, Rebuild, RebuildError, Rebuilt};
 use octofw::squashfs::Incompatible;
 use octofw::standin::container::{ContainerOptions, Size};
 
-use crate::samples::{Altered, GZIP, Sample, Squashfs};
+use crate::samples::{GZIP, Sample, Squashfs};
 
 fn rebuild(sample: &Sample, squashfs: Squashfs, suffix: Option<&str>) -> Result<Rebuilt, RebuildError> {
     let rootfs = squashfs.write(&sample.path("new.squashfs"));
@@ -37,19 +39,41 @@ fn the_last_look_finds_what_must_not_be_flashed() {
     let sample = Sample::new();
     let base = Image::open(&sample.base).unwrap();
     rebuild(&sample, Squashfs { len: 12_288, ..GZIP }, Some("x")).unwrap();
-    prove(&base, &sample.path("out.bin")).unwrap();
+    let made = sample.path("made.bin");
+    let written = in_place(&base, &sample.path("new.squashfs"), &made, Some("x"));
+    assert!(fs::read(&made).unwrap() == fs::read(sample.path("out.bin")).unwrap(), "in place it is another");
+    prove(&base, &made, &written).unwrap();
 
-    let error = |path: &std::path::Path| prove(&base, path).unwrap_err().to_string();
-    let misc = (base.span_of("misc.img").unwrap().offset - base.rkaf_span().offset) as usize;
-    let mut altered = Altered::of(&sample);
-    altered.rom(misc + 100)[0] ^= 1;
-    let altered = error(&altered.write(&sample.path("altered.bin")));
-    assert!(altered.contains("protected-part-differs: misc.img is not the one of the base"), "{altered}");
-    let mut damaged = fs::read(sample.path("out.bin")).unwrap();
-    *damaged.last_mut().unwrap() ^= 1;
-    fs::write(sample.path("damaged.bin"), damaged).unwrap();
-    let damaged = error(&sample.path("damaged.bin"));
-    assert!(damaged.contains("is not a sound U1 firmware file"), "{damaged}");
+    let error = |path: &std::path::Path| prove(&base, path, &written).unwrap_err().to_string();
+    for (part, at) in [("misc.img", 100), ("MCU_DESC", 25)] {
+        let mut damaged = fs::read(&made).unwrap();
+        damaged[Image::read(&made).unwrap().span_of(part).unwrap().offset as usize + at] ^= 1;
+        fs::write(sample.path("damaged.bin"), damaged).unwrap();
+        let damaged = error(&sample.path("damaged.bin"));
+        let expected = format!("protected-part-differs: {part} is not the one of the base");
+        assert!(damaged.contains(&expected), "{damaged}");
+    }
+    // The CRC, then the first digit of the MD5, either of which may be any.
+    let end = Image::read(&made).unwrap().rkaf_span().end() as usize;
+    for (at, byte) in [(end - 1, 0x5a), (end, b'x')] {
+        let mut damaged = fs::read(&made).unwrap();
+        damaged[at] = byte;
+        fs::write(sample.path("damaged.bin"), damaged).unwrap();
+        let damaged = error(&sample.path("damaged.bin"));
+        let expected =
+            if byte == b'x' { "is not a sound U1 firmware file" } else { "a header states another sum" };
+        assert!(damaged.contains(expected), "{damaged}");
+    }
+}
+
+/// As a build does it: the root lies in the file first, and all else is written around it.
+fn in_place(base: &Image, rootfs: &Path, made: &Path, suffix: Option<&str>) -> Written {
+    let root = fs::read(rootfs).unwrap();
+    let mut file = vec![0; base.new_root_offset().unwrap() as usize];
+    file.extend(&root);
+    fs::write(made, file).unwrap();
+    let job = Rebuild { base, rootfs: made, version_suffix: suffix };
+    job.complete(root.len() as u64).unwrap().1
 }
 
 /// The same for the layers on their own: each is a file of ours too.

@@ -110,7 +110,7 @@ fn every_rule_can_be_listed_and_explained() {
     let json: Value = serde_json::from_slice(&octofw(&["--list", "--json"]).stdout).unwrap();
     for rule in octofw::lint::rules() {
         assert!(list.lines().any(|line| line.starts_with(rule.code)), "{}", rule.code);
-        assert!(json.as_array().unwrap().iter().any(|one| one["code"] == rule.code));
+        assert!(json["rules"].as_array().unwrap().iter().any(|one| one["code"] == rule.code));
     }
     let text = printed(&octofw(&["--explain", "init/user-only-matched"]));
     for part in ["(error)", "Why: ", "Remedy: ", "octofw-lint.toml", "code = \"init/user-only-matched\""] {

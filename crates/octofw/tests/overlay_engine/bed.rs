@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 
 use octofw::build::fakeroot;
 use octofw::command::whole;
+use octofw::container::Span;
 use octofw::manifest::Change;
 use octofw::overlay::{Order, Overlay};
 use octofw::rootfs::session::{Plan, Report, Scripting};
@@ -21,6 +22,9 @@ pub(crate) const OCTOFW: &str = env!("CARGO_BIN_EXE_octofw");
 pub(crate) const BASE_TIME: &str = "1700000000";
 pub(crate) const MADE: &str = "1700000100";
 pub(crate) const EPOCH: u32 = 1_750_000_000;
+
+/// As in an image, where other parts lie before the root.
+const RESULT_OFFSET: u64 = 12_345;
 
 /// What an ordinary user could not make: owners, setuid, nodes, hard links, a file that nobody may read.
 const BASE: &str = r#"
@@ -110,10 +114,13 @@ impl Bed {
 
     /// Runs the session and gives its report, or the error's text.
     pub(crate) fn build(&self) -> Result<Built, String> {
+        let base = self.path("base.squashfs");
         let plan = Plan {
-            base: self.path("base.squashfs"),
+            base_at: Span::new(0, fs::metadata(&base).unwrap().len()),
+            base,
             tree: self.path("work/root"),
             result: self.path("work/new.squashfs"),
+            result_offset: RESULT_OFFSET,
             outcome: self.path("work/outcome.json"),
             epoch: EPOCH,
             order: self.order,
@@ -125,6 +132,7 @@ impl Bed {
             repack: self.repack,
             scripting: Scripting { cache: Some(self.path("cache")), rehearse: self.rehearse },
             watch: None,
+            faked: None,
         };
         let _ = fs::remove_dir_all(self.path("work"));
         fs::create_dir(self.path("work")).unwrap();
@@ -132,7 +140,10 @@ impl Bed {
             fakeroot::run(Path::new(OCTOFW), &plan, &self.path("work/plan.json")).map_err(|e| whole(&e))?;
         // The bed may be gone before its result is looked at.
         let squashfs = NamedTempFile::new().unwrap();
-        fs::copy(&plan.result, squashfs.path()).unwrap();
+        let made = fs::read(&plan.result).unwrap();
+        let (before, made) = made.split_at(RESULT_OFFSET as usize);
+        assert!(before.iter().all(|byte| *byte == 0) && made.len() as u64 == report.size);
+        fs::write(squashfs.path(), made).unwrap();
         Ok(Built { report, squashfs })
     }
 

@@ -66,7 +66,8 @@ impl Repository {
         command
             .args(["--tool", "rustc=1", "--tool", "aarch64-linux-gnu-gcc=1"])
             .args(more)
-            .current_dir(self.folder.path());
+            .current_dir(self.folder.path())
+            .env("OCTOFW_CACHE", self.path("cache"));
         command.env_remove("SOURCE_DATE_EPOCH").env_remove("GIT_VERSION");
         command
     }
@@ -198,7 +199,10 @@ fn dead_bytes_are_shown_until_the_root_is_packed_anew() {
 fn when_nothing_changed_no_stage_runs() {
     let repository = Repository::new();
     let stages = ["read the base", "unpack the root", "overlay 01-test", "pack the root", "write the image"];
-    let first = repository.run(&[]).fine();
+    let quiet = repository.run(&[]).fine();
+    assert!(!stages.iter().any(|stage| quiet.err.contains(stage)), "nobody watches: {}", quiet.err);
+    let verbose = |more: &[&str]| repository.run(&[&["--verbose"], more].concat());
+    let first = verbose(&["--force"]).fine();
     assert!(stages.iter().all(|stage| first.err.contains(stage)), "{}", first.err);
     let inode = || fs::metadata(repository.path("dist/firmware.bin")).unwrap().ino();
     let (before, bytes) = (inode(), repository.result());
@@ -215,24 +219,24 @@ fn when_nothing_changed_no_stage_runs() {
     assert!(repository.run(&[]).fine().err.contains("nothing changed"));
 
     let rebuilt = |what: &str, ended: Ended| assert!(ended.fine().err.contains("pack the root"), "{what}");
-    rebuilt("--force", repository.run(&["--force"]));
+    rebuilt("--force", verbose(&["--force"]));
     assert!(repository.result() == bytes, "the same inputs give the same bytes");
-    rebuilt("--order", repository.run(&["--order", "classic"]));
-    rebuilt("--order back", repository.run(&[]));
+    rebuilt("--order", verbose(&["--order", "classic"]));
+    rebuilt("--order back", verbose(&[]));
     for name in ["dist/firmware.bin", "dist/firmware.manifest.json"] {
         let mut text = fs::read(repository.path(name)).unwrap();
         text[100] ^= 1;
         fs::write(repository.path(name), text).unwrap();
-        rebuilt(name, repository.run(&[]));
+        rebuilt(name, verbose(&[]));
         assert!(repository.result() == bytes);
     }
     fs::write(repository.path("overlays/01-test/root/etc/new"), "NEW\n").unwrap();
-    rebuilt("overlay", repository.run(&[]));
+    rebuilt("overlay", verbose(&[]));
     let more = repository.path("overlays/02-more/root/etc/more");
     fs::create_dir_all(more.parent().unwrap()).unwrap();
     fs::write(more, "").unwrap();
-    rebuilt("one more overlay", repository.run(&["--overlay", "overlays/02-more"]));
-    let mut command = repository.command(&["--overlay", "overlays/02-more"]);
+    rebuilt("one more overlay", verbose(&["--overlay", "overlays/02-more"]));
+    let mut command = repository.command(&["--verbose", "--overlay", "overlays/02-more"]);
     command.env("SOURCE_DATE_EPOCH", "1750000000");
     rebuilt("SOURCE_DATE_EPOCH", ended(command));
     assert_eq!(repository.manifest()["source_date_epoch"], 1_750_000_000);
@@ -512,6 +516,7 @@ fn who_builds_where_and_with_what_settings_makes_no_difference() {
         command.args(["-c", script, "sh"]).arg(program.get_program()).args(program.get_args());
         command
             .current_dir(repository.folder.path())
+            .env("OCTOFW_CACHE", repository.path("cache"))
             .env_remove("SOURCE_DATE_EPOCH")
             .env_remove("GIT_VERSION");
         command
@@ -524,6 +529,16 @@ fn who_builds_where_and_with_what_settings_makes_no_difference() {
         .env("LC_ALL", "de_DE.UTF-8")
         .env("HOME", "/nonexistent");
     same("umask, time zone, language, one processor", &other, ended(command));
+
+    let later = Repository::new();
+    let mut command = shell(&later, "exec faketime -f \"$LATER\" \"$@\"");
+    on_another_day(&later, &mut command);
+    same("another day", &later, ended(command));
+    assert_eq!(
+        fs::read_to_string(later.path("bin/year")).unwrap(),
+        "2031\n",
+        "the session saw another day too"
+    );
 
     let nested = Repository::new();
     same("inside another fakeroot", &nested, ended(shell(&nested, "exec fakeroot -- \"$@\"")));
@@ -563,6 +578,27 @@ fn who_builds_where_and_with_what_settings_makes_no_difference() {
         same("an ordinary user", &theirs, ended(command));
         assert_eq!(fs::metadata(theirs.path("dist/firmware.bin")).unwrap().uid(), 65_534);
     }
+}
+
+/// What a call under faketime needs, so that the session in fakeroot has its time too: that starts with an LD_PRELOAD of
+/// its own, and so faketime is put in behind it. Times of files stay true, or no file would have the time that it got.
+fn on_another_day(repository: &Repository, command: &mut Command) {
+    let fakeroot = Command::new("sh").args(["-c", "command -v fakeroot"]).output().unwrap().stdout;
+    let fakeroot = String::from_utf8(fakeroot).unwrap();
+    let between = format!(
+        "#!/bin/sh\nfaketime -f \"$LATER\" date +%Y >\"${{0%/*}}/year\"\n\
+         for word; do\n    shift\n    set -- \"$@\" \"$word\"\n\
+         [ \"$word\" != -- ] || set -- \"$@\" faketime -f \"$LATER\"\ndone\nexec {} \"$@\"\n",
+        fakeroot.trim()
+    );
+    fs::create_dir(repository.path("bin")).unwrap();
+    fs::write(repository.path("bin/fakeroot"), between).unwrap();
+    fs::set_permissions(repository.path("bin/fakeroot"), Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    command
+        .env("PATH", format!("{}:{path}", repository.path("bin").display()))
+        .env("LATER", "@2031-05-05 05:05:05")
+        .envs([("NO_FAKE_STAT", "1"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")]);
 }
 
 fn give_to_nobody(folder: &Path) {

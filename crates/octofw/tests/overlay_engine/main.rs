@@ -7,6 +7,7 @@
 )]
 
 mod bed;
+mod caching;
 mod community;
 mod copying;
 mod fidelity;

@@ -47,11 +47,17 @@ impl Desk {
         self.folder.path().join(name)
     }
 
-    pub(crate) fn octofw(&self, arguments: &[&str]) -> Ended {
+    /// A call with a cache of its own.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(OCTOFW);
         command.args(arguments).current_dir(self.folder.path()).env("TMPDIR", self.path("tmp"));
+        command.env("OCTOFW_CACHE", self.path("cache")).env_remove("OCTOFW_CACHE_SIZE");
         command.env_remove("SOURCE_DATE_EPOCH").env_remove("GIT_VERSION");
-        let output = command.output().unwrap();
+        command
+    }
+
+    pub(crate) fn octofw(&self, arguments: &[&str]) -> Ended {
+        let output = self.command(arguments).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
@@ -526,4 +532,37 @@ fn a_built_image_explains_itself_by_its_manifest() {
     assert_eq!(image("/etc/new").code, Some(3));
     fs::remove_file(desk.path("made.manifest.json")).unwrap();
     assert_eq!(image("/etc/new").code, Some(1));
+}
+
+#[test]
+fn what_is_for_machines_tells_its_form() {
+    let desk = desk();
+    let on_base = |call: &[&str], more: &[&str]| desk.on_base(&[call, &["--json"]].concat(), more);
+    let built = desk.build(&["--json"]);
+    let alone = |call: &[&str]| desk.octofw(&[call, &["--json"]].concat());
+    for (what, ended) in [
+        ("build", built),
+        ("build --dry-run", on_base(&["build", "--out", "dry.bin", "--dry-run"], &[])),
+        ("plan", on_base(&["plan"], &[])),
+        ("explain", on_base(&["explain", "/etc/new"], &[])),
+        ("rehearse", on_base(&["rehearse"], &[])),
+        ("lint", on_base(&["lint"], &[])),
+        ("list", alone(&["list", "--overlay", "overlays/01-one"])),
+        ("lint --list", alone(&["lint", "--list"])),
+        ("inspect", alone(&["inspect", "made.bin"])),
+        ("verify", alone(&["verify", "made.bin", "--base", "base.bin"])),
+        ("diff", alone(&["diff", "base.bin", "made.bin"])),
+        ("check-program", alone(&["check-program", OCTOFW])),
+        ("attest", alone(&["attest", "made.bin"])),
+        ("sbom", alone(&["sbom", "image", "--image", "made.bin", "--out", "made.cdx.json"])),
+        ("cache", alone(&["cache"])),
+        ("cache clear", alone(&["cache", "clear"])),
+        ("keygen", alone(&["keygen", "--secret", "key", "--public", "key.pub", "--no-passphrase"])),
+        ("sign", alone(&["sign", "made.bin", "--key", "key"])),
+        ("manual", alone(&["manual", "man1"])),
+    ] {
+        assert!(matches!(ended.code, Some(0 | 1)), "{what}: {}", ended.err);
+        assert_eq!(json_of(&ended)["schema"], 1, "{what}: {}", ended.out);
+    }
+    assert!(!desk.path("dry.bin").exists());
 }

@@ -63,7 +63,8 @@ pub(crate) struct Arrived(Vec<App>);
 
 impl std::fmt::Display for Arrived {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let labels: Vec<String> = self.0.iter().map(|app| app.label.clone()).collect();
+        let mut labels: Vec<String> = self.0.iter().map(|app| app.label.clone()).collect();
+        labels.dedup();
         f.write_str(&trial::named(&labels))
     }
 }

@@ -75,8 +75,8 @@ pub(super) fn lay_out(
 struct Layout<'a> {
     tree: &'a Tree,
     fragments: &'a HashMap<u32, u32>,
-    inodes: Table<'a>,
-    directories: Table<'a>,
+    inodes: Table,
+    directories: Table,
     /// How many names each inode has.
     names: HashMap<NodeId, u32>,
     numbers: HashMap<NodeId, u32>,

@@ -4,9 +4,9 @@ use super::super::{Codec, METADATA_BLOCK, METADATA_PLAIN};
 
 /// Collects a table.
 #[derive(Debug)]
-pub(super) struct Table<'a> {
+pub(super) struct Table {
     /// `None` where blocks are stored as they are.
-    codec: Option<&'a Codec>,
+    codec: Option<Codec>,
     open: Vec<u8>,
     done: Vec<u8>,
     /// Where each block begins in the finished table.
@@ -27,9 +27,9 @@ impl Place {
     }
 }
 
-impl<'a> Table<'a> {
-    pub(super) fn new(codec: &'a Codec, plain: bool) -> Self {
-        let codec = if plain { None } else { Some(codec) };
+impl Table {
+    pub(super) fn new(codec: &Codec, plain: bool) -> Self {
+        let codec = (!plain).then(|| codec.for_tables());
         Self { codec, open: Vec::new(), done: Vec::new(), starts: Vec::new() }
     }
 
@@ -50,7 +50,7 @@ impl<'a> Table<'a> {
 
     fn end_block(&mut self, block: &[u8]) {
         self.starts.push(self.done.len() as u64);
-        let packed = self.codec.and_then(|codec| codec.compress(block));
+        let packed = self.codec.as_ref().and_then(|codec| codec.compress(block));
         let (bytes, mark) = packed.as_deref().map_or((block, METADATA_PLAIN), |packed| (packed, 0));
         // A block has 8192 bytes at most, which the field holds.
         let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX) & !METADATA_PLAIN;

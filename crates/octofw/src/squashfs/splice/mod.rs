@@ -52,6 +52,8 @@ pub enum SpliceError {
 pub struct Splice<'a> {
     base: &'a Filesystem,
     path: PathBuf,
+    /// Where the file system begins in the file.
+    offset: u64,
     data: Data<'a>,
 }
 
@@ -61,12 +63,21 @@ impl<'a> Splice<'a> {
     /// # Errors
     /// If the base cannot be read or the file not be written.
     pub fn begin(base: &'a Filesystem, path: &Path) -> Result<Self, SpliceError> {
+        Self::begin_at(base, path, 0)
+    }
+
+    /// As [`Self::begin`], for a file system that begins `offset` bytes behind the start of the file.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub fn begin_at(base: &'a Filesystem, path: &Path, offset: u64) -> Result<Self, SpliceError> {
         let failed = |source| SpliceError::Io { action: "write", path: path.to_owned(), source };
         let mut file = File::create_new(path).map_err(failed)?;
+        file.seek(SeekFrom::Start(offset)).map_err(failed)?;
         base.copy_data(&mut file).map_err(failed)?;
         let at = base.data().len;
         let out = BufWriter::with_capacity(1 << 20, file);
-        Ok(Self { base, path: path.to_owned(), data: Data::new(base, out, at) })
+        Ok(Self { base, path: path.to_owned(), offset, data: Data::new(base, out, at) })
     }
 
     /// Adds the content of a file of this length, in the base's form. A file that has the same content as one that was
@@ -89,11 +100,11 @@ impl<'a> Splice<'a> {
     }
 
     /// Writes the tables of `tree`, whose files are those of the base or were stored here, and ends the file.
-    /// `made` is the time of packing in seconds since 1970.
+    /// `made` is the time of packing in seconds since 1970. Returns the bytes of the new file system.
     ///
     /// # Errors
     /// If the output cannot be written, or the tree is larger than the format allows.
-    pub fn finish(self, tree: &Tree, made: u32) -> Result<(), SpliceError> {
+    pub fn finish(self, tree: &Tree, made: u32) -> Result<u64, SpliceError> {
         let failed = |source| SpliceError::Io { action: "write", path: self.path.clone(), source };
         let (mut out, at, fragments) = self.data.finish().map_err(failed)?;
         let limit = |what| SpliceError::Limit { what };
@@ -109,10 +120,11 @@ impl<'a> Splice<'a> {
         let padding = end.next_multiple_of(PADDING).saturating_sub(end);
         let zeros = vec![0; usize::try_from(padding).unwrap_or(0)];
         out.write_all(&zeros).map_err(failed)?;
-        out.seek(SeekFrom::Start(0)).map_err(failed)?;
+        out.seek(SeekFrom::Start(self.offset)).map_err(failed)?;
         debug_assert_eq!(superblock.len(), SUPERBLOCK_LEN);
         out.write_all(&superblock).map_err(failed)?;
-        out.flush().map_err(failed)
+        out.flush().map_err(failed)?;
+        Ok(end.saturating_add(padding))
     }
 
     fn failed(&self, source: io::Error) -> SpliceError {
@@ -144,16 +156,19 @@ fn in_use(tree: &Tree, fragments: &[FragmentBlock]) -> (Vec<FragmentBlock>, Hash
 }
 
 impl Filesystem {
-    /// Writes a copy of the whole file system, padding included, with another time of packing, to a new file.
+    /// Writes a copy of the whole file system, padding included, with another time of packing, to a file that holds
+    /// nothing else, `offset` bytes behind its start. Returns the bytes of the copy.
     ///
     /// # Errors
     /// If it cannot be read or written.
-    pub fn copy_with_time(&self, path: &Path, made: u32) -> Result<(), SpliceError> {
+    pub fn copy_with_time(&self, path: &Path, offset: u64, made: u32) -> Result<u64, SpliceError> {
         let failed = |source| SpliceError::Io { action: "write", path: path.to_owned(), source };
-        let mut file = File::create_new(path).map_err(failed)?;
+        let mut file = File::create(path).map_err(failed)?;
+        file.seek(SeekFrom::Start(offset)).map_err(failed)?;
         self.copy_range(&mut file, self.whole()).map_err(failed)?;
-        file.seek(SeekFrom::Start(8)).map_err(failed)?;
-        file.write_all(&made.to_le_bytes()).map_err(failed)
+        file.seek(SeekFrom::Start(offset.saturating_add(8))).map_err(failed)?;
+        file.write_all(&made.to_le_bytes()).map_err(failed)?;
+        Ok(self.whole().len)
     }
 
     fn copy_data(&self, out: &mut File) -> io::Result<()> {

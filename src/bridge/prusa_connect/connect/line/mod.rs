@@ -14,6 +14,8 @@ mod answers;
 mod report;
 mod turn;
 
+pub(crate) use report::REFUSED;
+
 use super::clock_step::ClockStep;
 use super::event::{Event, EventKind, Source};
 use super::http::Request;

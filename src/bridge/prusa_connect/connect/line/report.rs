@@ -3,6 +3,9 @@
 use super::Line;
 use crate::bridge::{BridgeState, BridgeStatus, Health};
 
+/// What is said first where the token is refused.
+pub(crate) const REFUSED: &str = "Prusa Connect refuses the printer's token";
+
 impl Line {
     /// How it goes.
     pub(crate) fn report(&self) -> BridgeStatus {
@@ -49,9 +52,8 @@ impl Line {
             };
         }
         if self.refusals > 1 {
-            let text = format!(
-                "Prusa Connect refuses the printer's token ({error}); if it was removed there, run `octobridge pair prusa-connect`"
-            );
+            let text =
+                format!("{REFUSED} ({error}); if it was removed there, run `octobridge pair prusa-connect`");
             return (BridgeState::Failed, Health::Fail, text);
         }
         match (error.is_empty(), self.last_ok) {

@@ -1,0 +1,10 @@
+//! The proxies, between raw clients and services that misbehave on demand.
+
+mod bed;
+mod delivery;
+mod limits;
+mod raw;
+mod sockets;
+mod starting;
+mod streams;
+mod terminal;

@@ -1,0 +1,79 @@
+//! What commands that write files have in common: `--dry-run`, `--json`, and how they tell what they wrote.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{Failure, Status, print, print_json};
+use crate::output::write_bytes;
+use crate::paint::bytes;
+
+/// Options of commands whose work is to write files.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct WritingOptions {
+    /// Do everything but write: tell which files it would be
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Print JSON ("schema": 1)
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// A file that was written, or would be.
+#[derive(Debug, Serialize)]
+pub(super) struct Written {
+    path: String,
+    size: u64,
+    /// What there is to say about it, for people.
+    #[serde(skip)]
+    about: Option<String>,
+}
+
+impl Written {
+    /// A file of which something is to be said.
+    pub(super) fn new(path: &Path, size: u64, about: Option<String>) -> Self {
+        Self { path: path.display().to_string(), size, about }
+    }
+}
+
+#[derive(Serialize)]
+struct JsonReport<'a> {
+    schema: u32,
+    written: bool,
+    files: &'a [Written],
+}
+
+impl WritingOptions {
+    /// Writes a file that all may read, unless this is a dry run.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(super) fn write(self, path: &Path, content: &[u8]) -> Result<Written, Failure> {
+        if !self.dry_run {
+            write_bytes(path, content).map_err(|error| {
+                Failure::new(Status::Findings, format!("cannot write {}: {error}", path.display()))
+            })?;
+        }
+        Ok(Written::new(path, content.len() as u64, None))
+    }
+
+    /// Tells what was written, a line per file.
+    ///
+    /// # Errors
+    /// If it cannot be printed.
+    pub(super) fn tell(self, files: &[Written]) -> Result<Status, Failure> {
+        if self.json {
+            print_json(&JsonReport { schema: 1, written: !self.dry_run, files })?;
+            return Ok(Status::Fine);
+        }
+        let mut text = String::new();
+        for Written { path, size, about } in files {
+            let about = about.as_ref().map(|about| format!(": {about}")).unwrap_or_default();
+            let dry =
+                if self.dry_run { format!(" (would be written, {})", bytes(*size)) } else { String::new() };
+            text.push_str(&format!("{path}{about}{dry}\n"));
+        }
+        print(&text)?;
+        Ok(Status::Fine)
+    }
+}
