@@ -28,6 +28,11 @@ fn a_session_lives_and_keeps_its_files() {
     assert_eq!(fetch(&made["fileserver_port"], "/health").as_deref(), Some("{}"));
     assert_eq!(fetch(&made["ttyd_port"], "/").as_deref(), Some("here"));
 
+    // The same through the server, for its owner alone.
+    let proxied = format!("/sessions/{id}/files/health");
+    assert_eq!(bed.must("alice", "GET", &proxied, None, 200), json!({}));
+    bed.must("bob", "GET", &proxied, None, 404);
+
     // What it was made with.
     let env = bed.exec(id, &["env"]);
     for line in
