@@ -155,7 +155,12 @@ async fn sample(app: &App, lifecycle: &Lifecycle, host: Option<Host>) -> Sample 
             let container_id = session.container_id?;
             let matches = |stats: &&Stats| stats.id.len() >= 12 && container_id.starts_with(&stats.id);
             let stats = samples.iter().find(matches).cloned();
-            Some(Measured { session_id: session.id, container_name: session.container_name, stats, container_id })
+            Some(Measured {
+                session_id: session.id,
+                container_name: session.container_name,
+                stats,
+                container_id,
+            })
         })
         .collect();
     Sample { timestamp: Timestamp::now(), host, containers, error }

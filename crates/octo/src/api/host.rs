@@ -39,7 +39,8 @@ impl Processor {
         // The last two are within the first two: time of guests.
         let fields: Vec<u64> = words.take(8).map(|word| word.parse().unwrap_or(0)).collect();
         let all = fields.iter().fold(0, |sum: u64, field| sum.saturating_add(*field));
-        let waiting = fields.get(3..5).unwrap_or_default().iter().fold(0, |sum: u64, field| sum.saturating_add(*field));
+        let waiting =
+            fields.get(3..5).unwrap_or_default().iter().fold(0, |sum: u64, field| sum.saturating_add(*field));
         Self { busy: all.saturating_sub(waiting), all }
     }
 }

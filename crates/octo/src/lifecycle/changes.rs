@@ -80,12 +80,15 @@ impl Lifecycle {
             (_, Ok(Some(found))) if !matches!(found.condition, Condition::Running | Condition::Paused) => {
                 (State::Stopped, Change::because("its container has ended"))
             }
-            (Err(error), Ok(Some(_))) => (State::Running, Change::because(format!("it did not stop: {error}"))),
+            (Err(error), Ok(Some(_))) => {
+                (State::Running, Change::because(format!("it did not stop: {error}")))
+            }
             // Not confirmed. The next look at it, which comes by itself, tells.
             (Ok(()), Ok(Some(_))) => return Err(not_confirmed()),
             (Err(error), Err(_)) | (Ok(()), Err(error)) => return Err(error.clone().into()),
         };
-        let changed = self.change(id, &[State::Stopping], to, change).await?.ok_or(LifecycleError::NotFound)?;
+        let changed =
+            self.change(id, &[State::Stopping], to, change).await?.ok_or(LifecycleError::NotFound)?;
         match (to, asked) {
             (State::Running, Err(error)) => Err(error.into()),
             _ => Ok(changed),
@@ -176,6 +179,10 @@ impl Lifecycle {
     /// Starts a container that has ended and waits for its services; or makes another where its ports are taken.
     async fn start_up(&self, hold: Hold, session: Session, container: String) {
         let work = async {
+            // A mount is resolved anew at each start.
+            if let Err(error) = self.prepare_folders(&session).await {
+                return Err(Some(Downfall::Failed(error.to_string())));
+            }
             match self.0.runtime.start(&container).await {
                 Ok(()) => self.wait_and_tell(&session, &container).await.map_err(Some),
                 Err(RuntimeError::PortTaken(_) | RuntimeError::NoContainer(_)) => Err(None),
@@ -235,7 +242,8 @@ impl Lifecycle {
             room.avoid.extend([session.opencode_port, session.fileserver_port, session.ttyd_port]);
             let (store, now) = (&self.0.store, Timestamp::now());
             let from: &'static [State] = &[State::Starting];
-            let moved = sessions::reserve(store, session.id, from, State::Pending, change, (room, true), now).await?;
+            let moved =
+                sessions::reserve(store, session.id, from, State::Pending, change, (room, true), now).await?;
             Ok::<_, LifecycleError>((moved, env))
         };
         match made.await {

@@ -63,7 +63,9 @@ impl Lifecycle {
             checks::agent(agent)?;
         }
         let (homes, owner) = (self.0.homes.clone(), user.to_owned());
-        tokio::task::spawn_blocking(move || homes.prepare(&owner)).await.unwrap_or(Err(LifecycleError::Ending))?;
+        tokio::task::spawn_blocking(move || homes.prepare(&owner))
+            .await
+            .unwrap_or(Err(LifecycleError::Ending))?;
         // Two that name one workspace must see each other.
         let _turn = match &order.workspace_path {
             Some(_) => Some(self.0.askers.hold(&"workspaces".to_owned()).await),
@@ -118,7 +120,8 @@ impl Lifecycle {
                 let overlaps = theirs.starts_with(&path) || path.starts_with(theirs);
                 if (same && other.user_id != user) || (overlaps && !same) {
                     return Err(LifecycleError::Shared(
-                        "another session has this workspace, or one above or below it; choose another folder".into(),
+                        "another session has this workspace, or one above or below it; choose another folder"
+                            .into(),
                     ));
                 }
             }
@@ -212,7 +215,8 @@ impl Lifecycle {
             if let Some(network) = self.our_network(&session) {
                 self.0.runtime.network(&network, &self.0.instance).await.map_err(|error| failed(&error))?;
             }
-            let launch = self.launch_of(&Session { container_name: name.clone(), ..session.clone() }, env.clone());
+            let launch =
+                self.launch_of(&Session { container_name: name.clone(), ..session.clone() }, env.clone());
             let error = match self.0.runtime.launch(&launch).await {
                 Ok(container) => return Ok((session, container)),
                 Err(error) => error,
@@ -253,7 +257,9 @@ impl Lifecycle {
             last = Some(error);
         }
         let why = last.map(|error| error.to_string()).unwrap_or_default();
-        Err(Downfall::Failed(format!("its container could not be made, {ATTEMPTS} times; the last time: {why}")))
+        Err(Downfall::Failed(format!(
+            "its container could not be made, {ATTEMPTS} times; the last time: {why}"
+        )))
     }
 
     /// The id of the container of this name, if it is this session's.

@@ -129,7 +129,10 @@ impl Homes {
             if kind.is_dir() {
                 fs::create_dir(&target)?;
                 self.copy(&entry.path(), &target)?;
-                fs::set_permissions(&target, fs::Permissions::from_mode(entry.metadata()?.permissions().mode()))?;
+                fs::set_permissions(
+                    &target,
+                    fs::Permissions::from_mode(entry.metadata()?.permissions().mode()),
+                )?;
             } else if kind.is_symlink() {
                 std::os::unix::fs::symlink(fs::read_link(entry.path())?, &target)?;
             } else if kind.is_file() {
@@ -159,10 +162,10 @@ impl Homes {
         // What is there, and what is not, is told alike: nobody may ask for others' folders.
         let nowhere = || refuse("it is no folder in your home or below the folder for workspaces");
         let path = fs::canonicalize(base.join(text)).map_err(|_| nowhere())?;
-        let below = |root: &Path| {
-            fs::canonicalize(root).is_ok_and(|root| path.starts_with(&root) && path != root)
-        };
-        let allowed = below(&home) || self.workspaces.as_deref().is_some_and(|root| below(root) && !self.is_home(&path));
+        let below =
+            |root: &Path| fs::canonicalize(root).is_ok_and(|root| path.starts_with(&root) && path != root);
+        let allowed = below(&home)
+            || self.workspaces.as_deref().is_some_and(|root| below(root) && !self.is_home(&path));
         if !allowed || !path.is_dir() {
             return Err(nowhere());
         }
@@ -180,15 +183,17 @@ impl Homes {
 
     /// Removes a workspace with all that is in it. A path that leads elsewhere now is refused.
     pub(super) fn purge(&self, path: &Path) -> Result<(), LifecycleError> {
-        let failed = |source| LifecycleError::Folder { what: format!("cannot remove {}", path.display()), source };
+        let failed =
+            |source| LifecycleError::Folder { what: format!("cannot remove {}", path.display()), source };
         let parent = path.parent().unwrap_or(path);
         match (fs::canonicalize(parent), fs::canonicalize(&self.root)) {
             (Err(error), _) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             (Err(error), _) => return Err(failed(error)),
             (Ok(now), root) => {
-                let same = now == parent || root.is_ok_and(|root| {
-                    parent.strip_prefix(&self.root).is_ok_and(|rest| now == root.join(rest))
-                });
+                let same = now == parent
+                    || root.is_ok_and(|root| {
+                        parent.strip_prefix(&self.root).is_ok_and(|rest| now == root.join(rest))
+                    });
                 if !same {
                     let why = format!("{} leads elsewhere now and is not removed", path.display());
                     return Err(LifecycleError::Workspace(why));

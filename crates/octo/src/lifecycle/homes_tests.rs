@@ -28,7 +28,8 @@ fn a_new_home_has_its_folders_and_belongs_to_the_user_inside() {
         }
     }
     assert_eq!(home.metadata().unwrap().permissions().mode() & 0o777, 0o750);
-    let all: Vec<_> = home.parent().unwrap().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let all: Vec<_> =
+        home.parent().unwrap().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(all, ["usr_a"], "nothing half made");
 }
 

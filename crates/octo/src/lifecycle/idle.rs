@@ -75,7 +75,9 @@ impl Lifecycle {
                 Decision::Bump => self.mark_used(session.id),
                 Decision::Stop => match self.stop(session.id, "nobody used it").await {
                     Ok(_) => stopped += 1,
-                    Err(error) => tracing::warn!(session = %session.readable_id, "idle, and not stopped: {error}"),
+                    Err(error) => {
+                        tracing::warn!(session = %session.readable_id, "idle, and not stopped: {error}")
+                    }
                 },
             }
         }
@@ -87,7 +89,8 @@ impl Lifecycle {
     async fn computing(&self, sessions: &[&Session]) -> HashMap<Uuid, f64> {
         let ids: HashSet<Uuid> = sessions.iter().map(|session| session.id).collect();
         lock(&self.0.computed).retain(|id, _| ids.contains(id));
-        let containers: Vec<String> = sessions.iter().filter_map(|session| session.container_id.clone()).collect();
+        let containers: Vec<String> =
+            sessions.iter().filter_map(|session| session.container_id.clone()).collect();
         if containers.is_empty() {
             return HashMap::new();
         }

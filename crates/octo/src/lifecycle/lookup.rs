@@ -27,7 +27,8 @@ impl Lifecycle {
         let owner = (!who.is_admin()).then(|| who.user_id.clone());
         let key = format!("{}/{text}", owner.as_deref().unwrap_or("*"));
         let now = *self.0.changed.borrow();
-        let known = lock(&self.0.known).get(&key).filter(|(count, _)| *count == now).map(|(_, known)| known.clone());
+        let known =
+            lock(&self.0.known).get(&key).filter(|(count, _)| *count == now).map(|(_, known)| known.clone());
         if let Some(session) = known {
             return Ok(session);
         }
@@ -112,7 +113,8 @@ impl Lifecycle {
                     now
                 }
             };
-            outdated.extend(now.filter(|id| session.image_digest.as_ref() != Some(id)).map(|id| (session, id)));
+            outdated
+                .extend(now.filter(|id| session.image_digest.as_ref() != Some(id)).map(|id| (session, id)));
         }
         Ok(outdated)
     }

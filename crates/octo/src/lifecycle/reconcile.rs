@@ -116,7 +116,8 @@ impl Lifecycle {
     /// Whether a container is the session's, by its labels.
     fn belongs(&self, container: &Container, session: &Session) -> bool {
         let label = |name: &str| container.labels.get(name).map(String::as_str);
-        label(labels::INSTANCE) == Some(&self.0.instance) && label(labels::SESSION) == Some(&session.id.to_string())
+        label(labels::INSTANCE) == Some(&self.0.instance)
+            && label(labels::SESSION) == Some(&session.id.to_string())
     }
 
     /// Settles rows by a list of containers that was made after the rows were read. How many were not true.
@@ -290,7 +291,8 @@ impl Lifecycle {
         let limit = Duration::from_secs(hours.saturating_mul(3600));
         let mut removed = 0;
         for row in sessions::all(&self.0.store).await? {
-            let (true, Some(container), Some(ended)) = (row.status.is_terminal(), &row.container_id, row.stopped_at)
+            let (true, Some(container), Some(ended)) =
+                (row.status.is_terminal(), &row.container_id, row.stopped_at)
             else {
                 continue;
             };
@@ -308,7 +310,9 @@ impl Lifecycle {
                     self.tell();
                     removed += 1;
                 }
-                Err(error) => tracing::warn!(session = %row.readable_id, "an old container stays for now: {error}"),
+                Err(error) => {
+                    tracing::warn!(session = %row.readable_id, "an old container stays for now: {error}")
+                }
             }
         }
         Ok(removed)

@@ -5,11 +5,30 @@ use std::future::Future;
 use std::pin::Pin;
 use uuid::Uuid;
 
-use super::Lifecycle;
+use super::{GLANCE, Lifecycle, LifecycleError};
 use crate::api::error::{ApiError, Code};
 use crate::auth::Identity;
 use crate::proxy::target::{Target, Targets, Use};
-use crate::session::{Service, State};
+use crate::session::{Service, Session, State};
+
+impl Lifecycle {
+    /// The session once somebody else's resumption of it shows, or as it is when that takes long.
+    async fn no_more_stopped(&self, id: Uuid) -> Result<Session, LifecycleError> {
+        let mut changes = self.0.changed.subscribe();
+        let shows = async {
+            loop {
+                let session = self.get(id).await?;
+                if session.status != State::Stopped || changes.changed().await.is_err() {
+                    return Ok(session);
+                }
+            }
+        };
+        match tokio::time::timeout(GLANCE, shows).await {
+            Ok(session) => session,
+            Err(_) => self.get(id).await,
+        }
+    }
+}
 
 type Later<'a, T> = Pin<Box<dyn Future<Output = Result<T, ApiError>> + Send + 'a>>;
 
@@ -20,7 +39,7 @@ impl Targets for Lifecycle {
             if session.status == State::Stopped && self.0.config.sessions.auto_resume {
                 session = match self.resume(session.id).await {
                     // Somebody was faster.
-                    Err(super::LifecycleError::Conflict { .. }) => self.get(session.id).await?,
+                    Err(LifecycleError::Conflict { .. }) => self.no_more_stopped(session.id).await?,
                     resumed => resumed?,
                 };
             }
@@ -31,8 +50,12 @@ impl Targets for Lifecycle {
             }
             let details = json!({"state": state, "reason": session.error_message});
             Err(match state {
-                State::Stopped => ApiError::new(Code::SessionStopped, "the session is stopped; resume it first"),
-                State::Stopping => ApiError::new(Code::ServiceUnavailable, "the session is stopping").retry_after(1),
+                State::Stopped => {
+                    ApiError::new(Code::SessionStopped, "the session is stopped; resume it first")
+                }
+                State::Stopping => {
+                    ApiError::new(Code::ServiceUnavailable, "the session is stopping").retry_after(1)
+                }
                 _ => ApiError::new(Code::ServiceUnavailable, "the session has failed; resume or delete it"),
             }
             .with(details))

@@ -226,7 +226,8 @@ impl Manner {
 /// other users.
 fn level(launch: &Launch) -> String {
     let user = launch.labels.get(labels::USER).map_or("", String::as_str);
-    let hash = user.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let hash =
+        user.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     let (first, second) = (hash % 1024, (hash >> 10) % 1023);
     // Two different categories, the lower one first.
     let second = if second >= first { second + 1 } else { second };

@@ -56,11 +56,19 @@ fn a_container_is_asked_for_with_all_that_belongs_to_it() {
 fn what_differs_by_machine_and_settings_is_said_where_it_applies() {
     type Change = fn(&mut Manner, &mut Launch);
     let rows: [(Change, &[&str], &[&str]); 8] = [
-        (|_, launch| launch.limits = Limits::default(), &[], &["--memory=", "--memory-swap", "--cpus", "--pids"]),
+        (
+            |_, launch| launch.limits = Limits::default(),
+            &[],
+            &["--memory=", "--memory-swap", "--cpus", "--pids"],
+        ),
         (|_, launch| launch.limits.nofile = Some("1024:4096".into()), &["--ulimit=nofile=1024:4096"], &[]),
         (|_, launch| launch.network = None, &[], &["--network"]),
         (|manner, _| manner.rootless = true, &["--userns=keep-id:uid=1000,gid=1000"], &[]),
-        (|manner, _| manner.selinux = true, &["--volume=/data/home/usr_a:/home/dev:Z"], &["--volume=/data/home/usr_a:/home/dev "]),
+        (
+            |manner, _| manner.selinux = true,
+            &["--volume=/data/home/usr_a:/home/dev:Z"],
+            &["--volume=/data/home/usr_a:/home/dev "],
+        ),
         (|_, launch| launch.workspace = Some("/ws/a".into()), &["--volume=/ws/a:/home/dev/workspace"], &[]),
         (|_, launch| launch.publish_host = "::1".parse().unwrap(), &["--publish=[::1]:41820:41820"], &[]),
         (|manner, _| manner.run = vec!["--memory=1g".into()], &["--memory=1g -- octo-dev:latest"], &[]),

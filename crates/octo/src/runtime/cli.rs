@@ -14,7 +14,8 @@ use super::command::{self, Finished, Trouble};
 use super::env_file::{self, EnvFile};
 use super::refusal::{Refused, classify};
 use super::{
-    Answer, Container, Exec, Executed, Image, Kind, Launch, Lines, Runtime, RuntimeError, Stats, labels, parse,
+    Answer, Container, Exec, Executed, Image, Kind, Launch, Lines, Runtime, RuntimeError, Stats, labels,
+    parse,
 };
 use crate::config::Config;
 
@@ -178,19 +179,31 @@ impl Cli {
         format!("{} {verb}", self.manner.kind)
     }
 
-    async fn look(&self, verb: &str, about: &str, arguments: Vec<OsString>) -> Result<Finished, RuntimeError> {
+    async fn look(
+        &self,
+        verb: &str,
+        about: &str,
+        arguments: Vec<OsString>,
+    ) -> Result<Finished, RuntimeError> {
         let _turn = self.looks.acquire().await;
         self.call(verb, about, arguments, self.limit).await
     }
 
-    async fn change(&self, verb: &str, about: &str, arguments: Vec<OsString>) -> Result<Finished, RuntimeError> {
+    async fn change(
+        &self,
+        verb: &str,
+        about: &str,
+        arguments: Vec<OsString>,
+    ) -> Result<Finished, RuntimeError> {
         let _turn = self.changes.acquire().await;
         self.call(verb, about, arguments, self.limit).await
     }
 
     async fn do_launch(&self, launch: &Launch) -> Result<String, RuntimeError> {
         let unfit = |path: &Path| path.to_string_lossy().contains([':', ',', '\n']) || !path.is_absolute();
-        if let Some(path) = [Some(&launch.home), launch.workspace.as_ref()].into_iter().flatten().find(|p| unfit(p)) {
+        if let Some(path) =
+            [Some(&launch.home), launch.workspace.as_ref()].into_iter().flatten().find(|p| unfit(p))
+        {
             return Err(self.failed("run", format!("the folder {} cannot be mounted", path.display())));
         }
         let variables = EnvFile::write(&self.scratch, &launch.env)
@@ -409,7 +422,12 @@ impl Runtime for Cli {
             let docker = code == Some(1) && done.err.starts_with(b"Error response from daemon");
             if podman || docker || code.is_none() {
                 let command = self.named("exec");
-                return Err(classify(&Refused { command: &command, about: container, code, said: &done.err }));
+                return Err(classify(&Refused {
+                    command: &command,
+                    about: container,
+                    code,
+                    said: &done.err,
+                }));
             }
             Ok(Executed {
                 exit_code: code.unwrap_or(-1),

@@ -185,6 +185,16 @@ mod tests {
         stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z'))
     }
 
+    /// Waits for the end of the process whose number is in a file; it would live for a minute.
+    async fn dies(file: &Path) {
+        let pid = std::fs::read_to_string(file).unwrap();
+        let until = Instant::now() + Duration::from_secs(10);
+        while !gone(&pid) {
+            assert!(Instant::now() < until, "the child {pid} lives on");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     #[tokio::test]
     async fn both_outputs_and_the_code_are_given() {
         let Ok(done) = shell("echo a; echo b >&2; exit 3", LONG, 100).await else { panic!("it failed") };
@@ -206,8 +216,7 @@ mod tests {
         let started = Instant::now();
         assert!(matches!(shell(&script, Duration::from_millis(400), 100).await, Err(Trouble::Slow)));
         assert!(started.elapsed() < Duration::from_secs(10));
-        let pid = std::fs::read_to_string(file).unwrap();
-        assert!(gone(&pid), "the child {pid} lives on");
+        dies(&file).await;
     }
 
     #[tokio::test]
@@ -221,12 +230,7 @@ mod tests {
         }
         task.abort();
         let _ = task.await;
-        let pid = std::fs::read_to_string(file).unwrap();
-        let until = Instant::now() + Duration::from_secs(5);
-        while !gone(&pid) {
-            assert!(Instant::now() < until, "the child {pid} lives on");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        dies(&file).await;
     }
 
     #[tokio::test]
@@ -241,7 +245,9 @@ mod tests {
     async fn joined_outputs_keep_their_order() {
         let script = "echo 1; echo 2 >&2; echo 3; echo 4 >&2";
         let arguments = ["-c".into(), script.into()];
-        let Ok(done) = run_joined(Path::new("/bin/sh"), &arguments, LONG, 100).await else { panic!("it failed") };
+        let Ok(done) = run_joined(Path::new("/bin/sh"), &arguments, LONG, 100).await else {
+            panic!("it failed")
+        };
         assert_eq!(done.out, b"1\n2\n3\n4\n");
     }
 

@@ -95,7 +95,8 @@ mod tests {
         std::mem::forget(EnvFile::write(folder.path(), &BTreeMap::new()).unwrap());
         std::fs::write(folder.path().join("other"), "").unwrap();
         sweep(folder.path());
-        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let left: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(left, ["other"]);
         sweep(Path::new("/nowhere/at/all"));
     }

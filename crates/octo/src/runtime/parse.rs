@@ -34,10 +34,9 @@ fn bare(id: &str) -> &str {
 /// Labels as an object, or as docker's `ps` joins them.
 fn labels(value: Option<&Value>) -> BTreeMap<String, String> {
     match value {
-        Some(Value::Object(map)) => map
-            .iter()
-            .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
-            .collect(),
+        Some(Value::Object(map)) => {
+            map.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
+        }
         Some(Value::String(joined)) => joined
             .split(',')
             .filter_map(|pair| pair.split_once('='))
@@ -79,7 +78,8 @@ pub(super) fn listed(out: &[u8]) -> Vec<Container> {
             _ => "",
         };
         let labels = labels(object.get("Labels"));
-        let image = text(object, &["ImageID"]).or_else(|| labels.get(super::labels::IMAGE).map(String::as_str));
+        let image =
+            text(object, &["ImageID"]).or_else(|| labels.get(super::labels::IMAGE).map(String::as_str));
         let code = match object.get("ExitCode") {
             Some(code) => small(code),
             None => code_in(text(object, &["Status"]).unwrap_or("")).unwrap_or(-1),

@@ -116,8 +116,27 @@ fn anything() -> impl Strategy<Value = Value> {
         ".{0,12}".prop_map(Value::from),
     ];
     let name = prop::sample::select(vec![
-        "Id", "ID", "Names", "Name", "Labels", "State", "Status", "ExitCode", "OOMKilled", "Image", "ImageID", "Config",
-        "Server", "Client", "Version", "id", "cpu_time", "cpu_percent", "mem_usage", "net_io", "pids",
+        "Id",
+        "ID",
+        "Names",
+        "Name",
+        "Labels",
+        "State",
+        "Status",
+        "ExitCode",
+        "OOMKilled",
+        "Image",
+        "ImageID",
+        "Config",
+        "Server",
+        "Client",
+        "Version",
+        "id",
+        "cpu_time",
+        "cpu_percent",
+        "mem_usage",
+        "net_io",
+        "pids",
     ]);
     leaf.prop_recursive(4, 64, 8, move |inner| {
         prop_oneof![

@@ -81,18 +81,46 @@ mod tests {
     #[test]
     fn words_of_both_runtimes_are_understood() {
         let rows = [
-            (126, "Error: cannot listen on the TCP port: listen tcp4 127.0.0.1:43990: bind: address already in use", "port"),
+            (
+                126,
+                "Error: cannot listen on the TCP port: listen tcp4 127.0.0.1:43990: bind: address already in use",
+                "port",
+            ),
             (126, "Error: rootlessport listen tcp 127.0.0.1:43990: bind: address already in use", "port"),
-            (125, "docker: Error response from daemon: driver failed programming external connectivity on endpoint x: Bind for 127.0.0.1:43990 failed: port is already allocated.", "port"),
-            (125, "Error: creating container storage: the container name \"octo-abc\" is already in use by d96653. You have to remove that container to be able to reuse that name: that name is already in use", "name"),
-            (125, "docker: Error response from daemon: Conflict. The container name \"/octo-abc\" is already in use by container \"d96653\". You have to remove (or rename) that container", "name"),
+            (
+                125,
+                "docker: Error response from daemon: driver failed programming external connectivity on endpoint x: Bind for 127.0.0.1:43990 failed: port is already allocated.",
+                "port",
+            ),
+            (
+                125,
+                "Error: creating container storage: the container name \"octo-abc\" is already in use by d96653. You have to remove that container to be able to reuse that name: that name is already in use",
+                "name",
+            ),
+            (
+                125,
+                "docker: Error response from daemon: Conflict. The container name \"/octo-abc\" is already in use by container \"d96653\". You have to remove (or rename) that container",
+                "name",
+            ),
             (125, "Error: nope:latest: image not known", "no image"),
-            (125, "docker: Error response from daemon: No such image: nope:latest.\nSee 'docker run --help'.", "no image"),
+            (
+                125,
+                "docker: Error response from daemon: No such image: nope:latest.\nSee 'docker run --help'.",
+                "no image",
+            ),
             (125, "Unable to find image 'nope:latest' locally", "no image"),
             (125, "Error: no container with name or ID \"nope\" found: no such container", "no container"),
             (1, "Error response from daemon: No such container: nope", "no container"),
-            (1, "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?", "absent"),
-            (125, "Error: unable to connect to Podman socket: dial unix /run/podman/podman.sock: connect: no such file", "absent"),
+            (
+                1,
+                "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+                "absent",
+            ),
+            (
+                125,
+                "Error: unable to connect to Podman socket: dial unix /run/podman/podman.sock: connect: no such file",
+                "absent",
+            ),
             (125, "Error: write /var/lib/containers/x: no space left on device", "failed"),
             (1, "", "failed"),
         ];

@@ -9,7 +9,8 @@ use crate::runtime::{Cli, Runtime};
 /// The container runtime, once it answers and has the default image.
 pub(super) async fn runtime(config: &Config) -> Result<Arc<dyn Runtime>, ServeError> {
     // Files with secrets for a moment: in our own folder, which others cannot read.
-    let folder = config.paths.state_dir.as_ref().or(config.paths.data_dir.as_ref()).cloned().unwrap_or_default();
+    let folder =
+        config.paths.state_dir.as_ref().or(config.paths.data_dir.as_ref()).cloned().unwrap_or_default();
     let runtime = Cli::find(config, folder.join("variables")).await?;
     tracing::info!("containers run by {} {}", runtime.kind(), runtime.version());
     let image = &config.container.default_image;

@@ -5,19 +5,25 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use std::sync::Arc;
 
 use super::App;
 use super::layers::{audit, body, cors, ending, peer, request_id};
 use crate::api;
 use crate::api::error::{ApiError, Code};
 use crate::auth::layer::identify;
+use crate::proxy;
 
 /// The whole server as a service; serve it with [`super::listen::serve`], which says who is connected.
 pub fn router(app: App) -> Router {
     let (api, document) = api::openapi::described();
     let api = api.merge(api::openapi::route(document)).layer(axum::middleware::map_response(private));
-    // Further routes, as proxies, join here: `.merge(…)`.
-    let routes = Router::new().merge(api).merge(crate::page::routes());
+    let mut routes = Router::new().merge(api).merge(crate::page::routes());
+    if let Some(lifecycle) = &app.lifecycle {
+        let (targets, limits) = (Arc::new(lifecycle.clone()), proxy::Limits::from(app.config.as_ref()));
+        let proxies = proxy::Proxies::new(targets, limits, app.ending.clone(), app.tasks.clone());
+        routes = routes.merge(proxy::routes(proxies));
+    }
     routes
         .fallback(missing)
         .method_not_allowed_fallback(wrong_method)

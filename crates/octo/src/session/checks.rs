@@ -20,16 +20,22 @@ const RESERVED: &str = "OCTO_";
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Unfit {
     /// The image's name.
-    #[error("{0:?} is no image's name: at most {IMAGE} of A-Z a-z 0-9 . _ / : @ -, beginning with a letter or digit, without `..`")]
+    #[error(
+        "{0:?} is no image's name: at most {IMAGE} of A-Z a-z 0-9 . _ / : @ -, beginning with a letter or digit, without `..`"
+    )]
     Image(String),
     /// A variable's name.
-    #[error("{0:?} is no variable's name: letters, digits and _, not beginning with a digit, at most {NAME} of them")]
+    #[error(
+        "{0:?} is no variable's name: letters, digits and _, not beginning with a digit, at most {NAME} of them"
+    )]
     Name(String),
     /// A variable's name that is ours.
     #[error("variables that begin with {RESERVED} are set by the workshop; {0} cannot be given")]
     Reserved(String),
     /// A variable's value.
-    #[error("the value of {0} has a line break or a NUL, or more than {VALUE} bytes; put it into a file of the workspace")]
+    #[error(
+        "the value of {0} has a line break or a NUL, or more than {VALUE} bytes; put it into a file of the workspace"
+    )]
     Value(String),
     /// Too many variables.
     #[error("{0} variables are too many; at most {VARIABLES}")]
@@ -38,7 +44,9 @@ pub enum Unfit {
     #[error("{0:?} is no agent profile's name: at most 64 of A-Z a-z 0-9 . _ -")]
     Agent(String),
     /// The workspace.
-    #[error("{0:?} cannot be a workspace: a path has no colon, comma, quote or control character, and less than {PATH} bytes")]
+    #[error(
+        "{0:?} cannot be a workspace: a path has no colon, comma, quote or control character, and less than {PATH} bytes"
+    )]
     Path(String),
 }
 
@@ -129,7 +137,9 @@ mod tests {
     fn variables_are_judged_by_name_and_value() {
         let check = |name: &str, value: &str| variables(&[(name.to_owned(), value.to_owned())].into());
         let long = "A".repeat(256);
-        for (name, value) in [("A", ""), ("_a9", "x = y # z"), (&*long, "ü"), ("OCTOPUS", "1"), ("A", &*"v".repeat(VALUE))] {
+        for (name, value) in
+            [("A", ""), ("_a9", "x = y # z"), (&*long, "ü"), ("OCTOPUS", "1"), ("A", &*"v".repeat(VALUE))]
+        {
             assert_eq!(check(name, value), Ok(()), "{name}");
         }
         for name in ["", "9a", "a-b", "a b", "a=b", "é", "a\n", &*format!("{long}A")] {

@@ -2,27 +2,30 @@
 
 /// Short, plain, and hard to take for another.
 const ADJECTIVES: [&str; 64] = [
-    "amber", "basic", "blue", "bold", "brave", "brief", "bright", "broad", "calm", "clean", "clear", "cold", "cool",
-    "crisp", "dark", "deep", "dry", "early", "easy", "even", "fair", "fast", "fine", "firm", "flat", "fresh", "full",
-    "glad", "gold", "grand", "gray", "great", "green", "happy", "high", "keen", "kind", "large", "late", "light",
-    "long", "loud", "lucky", "mild", "neat", "new", "noble", "pale", "plain", "proud", "quick", "quiet", "rapid",
-    "red", "rich", "round", "sharp", "silent", "smooth", "soft", "solid", "still", "warm", "wide",
+    "amber", "basic", "blue", "bold", "brave", "brief", "bright", "broad", "calm", "clean", "clear", "cold",
+    "cool", "crisp", "dark", "deep", "dry", "early", "easy", "even", "fair", "fast", "fine", "firm", "flat",
+    "fresh", "full", "glad", "gold", "grand", "gray", "great", "green", "happy", "high", "keen", "kind",
+    "large", "late", "light", "long", "loud", "lucky", "mild", "neat", "new", "noble", "pale", "plain",
+    "proud", "quick", "quiet", "rapid", "red", "rich", "round", "sharp", "silent", "smooth", "soft", "solid",
+    "still", "warm", "wide",
 ];
 /// As above.
 const NOUNS: [&str; 64] = [
-    "anvil", "arch", "barn", "beam", "bell", "birch", "bolt", "bridge", "brook", "canal", "cedar", "chisel", "clock",
-    "cloud", "coast", "comet", "crane", "creek", "delta", "drill", "dune", "field", "file", "forge", "fox", "garden",
-    "gear", "glen", "grove", "hammer", "harbor", "hawk", "hill", "island", "lake", "lamp", "lathe", "lens", "maple",
-    "meadow", "mill", "moon", "nozzle", "oak", "orchard", "otter", "pine", "planet", "plow", "pond", "prism",
-    "quarry", "reef", "ridge", "river", "rotor", "sail", "spool", "spring", "stone", "tower", "valley", "wheel",
-    "willow",
+    "anvil", "arch", "barn", "beam", "bell", "birch", "bolt", "bridge", "brook", "canal", "cedar", "chisel",
+    "clock", "cloud", "coast", "comet", "crane", "creek", "delta", "drill", "dune", "field", "file", "forge",
+    "fox", "garden", "gear", "glen", "grove", "hammer", "harbor", "hawk", "hill", "island", "lake", "lamp",
+    "lathe", "lens", "maple", "meadow", "mill", "moon", "nozzle", "oak", "orchard", "otter", "pine",
+    "planet", "plow", "pond", "prism", "quarry", "reef", "ridge", "river", "rotor", "sail", "spool",
+    "spring", "stone", "tower", "valley", "wheel", "willow",
 ];
 
 /// The name of a random number. `crowded` says how often a name was taken already: then a number of up to four digits
 /// follows, so that there is always one that is free.
 #[must_use]
 pub fn readable(random: u64, crowded: u32) -> String {
-    let pick = |words: &'static [&'static str; 64], bits: u64| words.get((bits & 63) as usize).copied().unwrap_or("");
+    let pick = |words: &'static [&'static str; 64], bits: u64| {
+        words.get((bits & 63) as usize).copied().unwrap_or("")
+    };
     let (adjective, noun) = (pick(&ADJECTIVES, random), pick(&NOUNS, random >> 6));
     if crowded < 3 {
         return format!("{adjective}-{noun}");

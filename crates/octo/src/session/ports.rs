@@ -49,10 +49,12 @@ pub fn find(
     kept: &BTreeSet<u16>,
     mut bindable: impl FnMut(u16) -> bool,
 ) -> Option<u16> {
-    let overlaps = |first: u16, set: &BTreeSet<u16>| set.range(first..first + EACH).next().is_some();
+    // Ends included: the last place may end with the last port there is.
+    let of = |first: u16| first..=first + (EACH - 1);
+    let overlaps = |first: u16, set: &BTreeSet<u16>| set.range(of(first)).next().is_some();
     let free: Vec<u16> = pool.places().filter(|first| !overlaps(*first, reserved)).collect();
     let (late, early): (Vec<u16>, Vec<u16>) = free.into_iter().partition(|first| overlaps(*first, kept));
-    early.into_iter().chain(late).find(|first| (*first..first + EACH).all(&mut bindable))
+    early.into_iter().chain(late).find(|first| of(*first).all(&mut bindable))
 }
 
 #[cfg(test)]
@@ -96,7 +98,10 @@ mod tests {
         assert_eq!(Pool::new(65533, Some(65535)).room(), 1);
         assert_eq!(find(Pool::new(65533, None), &set(&[]), &set(&[]), |_| true), Some(65533));
         assert_eq!(Pool::new(0, Some(u16::MAX)).room(), 21845);
-        assert_eq!(find(Pool::new(0, Some(u16::MAX)), &set(&[]), &set(&[]), |port| port > 65530), Some(65532));
+        assert_eq!(
+            find(Pool::new(0, Some(u16::MAX)), &set(&[]), &set(&[]), |port| port > 65530),
+            Some(65532)
+        );
     }
 
     proptest! {
@@ -114,9 +119,9 @@ mod tests {
             match find(pool, &reserved, &kept, |port| !busy.contains(&port)) {
                 Some(found) => {
                     prop_assert!(found >= first && found + 2 <= first + length);
-                    prop_assert!((found..found + 3).all(free));
+                    prop_assert!((found..=found + 2).all(free));
                 }
-                None => prop_assert!(!pool.places().any(|place| (place..place + 3).all(free))),
+                None => prop_assert!(!pool.places().any(|place| (place..=place + 2).all(free))),
             }
         }
     }

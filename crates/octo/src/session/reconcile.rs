@@ -64,17 +64,25 @@ pub fn reconcile(session: &Session, container: Option<&Container>, moment: Momen
         (State::Running, Running) if session.error_message.is_some() => Verdict::Remark(None),
         (State::Running, Running) => Verdict::Keep,
         // Somebody or something starts it anew.
-        (State::Running, Starting) => Verdict::Become(State::Starting, "the container starts again".to_owned()),
+        (State::Running, Starting) => {
+            Verdict::Become(State::Starting, "the container starts again".to_owned())
+        }
         (State::Pending | State::Starting | State::Running, Exited { code, out_of_memory }) => {
             let why = ended(*code, *out_of_memory);
             // While no server ran, somebody may have stopped it in order: 0, or 143 by SIGTERM.
             match (moment, code) {
-                (Moment::Start, 0 | 143) if session.status == State::Running => Verdict::Become(State::Stopped, why),
+                (Moment::Start, 0 | 143) if session.status == State::Running => {
+                    Verdict::Become(State::Stopped, why)
+                }
                 _ => Verdict::Become(State::Failed, why),
             }
         }
-        (State::Stopping, Exited { .. }) => Verdict::Become(State::Stopped, "its container has ended".to_owned()),
-        (State::Stopping, Starting) => Verdict::Become(State::Stopped, "its container does not run".to_owned()),
+        (State::Stopping, Exited { .. }) => {
+            Verdict::Become(State::Stopped, "its container has ended".to_owned())
+        }
+        (State::Stopping, Starting) => {
+            Verdict::Become(State::Stopped, "its container does not run".to_owned())
+        }
         (State::Stopping, Running | Paused) => Verdict::StopContainer,
         (State::Pending | State::Starting | State::Running, Paused) => {
             if session.error_message.as_deref() == Some(PAUSED) {

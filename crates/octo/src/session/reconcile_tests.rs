@@ -29,7 +29,13 @@ fn a_session(status: State) -> Session {
 }
 
 fn a_container(condition: Condition) -> Container {
-    Container { id: "c1".into(), name: "octo-0".into(), image_id: "i".into(), condition, labels: BTreeMap::new() }
+    Container {
+        id: "c1".into(),
+        name: "octo-0".into(),
+        image_id: "i".into(),
+        condition,
+        labels: BTreeMap::new(),
+    }
 }
 
 fn exited(code: i32) -> Condition {
@@ -143,7 +149,8 @@ fn any_condition() -> impl Strategy<Value = Condition> {
         Just(Condition::Starting),
         Just(Condition::Running),
         Just(Condition::Paused),
-        (any::<i32>(), any::<bool>()).prop_map(|(code, out_of_memory)| Condition::Exited { code, out_of_memory }),
+        (any::<i32>(), any::<bool>())
+            .prop_map(|(code, out_of_memory)| Condition::Exited { code, out_of_memory }),
         "[a-z]{0,9}".prop_map(Condition::Other),
     ]
 }

@@ -126,7 +126,14 @@ mod tests {
         for (from, to) in there {
             assert_eq!(from.to(to), Ok(to), "{from} to {to}");
         }
-        let absent = [(Pending, Running), (Pending, Stopping), (Stopped, Stopping), (Failed, Stopping), (Stopped, Failed), (Stopping, Pending)];
+        let absent = [
+            (Pending, Running),
+            (Pending, Stopping),
+            (Stopped, Stopping),
+            (Failed, Stopping),
+            (Stopped, Failed),
+            (Stopping, Pending),
+        ];
         for (from, to) in absent {
             assert_eq!(from.to(to), Err(NoWay { from, to }));
         }

@@ -35,7 +35,8 @@ pub(in crate::api) const ALIVE: Duration = Duration::from_secs(15);
 
 /// The container of a session.
 fn container(session: &Session) -> Result<&str, ApiError> {
-    let none = || ApiError::new(Code::Conflict, format!("the session is {} and has no container", session.status));
+    let none =
+        || ApiError::new(Code::Conflict, format!("the session is {} and has no container", session.status));
     session.container_id.as_deref().ok_or_else(none)
 }
 
@@ -110,7 +111,8 @@ pub(super) async fn stats(
     let session = lifecycle.find(&who, &id).await?;
     let container = running(&session)?.to_owned();
     let samples = lifecycle.runtime().stats(&[container]).await.map_err(refused)?;
-    let none = || ApiError::new(Code::Conflict, "the container runtime has no sample of it; it may just have ended");
+    let none =
+        || ApiError::new(Code::Conflict, "the container runtime has no sample of it; it may just have ended");
     samples.into_iter().next().map(Body).ok_or_else(none)
 }
 

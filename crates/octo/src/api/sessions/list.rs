@@ -56,7 +56,8 @@ pub(in crate::api) async fn page(
             None => return Err(ApiError::new(Code::BadRequest, "the cursor is none that this server gave")),
         },
     };
-    let user = if which.user.is_none() && !(all || which.all) { Some(who.user_id.clone()) } else { which.user };
+    let user =
+        if which.user.is_none() && !(all || which.all) { Some(who.user_id.clone()) } else { which.user };
     let limit = which.limit.unwrap_or(PAGE).clamp(1, PAGE);
     let listed = lifecycle.list(Filter { user, status: which.status, limit, after }).await?;
     let mut headers = HeaderMap::new();

@@ -5,8 +5,9 @@ pub mod life;
 pub mod list;
 
 use axum::Json as Body;
+use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::error::ApiError;
+use super::error::{ApiError, Code};
 use super::extract::Json;
 use crate::lifecycle::Lifecycle;
 use crate::server::App;
@@ -86,9 +87,7 @@ impl Wait {
     async fn for_it(&self, lifecycle: &Lifecycle, session: Session) -> Result<Body<Shown>, ApiError> {
         let session = match self.wait.unwrap_or(0) {
             0 => session,
-            seconds => {
-                lifecycle.settled(session.id, Duration::from_secs(seconds.min(LONGEST_WAIT))).await?
-            }
+            seconds => lifecycle.settled(session.id, Duration::from_secs(seconds.min(LONGEST_WAIT))).await?,
         };
         Ok(Body(shown(lifecycle, session)))
     }
@@ -101,12 +100,16 @@ impl<T: DeserializeOwned + Default, S: Sync> FromRequest<S> for Given<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let headers = request.headers();
-        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-        let empty = length.is_none_or(|length| length == "0") && !headers.contains_key(TRANSFER_ENCODING);
-        if empty && !headers.contains_key(CONTENT_TYPE) {
-            return Ok(Self(T::default()));
+        if request.headers().contains_key(CONTENT_TYPE) {
+            return Json::from_request(request, state).await.map(|json| Self(json.0));
         }
-        Json::from_request(request, state).await.map(|json| Self(json.0))
+        // Clients say in different ways that nothing comes: only its end is certain.
+        match to_bytes(request.into_body(), 0).await {
+            Ok(_) => Ok(Self(T::default())),
+            Err(_) => Err(ApiError::new(
+                Code::UnsupportedMediaType,
+                "send JSON, with Content-Type: application/json",
+            )),
+        }
     }
 }

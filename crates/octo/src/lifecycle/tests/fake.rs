@@ -9,7 +9,8 @@ use tokio::task::JoinHandle;
 
 use crate::lifecycle::lock;
 use crate::runtime::{
-    Answer, Condition, Container, Exec, Executed, Image, Kind, Launch, Lines, Runtime, RuntimeError, Stats, labels,
+    Answer, Condition, Container, Exec, Executed, Image, Kind, Launch, Lines, Runtime, RuntimeError, Stats,
+    labels,
 };
 
 /// What a container does once it is started.
@@ -38,6 +39,13 @@ pub(super) struct Made {
     pub(super) container: Container,
     pub(super) launch: Launch,
     services: Vec<JoinHandle<()>>,
+}
+
+impl Made {
+    /// A container that somebody else made.
+    pub(super) fn new(container: Container, launch: Launch) -> Self {
+        Self { container, launch, services: Vec::new() }
+    }
 }
 
 pub(super) struct World {
@@ -227,8 +235,10 @@ impl Runtime for Fake {
     fn list<'a>(&'a self, instance: &'a str) -> Answer<'a, Vec<Container>> {
         Box::pin(async move {
             let hang = self.turn("list").await?;
-            let ours = |made: &&Made| made.container.labels.get(labels::INSTANCE).is_some_and(|it| it == instance);
-            let found = self.world().containers.values().filter(ours).map(|made| made.container.clone()).collect();
+            let ours =
+                |made: &&Made| made.container.labels.get(labels::INSTANCE).is_some_and(|it| it == instance);
+            let found =
+                self.world().containers.values().filter(ours).map(|made| made.container.clone()).collect();
             leave(hang, found).await
         })
     }
@@ -265,7 +275,10 @@ impl Runtime for Fake {
         Box::pin(async move {
             self.turn("stats").await?;
             let cpu_seconds = Some(self.world().cpu_seconds);
-            Ok(containers.iter().map(|id| Stats { id: id.clone(), cpu_seconds, ..Stats::default() }).collect())
+            Ok(containers
+                .iter()
+                .map(|id| Stats { id: id.clone(), cpu_seconds, ..Stats::default() })
+                .collect())
         })
     }
 

@@ -12,20 +12,36 @@ async fn a_session_is_answered_at_once_and_runs_soon() {
     let session = bed.lifecycle.create("usr_a", order).await.unwrap();
     assert_eq!(session.status, State::Pending);
     let base = bed.config.container.base_port;
-    assert_eq!((session.opencode_port, session.fileserver_port, session.ttyd_port), (base, base + 1, base + 2));
+    assert_eq!(
+        (session.opencode_port, session.fileserver_port, session.ttyd_port),
+        (base, base + 1, base + 2)
+    );
     let up = bed.lifecycle.settled(session.id, PATIENCE).await.unwrap();
     assert_eq!(up.status, State::Running, "{:?}", up.error_message);
     assert!(up.started_at.is_some() && up.image_digest.as_deref() == Some("image-1"));
     let reasons = bed.reasons(session.id).await;
-    assert_eq!(reasons, ["pending: created", "starting: its container was made", "running: its services answer"]);
+    assert_eq!(
+        reasons,
+        ["pending: created", "starting: its container was made", "running: its services answer"]
+    );
     let world = bed.fake.world();
     let made = &world.containers[up.container_id.as_ref().unwrap()];
     let id = session.id.to_string();
-    for (label, value) in [(labels::MANAGED, "true"), (labels::SESSION, &*id), (labels::USER, "usr_a"), (labels::IMAGE, "image-1")] {
+    for (label, value) in [
+        (labels::MANAGED, "true"),
+        (labels::SESSION, &*id),
+        (labels::USER, "usr_a"),
+        (labels::IMAGE, "image-1"),
+    ] {
         assert_eq!(made.launch.labels[label], value);
     }
     let env = &made.launch.env;
-    for (name, value) in [("TOKEN", "secret"), ("TTYD_PORT", "41822"), ("OCTO_AGENT", "build"), ("OCTO_WORKSPACE", "/home/dev/workspace")] {
+    for (name, value) in [
+        ("TOKEN", "secret"),
+        ("TTYD_PORT", "41822"),
+        ("OCTO_AGENT", "build"),
+        ("OCTO_WORKSPACE", "/home/dev/workspace"),
+    ] {
         assert_eq!(env[name], value, "{name}");
     }
     assert_eq!(made.launch.home, bed.folder.path().join("data/home/usr_a"));
@@ -119,7 +135,10 @@ async fn a_name_that_is_taken_is_ours_or_anothers() {
 async fn a_start_that_fails_says_why_and_leaves_nothing() {
     let bed = bed_with(|config| config.container.start_timeout_seconds = 1).await;
     let rows = [
-        (Conduct::Exits(3), "the container exited with code 3 while it started; it printed last:\ncannot find the toolhead"),
+        (
+            Conduct::Exits(3),
+            "the container exited with code 3 while it started; it printed last:\ncannot find the toolhead",
+        ),
         (Conduct::Silent, "no answer within 1s from its file server, terminal"),
     ];
     for (conduct, expected) in rows {
@@ -294,7 +313,10 @@ async fn a_start_gives_way_to_a_stop_and_a_deletion() {
     bed.becomes(first.id, State::Starting).await;
     for refused in [bed.lifecycle.upgrade(first.id).await, bed.lifecycle.resume(first.id).await] {
         let refused = refused.unwrap_err();
-        assert!(matches!(refused, LifecycleError::Conflict { state: State::Starting, busy: true, .. }), "{refused}");
+        assert!(
+            matches!(refused, LifecycleError::Conflict { state: State::Starting, busy: true, .. }),
+            "{refused}"
+        );
     }
     assert_eq!(bed.lifecycle.stop(first.id, "").await.unwrap().status, State::Stopped);
     assert!(bed.conditions().is_empty(), "what was half made is gone");
@@ -314,7 +336,8 @@ async fn operations_on_one_session_do_not_meet() {
     let resumes = futures_util::future::join_all((0..5).map(|_| bed.lifecycle.resume(session.id))).await;
     assert_eq!(resumes.iter().filter(|resumed| resumed.is_ok()).count(), 1, "{resumes:?}");
     bed.becomes(session.id, State::Running).await;
-    let deletions = futures_util::future::join_all((0..5).map(|_| bed.lifecycle.delete(session.id, false))).await;
+    let deletions =
+        futures_util::future::join_all((0..5).map(|_| bed.lifecycle.delete(session.id, false))).await;
     assert_eq!(deletions.iter().filter(|deleted| deleted.is_ok()).count(), 1, "{deletions:?}");
 }
 
@@ -341,7 +364,10 @@ async fn what_happens_to_a_container_shows_when_it_is_looked_at() {
     bed.becomes(session.id, State::Running).await;
     bed.fake.world().containers.clear();
     let listed = bed.lifecycle.list(sessions::Filter { limit: 10, ..Default::default() }).await.unwrap();
-    assert_eq!((listed[0].status, listed[0].error_message.as_deref()), (State::Failed, Some("container not found")));
+    assert_eq!(
+        (listed[0].status, listed[0].error_message.as_deref()),
+        (State::Failed, Some("container not found"))
+    );
     assert_eq!(listed[0].container_id, None);
 }
 
@@ -373,7 +399,8 @@ async fn get_or_create_takes_what_is_best() {
     assert_eq!(bed.lifecycle.get_or_create("usr_a", order).await.unwrap().id, third.id);
     bed.becomes(third.id, State::Running).await;
     let world = bed.fake.world();
-    let made = &world.containers.values().find(|made| made.launch.name == third.container_name).unwrap().launch;
+    let made =
+        &world.containers.values().find(|made| made.launch.name == third.container_name).unwrap().launch;
     assert_eq!((&*made.env["OCTO_WORKSPACE"], &made.workspace), ("/home/dev/workspace/project", &None));
 }
 

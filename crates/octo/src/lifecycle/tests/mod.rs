@@ -71,9 +71,16 @@ async fn bed_with(change: impl FnOnce(&mut Config)) -> Bed {
     Bed { lifecycle, fake, store, config, ending, folder }
 }
 
-async fn begin(config: &Arc<Config>, store: &Store, fake: &Arc<Fake>, ending: &CancellationToken) -> Lifecycle {
+async fn begin(
+    config: &Arc<Config>,
+    store: &Store,
+    fake: &Arc<Fake>,
+    ending: &CancellationToken,
+) -> Lifecycle {
     let runtime: Arc<dyn crate::runtime::Runtime> = Arc::clone(fake) as _;
-    Lifecycle::new(Arc::clone(config), store.clone(), runtime, TaskTracker::new(), ending.clone()).await.unwrap()
+    Lifecycle::new(Arc::clone(config), store.clone(), runtime, TaskTracker::new(), ending.clone())
+        .await
+        .unwrap()
 }
 
 async fn execute(store: &Store, sql: String) {
@@ -88,11 +95,7 @@ async fn execute(store: &Store, sql: String) {
 
 fn user(id: &str) -> Identity {
     let role = if id == "usr_admin" { Role::Admin } else { Role::User };
-    let mut identity = Identity::default();
-    identity.user_id = id.into();
-    identity.username = id.into();
-    identity.role = role;
-    identity
+    Identity { user_id: id.into(), username: id.into(), role, by_cookie: false }
 }
 
 impl Bed {
@@ -117,7 +120,12 @@ impl Bed {
             if row.status == state {
                 return row;
             }
-            assert!(Instant::now() < until, "{state} awaited, and it is {}: {:?}", row.status, row.error_message);
+            assert!(
+                Instant::now() < until,
+                "{state} awaited, and it is {}: {:?}",
+                row.status,
+                row.error_message
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
