@@ -20,6 +20,8 @@ pub enum Code {
     Forbidden,
     /// 404.
     NotFound,
+    /// 405.
+    MethodNotAllowed,
     /// 409: the state of the thing does not allow it now.
     Conflict,
     /// 409: a limit of the user is reached.
@@ -53,6 +55,7 @@ impl Code {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict | Self::QuotaExceeded => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -7,6 +7,7 @@ use serde_json::json;
 use std::fmt;
 use utoipa::ToSchema;
 
+use super::layer::Refused;
 use crate::api::error::{ApiError, Code};
 
 /// What somebody may do.
@@ -83,10 +84,16 @@ impl<S: Sync> FromRequestParts<S> for Identity {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
-            ApiError::new(Code::Unauthorized, "log in first; no token came with the request")
-                .with(json!({"reason": "missing_auth_header"}))
-        })
+        if let Some(identity) = parts.extensions.get::<Self>() {
+            return Ok(identity.clone());
+        }
+        Err(parts.extensions.get::<Refused>().map_or_else(
+            || {
+                ApiError::new(Code::Unauthorized, "log in first; no token came with the request")
+                    .with(json!({"reason": "missing_auth_header"}))
+            },
+            |refused| refused.0.clone(),
+        ))
     }
 }
 

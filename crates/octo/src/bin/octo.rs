@@ -1,3 +1,7 @@
 //! See `octo::cli`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    octo::cli::run()
+}

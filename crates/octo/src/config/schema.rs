@@ -139,6 +139,8 @@ pub struct Container {
     pub restart_failed: bool,
     /// Whether a session is only running once its agent server answers.
     pub require_agent: bool,
+    /// Whether the server refuses to start while there is no default image.
+    pub check_image: bool,
 }
 
 impl Default for Container {
@@ -165,7 +167,24 @@ impl Default for Container {
             user: "1000:1000".into(),
             restart_failed: false,
             require_agent: false,
+            check_image: true,
         }
+    }
+}
+
+impl Container {
+    /// The last port of the pool.
+    #[must_use]
+    pub fn last_port(&self) -> u16 {
+        self.port_range_end.unwrap_or_else(|| self.base_port.saturating_add(999))
+    }
+}
+
+impl Config {
+    /// Where the database is. The data folder is known once the settings are loaded.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.paths.data_dir.clone().unwrap_or_default().join("sessions.db")
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 /// What stands in place of one.
 const MASK: &str = "***";
 
-/// A secret. Shown and written as `***`; [`Self::reveal`] gives it.
+/// A secret. Shown and written as `***`, or as `env:NAME` where it only says where it is; [`Self::reveal`] gives it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -22,6 +22,14 @@ impl Secret {
     pub fn reveal(&self) -> &str {
         &self.0
     }
+
+    /// The variable that holds the secret, where this is `env:NAME`: no secret itself.
+    #[must_use]
+    pub fn variable(&self) -> Option<&str> {
+        self.0
+            .strip_prefix("env:")
+            .filter(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+    }
 }
 
 impl fmt::Debug for Secret {
@@ -32,7 +40,10 @@ impl fmt::Debug for Secret {
 
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(MASK)
+        match self.variable() {
+            Some(_) => serializer.serialize_str(&self.0),
+            None => serializer.serialize_str(MASK),
+        }
     }
 }
 

@@ -1,6 +1,14 @@
 //! The container runtime, podman or docker, by its command line; never through a shell.
 
+mod arguments;
+pub mod cli;
+mod command;
 pub mod container;
+mod env_file;
+pub mod labels;
+mod parse;
+mod refusal;
+mod units;
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -9,7 +17,8 @@ use std::pin::Pin;
 use std::time::Duration;
 use thiserror::Error;
 
-pub use container::{Condition, Container, Image, Launch};
+pub use cli::Cli;
+pub use container::{Condition, Container, Exec, Executed, Image, Launch, Limits, Lines, Stats};
 
 /// Which runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +100,16 @@ pub trait Runtime: Send + Sync {
     fn image<'a>(&'a self, name: &'a str) -> Answer<'a, Option<Image>>;
     /// The last lines of what it printed.
     fn logs<'a>(&'a self, container: &'a str, lines: u32) -> Answer<'a, String>;
-    /// Makes the network where it is missing; isolated from others.
-    fn network<'a>(&'a self, name: &'a str) -> Answer<'a, ()>;
+    /// The last lines of what it printed, then what it prints, until the receiver is dropped or the container ends.
+    fn follow<'a>(&'a self, container: &'a str, lines: u32) -> Answer<'a, Lines>;
+    /// What these containers use now; those that do not run are left out.
+    fn stats<'a>(&'a self, containers: &'a [String]) -> Answer<'a, Vec<Stats>>;
+    /// Runs a command inside. When its time is up only the waiting ends.
+    fn exec<'a>(&'a self, container: &'a str, exec: &'a Exec) -> Answer<'a, Executed>;
+    /// Makes the network of this installation where it is missing; isolated from others.
+    fn network<'a>(&'a self, name: &'a str, instance: &'a str) -> Answer<'a, ()>;
+    /// The networks of this installation.
+    fn networks<'a>(&'a self, instance: &'a str) -> Answer<'a, Vec<String>>;
+    /// Removes a network. One that is not there, or is in use, is no error.
+    fn remove_network<'a>(&'a self, name: &'a str) -> Answer<'a, ()>;
 }

@@ -1,5 +1,15 @@
 //! The server as a whole: its parts, its start, its end.
 
 pub mod app;
+mod checks;
+mod end;
+pub mod layers;
+pub mod listen;
+mod router;
+mod start;
 
-pub use app::App;
+pub use app::{App, Part};
+pub use layers::audit::Note;
+pub use layers::request_id::RequestId;
+pub use router::router;
+pub use start::{ServeError, serve};

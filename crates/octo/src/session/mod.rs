@@ -2,6 +2,11 @@
 //!
 //! Not here: carrying the rules out ([`crate::lifecycle`]), keeping rows ([`crate::store`]).
 
+pub mod checks;
+pub mod idle;
+pub mod names;
+pub mod ports;
+pub mod reconcile;
 pub mod state;
 
 use jiff::Timestamp;
@@ -29,7 +34,7 @@ pub struct Session {
     pub container_id: Option<String>,
     /// The container's name.
     pub container_name: String,
-    /// Folder on the host that the container sees as the user's home.
+    /// Folder on the host that is the workspace in the container.
     pub workspace_path: String,
     /// The image by the name that was asked for.
     pub image: String,

@@ -3,9 +3,14 @@
 //! One thread writes, so that writers never wait for each other inside SQLite; readers have connections of their own.
 //! Text times are RFC 3339 in UTC with milliseconds, so that they sort as text ([`time`]).
 
+pub mod audit;
+pub mod id;
+pub mod invites;
 pub mod migrations;
 pub mod sessions;
 pub mod time;
+pub mod tokens;
+pub mod users;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
@@ -32,6 +37,12 @@ pub enum StoreError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// SQLite refused a statement.
+    #[error("the database: {0}")]
+    Statement(#[from] rusqlite::Error),
+    /// The system has no randomness for a name.
+    #[error(transparent)]
+    Randomness(#[from] id::NoRandomness),
     /// A newer version of octo wrote it.
     #[error(
         "the database {} is of a newer version of octo (schema {found}, this program knows {known}); use that version, or another data folder",
@@ -83,6 +94,7 @@ impl Store {
             std::fs::create_dir_all(folder)
                 .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
         }
+        make_private(path).map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
         let failed = |source| StoreError::Sqlite { path: path.to_owned(), source };
         let mut connection = connect(path, OpenFlags::default()).map_err(failed)?;
         migrations::run(&mut connection, path)?;
@@ -139,6 +151,18 @@ impl Store {
         result.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
     }
 
+    /// Brings all that was written into the one file, after what is queued; for the end of the server.
+    pub async fn checkpoint(&self) {
+        let (told, done) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+            let _ = told.send(());
+        });
+        if self.shared.writer.send(job).await.is_ok() {
+            let _ = done.await;
+        }
+    }
+
     /// Runs `work` on a connection that cannot write.
     ///
     /// # Errors
@@ -168,6 +192,12 @@ impl Store {
         let path = self.shared.path.clone();
         move |source| StoreError::Sqlite { path: path.clone(), source }
     }
+}
+
+/// The file holds hashes of passwords; SQLite gives its other files the same mode.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {

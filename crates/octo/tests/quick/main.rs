@@ -1,4 +1,4 @@
-//! Tests that need no peer: no podman, no browser.
+//! Tests that need no container runtime and no other peer.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,4 +9,21 @@
     reason = "a test fails by panicking, and prints what it saw"
 )]
 
+mod admin;
+mod audit;
+mod cli;
+mod codexbar;
+mod config;
+mod documents;
+mod layers;
+mod log_in;
+mod origins;
+mod parsers;
 mod proxy;
+mod register;
+mod slow_clients;
+mod start_up;
+mod store;
+mod support;
+mod throttle;
+mod tokens;

@@ -1,0 +1,99 @@
+//! Start and end.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::net::TcpListener;
+
+use super::end::Signals;
+use super::{App, checks, end, listen, router};
+use crate::auth::dev;
+use crate::config::{Config, ConfigError, Surroundings, signing_secret};
+use crate::lifecycle::LifecycleError;
+use crate::runtime::{Kind, RuntimeError};
+use crate::session::reconcile::Moment;
+use crate::store::{Store, StoreError};
+
+/// Why the server did not start or run.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The settings are not enough for a server.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The container runtime does not answer.
+    #[error("{0}")]
+    Runtime(#[from] RuntimeError),
+    /// The default image is missing.
+    #[error(
+        "there is no image {image} in {kind}; build it with `octoctl image build`, which runs `{kind} build -f \
+         container/Dockerfile -t {image} .`; or start without it by `container.check_image = false`"
+    )]
+    NoImage {
+        /// Its name.
+        image: String,
+        /// The runtime that was found.
+        kind: Kind,
+    },
+    /// Sessions and containers could not be compared.
+    #[error("sessions and containers cannot be compared: {0}")]
+    Sessions(#[from] LifecycleError),
+    /// The address cannot be had.
+    #[error("cannot listen on {address}: {source}; does another server run there?")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Signals cannot be had.
+    #[error("cannot wait for signals: {0}")]
+    Signals(std::io::Error),
+}
+
+/// Runs the server until SIGTERM or SIGINT; then ends it in order. A second signal ends it at once.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn serve(config: Config, around: &Surroundings) -> Result<(), ServeError> {
+    let mut signals = Signals::new().map_err(ServeError::Signals)?;
+    let grace = Duration::from_secs(config.server.shutdown_grace_seconds);
+    let (app, listener) = tokio::select! {
+        started = start(config, around) => started?,
+        _ = signals.next() => return Ok(()),
+    };
+    let ending = app.ending.clone();
+    let served =
+        tokio::spawn(listen::serve(listener, router(app.clone()), listen::Limits::default(), ending));
+    signals.next().await;
+    tracing::info!("octo ends, within {grace:?}; a second signal ends it at once");
+    signals.leave_at_next();
+    end::in_order(app, served, grace).await;
+    Ok(())
+}
+
+/// Everything that must be there before somebody is let in.
+async fn start(config: Config, around: &Surroundings) -> Result<(App, TcpListener), ServeError> {
+    let secret = signing_secret(&config, around)?;
+    let runtime = checks::runtime(&config).await?;
+    let store = Store::open(&config.database())?;
+    if config.auth.dev_mode {
+        for odd in dev::provide(&store, &config.auth.dev_users).await? {
+            tracing::warn!("{odd}");
+        }
+    }
+    let address = SocketAddr::new(config.server.host, config.server.port);
+    // Before sessions are looked at: a server that runs here already must not be disturbed.
+    let listener =
+        TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
+    let app = App::new(config, store, &secret).with_runtime(runtime).await?;
+    if let Some(lifecycle) = &app.lifecycle {
+        let cleaned = lifecycle.clean_up(Moment::Start).await?;
+        tracing::info!("{cleaned:?}");
+        lifecycle.start_rounds();
+    }
+    tracing::info!("octo listens on http://{}", listener.local_addr().unwrap_or(address));
+    Ok((app, listener))
+}

@@ -1,0 +1,131 @@
+//! The record of who did what.
+
+use crate::support::{Bed, PASSWORD};
+use octo::auth::Role;
+use serde_json::{Value, json};
+
+fn rows(bed: &Bed, admin: &str, query: &str) -> Vec<Value> {
+    let answer = bed.get(&format!("/api/admin/audit{query}"), &[("authorization", admin)]);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json().as_array().unwrap().clone()
+}
+
+#[test]
+fn what_users_change_is_recorded_with_who_and_where() {
+    let bed = Bed::new();
+    let admin = bed.bearer("root", Role::Admin);
+    let anna = bed.user("anna", Role::User);
+    let token = format!("Bearer {}", bed.token("anna"));
+    bed.log_in("anna", "wrong");
+    bed.get("/api/me", &[("authorization", &token)]);
+    let path = format!("/api/admin/users/{}", anna.id);
+    bed.send("DELETE", &path, &[("authorization", &token), ("x-request-id", "the-try")], None);
+    let made = bed.post("/api/admin/invite-codes", &[("authorization", &admin)], &json!({}));
+    bed.send("POST", "/api/auth/logout", &[("authorization", &token)], None);
+    // Nobody's: anybody could fill the record with these.
+    bed.send("DELETE", &path, &[], None);
+    bed.log_in("nobody-at-all", PASSWORD);
+
+    let all = rows(&bed, &admin, "");
+    let told: Vec<(&str, &str)> = all
+        .iter()
+        .rev()
+        .map(|row| (row["action"].as_str().unwrap(), row["outcome"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("auth.login", "ok"),
+            ("auth.login", "ok"),
+            ("auth.login", "refused"),
+            ("DELETE /api/admin/users/{id}", "refused"),
+            ("POST /api/admin/invite-codes", "ok"),
+            ("auth.logout", "ok"),
+            ("auth.login", "refused"),
+        ]
+    );
+    let attempt = &all[3];
+    assert_eq!(
+        (
+            &attempt["actor_id"],
+            &attempt["resource_type"],
+            &attempt["resource_id"],
+            &attempt["http_status"],
+            &attempt["request_id"],
+            &attempt["actor_ip"]
+        ),
+        (
+            &json!(anna.id),
+            &json!("users"),
+            &json!(anna.id),
+            &json!(403),
+            &json!("the-try"),
+            &json!("127.0.0.1")
+        )
+    );
+    assert_eq!(all[2]["resource_id"], made.json()["id"], "a new thing's id");
+    assert_eq!(
+        (&all[4]["actor_id"], &all[4]["resource_id"]),
+        (&Value::Null, &json!(anna.id)),
+        "a wrong password is nobody's act"
+    );
+    assert!(!all[0].to_string().contains("nobody-at-all"), "a password in the wrong field is not kept");
+}
+
+#[test]
+fn the_record_is_searched_and_paged() {
+    let bed = Bed::new();
+    let admin = bed.bearer("root", Role::Admin);
+    let root = bed.get("/api/me", &[("authorization", &admin)]).json()["id"].as_str().unwrap().to_owned();
+    for _ in 0..5 {
+        bed.post("/api/admin/invite-codes", &[("authorization", &admin)], &json!({}));
+    }
+    bed.post("/api/admin/invite-codes", &[("authorization", &admin)], &json!({"max_uses": 0}));
+    let count = |query: &str| rows(&bed, &admin, query).len();
+    assert_eq!(count(""), 7);
+    assert_eq!(count("?action=auth."), 1);
+    assert_eq!(count("?resource_type=invite-codes&outcome=ok"), 5);
+    assert_eq!(count("?outcome=refused"), 1);
+    assert_eq!(count(&format!("?user={root}")), 7);
+    assert_eq!(count("?user=usr_none"), 0);
+    assert_eq!(count("?since=2999-01-01T00:00:00Z"), 0);
+    assert_eq!(count("?until=2999-01-01T00:00:00Z"), 7);
+    let first = rows(&bed, &admin, "?limit=3");
+    let next = rows(&bed, &admin, &format!("?limit=3&before={}", first[2]["id"]));
+    let ids: Vec<i64> = first.iter().chain(&next).map(|row| row["id"].as_i64().unwrap()).collect();
+    assert!(ids.len() == 6 && ids.is_sorted_by(|a, b| a > b), "{ids:?}");
+    assert_eq!(bed.get("/api/admin/audit?since=yesterday", &[("authorization", &admin)]).status, 400);
+}
+
+#[test]
+fn the_record_can_be_switched_off() {
+    let bed = Bed::with(|config| config.audit.enabled = false);
+    let admin = bed.bearer("root", Role::Admin);
+    assert!(rows(&bed, &admin, "").is_empty());
+}
+
+/// Protects the record from clients that leave before the answer: what was begun is finished and recorded.
+#[test]
+fn a_client_that_leaves_is_recorded_too() {
+    use std::io::Write as _;
+    let bed = Bed::new();
+    let admin = bed.bearer("root", Role::Admin);
+    for number in 0..20 {
+        let body = format!("{{\"code\":\"CODE-{number}\"}}");
+        let mut stream = std::net::TcpStream::connect(bed.address).unwrap();
+        write!(
+            stream,
+            "POST /api/admin/invite-codes HTTP/1.1\r\nhost: x\r\nauthorization: {admin}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+    }
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    // Whatever came far enough to make a code is in the record.
+    bed.runtime.block_on(async {
+        bed.app.tasks.close();
+        bed.app.tasks.wait().await;
+    });
+    let stats = bed.get("/api/admin/invite-codes/stats", &[("authorization", &admin)]).json();
+    assert_eq!(rows(&bed, &admin, "?action=POST").len() as i64, stats["total"].as_i64().unwrap());
+}

@@ -1,0 +1,98 @@
+//! Clients that hold a place without using it.
+
+use crate::support::Bed;
+use octo::auth::Role;
+use octo::server::App;
+use octo::server::listen::Limits;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+fn limited(limits: Limits) -> Bed {
+    Bed::made(|_| {}, |_: &mut App| {}, limits)
+}
+
+fn closes_within(mut stream: TcpStream, limit: Duration) -> bool {
+    stream.set_read_timeout(Some(limit)).unwrap();
+    let begun = Instant::now();
+    let mut rest = Vec::new();
+    match stream.read_to_end(&mut rest) {
+        Ok(_) => begun.elapsed() < limit,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+    }
+}
+
+/// Protects against clients that send the head of a request a byte at a time, or never.
+#[test]
+fn a_head_that_does_not_come_ends_the_connection() {
+    let bed = limited(Limits { connections: 16, head: Duration::from_millis(200) });
+    for sent in ["", "GET /health HTTP/1.1\r\nhost: x\r\nx-slow: "] {
+        let mut stream = TcpStream::connect(bed.address).unwrap();
+        stream.write_all(sent.as_bytes()).unwrap();
+        assert!(closes_within(stream, Duration::from_secs(20)), "{sent:?}");
+    }
+}
+
+/// Protects the file descriptors: more connections than are allowed wait until another ends.
+#[test]
+fn connections_are_bounded() {
+    let bed = limited(Limits { connections: 2, head: Duration::from_secs(60) });
+    let ask = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut first: Vec<TcpStream> = (0..2).map(|_| TcpStream::connect(bed.address).unwrap()).collect();
+    let mut buffer = [0; 4096];
+    for stream in &mut first {
+        stream.write_all(ask).unwrap();
+        assert!(stream.read(&mut buffer).unwrap() > 0);
+    }
+    let mut third = TcpStream::connect(bed.address).unwrap();
+    third.write_all(ask).unwrap();
+    third.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    assert!(third.read(&mut buffer).is_err(), "it waits");
+    drop(first.pop());
+    third.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    assert!(third.read(&mut buffer).unwrap() > 0);
+}
+
+/// Protects against clients that send a body a byte at a time. The time is virtual: the server is given one end of a pipe.
+#[test]
+fn a_body_that_does_not_come_is_refused() {
+    let bed = Bed::new();
+    let anna = bed.bearer("anna", Role::User);
+    let head = format!(
+        "PUT /api/me HTTP/1.1\r\nhost: x\r\nauthorization: {anna}\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n"
+    );
+    let slow = |pause: Duration, pieces: usize| {
+        let (app, head) = (bed.app.clone(), head.clone());
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(async move {
+            let (mut client, server) = duplex(1 << 20);
+            let service = hyper_util::service::TowerToHyperService::new(octo::server::router(app));
+            tokio::spawn(
+                hyper::server::conn::http1::Builder::new()
+                    .serve_connection(hyper_util::rt::TokioIo::new(server), service),
+            );
+            client.write_all(head.as_bytes()).await.unwrap();
+            let begun = tokio::time::Instant::now();
+            let mut answer = vec![0; 4096];
+            for _ in 0..pieces {
+                tokio::select! {
+                    count = client.read(&mut answer) => {
+                        answer.truncate(count.unwrap());
+                        return (begun.elapsed(), String::from_utf8(answer).unwrap());
+                    }
+                    () = tokio::time::sleep(pause) => {}
+                }
+                client.write_all(b"[").await.unwrap();
+            }
+            (begun.elapsed(), String::new())
+        })
+    };
+    let (after, answer) = slow(Duration::from_secs(3600), 2);
+    assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("too_slow"), "{answer}");
+    assert_eq!(after.as_secs(), 30, "silence");
+    let (after, answer) = slow(Duration::from_secs(10), 100);
+    assert!(answer.contains("too_slow"), "{answer}");
+    assert!((25..=45).contains(&after.as_secs()), "a byte each ten seconds: {after:?}");
+}

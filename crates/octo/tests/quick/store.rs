@@ -1,0 +1,103 @@
+//! The database: what a kill leaves, and who may read the file.
+
+use crate::support::Bed;
+use jiff::Timestamp;
+use octo::store::invites::{self, Filter, Invite, NewInvite};
+use octo::store::{Store, StoreError};
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Where the child of the test below writes.
+const PLACE: &str = "OCTO_TEST_DATABASE";
+/// Codes in one transaction.
+const TOGETHER: usize = 5;
+
+/// Does nothing by itself; the test below runs it in a process of its own, which is killed.
+#[test]
+fn writes_until_it_is_killed() {
+    let Some(path) = std::env::var_os(PLACE) else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let store = Store::open(Path::new(&path)).unwrap();
+    for number in 0.. {
+        let new = NewInvite { max_uses: 1, note: Some(number.to_string()), ..NewInvite::default() };
+        let done: Result<(), invites::InviteError> = runtime.block_on(store.write(move |transaction| {
+            for _ in 0..TOGETHER {
+                invites::create(transaction, &new, Timestamp::now())?;
+            }
+            Ok(())
+        }));
+        done.unwrap();
+        // What was said to be done must be there afterwards.
+        println!("\nwritten {number}");
+    }
+}
+
+/// Protects the data: after kill -9 in the middle of writing, what was answered is there, and no half of a transaction.
+#[test]
+fn a_kill_loses_nothing_that_was_answered_and_leaves_nothing_half() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data/sessions.db");
+    let mut before = 0;
+    for round in 0..3 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "store::writes_until_it_is_killed", "--nocapture"])
+            .env(PLACE, &path)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut written = 0;
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            if line.unwrap().starts_with("written ") {
+                written += 1;
+            }
+            if written == 20 + round {
+                child.kill().unwrap();
+                break;
+            }
+        }
+        child.wait().unwrap();
+        let store = Store::open(&path).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let found: Result<(Vec<Invite>, String), StoreError> = runtime.block_on(store.read(|connection| {
+            let filter = Filter { limit: 1_000_000, ..Filter::default() };
+            let whole = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
+            Ok((invites::list(connection, &filter, Timestamp::now())?, whole))
+        }));
+        let (found, whole) = found.unwrap();
+        assert_eq!(whole, "ok");
+        assert_eq!(found.len() % TOGETHER, 0, "no half of a transaction");
+        assert!(found.len() >= before + written * TOGETHER, "{} after {written}", found.len());
+        before = found.len();
+    }
+}
+
+#[test]
+fn a_newer_database_is_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions.db");
+    drop(Store::open(&path).unwrap());
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.pragma_update(None, "user_version", 999).unwrap();
+    drop(connection);
+    match Store::open(&path) {
+        Err(error @ StoreError::Newer { .. }) => {
+            assert!(error.to_string().contains("newer version") && error.to_string().contains("sessions.db"));
+        }
+        other => panic!("{}", other.is_ok()),
+    }
+}
+
+/// Protects the hashes of passwords from other users of the machine.
+#[test]
+fn nobody_else_may_read_the_database() {
+    let bed = Bed::new();
+    bed.user("anna", octo::auth::Role::User);
+    let files: Vec<_> = std::fs::read_dir(bed.folder().join("data")).unwrap().map(Result::unwrap).collect();
+    assert!(!files.is_empty());
+    for file in files {
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", file.path());
+    }
+}
