@@ -70,6 +70,18 @@ END
             fi
         fi
         ;;
+    podman)
+        # What containers of tests hold, and what runs them where limits may not be raised.
+        cat <<'END'
+podman podman
+runc runc
+busybox-static /bin/busybox
+END
+        if [ "$(id -u)" -ne 0 ]; then
+            echo 'uidmap newuidmap'
+            command -v pasta >/dev/null 2>&1 || echo 'slirp4netns slirp4netns'
+        fi
+        ;;
     test) cat <<'END'
 busybox-static /bin/busybox
 minisign minisign

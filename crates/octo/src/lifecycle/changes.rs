@@ -176,6 +176,10 @@ impl Lifecycle {
     /// Starts a container that has ended and waits for its services; or makes another where its ports are taken.
     async fn start_up(&self, hold: Hold, session: Session, container: String) {
         let work = async {
+            // A mount is resolved anew at each start.
+            if let Err(error) = self.prepare_folders(&session).await {
+                return Err(Some(Downfall::Failed(error.to_string())));
+            }
             match self.0.runtime.start(&container).await {
                 Ok(()) => self.wait_and_tell(&session, &container).await.map_err(Some),
                 Err(RuntimeError::PortTaken(_) | RuntimeError::NoContainer(_)) => Err(None),

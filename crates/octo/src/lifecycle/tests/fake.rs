@@ -40,6 +40,13 @@ pub(super) struct Made {
     services: Vec<JoinHandle<()>>,
 }
 
+impl Made {
+    /// A container that somebody else made.
+    pub(super) fn new(container: Container, launch: Launch) -> Self {
+        Self { container, launch, services: Vec::new() }
+    }
+}
+
 pub(super) struct World {
     pub(super) containers: BTreeMap<String, Made>,
     pub(super) images: HashMap<String, String>,

@@ -88,11 +88,7 @@ async fn execute(store: &Store, sql: String) {
 
 fn user(id: &str) -> Identity {
     let role = if id == "usr_admin" { Role::Admin } else { Role::User };
-    let mut identity = Identity::default();
-    identity.user_id = id.into();
-    identity.username = id.into();
-    identity.role = role;
-    identity
+    Identity { user_id: id.into(), username: id.into(), role, by_cookie: false }
 }
 
 impl Bed {

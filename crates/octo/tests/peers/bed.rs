@@ -1,0 +1,391 @@
+//! A server of the workshop on a real podman, with images that hold one static program.
+//!
+//! Podman is called as `toolchain/container-engine.sh` found that it works on this machine. All of a bed's containers carry
+//! a label of their own, and are gone when the bed is.
+
+use serde_json::{Value, json};
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+/// Patience with podman on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// A hash that nobody's password has.
+const HASH: &str = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
+
+/// Podman, and what it must be told on this machine.
+struct Engine {
+    program: PathBuf,
+    environment: Vec<(String, String)>,
+}
+
+fn engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| {
+        let script = r#"found=$(toolchain/container-engine.sh) && eval "$found" && echo "$engine" &&
+            echo "${CONTAINERS_CONF:-}" && echo "${CONTAINERS_STORAGE_CONF:-}""#;
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut shell = Command::new("sh");
+        let found = ran(shell.args(["-c", script]).current_dir(root).env("MAKE_TARGET", "test"));
+        let mut lines = found.lines();
+        let program = PathBuf::from(lines.next().unwrap());
+        assert!(program.ends_with("podman"), "podman works nowhere here, only {}", program.display());
+        let names = ["CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF"];
+        let set = names.into_iter().zip(lines).filter(|(_, value)| !value.is_empty());
+        let environment = set.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Engine { program, environment }
+    })
+}
+
+/// Podman's command with these arguments.
+pub(crate) fn podman(arguments: &[&str]) -> Command {
+    let engine = engine();
+    let mut command = Command::new(&engine.program);
+    command.args(arguments).envs(engine.environment.clone()).stdin(Stdio::null());
+    command
+}
+
+/// What podman prints when it does this well.
+pub(crate) fn get(arguments: &[&str]) -> String {
+    ran(&mut podman(arguments))
+}
+
+fn ran(command: &mut Command) -> String {
+    let output: Output = command.stdin(Stdio::null()).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    assert!(output.status.success(), "{command:?}: {}\n{}", text(&output.stdout), text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// What the first process of a test's container does; it ends at once by SIGTERM.
+const SERVICES: &str = r#"
+for port in ${OPENCODE_PORT} ${FILESERVER_PORT} ${TTYD_PORT}; do /bin/busybox httpd -p $port -h /www; done
+"#;
+/// Services that come up late.
+pub(crate) const LATE: &str = r#"
+/bin/busybox sleep 2
+for port in ${FILESERVER_PORT} ${TTYD_PORT}; do /bin/busybox httpd -p $port -h /www; done
+"#;
+/// None at all.
+pub(crate) const SILENT: &str = "\n";
+
+/// Makes an image whose services come so; `version` makes it another one.
+pub(crate) fn image(name: &str, services: &str, version: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |path: &str| folder.path().join(path);
+    for path in ["bin", "www", "home/dev", "tmp"] {
+        fs::create_dir_all(at(path)).unwrap();
+    }
+    fs::copy("/bin/busybox", at("bin/busybox")).unwrap();
+    for applet in ["sh", "cat", "ls", "id", "touch", "wget", "sleep", "env", "ip", "printf"] {
+        std::os::unix::fs::symlink("busybox", at(&format!("bin/{applet}"))).unwrap();
+    }
+    for (path, text) in [("www/health", "{}"), ("www/index.html", "here"), ("www/session", "[]"), ("version", version)] {
+        fs::write(at(path), text).unwrap();
+    }
+    let first = format!("trap 'exit 0' TERM\necho it starts\n{services}\nwhile :; do sleep 1000 & wait $!; done\n");
+    fs::write(at("first"), first).unwrap();
+    let script = r#"tar --owner=0 --group=0 --mtime=@0 --sort=name -C "$1" -c . | "$2" import -q \
+        -c 'CMD ["/bin/sh","/first"]' -c 'ENV PATH=/bin' - "$3""#;
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script, "sh"]).arg(folder.path()).arg(&engine().program).arg(name);
+    ran(shell.envs(engine().environment.clone()));
+}
+
+/// The image that most tests use.
+pub(crate) fn common_image() -> &'static str {
+    static MADE: OnceLock<String> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let name = "localhost/octo-test/common:latest";
+        image(name, SERVICES, "1");
+        name.to_owned()
+    })
+}
+
+/// As [`common_image`], for one test that changes it.
+pub(crate) fn own_image(bed: &Bed, version: &str) -> String {
+    let name = format!("localhost/octo-test/{}:latest", bed.tag);
+    image(&name, SERVICES, version);
+    name
+}
+
+/// A server with its data, which may be started again.
+pub(crate) struct Bed {
+    pub(crate) folder: tempfile::TempDir,
+    /// Of its containers alone.
+    pub(crate) tag: String,
+    /// Of the HTTP server.
+    port: u16,
+    /// First of the pool of ports.
+    pub(crate) base: u16,
+    process: Option<Child>,
+}
+
+impl Bed {
+    /// With the common image, and a server that runs.
+    pub(crate) fn start() -> Self {
+        Self::start_with("", common_image())
+    }
+
+    /// With further lines of settings: `[container]` is open.
+    pub(crate) fn start_with(container: &str, image: &str) -> Self {
+        let mut bed = Self::new();
+        bed.configure(container, image);
+        bed.serve();
+        bed
+    }
+
+    /// Without a server yet.
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicU16 = AtomicU16::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let process = std::process::id();
+        let folder = tempfile::tempdir().unwrap();
+        // Below the ports that the system gives away; test processes at one time have different ones.
+        let base = 10_000 + (process % 40) as u16 * 250 + count * 30 % 250;
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        fs::create_dir(folder.path().join("on")).unwrap();
+        let bed = Self { folder, tag: format!("t{process}-{count}"), port, base, process: None };
+        bed.write_wrapper();
+        bed
+    }
+
+    /// A podman that does as it is told by files in `on/`, named after its commands: see [`Self::at`].
+    fn write_wrapper(&self) {
+        let script = format!(
+            r#"#!/bin/sh
+here=${{0%/*}}
+case $1 in container | image | network) verb=$1-$2 ;; *) verb=$1 ;; esac
+if mv "$here/on/$verb" "$here/done.$$" 2>/dev/null; then
+    read -r what <"$here/done.$$"
+    case $what in
+    kill-before) kill -9 $PPID; exit 1 ;;
+    kill-after) {engine} "$@" >/dev/null 2>&1; kill -9 $PPID; exit 1 ;;
+    fail) echo 'Error: write: no space left on device' >&2; exit 125 ;;
+    hang) exec sleep 1000 ;;
+    esac
+fi
+exec {engine} "$@"
+"#,
+            engine = engine().program.display()
+        );
+        let path = self.folder.path().join("podman");
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    pub(crate) fn configure(&self, container: &str, image: &str) {
+        let folder = self.folder.path().display();
+        let users: String = ["alice", "bob", "root"]
+            .iter()
+            .map(|user| {
+                let role = if *user == "root" { "admin" } else { "user" };
+                format!(
+                    "[[auth.dev_users]]\nid = \"{user}\"\nname = \"{user}\"\nemail = \"{user}@example.com\"\n\
+                     password_hash = \"{HASH}\"\nrole = \"{role}\"\n"
+                )
+            })
+            .collect();
+        let settings = format!(
+            "[paths]\ndata_dir = \"{folder}/data\"\nstate_dir = \"{folder}/state\"\n\
+             [server]\nport = {}\nshutdown_grace_seconds = 40\n\
+             [sessions]\nmax_concurrent_sessions = 0\n\
+             [auth]\ndev_mode = true\n{users}\
+             [container]\nbinary = \"{folder}/podman\"\ndefault_image = \"{image}\"\nbase_port = {}\nport_range_end = {}\n\
+             user_data_path = \"{folder}/users\"\nrun_args = [\"--label=octo.test={}\"]\nmemory = \"64m\"\ncpus = 1.0\n{container}\n",
+            self.port,
+            self.base,
+            self.base + 29,
+            self.tag,
+        );
+        fs::write(self.folder.path().join("config.toml"), settings).unwrap();
+    }
+
+    /// Adds a line to a section of the settings.
+    pub(crate) fn set(&self, section: &str, line: &str) {
+        let path = self.folder.path().join("config.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        let head = format!("[{section}]\n");
+        let with = if text.contains(&head) {
+            text.replace(&head, &format!("{head}{line}\n"))
+        } else {
+            format!("{head}{line}\n{text}")
+        };
+        fs::write(path, with).unwrap();
+    }
+
+    /// Starts the server without waiting for it.
+    pub(crate) fn spawn(&mut self) {
+        let log = File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_octo"));
+        command.arg("--config").arg(self.folder.path().join("config.toml")).arg("serve");
+        command.envs(engine().environment.clone()).stdin(Stdio::null());
+        self.process = Some(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
+    }
+
+    /// Starts the server and waits until it answers.
+    pub(crate) fn serve(&mut self) {
+        self.spawn();
+        wait("the server", || {
+            let ended = self.process.as_mut().unwrap().try_wait().unwrap();
+            assert!(ended.is_none(), "it ended: {ended:?}\n{}", self.log());
+            self.ask("alice", "GET", "/health", None).filter(|(status, _)| *status == 200)
+        });
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// What the wrapper does at the next call of a command of podman's.
+    pub(crate) fn at(&self, verb: &str, what: &str) {
+        fs::write(self.folder.path().join("on").join(verb), format!("{what}\n")).unwrap();
+    }
+
+    /// Whether a call that was waited for has come.
+    pub(crate) fn came(&self, verb: &str) -> bool {
+        !self.folder.path().join("on").join(verb).exists()
+    }
+
+    pub(crate) fn forget(&self) {
+        for entry in fs::read_dir(self.folder.path().join("on")).unwrap() {
+            fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {
+        let id = i32::try_from(self.process.as_ref().unwrap().id()).unwrap();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(id), signal).unwrap();
+    }
+
+    /// Waits until the server has ended.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        let mut process = self.process.take().unwrap();
+        wait("the server's end", || process.try_wait().unwrap())
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.signal(nix::sys::signal::Signal::SIGKILL);
+        self.ended();
+    }
+
+    /// The answer to a request of a user; `None` where the server does not answer.
+    pub(crate) fn ask(&self, user: &str, method: &str, path: &str, body: Option<&Value>) -> Option<(u16, Value)> {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(PATIENCE * 2))
+            .allow_non_standard_methods(true)
+            .build();
+        let agent = ureq::Agent::new_with_config(agent);
+        let url = format!("http://127.0.0.1:{}{path}", self.port);
+        let request = http::Request::builder().method(method).uri(url).header("x-dev-user", user);
+        let sent = match body {
+            Some(body) => agent
+                .run(request.header("content-type", "application/json").body(body.to_string()).unwrap()),
+            None => agent.run(request.body(()).unwrap()),
+        };
+        let mut answer = sent.ok()?;
+        let text = answer.body_mut().read_to_string().ok()?;
+        let value = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Some((answer.status().as_u16(), value))
+    }
+
+    /// An answer that must have this status.
+    pub(crate) fn must(&self, user: &str, method: &str, path: &str, body: Option<Value>, expected: u16) -> Value {
+        let (status, answer) = self
+            .ask(user, method, path, body.as_ref())
+            .unwrap_or_else(|| panic!("{method} {path}: no answer\n{}", self.log()));
+        assert_eq!(status, expected, "{method} {path}: {answer}\n{}", self.log());
+        answer
+    }
+
+    /// A session of a user that runs.
+    pub(crate) fn running(&self, user: &str) -> Value {
+        let session = self.must(user, "POST", "/api/sessions?wait=60", Some(json!({})), 201);
+        assert_eq!(session["status"], "running", "{session}\n{}", self.log());
+        session
+    }
+
+    /// The session as it is now.
+    pub(crate) fn show(&self, id: &str) -> Value {
+        self.must("root", "GET", &format!("/api/sessions/{id}"), None, 200)
+    }
+
+    /// Runs a command in the container of a session of Alice's.
+    pub(crate) fn exec(&self, id: &str, command: &[&str]) -> Value {
+        let body = json!({"command": command, "timeout_seconds": 20});
+        self.must("root", "POST", &format!("/api/sessions/{id}/exec"), Some(body), 200)
+    }
+
+    /// Containers of this bed, `ID STATE` each.
+    pub(crate) fn containers(&self) -> Vec<String> {
+        let filter = format!("label=octo.test={}", self.tag);
+        let all = get(&["ps", "-a", "--no-trunc", "--filter", &filter, "--format", "{{.ID}} {{.State}}"]);
+        all.lines().map(str::to_owned).collect()
+    }
+
+    /// The id of the installation.
+    pub(crate) fn instance(&self) -> String {
+        let database = rusqlite::Connection::open(self.folder.path().join("data/sessions.db")).unwrap();
+        database.query_row("SELECT id FROM instance", [], |row| row.get(0)).unwrap()
+    }
+
+    /// Networks of this installation.
+    pub(crate) fn networks(&self) -> Vec<String> {
+        let filter = format!("label=octo.instance={}", self.instance());
+        let all = get(&["network", "ls", "--filter", &filter, "--format", "{{.Name}}"]);
+        all.lines().map(str::to_owned).collect()
+    }
+
+    /// Changes the database beside the server.
+    pub(crate) fn sql(&self, sql: &str) {
+        let database = rusqlite::Connection::open(self.folder.path().join("data/sessions.db")).unwrap();
+        database.busy_timeout(PATIENCE).unwrap();
+        database.execute_batch(sql).unwrap();
+    }
+}
+
+impl Drop for Bed {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+        let filter = format!("label=octo.test={}", self.tag);
+        let ids = podman(&["ps", "-aq", "--filter", &filter]).output();
+        let ids = ids.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        for id in ids.lines() {
+            let _ = podman(&["rm", "-f", "-t", "0", id]).output();
+        }
+        if self.folder.path().join("data/sessions.db").exists() && !std::thread::panicking() {
+            for network in self.networks() {
+                let _ = podman(&["network", "rm", "-f", &network]).output();
+            }
+        }
+        let own = format!("localhost/octo-test/{}:latest", self.tag);
+        let _ = podman(&["rmi", "-f", &own]).output();
+    }
+}
+
+/// Waits until something is there.
+pub(crate) fn wait<T>(what: &str, mut there: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = there() {
+            return found;
+        }
+        assert!(Instant::now() < until, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(30));
+    }
+}
+
+/// What a port of this host answers to a path; `None` where nothing does.
+pub(crate) fn fetch(port: &Value, path: &str) -> Option<String> {
+    let url = format!("http://127.0.0.1:{port}{path}");
+    ureq::get(url).call().ok()?.body_mut().read_to_string().ok()
+}

@@ -1,0 +1,14 @@
+//! Tests of the workshop against a real podman.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and prints what it saw"
+)]
+
+mod bed;
+mod faults;
+mod lives;
+mod server;
