@@ -137,7 +137,7 @@ impl List {
         let sessions = client.list(&format!("/api/sessions{path}"))?;
         let others = self.all || self.user.is_some();
         context.show(&json!(sessions), || {
-            let mut head = vec!["ID", "NAME", "STATUS", "IMAGE"];
+            let mut head = vec!["ID", "STATUS", "IMAGE", "NAME"];
             if others {
                 head.push("USER");
             }
@@ -145,7 +145,7 @@ impl List {
                 .iter()
                 .map(|session| {
                     let mut row = vec![start(session, "id", 8)];
-                    row.extend(["readable_id", "status", "image"].map(|name| field(session, name)));
+                    row.extend(["status", "image", "readable_id"].map(|name| field(session, name)));
                     if others {
                         row.push(field(session, "user_id"));
                     }
