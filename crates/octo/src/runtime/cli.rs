@@ -116,6 +116,12 @@ impl Cli {
         )))
     }
 
+    /// Its program.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// Which one it is.
     #[must_use]
     pub const fn kind(&self) -> Kind {
