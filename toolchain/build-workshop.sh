@@ -50,8 +50,9 @@ cp LICENSE-APACHE LICENSE-MIT NOTICE $share/licences/
 for library in xterm addon-fit; do
     cp crates/octo-session/src/terminal/page/$library-LICENSE $share/licences/
 done
-for package in octo-session octofw; do
-    "$octofw" licences texts --package $package --target "$arch-unknown-linux-musl" --out $share/licences/$package.txt >/dev/null
+for package in octo-session-musl octofw-gnu; do
+    "$octofw" licences texts --package "${package%-*}" --target "$arch-unknown-linux-${package##*-}" \
+        --out "$share/licences/${package%-*}.txt" >/dev/null
 done
 mkdir -p .cache/standin
 "$octofw" standin --size mini ${OFFLINE:+--offline} --out $share/base/stand-in.bin
