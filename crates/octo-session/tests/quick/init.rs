@@ -102,12 +102,16 @@ fn a_helper_that_dies_is_started_again() {
     let init = Init::start(&[("OCTO_AGENT", "sleep 1000")], &[]);
     init.said("files on");
     // Its process is the child that is called so.
-    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", init.process.id())).unwrap();
+    let children =
+        std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", init.process.id())).unwrap();
     let files = children.split_whitespace().find(|id| {
         std::fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|name| name.trim() == "octo-files")
     });
     kill(Pid::from_raw(files.unwrap().parse().unwrap()), Signal::SIGKILL).unwrap();
-    assert_eq!(init.said("files has ended"), "[init] files has ended with 137; it is started again in 200 ms");
+    assert_eq!(
+        init.said("files has ended"),
+        "[init] files has ended with 137; it is started again in 200 ms"
+    );
     init.said("files on");
 }
 
@@ -124,7 +128,11 @@ fn what_does_not_end_is_killed_in_time() {
     let mut init = Init::start(&[("OCTO_AGENT", "sh -c trap:TERM")], &[]);
     drop(init.process.try_wait());
     let mut stubborn = Init::start(&[("OCTO_STOP_SECONDS", "1"), ("OCTO_AGENT", "sh ./stubborn")], &[]);
-    std::fs::write(stubborn._home.path().join("workspace/stubborn"), "trap '' TERM\necho deaf\nwhile :; do sleep 1; done\n").unwrap();
+    std::fs::write(
+        stubborn._home.path().join("workspace/stubborn"),
+        "trap '' TERM\necho deaf\nwhile :; do sleep 1; done\n",
+    )
+    .unwrap();
     stubborn.said("[agent] deaf");
     stubborn.signal(Signal::SIGTERM);
     let (code, took) = stubborn.end();
@@ -138,7 +146,8 @@ fn a_command_takes_the_services_place() {
     let mut init = Init::start(&[], &["sh", "-c", "echo done >&2; exit 7"]);
     init.said("done");
     assert_eq!(init.end().0, Some(7));
-    let mut waiting = Init::start(&[], &["sh", "-c", "trap 'exit 5' TERM; echo up >&2; while :; do sleep 0.1; done"]);
+    let mut waiting =
+        Init::start(&[], &["sh", "-c", "trap 'exit 5' TERM; echo up >&2; while :; do sleep 0.1; done"]);
     waiting.said("up");
     waiting.signal(Signal::SIGTERM);
     assert_eq!(waiting.end().0, Some(5));
@@ -157,7 +166,8 @@ fn orphans_are_reaped() {
     )
     .unwrap();
     init.said("[agent] orphan");
-    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", init.process.id())).unwrap();
+    let children =
+        std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", init.process.id())).unwrap();
     for id in children.split_whitespace() {
         let state = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
         assert!(!state.contains(") Z "), "{state}");

@@ -1,4 +1,8 @@
-//! The page at `/`: files that are baked into the program, as they are committed.
+//! The page at `/`, and the terminal's at `/sessions/ID/terminal/`: files that are baked into the program, as they are
+//! committed.
+//!
+//! The terminal's page is the one of the container's terminal server, but it comes from here: what a container serves must
+//! not run on this site with the rights of whoever looks at it.
 
 pub mod asset;
 
@@ -15,6 +19,10 @@ use asset::Asset;
 /// What the page may load: its own files and this server's API.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The same for the terminal; xterm.js writes its colours and widths into a style element.
+const TERMINAL_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; \
+                               img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
@@ -34,6 +42,26 @@ static PAGE: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     .map(|(name, kind, plain)| Asset::new(name, kind, plain, POLICY))
     .into()
 });
+
+static TERMINAL: LazyLock<Vec<Asset>> = LazyLock::new(|| {
+    [
+        ("", HTML, include_bytes!("../../../octo-session/src/terminal/page/index.html").as_slice()),
+        ("app.js", SCRIPT, include_bytes!("../../../octo-session/src/terminal/page/app.js")),
+        ("style.css", CSS, include_bytes!("../../../octo-session/src/terminal/page/style.css")),
+        ("xterm.mjs", SCRIPT, include_bytes!("../../../octo-session/src/terminal/page/xterm.mjs")),
+        ("xterm.css", CSS, include_bytes!("../../../octo-session/src/terminal/page/xterm.css")),
+        ("addon-fit.mjs", SCRIPT, include_bytes!("../../../octo-session/src/terminal/page/addon-fit.mjs")),
+    ]
+    .map(|(name, kind, plain)| Asset::new(name, kind, plain, TERMINAL_POLICY))
+    .into()
+});
+
+/// The file of the terminal's page at this path below `…/terminal`, as `/xterm.css`.
+#[must_use]
+pub fn terminal_file(path: &str) -> Option<&'static Asset> {
+    let name = path.strip_prefix('/')?;
+    TERMINAL.iter().find(|file| file.name == name)
+}
 
 /// The routes of the page. It is shown to everybody; what it shows comes from the API, which asks who it is.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {

@@ -74,11 +74,11 @@ pub fn adapt(headers: &mut HeaderMap, place: &Place<'_>) {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         }
     }
-    if place.service == Service::Files {
-        // A file of a workspace must not run as a page of this site, which could use the API in its reader's name.
-        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    }
+    // What a container serves must not run as a page of this site, which could use the API in its reader's name. An
+    // agent's page may run, as one of no site at all.
+    let cage = if place.service == Service::Files { "sandbox" } else { "sandbox allow-forms allow-scripts" };
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(cage));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
 /// Where a `Location` leads through this server; `None` where it may stay as it is.
@@ -93,7 +93,8 @@ fn location(to: &str, place: &Place<'_>) -> Option<String> {
         None => return None,
     };
     // One that heeds X-Forwarded-Prefix has said it already.
-    let said = path.strip_prefix(place.prefix).is_some_and(|r| r.is_empty() || r.starts_with(['/', '?', '#']));
+    let said =
+        path.strip_prefix(place.prefix).is_some_and(|r| r.is_empty() || r.starts_with(['/', '?', '#']));
     if said { Some(path.to_owned()) } else { Some(format!("{}{path}", place.prefix)) }
 }
 
@@ -206,8 +207,8 @@ mod tests {
             ("etag", "\"1\""),
         ];
         let headers = adapted(&sent, &PLACE);
-        assert_eq!(headers.len(), 1, "{headers:?}");
-        assert_eq!(headers["etag"], "\"1\"");
+        let left: Vec<&str> = headers.keys().map(http::HeaderName::as_str).collect();
+        assert_eq!(left, ["etag", "content-security-policy", "x-content-type-options"]);
     }
 
     #[test]
@@ -220,13 +221,17 @@ mod tests {
     }
 
     #[test]
-    fn files_never_run_as_pages_of_this_site() {
-        let headers = adapted(
-            &[("content-type", "text/html"), ("content-security-policy", "default-src *")],
-            &Place { service: Service::Files, ..PLACE },
-        );
-        assert_eq!(headers["content-security-policy"], "sandbox");
-        assert_eq!(headers["x-content-type-options"], "nosniff");
+    fn nothing_that_a_container_serves_runs_as_a_page_of_this_site() {
+        for (service, cage) in [
+            (Service::Files, "sandbox"),
+            (Service::Terminal, "sandbox allow-forms allow-scripts"),
+            (Service::Opencode, "sandbox allow-forms allow-scripts"),
+        ] {
+            let sent = [("content-type", "text/html"), ("content-security-policy", "default-src *")];
+            let headers = adapted(&sent, &Place { service, ..PLACE });
+            assert_eq!(headers["content-security-policy"], cage, "{service:?}");
+            assert_eq!(headers["x-content-type-options"], "nosniff", "{service:?}");
+        }
     }
 
     proptest! {

@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
 use axum::routing::any;
+use http::Method;
 use http::request::Parts;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use super::{http as plain, request, terminal, upgrade};
 use crate::api::error::{ApiError, Code};
 use crate::auth::Identity;
 use crate::config::Config;
+use crate::page;
 use crate::session::Service;
 
 /// What the proxies allow, and how long they wait.
@@ -136,6 +138,12 @@ async fn relay(shared: &Arc<Shared>, ask: Ask, body: Body) -> Result<Response, A
         if ask.route.bare {
             shared.targets.find(&ask.who, &ask.route.session, ask.route.service).await?;
             return Ok(terminal::to_its_page(&ask.route));
+        }
+        if matches!(ask.parts.method, Method::GET | Method::HEAD)
+            && let Some(file) = page::terminal_file(ask.route.path())
+        {
+            shared.targets.find(&ask.who, &ask.route.session, ask.route.service).await?;
+            return Ok(file.answer(&ask.parts.headers));
         }
     }
     if upgrading { upgrade::relay(shared, ask).await } else { plain::relay(shared, ask, body).await }

@@ -256,3 +256,18 @@ async fn the_terminal_s_page_is_found_below_a_slash() {
     assert_eq!(ask(bed.address, &get("/sessions/cold-lamp/terminal/token")).await.status(), 200);
     assert_eq!(seen.lock().unwrap()[0].first_line(), "GET /token HTTP/1.1");
 }
+
+#[tokio::test]
+async fn the_terminal_s_page_is_this_server_s_own_and_not_the_container_s() {
+    let (target, seen) = answering(OK).await;
+    let bed = start(State::Running, target).await;
+    for (path, kind) in [("", "text/html; charset=utf-8"), ("app.js", "text/javascript; charset=utf-8")] {
+        let answer = ask(bed.address, &get(&format!("/sessions/cold-lamp/terminal/{path}"))).await;
+        assert_eq!((answer.status(), answer.header("content-type").as_deref()), (200, Some(kind)), "{path}");
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains("script-src 'self'") && !policy.contains("sandbox"), "{policy}");
+    }
+    assert!(seen.lock().unwrap().is_empty());
+    // A page of somebody else's session is not shown either.
+    assert_eq!(ask(bed.address, &get("/sessions/no-such/terminal/")).await.status(), 404);
+}
