@@ -1,7 +1,7 @@
 # A thin front of cargo and of the scripts in toolchain/ and pre-scripts/. docs/building.md explains it.
 
 # Variables of the command line reach the scripts through the environment.
-export FIRMWARE OVERLAYS PROFILE OUT CROSS VECTORS_DIR ARCH OFFLINE
+export FIRMWARE OVERLAYS PROFILE OUT CROSS VECTORS_DIR ARCH OFFLINE BASE NO_CACHE
 
 # cargo uses all cores by itself, and make's job server would only confuse it. One target at a time, also with -j.
 .NOTPARALLEL:
@@ -35,6 +35,7 @@ help:
 	@echo 'make lint        check format, code, shell scripts and text'
 	@echo 'make sbom        write dist/sbom/, which lists what the image is made of'
 	@echo 'make container   build the container image printer-bridge:latest with podman or docker; ARCH=x86_64 or aarch64'
+	@echo 'make workshop    build the image octo-dev:latest, in which sessions of octo run; BASE=IMAGE, ARCH=, NO_CACHE=1'
 	@echo 'make lock        record every input of the image with its hash in octofw.lock; CHECK=1 only compares'
 	@echo 'make clean       remove target/, dist/ and .cache/'
 
@@ -83,6 +84,10 @@ sbom: overlay
 container:
 	$(install) overlay container
 	@toolchain/build-container.sh
+
+.PHONY: workshop
+workshop:
+	@toolchain/build-workshop.sh
 
 .PHONY: lock
 lock:

@@ -1,16 +1,16 @@
 #!/bin/sh
-# Builds what runs inside a workshop as static programs: workshop-programs.sh [all|session]
+# Builds what runs inside a workshop: workshop-programs.sh [all|session]
 #
-# ARCH is the processor, x86_64 or aarch64, by default this machine's. The programs go to .cache/workshop/ARCH/: octofw,
-# octo-init, octo-files, octo-terminal, and octo-stand-in-agent, which only tests use. With `session` octofw, which takes
-# longest, is left out. No path of this machine gets into them: equal tools give equal bytes.
+# ARCH is the processor, x86_64 or aarch64, by default this machine's. The programs go to .cache/workshop/ARCH/: octo-init,
+# octo-files, octo-terminal, and octo-stand-in-agent, which only tests use, all static; and octofw, which is not, since
+# fakeroot has no effect on static programs: it runs on a Debian as new as this machine's, or newer. With `session` octofw,
+# which takes longest, is left out. No path of this machine gets into them: equal tools give equal bytes.
 set -eu
 
 cd "$(dirname "$0")/.."
 
 what=${1:-all}
 arch=${ARCH:-$(uname -m)}
-triple=$arch-unknown-linux-musl
 case $arch in
 x86_64) compiler=x86_64-linux-gnu-gcc ;;
 aarch64) compiler=aarch64-linux-gnu-gcc ;;
@@ -27,40 +27,42 @@ for name in $(env | sed -n 's/^\(\(CARGO_PROFILE\|CARGO_TARGET_[A-Z0-9_]*_\|CARG
 done
 unset RUSTFLAGS CFLAGS CPPFLAGS CRATE_CC_NO_DEFAULTS RUSTC_BOOTSTRAP
 
-toolchain/install.sh "${MAKE_TARGET:-workshop}" workshop "rust-target:$triple"
+toolchain/install.sh "${MAKE_TARGET:-workshop}" workshop "rust-target:$arch-unknown-linux-musl"
+[ "$what" = session ] || toolchain/install.sh "${MAKE_TARGET:-workshop}" "rust-target:$arch-unknown-linux-gnu"
 
 sysroot=$(rustc --print sysroot)
 commit=$(rustc -vV | sed -n 's/^commit-hash: //p')
 cargo_home=${CARGO_HOME:-${HOME:?}/.cargo}
 target_dir=${CARGO_TARGET_DIR:-$PWD/target}
-underscored=$(echo "$triple" | tr - _)
-
-# The last prefix that matches wins.
-us=$(printf '\037')
-CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$cargo_home=/cargo${us}--remap-path-prefix=$sysroot=/rust"
-CARGO_ENCODED_RUSTFLAGS="$CARGO_ENCODED_RUSTFLAGS${us}--remap-path-prefix=$sysroot/lib/rustlib/src/rust=/rustc/$commit"
-CARGO_ENCODED_RUSTFLAGS="$CARGO_ENCODED_RUSTFLAGS${us}--remap-path-prefix=$PWD=/src"
-CARGO_ENCODED_RUSTFLAGS="$CARGO_ENCODED_RUSTFLAGS${us}--remap-path-prefix=$target_dir=/src/target${us}-Clinker=rust-lld"
-# The C code (zstd, and libfuzzy's like) is compiled against glibc's headers and linked with musl: nothing of it may be
-# replaced by what only glibc has.
-c_flags="-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=0 -fno-stack-protector '-ffile-prefix-map=$cargo_home=/cargo' '-ffile-prefix-map=$PWD=/src' '-ffile-prefix-map=$target_dir=/src/target'"
-export CARGO_ENCODED_RUSTFLAGS
-export "CC_$underscored=$compiler" "CFLAGS_$underscored=$c_flags" CC_SHELL_ESCAPED_FLAGS=1
 CARGO_INCREMENTAL=0
 SOURCE_DATE_EPOCH=$(toolchain/source-date.sh)
 export CARGO_INCREMENTAL SOURCE_DATE_EPOCH
-
-programs='octo-init octo-files octo-terminal octo-stand-in-agent'
-set -- --package octo-session
-if [ "$what" = all ]; then
-    programs="$programs octofw"
-    set -- "$@" --package octofw
-fi
-cargo build --quiet --locked --profile tool --bins --target "$triple" "$@"
-
 place=.cache/workshop/$arch
 mkdir -p "$place"
-for program in $programs; do
-    built=$target_dir/$triple/tool/$program
-    cmp -s "$built" "$place/$program" || { cp "$built" "$place/$program.new" && mv "$place/$program.new" "$place/$program"; }
-done
+
+# build TRIPLE LINKER PACKAGE PROGRAM...: builds the programs of a package and puts them into place.
+build() {
+    triple=$1
+    linker=$2
+    package=$3
+    shift 3
+    us=$(printf '\037')
+    # The last prefix that matches wins.
+    CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$cargo_home=/cargo${us}--remap-path-prefix=$sysroot=/rust"
+    CARGO_ENCODED_RUSTFLAGS="$CARGO_ENCODED_RUSTFLAGS${us}--remap-path-prefix=$sysroot/lib/rustlib/src/rust=/rustc/$commit"
+    CARGO_ENCODED_RUSTFLAGS="$CARGO_ENCODED_RUSTFLAGS${us}--remap-path-prefix=$PWD=/src"
+    CARGO_ENCODED_RUSTFLAGS="$CARGO_ENCODED_RUSTFLAGS${us}--remap-path-prefix=$target_dir=/src/target${us}-Clinker=$linker"
+    c_flags="'-ffile-prefix-map=$cargo_home=/cargo' '-ffile-prefix-map=$PWD=/src' '-ffile-prefix-map=$target_dir=/src/target'"
+    underscored=$(echo "$triple" | tr - _)
+    export CARGO_ENCODED_RUSTFLAGS
+    export "CC_$underscored=$compiler" "CFLAGS_$underscored=$c_flags" CC_SHELL_ESCAPED_FLAGS=1
+    cargo build --quiet --locked --profile tool --bins --target "$triple" --package "$package"
+    for program in "$@"; do
+        built=$target_dir/$triple/tool/$program
+        cmp -s "$built" "$place/$program" ||
+            { cp "$built" "$place/$program.new" && mv "$place/$program.new" "$place/$program"; }
+    done
+}
+
+build "$arch-unknown-linux-musl" rust-lld octo-session octo-init octo-files octo-terminal octo-stand-in-agent
+[ "$what" = session ] || build "$arch-unknown-linux-gnu" "$compiler" octofw octofw

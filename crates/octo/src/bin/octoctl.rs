@@ -1,3 +1,7 @@
 //! See `octo::ctl`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    octo::ctl::run()
+}

@@ -7,7 +7,7 @@ mod init;
 mod invites;
 pub mod logging;
 pub mod output;
-mod password;
+pub(crate) mod password;
 mod serve;
 mod user;
 

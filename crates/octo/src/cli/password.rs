@@ -10,7 +10,7 @@ use crate::api::valid;
 use crate::auth::password::LONGEST;
 
 /// A new password: typed twice at a terminal, else the first line of standard input.
-pub(super) fn new() -> Result<String, Failure> {
+pub(crate) fn new() -> Result<String, Failure> {
     let password = if io::stdin().is_terminal() {
         let first = typed("Password: ")?;
         if typed("Again: ")? != first {
@@ -22,6 +22,11 @@ pub(super) fn new() -> Result<String, Failure> {
     };
     valid::new_password(&password)?;
     Ok(password)
+}
+
+/// The password that somebody has: typed at a terminal, else the first line of standard input.
+pub(crate) fn existing() -> Result<String, Failure> {
+    if io::stdin().is_terminal() { typed("Password: ") } else { Ok(line()?) }
 }
 
 fn line() -> io::Result<String> {

@@ -41,7 +41,7 @@ pub fn patterns() -> Vec<String> {
     WORDS
         .iter()
         .flat_map(|(before, word, _)| {
-            let base = format!("{before}{{session}}/{word}");
+            let base = format!("{before}{{id}}/{word}");
             [base.clone(), format!("{base}/"), format!("{base}/{{*rest}}")]
         })
         .collect()

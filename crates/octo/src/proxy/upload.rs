@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::framing;
 use super::target::{Targets, Use};
 use crate::api::error::{ApiError, Code};
+use crate::server::layers::body::BodyError;
 use crate::session::State;
 
 /// A body of at most so many bytes is kept while a session starts, so that it can be sent again.
@@ -58,7 +59,10 @@ impl Source {
                 let whole = http_body_util::Limited::new(body, usize::try_from(KEPT).unwrap_or(usize::MAX))
                     .collect()
                     .await
-                    .map_err(|_| ApiError::new(Code::BadRequest, "the request ended before its body did"))?;
+                    .map_err(|error| match BodyError::among(error.as_ref()) {
+                        Some(error) => error.into(),
+                        None => ApiError::new(Code::BadRequest, "the request ended before its body did"),
+                    })?;
                 Ok(Self::Whole(whole.to_bytes()))
             }
             Some(length) if length > limit => Err(framing::too_large(limit)),
@@ -153,7 +157,12 @@ impl HttpBody for Upload {
                     Err(_) => continue,
                 },
                 Err(error) => {
-                    this.outcome.client_gone.store(true, Ordering::Relaxed);
+                    // The server's own limit may be the smaller one.
+                    let flag = match BodyError::among(&error) {
+                        Some(BodyError::TooLarge { .. }) => &this.outcome.too_large,
+                        _ => &this.outcome.client_gone,
+                    };
+                    flag.store(true, Ordering::Relaxed);
                     return Poll::Ready(Some(Err(UploadError::ClientGone(error))));
                 }
             };

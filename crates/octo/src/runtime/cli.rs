@@ -47,6 +47,12 @@ pub struct Cli {
 }
 
 impl Cli {
+    /// Its program.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// Which one it is.
     #[must_use]
     pub const fn kind(&self) -> Kind {

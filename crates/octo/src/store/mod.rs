@@ -13,6 +13,7 @@ pub mod tokens;
 pub mod users;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -108,7 +109,8 @@ impl Store {
             .name("database".into())
             .spawn(move || {
                 while let Some(job) = jobs.blocking_recv() {
-                    job(&mut connection);
+                    // One that panics has undone its transaction, and must not end those of others.
+                    let _ = catch_unwind(AssertUnwindSafe(|| job(&mut connection)));
                 }
                 let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
             })
@@ -178,10 +180,12 @@ impl Store {
         // All on the thread that reads: who asked may be gone before it ends, and the reader must come back all the same.
         tokio::task::spawn_blocking(move || {
             let reader = lock(&shared.readers).pop().ok_or(StoreError::Closed)?;
-            let done = work(&reader);
-            lock(&shared.readers).push(reader);
+            let lent = Lent { shared: &shared, reader: Some(reader) };
+            let done = lent.reader.as_ref().ok_or(StoreError::Closed).map(work);
+            // Back before somebody else is let in.
+            drop(lent);
             drop(place);
-            done
+            done?
         })
         .await
         .map_err(|_| StoreError::Closed)?
@@ -191,6 +195,18 @@ impl Store {
     pub fn failed(&self) -> impl Fn(rusqlite::Error) -> StoreError + Send + 'static {
         let path = self.shared.path.clone();
         move |source| StoreError::Sqlite { path: path.clone(), source }
+    }
+}
+
+/// A reader that comes back also when the work that has it panics.
+struct Lent<'a> {
+    shared: &'a Shared,
+    reader: Option<Connection>,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        lock(&self.shared.readers).extend(self.reader.take());
     }
 }
 

@@ -14,6 +14,7 @@ mod audit;
 mod cli;
 mod codexbar;
 mod config;
+mod ctl;
 mod documents;
 mod layers;
 mod log_in;

@@ -121,3 +121,17 @@ fn readers_come_back_from_those_who_left() {
         asked.unwrap();
     });
 }
+
+/// Protects against a server that dies of one fault: work that panics is an error, and others go on.
+#[test]
+fn a_panic_is_one_error_and_no_more() {
+    let bed = Bed::new();
+    bed.runtime.block_on(async {
+        for _ in 0..8 {
+            let asked: Result<(), StoreError> = bed.app.store.read(|_| panic!("on purpose")).await;
+            assert!(asked.is_err());
+        }
+        let asked: Result<(), StoreError> = bed.app.store.read(|_| Ok(())).await;
+        asked.unwrap();
+    });
+}

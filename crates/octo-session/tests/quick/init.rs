@@ -1,0 +1,165 @@
+//! The first process, as a process; here not the first, so that it cannot end the machine's others.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+struct Init {
+    process: Child,
+    lines: Receiver<String>,
+    _home: tempfile::TempDir,
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+impl Init {
+    fn start(settings: &[(&str, &str)], command: &[&str]) -> Init {
+        let home = tempfile::tempdir().unwrap();
+        let programs = std::path::Path::new(env!("CARGO_BIN_EXE_octo-init")).parent().unwrap();
+        let path = format!("{}:/usr/bin:/bin", programs.display());
+        let mut process = Command::new(env!("CARGO_BIN_EXE_octo-init"))
+            .args(command)
+            .env_clear()
+            .env("PATH", path)
+            .env("HOME", home.path())
+            .env("OPENCODE_PORT", free_port().to_string())
+            .env("FILESERVER_PORT", free_port().to_string())
+            .env("TTYD_PORT", free_port().to_string())
+            .env("OCTO_STOP_SECONDS", "2")
+            .envs(settings.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (to, lines) = channel();
+        let output = process.stderr.take().unwrap();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines() {
+                let _ = to.send(line.unwrap());
+            }
+        });
+        Init { process, lines, _home: home }
+    }
+
+    /// Waits for a line of the log.
+    fn said(&self, wanted: &str) -> String {
+        let end = Instant::now() + Duration::from_secs(20);
+        let mut all = Vec::new();
+        while let Ok(line) = self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            if line.contains(wanted) {
+                return line;
+            }
+            all.push(line);
+        }
+        panic!("nobody said `{wanted}`: {all:#?}");
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.process.id() as i32), signal).unwrap();
+    }
+
+    fn end(&mut self) -> (Option<i32>, Duration) {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(20) {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return (status.code().or(status.signal().map(|signal| 128 + signal)), start.elapsed());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("it does not end");
+    }
+}
+
+impl Drop for Init {
+    fn drop(&mut self) {
+        let _ = kill(Pid::from_raw(self.process.id() as i32), Signal::SIGTERM);
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn it_starts_the_services_and_ends_them_when_told() {
+    let mut init = Init::start(&[], &[]);
+    assert!(init.said("no agent").starts_with("[init] workspace "));
+    let mut lines = [init.said(" on 0.0.0.0:"), init.said(" on 0.0.0.0:")];
+    lines.sort();
+    assert!(lines[0].starts_with("[files] ") && lines[1].starts_with("[terminal] "), "{lines:?}");
+    init.signal(Signal::SIGTERM);
+    let (code, took) = init.end();
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+#[test]
+fn a_helper_that_dies_is_started_again() {
+    let init = Init::start(&[("OCTO_AGENT", "sleep 1000")], &[]);
+    init.said("files on");
+    // Its process is the child that is called so.
+    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", init.process.id())).unwrap();
+    let files = children.split_whitespace().find(|id| {
+        std::fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|name| name.trim() == "octo-files")
+    });
+    kill(Pid::from_raw(files.unwrap().parse().unwrap()), Signal::SIGKILL).unwrap();
+    assert_eq!(init.said("files has ended"), "[init] files has ended with 137; it is started again in 200 ms");
+    init.said("files on");
+}
+
+#[test]
+fn it_ends_with_an_error_when_the_main_service_cannot_be_kept() {
+    for (agent, expected) in [("false", 1), ("no-such-program", 127), ("true", 1)] {
+        let mut init = Init::start(&[("OCTO_AGENT", agent)], &[]);
+        assert_eq!(init.end().0, Some(expected), "{agent}");
+    }
+}
+
+#[test]
+fn what_does_not_end_is_killed_in_time() {
+    let mut init = Init::start(&[("OCTO_AGENT", "sh -c trap:TERM")], &[]);
+    drop(init.process.try_wait());
+    let mut stubborn = Init::start(&[("OCTO_STOP_SECONDS", "1"), ("OCTO_AGENT", "sh ./stubborn")], &[]);
+    std::fs::write(stubborn._home.path().join("workspace/stubborn"), "trap '' TERM\necho deaf\nwhile :; do sleep 1; done\n").unwrap();
+    stubborn.said("[agent] deaf");
+    stubborn.signal(Signal::SIGTERM);
+    let (code, took) = stubborn.end();
+    assert_eq!(code, Some(0));
+    assert!(took > Duration::from_millis(800) && took < Duration::from_secs(5), "{took:?}");
+    init.signal(Signal::SIGTERM);
+}
+
+#[test]
+fn a_command_takes_the_services_place() {
+    let mut init = Init::start(&[], &["sh", "-c", "echo done >&2; exit 7"]);
+    init.said("done");
+    assert_eq!(init.end().0, Some(7));
+    let mut waiting = Init::start(&[], &["sh", "-c", "trap 'exit 5' TERM; echo up >&2; while :; do sleep 0.1; done"]);
+    waiting.said("up");
+    waiting.signal(Signal::SIGTERM);
+    assert_eq!(waiting.end().0, Some(5));
+    let mut missing = Init::start(&[], &["no-such-program"]);
+    missing.said("no-such-program");
+    assert_eq!(missing.end().0, Some(1));
+}
+
+#[test]
+fn orphans_are_reaped() {
+    // As the first process would be given them; here it asks for them.
+    let init = Init::start(&[("OCTO_AGENT", "sh ./parent")], &[]);
+    std::fs::write(
+        init._home.path().join("workspace/parent"),
+        "(sleep 0.2; echo orphan) &\necho parent\nexec sleep 1000\n",
+    )
+    .unwrap();
+    init.said("[agent] orphan");
+    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", init.process.id())).unwrap();
+    for id in children.split_whitespace() {
+        let state = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+        assert!(!state.contains(") Z "), "{state}");
+    }
+}
