@@ -22,7 +22,7 @@ impl Place {
         let mut all: BTreeMap<String, String> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         all.entry("HOME".into()).or_insert_with(|| "/home/anna".into());
-        let around = Surroundings { variables: all, folder: PathBuf::from("/work/here") };
+        let around = Surroundings { variables: all, folder: PathBuf::from("/srv/here") };
         Self { folder, around }
     }
 
@@ -208,7 +208,7 @@ fn paths_have_the_base_of_where_they_stand() {
     assert_eq!(config.logging.file.unwrap(), PathBuf::from("/home/anna/octo.log"));
     assert_eq!(
         config.container.workspace_root.unwrap(),
-        PathBuf::from("/work/here/roots"),
+        PathBuf::from("/srv/here/roots"),
         "the working folder"
     );
     assert_eq!(config.paths.data_dir.unwrap(), PathBuf::from("/xdg/octo"));
@@ -216,9 +216,9 @@ fn paths_have_the_base_of_where_they_stand() {
     let mut line = Table::new();
     keys::set(&mut line, "container.user_data_path", Value::String("mine".into()));
     let config = place.load_with(text, line).unwrap().config;
-    assert_eq!(config.container.user_data_path, PathBuf::from("/work/here/mine"));
+    assert_eq!(config.container.user_data_path, PathBuf::from("/srv/here/mine"));
     let config = place.load("").unwrap().config;
-    assert_eq!(config.container.user_data_path, PathBuf::from("/work/here/data"), "the default");
+    assert_eq!(config.container.user_data_path, PathBuf::from("/srv/here/data"), "the default");
     let error = error(&place, "container.skel_path = \"$NONE/a\"");
     assert!(error.contains("container.skel_path") && error.contains("$NONE"), "{error}");
 }
