@@ -11,13 +11,12 @@ use tokio::time::timeout;
 
 use super::arguments::Manner;
 use super::command::{self, Finished, Trouble};
-use super::env_file::{self, EnvFile};
+use super::env_file::EnvFile;
 use super::refusal::{Refused, classify};
 use super::{
     Answer, Container, Exec, Executed, Image, Kind, Launch, Lines, Runtime, RuntimeError, Stats, labels,
     parse,
 };
-use crate::config::Config;
 
 /// Bytes of an answer that are kept: `ps` of some thousand containers.
 const ANSWER: usize = 16 << 20;
@@ -28,94 +27,26 @@ const LINE: usize = 16 << 10;
 /// Lines that wait for a slow reader of a followed log.
 const QUEUE: usize = 64;
 /// How long a program may take to say what it is.
-const PROBE: Duration = Duration::from_secs(10);
-/// Stops at one time: they do nothing but wait.
-const STOPS: usize = 16;
+pub(super) const PROBE: Duration = Duration::from_secs(10);
 
 /// Podman or docker.
 pub struct Cli {
-    program: PathBuf,
-    manner: Manner,
-    version: String,
-    limit: Duration,
+    pub(super) program: PathBuf,
+    pub(super) manner: Manner,
+    pub(super) version: String,
+    pub(super) limit: Duration,
     /// For files with variables.
-    scratch: PathBuf,
+    pub(super) scratch: PathBuf,
     /// Containers that are made, started or removed at one time.
-    changes: Semaphore,
+    pub(super) changes: Semaphore,
     /// Questions at one time; apart, so that nobody waits with one for a container that starts.
-    looks: Semaphore,
-    stops: Semaphore,
+    pub(super) looks: Semaphore,
+    pub(super) stops: Semaphore,
     /// Networks that are known to be there.
-    networks: Mutex<HashSet<String>>,
+    pub(super) networks: Mutex<HashSet<String>>,
 }
 
 impl Cli {
-    /// The runtime that the settings name, else the first that answers; a program on the `PATH` is not enough.
-    /// `scratch` is a folder of ours for files that hold secrets for a moment.
-    ///
-    /// # Errors
-    /// [`RuntimeError::Absent`] when none answers, with what each said.
-    pub async fn find(config: &Config, scratch: PathBuf) -> Result<Self, RuntimeError> {
-        let settings = &config.container;
-        let order = if cfg!(target_os = "macos") {
-            [Kind::Docker, Kind::Podman]
-        } else {
-            [Kind::Podman, Kind::Docker]
-        };
-        let candidates: Vec<PathBuf> = match (&settings.binary, settings.runtime) {
-            (Some(program), _) => vec![program.clone()],
-            (None, Some(kind)) => vec![kind.to_string().into()],
-            (None, None) => order.into_iter().map(|kind| kind.to_string().into()).collect(),
-        };
-        let parallelism = config
-            .runtime
-            .parallelism
-            .or_else(|| std::thread::available_parallelism().ok().map(usize::from))
-            .unwrap_or(2)
-            .max(1);
-        env_file::sweep(&scratch);
-        let mut said = Vec::new();
-        for program in candidates {
-            let kind = match kind_of(&program).await {
-                Ok(kind) => settings.runtime.unwrap_or(kind),
-                Err(why) => {
-                    said.push(why);
-                    continue;
-                }
-            };
-            let manner = Manner {
-                kind,
-                rootless: kind == Kind::Podman && !nix::unistd::geteuid().is_root(),
-                selinux: Path::new("/sys/fs/selinux/enforce").exists(),
-                owner: settings.user.clone(),
-                global: settings.global_args.clone(),
-                run: settings.run_args.clone(),
-            };
-            let mut cli = Self {
-                program,
-                manner,
-                version: String::new(),
-                limit: Duration::from_secs(config.runtime.timeout.max(1)),
-                scratch: scratch.clone(),
-                changes: Semaphore::new(parallelism),
-                looks: Semaphore::new(parallelism.max(2)),
-                stops: Semaphore::new(STOPS),
-                networks: Mutex::default(),
-            };
-            match cli.ask_version(PROBE.min(cli.limit)).await {
-                Ok(version) => {
-                    cli.version = version;
-                    return Ok(cli);
-                }
-                Err(why) => said.push(why.to_string()),
-            }
-        }
-        Err(RuntimeError::Absent(format!(
-            "no container runtime answers ({}); install podman, start docker's daemon, or name a program in `container.binary`",
-            said.join("; ")
-        )))
-    }
-
     /// Its program.
     #[must_use]
     pub fn program(&self) -> &Path {
@@ -134,7 +65,7 @@ impl Cli {
         &self.version
     }
 
-    async fn ask_version(&self, limit: Duration) -> Result<String, RuntimeError> {
+    pub(super) async fn ask_version(&self, limit: Duration) -> Result<String, RuntimeError> {
         let done = self.call("version", "", self.manner.version(), limit).await?;
         parse::version(self.manner.kind, &done.out).ok_or_else(|| {
             RuntimeError::Absent(format!(
@@ -279,25 +210,6 @@ impl Cli {
         }
         self.known_networks().insert(name.to_owned());
         Ok(())
-    }
-}
-
-/// Which runtime a program is, by what it calls itself: `docker` may be podman in disguise.
-async fn kind_of(program: &Path) -> Result<Kind, String> {
-    let name = program.display();
-    match command::run(program, &["--version".into()], PROBE, 1000).await {
-        Ok(done) => {
-            let said = String::from_utf8_lossy(&done.out).to_lowercase();
-            if said.contains("podman") {
-                Ok(Kind::Podman)
-            } else if said.contains("docker") {
-                Ok(Kind::Docker)
-            } else {
-                Err(format!("{name} is neither podman nor docker: it says {:?}", said.trim()))
-            }
-        }
-        Err(Trouble::Slow) => Err(format!("{name} does not answer")),
-        Err(Trouble::Start(error)) => Err(format!("cannot run {name}: {error}")),
     }
 }
 
@@ -495,3 +407,7 @@ async fn next_line(pipe: &mut (impl tokio::io::AsyncBufRead + Unpin)) -> Option<
 
 /// A runtime for those who share it.
 pub type Shared = Arc<dyn Runtime>;
+
+#[cfg(test)]
+#[path = "cli_tests.rs"]
+mod tests;

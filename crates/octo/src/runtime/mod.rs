@@ -4,6 +4,7 @@ mod arguments;
 pub mod cli;
 mod command;
 pub mod container;
+mod detect;
 mod env_file;
 pub mod labels;
 mod parse;

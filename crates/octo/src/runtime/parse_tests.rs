@@ -91,7 +91,7 @@ fn samples_of_both_runtimes_are_read() {
         written_bytes: Some(0),
         processes: Some(1),
     };
-    assert_eq!(stats(docker), [expected.clone()]);
+    assert_eq!(stats(docker), std::slice::from_ref(&expected));
     assert_eq!(stats(podman), [Stats { cpu_seconds: Some(0.037_706_601), ..expected }]);
     let odd = stats(br#"[{"id":"x","cpu_percent":5,"mem_usage":"--"}]"#);
     assert_eq!(odd, [Stats { id: "x".into(), ..Stats::default() }]);

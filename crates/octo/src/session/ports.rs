@@ -71,7 +71,8 @@ mod tests {
     fn places_are_taken_in_their_order() {
         let pool = Pool::new(100, Some(109));
         assert_eq!(pool.room(), 3);
-        let rows: [(&[u16], &[u16], &[u16], Option<u16>); 9] = [
+        type Row = (&'static [u16], &'static [u16], &'static [u16], Option<u16>);
+        let rows: [Row; 9] = [
             (&[], &[], &[], Some(100)),
             (&[100], &[], &[], Some(103)),
             // Of an older layout, not on our steps.

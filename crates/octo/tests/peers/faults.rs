@@ -120,7 +120,9 @@ fn podman_failing_or_hanging_is_told_and_leaves_nothing() {
     for (work, verb) in
         [("create", "run"), ("stop", "stop"), ("resume", "start"), ("delete", "rm"), ("upgrade", "rm")]
     {
-        for how in ["fail", "hang"] {
+        // A removal that hangs is no other than a start that does, and each hang takes its time.
+        let ways: &[&str] = if verb == "rm" { &["fail"] } else { &["fail", "hang"] };
+        for how in ways {
             let told = format!("{work}: {verb} {how}s");
             let id = begin(&bed, work);
             bed.at(verb, how);
@@ -129,7 +131,7 @@ fn podman_failing_or_hanging_is_told_and_leaves_nothing() {
             let known = status == 503 || answer["status"] == "failed";
             assert!(known && bed.came(verb), "{told}: {status} {answer}\n{}", bed.log());
             let why = answer.to_string();
-            let cause = if how == "fail" { "no space left on device" } else { "did not end within" };
+            let cause = if *how == "fail" { "no space left on device" } else { "did not end within" };
             assert!(why.contains(cause), "{told}: {why}");
             comes_to_rest(&bed, &told);
         }

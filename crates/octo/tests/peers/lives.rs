@@ -107,6 +107,11 @@ fn a_start_is_waited_for_interrupted_and_explained() {
     let made = bed.must("alice", "POST", "/api/sessions", Some(json!({})), 201);
     assert_eq!(made["status"], "pending");
     wait("starting", || (bed.show(id(&made))["status"] == "starting").then_some(()));
+    // A request meanwhile waits for the service that is not there yet.
+    assert_eq!(
+        bed.must("alice", "GET", &format!("/sessions/{}/files/health", id(&made)), None, 200),
+        json!({})
+    );
     wait("running", || (bed.show(id(&made))["status"] == "running").then_some(()));
     // One that never answers is stopped while it starts; what was half made is gone.
     let silent = json!({"image": "localhost/octo-test/silent:latest"});
