@@ -44,9 +44,8 @@ pub(crate) fn run(load: &Load, server: SocketAddr, prefix: &str, time: Duration)
     let request = format!("GET {prefix}{} HTTP/1.1\r\nHost: bench\r\n\r\n", load.path);
     runtime.block_on(async {
         let begin = Instant::now();
-        let tasks: Vec<_> = (0..load.connections)
-            .map(|_| tokio::spawn(one(server, request.clone(), begin + time)))
-            .collect();
+        let tasks: Vec<_> =
+            (0..load.connections).map(|_| tokio::spawn(one(server, request.clone(), begin + time))).collect();
         let mut all = Vec::new();
         for task in tasks {
             all.extend(task.await.unwrap());

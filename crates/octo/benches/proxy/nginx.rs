@@ -23,7 +23,8 @@ impl Drop for Nginx {
 pub(crate) fn start(service: SocketAddr) -> Nginx {
     let cached = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/nginx/usr/sbin/nginx");
     let program = std::env::var_os("NGINX_PROGRAM").map_or(cached, Into::into);
-    let said = Command::new(&program).arg("-v").output().expect("nginx; toolchain/install.sh bench nginx gets it");
+    let said =
+        Command::new(&program).arg("-v").output().expect("nginx; toolchain/install.sh bench nginx gets it");
     let version = String::from_utf8_lossy(&said.stderr).trim().rsplit('/').next().unwrap().to_owned();
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let folder = tempfile::tempdir().unwrap();

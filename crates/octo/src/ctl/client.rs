@@ -68,8 +68,9 @@ impl Client {
         if text.trim().is_empty() {
             return Ok(Value::Null);
         }
-        serde_json::from_str(&text)
-            .map_err(|_| Failure::new(format!("{} answered, but not as octo does; is --server right?", self.server)))
+        serde_json::from_str(&text).map_err(|_| {
+            Failure::new(format!("{} answered, but not as octo does; is --server right?", self.server))
+        })
     }
 
     /// `GET` of a list.
@@ -115,7 +116,9 @@ impl Client {
     ) -> Result<(u16, ureq::BodyReader<'static>), Failure> {
         let mut request = http::Request::builder().method(method).uri(format!("{}{path}", self.server));
         request = match &self.credential {
-            Some(Credential::Bearer(token)) => request.header("authorization", format!("Bearer {}", token.reveal())),
+            Some(Credential::Bearer(token)) => {
+                request.header("authorization", format!("Bearer {}", token.reveal()))
+            }
             Some(Credential::DevUser(name)) => request.header("x-dev-user", name),
             None => request,
         };

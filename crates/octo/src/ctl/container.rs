@@ -68,7 +68,12 @@ fn list(context: &Context, client: &Client) -> Result<(), Failure> {
             .iter()
             .map(|session| {
                 let name = field(session, "container_name");
-                vec![start(session, "container_id", 12), name, start(session, "id", 8), field(session, "status")]
+                vec![
+                    start(session, "container_id", 12),
+                    name,
+                    start(session, "id", 8),
+                    field(session, "status"),
+                ]
             })
             .collect();
         if rows.is_empty() {

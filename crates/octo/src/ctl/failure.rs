@@ -42,8 +42,10 @@ impl Failure {
     pub(super) fn refused(status: u16, body: &str) -> Self {
         let json: Option<Value> = serde_json::from_str(body).ok();
         let message = json.as_ref().and_then(|json| json.get("error")?.as_str());
-        let mut said = message
-            .map_or_else(|| format!("the server answered with status {status}, and not as octo does"), str::to_owned);
+        let mut said = message.map_or_else(
+            || format!("the server answered with status {status}, and not as octo does"),
+            str::to_owned,
+        );
         let code = match status {
             401 | 403 => AUTH,
             404 => 5,
@@ -75,7 +77,8 @@ mod tests {
 
     #[test]
     fn a_refusal_has_the_server_s_words_and_a_code_of_its_kind() {
-        for (status, code) in [(400, 1), (401, 4), (403, 4), (404, 5), (409, 6), (429, 1), (500, 1), (503, 1)] {
+        for (status, code) in [(400, 1), (401, 4), (403, 4), (404, 5), (409, 6), (429, 1), (500, 1), (503, 1)]
+        {
             let failure = Failure::refused(status, r#"{"error":"words","code":"X"}"#);
             assert!(failure.said.starts_with("words"), "{}", failure.said);
             assert_eq!(failure.code, code, "{status}");

@@ -59,10 +59,12 @@ struct Local {
 
 impl Local {
     fn find(context: &Context) -> Result<Self, Failure> {
-        let config = load(&context.around, None, Table::new()).map_err(|why| Failure::new(why.to_string()))?.config;
+        let config =
+            load(&context.around, None, Table::new()).map_err(|why| Failure::new(why.to_string()))?.config;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let scratch = std::env::temp_dir().join("octoctl-none");
-        let found = runtime.block_on(Cli::find(&config, scratch)).map_err(|why| Failure::new(why.to_string()))?;
+        let found =
+            runtime.block_on(Cli::find(&config, scratch)).map_err(|why| Failure::new(why.to_string()))?;
         Ok(Self {
             program: found.program().to_owned(),
             global: config.container.global_args,
@@ -94,7 +96,8 @@ impl Local {
     /// Runs a command and gives what it printed.
     fn ask(&self, args: &[&str]) -> Result<String, Failure> {
         let name = self.program.display();
-        let done = self.process(args).output().map_err(|why| Failure::new(format!("cannot run {name}: {why}")))?;
+        let done =
+            self.process(args).output().map_err(|why| Failure::new(format!("cannot run {name}: {why}")))?;
         if done.status.success() {
             return Ok(String::from_utf8_lossy(&done.stdout).into_owned());
         }
@@ -169,7 +172,8 @@ impl Build {
         let is_arm = cfg!(any(target_arch = "aarch64", target_arch = "arm"));
         let file = if is_arm && arm.exists() { arm } else { self.path.join("Dockerfile") };
         if !file.exists() {
-            let said = format!("there is no {}; call octoctl where the folder is, or name it", file.display());
+            let said =
+                format!("there is no {}; call octoctl where the folder is, or name it", file.display());
             return Err(Failure::new(said));
         }
         let local = Local::find(context)?;

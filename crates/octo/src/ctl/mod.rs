@@ -48,7 +48,14 @@ pub struct Cli {
 #[command(next_help_heading = "Options of every command")]
 struct Global {
     /// The server.
-    #[arg(short, long, global = true, value_name = "URL", env = "OCTO_SERVER_URL", default_value = "http://localhost:8080")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "URL",
+        env = "OCTO_SERVER_URL",
+        default_value = "http://localhost:8080"
+    )]
     server: String,
     /// The token to ask with. Others on this machine can read a command line; prefer --token-file or `octoctl login`.
     #[arg(long, global = true, value_name = "TOKEN", conflicts_with = "token_file")]

@@ -54,7 +54,8 @@ impl Logs {
         }
         let text = client.text("GET", &path, None)?;
         let lines: Vec<&str> = text.lines().collect();
-        context.show(&json!({"id": self.named.id(), "lines": lines}), || text.trim_end_matches('\n').to_owned())
+        context
+            .show(&json!({"id": self.named.id(), "lines": lines}), || text.trim_end_matches('\n').to_owned())
     }
 }
 
@@ -105,7 +106,8 @@ pub(super) fn stats(context: &Context, client: &Client, named: &Named) -> Result
     context.show(&stats, || {
         let memory = format!("{} of {}", bytes(&stats, "memory_bytes"), bytes(&stats, "memory_limit_bytes"));
         let network = format!("{} in, {} out", bytes(&stats, "received_bytes"), bytes(&stats, "sent_bytes"));
-        let disk = format!("{} read, {} written", bytes(&stats, "read_bytes"), bytes(&stats, "written_bytes"));
+        let disk =
+            format!("{} read, {} written", bytes(&stats, "read_bytes"), bytes(&stats, "written_bytes"));
         pairs(&[
             ("CPU", format!("{} %", field(&stats, "cpu_percent"))),
             ("Memory", memory),

@@ -14,9 +14,12 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     let mut text = String::new();
     drop(body.take(64 * 1024).read_to_string(&mut text));
     if status == 200 {
-        return context.show(&json!({"status": "ok", "server": server}), || format!("Server is running at {server}"));
+        return context
+            .show(&json!({"status": "ok", "server": server}), || format!("Server is running at {server}"));
     }
     let said = Failure::refused(status, &text).said;
-    context.show(&json!({"status": "error", "code": status}), || format!("Server returned error: {status}: {said}"))?;
+    context.show(&json!({"status": "error", "code": status}), || {
+        format!("Server returned error: {status}: {said}")
+    })?;
     Err(Failure::quiet(1))
 }

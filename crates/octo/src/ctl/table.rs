@@ -35,11 +35,8 @@ fn fitted(head: &[&str], rows: &[Vec<String>], width: Option<usize>) -> String {
         }
     }
     let line = |cells: &[String]| {
-        let cells: Vec<String> = cells
-            .iter()
-            .zip(&widths)
-            .map(|(cell, &width)| format!("{:<width$}", cut(cell, width)))
-            .collect();
+        let cells: Vec<String> =
+            cells.iter().zip(&widths).map(|(cell, &width)| format!("{:<width$}", cut(cell, width))).collect();
         cells.join("  ").trim_end().to_owned()
     };
     let head: Vec<String> = head.iter().map(|name| (*name).to_owned()).collect();
@@ -64,7 +61,9 @@ pub(super) fn pairs(pairs: &[(&str, String)]) -> String {
     let width = pairs.iter().map(|(name, _)| name.chars().count() + 1).max().unwrap_or(0);
     let lines: Vec<String> = pairs
         .iter()
-        .map(|(name, value)| format!("  {:<width$} {}", format!("{name}:"), cut(value, usize::MAX)).trim_end().to_owned())
+        .map(|(name, value)| {
+            format!("  {:<width$} {}", format!("{name}:"), cut(value, usize::MAX)).trim_end().to_owned()
+        })
         .collect();
     lines.join("\n")
 }

@@ -150,7 +150,8 @@ impl Create {
     fn run(self, context: &Context, client: &Client) -> Result<(), Failure> {
         let password = password::new()?;
         let role = if self.admin { "admin" } else { "user" };
-        let mut body = json!({"username": self.username, "email": self.email, "password": password, "role": role});
+        let mut body =
+            json!({"username": self.username, "email": self.email, "password": password, "role": role});
         if let (Some(name), Some(fields)) = (self.display_name, body.as_object_mut()) {
             fields.insert("display_name".into(), name.into());
         }

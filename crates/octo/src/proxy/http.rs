@@ -37,7 +37,10 @@ async fn attempt(
 ) -> Result<Response, Failure> {
     let key = (reach.target.session, reach.target.address);
     let twice = source.is_replayable()
-        && matches!(ask.parts.method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE);
+        && matches!(
+            ask.parts.method,
+            Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
+        );
     let mut kept = if twice { shared.pool.take(&key) } else { None };
     loop {
         let is_kept = kept.is_some();

@@ -8,9 +8,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::backoff::Backoff;
 use super::exchange::Failure;
+use super::framing;
 use super::service::{Ask, Shared, ending};
 use super::target::Target;
-use super::framing;
 use crate::api::error::{ApiError, Code};
 use crate::session::{Service, State};
 

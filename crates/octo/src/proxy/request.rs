@@ -58,10 +58,7 @@ pub fn headers(sent: &HeaderMap, origin: &Origin<'_>) -> HeaderMap {
     };
     put(header::HOST, HeaderValue::from_str(origin.authority).ok());
     put(FORWARDED_FOR, forwarded_for(sent, origin));
-    put(
-        FORWARDED_PROTO,
-        believed(&FORWARDED_PROTO).or_else(|| Some(HeaderValue::from_static("http"))),
-    );
+    put(FORWARDED_PROTO, believed(&FORWARDED_PROTO).or_else(|| Some(HeaderValue::from_static("http"))));
     put(FORWARDED_HOST, believed(&FORWARDED_HOST).or_else(|| sent.get(header::HOST).cloned()));
     put(FORWARDED_PREFIX, HeaderValue::from_str(origin.prefix).ok());
     put(REQUEST_ID, HeaderValue::from_str(origin.request_id).ok());
@@ -141,7 +138,8 @@ mod tests {
 
     #[test]
     fn the_body_s_length_and_its_announcement_are_not_copied() {
-        let sent = of(&[("content-length", "5"), ("transfer-encoding", "chunked"), ("expect", "100-continue")]);
+        let sent =
+            of(&[("content-length", "5"), ("transfer-encoding", "chunked"), ("expect", "100-continue")]);
         let headers = headers(&sent, &ORIGIN);
         for name in ["content-length", "transfer-encoding", "expect"] {
             assert!(!headers.contains_key(name), "{name}");

@@ -93,7 +93,8 @@ fn location(to: &str, place: &Place<'_>) -> Option<String> {
         None => return None,
     };
     // One that heeds X-Forwarded-Prefix has said it already.
-    let said = path.strip_prefix(place.prefix).is_some_and(|r| r.is_empty() || r.starts_with(['/', '?', '#']));
+    let said =
+        path.strip_prefix(place.prefix).is_some_and(|r| r.is_empty() || r.starts_with(['/', '?', '#']));
     if said { Some(path.to_owned()) } else { Some(format!("{}{path}", place.prefix)) }
 }
 

@@ -96,7 +96,12 @@ mod tests {
     #[test]
     fn every_word_leads_to_its_service() {
         for (path, service, prefix, rest) in [
-            ("/sessions/cold-lamp/opencode/event", Service::Opencode, "/sessions/cold-lamp/opencode", "/event"),
+            (
+                "/sessions/cold-lamp/opencode/event",
+                Service::Opencode,
+                "/sessions/cold-lamp/opencode",
+                "/event",
+            ),
             ("/sessions/1/files/tree?path=.", Service::Files, "/sessions/1/files", "/tree?path=."),
             ("/sessions/1/terminal", Service::Terminal, "/sessions/1/terminal", "/"),
             ("/sessions/1/terminal?a=b", Service::Terminal, "/sessions/1/terminal", "/?a=b"),

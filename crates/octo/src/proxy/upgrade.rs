@@ -8,14 +8,14 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 
 use super::exchange::{self, Failure, Line};
+use super::http as plain;
 use super::reach::Reach;
 use super::response::{self, Place};
 use super::service::{Ask, Shared};
 use super::target::Use;
 use super::upload::{Meter, Source, Upload};
-use super::websocket::relay::{self, Ends, Kind};
 use super::websocket::handshake;
-use super::http as plain;
+use super::websocket::relay::{self, Ends, Kind};
 use crate::api::error::ApiError;
 
 pub(super) use handshake::is_asked_for;
@@ -73,11 +73,9 @@ async fn attempt(shared: &Arc<Shared>, ask: &Ask, reach: &Reach<'_>) -> Result<A
         return Ok(Answer::Plain(Box::new(Response::from_parts(parts, body))));
     }
     let mut response = handshake::switching();
-    for name in [
-        header::SEC_WEBSOCKET_ACCEPT,
-        header::SEC_WEBSOCKET_PROTOCOL,
-        header::SEC_WEBSOCKET_EXTENSIONS,
-    ] {
+    for name in
+        [header::SEC_WEBSOCKET_ACCEPT, header::SEC_WEBSOCKET_PROTOCOL, header::SEC_WEBSOCKET_EXTENSIONS]
+    {
         if let Some(value) = answer.headers().get(&name) {
             response.headers_mut().insert(name, value.clone());
         }

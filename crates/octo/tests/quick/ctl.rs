@@ -21,7 +21,13 @@ fn expect(method: &'static str, path: &'static str, status: u16, answer: Value) 
     Exchange { method, path, body: None, status, answer }
 }
 
-fn expect_body(method: &'static str, path: &'static str, body: Value, status: u16, answer: Value) -> Exchange {
+fn expect_body(
+    method: &'static str,
+    path: &'static str,
+    body: Value,
+    status: u16,
+    answer: Value,
+) -> Exchange {
     Exchange { method, path, body: Some(body), status, answer }
 }
 
@@ -67,12 +73,16 @@ async fn answer(
         let body = json!({"error": why, "code": "STAND_IN"}).to_string();
         axum::response::Response::builder().status(418).body(body.into()).unwrap()
     };
-    let Some(exchange) = left.lock().unwrap().pop_front() else { return refuse(format!("{came} was not expected")) };
+    let Some(exchange) = left.lock().unwrap().pop_front() else {
+        return refuse(format!("{came} was not expected"));
+    };
     let expected = format!("{} {}", exchange.method, exchange.path);
     if came != expected {
         return refuse(format!("{came} came in place of {expected}"));
     }
-    if parts.uri.path() != "/health" && parts.headers.get("authorization").is_none_or(|token| token != "Bearer T0KEN") {
+    if parts.uri.path() != "/health"
+        && parts.headers.get("authorization").is_none_or(|token| token != "Bearer T0KEN")
+    {
         return refuse(format!("{came} had no token"));
     }
     let sent: Option<Value> = (!body.is_empty()).then(|| serde_json::from_slice(&body).unwrap());
@@ -81,7 +91,9 @@ async fn answer(
     }
     let (kind, text) = match &exchange.answer {
         Value::Null => ("application/json", String::new()),
-        Value::String(text) if text.starts_with("data:") || text.starts_with(':') => ("text/event-stream", text.clone()),
+        Value::String(text) if text.starts_with("data:") || text.starts_with(':') => {
+            ("text/event-stream", text.clone())
+        }
         Value::String(text) => ("text/plain", text.clone()),
         json => ("application/json", json.to_string()),
     };
@@ -215,8 +227,10 @@ fn every_command_asks_what_the_api_has_and_prints_what_came() {
                 "CONTAINER     NAME           SESSION   STATUS",
                 "f00dfeedf00d  octo-0123abcd  0123abcd  running",
             ]),
-            Some(json!([{"container_id": "f00dfeedf00dfeed", "container_name": "octo-0123abcd", "session_id": ID,
-                "status": "running"}])),
+            Some(
+                json!([{"container_id": "f00dfeedf00dfeed", "container_name": "octo-0123abcd", "session_id": ID,
+                "status": "running"}]),
+            ),
         ),
         (
             vec!["container", "refresh"],
@@ -252,7 +266,12 @@ fn every_command_asks_what_the_api_has_and_prints_what_came() {
             vec!["image", "check"],
             vec![
                 expect("GET", "/api/sessions", 200, list.clone()),
-                expect("GET", "/api/sessions/updates", 200, json!([{"session_id": "9", "update_available": true}])),
+                expect(
+                    "GET",
+                    "/api/sessions/updates",
+                    200,
+                    json!([{"session_id": "9", "update_available": true}]),
+                ),
             ],
             human(&["2 session(s) checked, 1 outdated", "  9: octoctl session upgrade 9"]),
             Some(json!({"sessions_checked": 2, "outdated": 1, "sessions": ["9"]})),
@@ -287,7 +306,20 @@ fn a_session_is_made_as_it_is_described() {
     let body = json!({"image": "i:1", "workspace_path": "/w", "env": {"A": "1=2", "B": ""}});
     let exchange = expect_body("POST", "/api/sessions?wait=30", body.clone(), 201, session("running"));
     let stand_in = StandIn::new(vec![exchange]);
-    let args = ["session", "create", "--image", "i:1", "--workspace", "/w", "-e", "A=1=2", "-e", "B=", "--wait", "30"];
+    let args = [
+        "session",
+        "create",
+        "--image",
+        "i:1",
+        "--workspace",
+        "/w",
+        "-e",
+        "A=1=2",
+        "-e",
+        "B=",
+        "--wait",
+        "30",
+    ];
     let run = octoctl(&stand_in, &args);
     assert_eq!(run.code, Some(0), "{run:?}");
     for line in ["Name:             cold-lamp", "Status:           running", "Terminal port:    41822"] {
@@ -319,7 +351,12 @@ fn each_kind_of_failure_has_its_exit_code_and_the_server_s_words() {
         let run = home.run(home.command(&format!("http://{nowhere}"), args), "");
         assert_eq!(run.code, Some(3), "{run:?}");
     }
-    for args in [&["session"][..], &["--server", "nonsense", "status"], &["session", "create", "--env", "A"], &["nothing"]] {
+    for args in [
+        &["session"][..],
+        &["--server", "nonsense", "status"],
+        &["session", "create", "--env", "A"],
+        &["nothing"],
+    ] {
         let run = home.run(home.command("http://127.0.0.1:9", args), "");
         assert_eq!(run.code, Some(2), "{args:?} {run:?}");
     }
@@ -329,7 +366,10 @@ fn each_kind_of_failure_has_its_exit_code_and_the_server_s_words() {
 fn the_status_of_a_sick_server_is_a_failure() {
     let stand_in = StandIn::new(vec![expect("GET", "/health", 200, json!({"status": "ok"}))]);
     let run = octoctl(&stand_in, &["status"]);
-    assert_eq!((run.code, run.stdout.as_str()), (Some(0), format!("Server is running at {}\n", stand_in.url).as_str()));
+    assert_eq!(
+        (run.code, run.stdout.as_str()),
+        (Some(0), format!("Server is running at {}\n", stand_in.url).as_str())
+    );
     let stand_in = StandIn::new(vec![expect("GET", "/health", 503, json!({"error": "no database"}))]);
     let run = octoctl(&stand_in, &["status", "--json"]);
     assert_eq!(run.code, Some(1));
@@ -376,7 +416,7 @@ fn images_are_built_by_the_runtime_of_this_machine() {
     let fake = bin.join("podman");
     let log = home.folder.path().join("calls");
     let script = format!(
-        "#!/bin/sh\ncase $* in\n*version*) echo '{{\"Client\":{{\"Version\":\"5.0.0\",\"APIVersion\":\"5.0.0\"}}}}';;\n\
+        "#!/bin/sh\ncase $* in\n--version) echo podman version 5.0.0;;\n*version*) echo '{{\"Client\":{{\"Version\":\"5.0.0\",\"APIVersion\":\"5.0.0\"}}}}';;\n\
          *) echo \"$*\" >>{0}; echo progress;;\nesac\n",
         log.display()
     );
@@ -427,7 +467,8 @@ mod real {
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         let users = run(&["user", "list", "--json"], "").json();
         assert_eq!(users[0]["username"], "root");
-        let made = run(&["user", "create", "anna", "--email", "anna@example.org", "--json"], "long enough\n").json();
+        let made =
+            run(&["user", "create", "anna", "--email", "anna@example.org", "--json"], "long enough\n").json();
         assert_eq!(made["role"], "user");
         run(&["user", "deactivate", "anna"], "").ok();
         assert_eq!(run(&["user", "get", "anna@example.org", "--json"], "").json()["is_active"], false);

@@ -79,7 +79,9 @@ where
         match Walk::new(Toward::Service).feed(early) {
             Ok(seen) if seen.closed => return Err(gone()),
             Ok(_) => {}
-            Err(_) => return Err(Refused { code: 1002, reason: "these are no frames of a WebSocket".into() }),
+            Err(_) => {
+                return Err(Refused { code: 1002, reason: "these are no frames of a WebSocket".into() });
+            }
         }
     }
 }

@@ -236,7 +236,9 @@ mod tests {
     #[test]
     fn our_close_is_a_close() {
         let long = "ä".repeat(100);
-        for (reason, mask) in [("", None), ("try again", Some([9, 8, 7, 6])), (long.as_str(), Some([1, 0, 0, 1]))] {
+        for (reason, mask) in
+            [("", None), ("try again", Some([9, 8, 7, 6])), (long.as_str(), Some([1, 0, 0, 1]))]
+        {
             let toward = if mask.is_some() { Toward::Service } else { Toward::Client };
             let bytes = close(1013, reason, mask);
             let seen = Walk::new(toward).feed(&bytes).unwrap();

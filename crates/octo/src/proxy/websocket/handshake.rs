@@ -88,7 +88,8 @@ pub(in super::super) async fn dial_terminal(
         // The browser's page was checked by this server; a terminal server compares it with its own address.
         (header::ORIGIN, origin.as_str()),
     ] {
-        headers.insert(name, HeaderValue::from_str(value).map_err(|error| Failure::Broken(error.to_string()))?);
+        headers
+            .insert(name, HeaderValue::from_str(value).map_err(|error| Failure::Broken(error.to_string()))?);
     }
     let (answer, line) = line.send(request, &outcome, shared.limits.connect).await?;
     if !exchange::is_upgrade(&answer) {

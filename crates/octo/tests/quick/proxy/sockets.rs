@@ -59,8 +59,9 @@ pub(crate) async fn accept(stream: &mut TcpStream, head: &str) {
     };
     let key = of("sec-websocket-key").expect("a handshake");
     let accepted = tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.as_bytes());
-    let protocol =
-        of("sec-websocket-protocol").map(|word| format!("Sec-WebSocket-Protocol: {word}\r\n")).unwrap_or_default();
+    let protocol = of("sec-websocket-protocol")
+        .map(|word| format!("Sec-WebSocket-Protocol: {word}\r\n"))
+        .unwrap_or_default();
     let answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{protocol}\
          Sec-WebSocket-Accept: {accepted}\r\n\r\n"
@@ -120,12 +121,16 @@ async fn the_service_answers_the_handshake_itself() {
     })
     .await;
     let bed = start(State::Running, target).await;
-    let headers = [("authorization", "Bearer SECRET"), ("cookie", "auth_token=SECRET"), ("origin", "http://o")];
+    let headers =
+        [("authorization", "Bearer SECRET"), ("cookie", "auth_token=SECRET"), ("origin", "http://o")];
     connect(bed.address, PATH, &headers).await.unwrap();
     let head = told.recv().await.unwrap();
     assert!(head.starts_with("GET /ws/watch?path=. HTTP/1.1\r\n"), "{head}");
     assert!(!head.contains("SECRET"), "{head}");
-    assert!(head.to_ascii_lowercase().contains("x-forwarded-prefix: /sessions/cold-lamp/files\r\n"), "{head}");
+    assert!(
+        head.to_ascii_lowercase().contains("x-forwarded-prefix: /sessions/cold-lamp/files\r\n"),
+        "{head}"
+    );
 }
 
 #[tokio::test]

@@ -80,8 +80,12 @@ async fn content(socket: &mut Socket) -> Message {
 #[tokio::test]
 async fn with_ttyd_s_protocol_everything_passes_as_it_is() {
     let bed = start(State::Running, running().await).await;
-    for path in [PATH, "/sessions/cold-lamp/terminal/ws", "/session/cold-lamp/term", "/api/sessions/cold-lamp/terminal"]
-    {
+    for path in [
+        PATH,
+        "/sessions/cold-lamp/terminal/ws",
+        "/session/cold-lamp/term",
+        "/api/sessions/cold-lamp/terminal",
+    ] {
         let mut socket = connect(bed.address, path, &TTY).await.unwrap();
         let first = r#"{"AuthToken":"","columns":80,"rows":24}"#;
         socket.send(Message::text(first)).await.unwrap();
@@ -113,10 +117,7 @@ async fn without_a_protocol_it_is_the_simple_dialect() {
         // Typed bytes that upstream's dialect would take for something else.
         (Message::binary(&b"1"[..]), b"1"),
         (Message::binary(&br#"{"columns":1}"#[..]), br#"{"columns":1}"#),
-        (
-            Message::text(r#"{"type":"resize","columns":80,"rows":24}"#),
-            br#"got 1{"columns":80,"rows":24}"#,
-        ),
+        (Message::text(r#"{"type":"resize","columns":80,"rows":24}"#), br#"got 1{"columns":80,"rows":24}"#),
         (Message::text(r#"{"type":"pause"}"#), b"got 2"),
     ] {
         socket.send(sent).await.unwrap();
@@ -274,7 +275,9 @@ async fn early_input_is_bounded() {
         let piece = Message::binary(vec![b'x'; 8 * 1024]);
         let mut sent = 0;
         // Until nothing more is taken.
-        while tokio::time::timeout(Duration::from_secs(1), socket.send(piece.clone())).await.is_ok_and(|s| s.is_ok())
+        while tokio::time::timeout(Duration::from_secs(1), socket.send(piece.clone()))
+            .await
+            .is_ok_and(|s| s.is_ok())
         {
             sent += piece.len();
             assert!(sent < 24 * 1024 * 1024, "{sent}");
