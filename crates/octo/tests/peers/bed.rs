@@ -85,13 +85,10 @@ pub(crate) fn image(name: &str, services: &str, version: &str) {
     for applet in ["sh", "cat", "ls", "id", "touch", "wget", "sleep", "env", "ip", "printf"] {
         std::os::unix::fs::symlink("busybox", at(&format!("bin/{applet}"))).unwrap();
     }
-    for (path, text) in
-        [("www/health", "{}"), ("www/index.html", "here"), ("www/session", "[]"), ("version", version)]
-    {
+    for (path, text) in [("www/health", "{}"), ("www/index.html", "here"), ("www/session", "[]"), ("version", version)] {
         fs::write(at(path), text).unwrap();
     }
-    let first =
-        format!("trap 'exit 0' TERM\necho it starts\n{services}\nwhile :; do sleep 1000 & wait $!; done\n");
+    let first = format!("trap 'exit 0' TERM\necho it starts\n{services}\nwhile :; do sleep 1000 & wait $!; done\n");
     fs::write(at("first"), first).unwrap();
     let script = r#"tar --owner=0 --group=0 --mtime=@0 --sort=name -C "$1" -c . | "$2" import -q \
         -c 'CMD ["/bin/sh","/first"]' -c 'ENV PATH=/bin' - "$3""#;
@@ -278,13 +275,7 @@ exec {engine} "$@"
     }
 
     /// The answer to a request of a user; `None` where the server does not answer.
-    pub(crate) fn ask(
-        &self,
-        user: &str,
-        method: &str,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Option<(u16, Value)> {
+    pub(crate) fn ask(&self, user: &str, method: &str, path: &str, body: Option<&Value>) -> Option<(u16, Value)> {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(PATIENCE * 2))
@@ -294,9 +285,8 @@ exec {engine} "$@"
         let url = format!("http://127.0.0.1:{}{path}", self.port);
         let request = http::Request::builder().method(method).uri(url).header("x-dev-user", user);
         let sent = match body {
-            Some(body) => {
-                agent.run(request.header("content-type", "application/json").body(body.to_string()).unwrap())
-            }
+            Some(body) => agent
+                .run(request.header("content-type", "application/json").body(body.to_string()).unwrap()),
             None => agent.run(request.body(()).unwrap()),
         };
         let mut answer = sent.ok()?;
@@ -306,14 +296,7 @@ exec {engine} "$@"
     }
 
     /// An answer that must have this status.
-    pub(crate) fn must(
-        &self,
-        user: &str,
-        method: &str,
-        path: &str,
-        body: Option<Value>,
-        expected: u16,
-    ) -> Value {
+    pub(crate) fn must(&self, user: &str, method: &str, path: &str, body: Option<Value>, expected: u16) -> Value {
         let (status, answer) = self
             .ask(user, method, path, body.as_ref())
             .unwrap_or_else(|| panic!("{method} {path}: no answer\n{}", self.log()));

@@ -47,12 +47,7 @@ fn comes_to_rest(bed: &Bed, told: &str) {
         let (container, state) = line.split_once(' ').unwrap();
         let owner = sessions.as_array().unwrap().iter().find(|it| it["container_id"] == container);
         let owner = owner.unwrap_or_else(|| panic!("{told}: {line} is nobody's: {sessions}\n{}", bed.log()));
-        assert_eq!(
-            state == "running",
-            owner["status"] == "running",
-            "{told}: {line}: {owner}\n{}",
-            bed.log()
-        );
+        assert_eq!(state == "running", owner["status"] == "running", "{told}: {line}: {owner}\n{}", bed.log());
     }
     for session in sessions.as_array().unwrap() {
         let path = format!("/api/sessions/{}", session["id"].as_str().unwrap());
@@ -117,9 +112,7 @@ fn podman_failing_or_hanging_is_told_and_leaves_nothing() {
     bed.configure("stop_timeout_seconds = 2", common_image());
     bed.set("runtime", "timeout = 4");
     bed.serve();
-    for (work, verb) in
-        [("create", "run"), ("stop", "stop"), ("resume", "start"), ("delete", "rm"), ("upgrade", "rm")]
-    {
+    for (work, verb) in [("create", "run"), ("stop", "stop"), ("resume", "start"), ("delete", "rm"), ("upgrade", "rm")] {
         for how in ["fail", "hang"] {
             let told = format!("{work}: {verb} {how}s");
             let id = begin(&bed, work);

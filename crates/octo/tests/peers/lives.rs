@@ -23,16 +23,13 @@ fn a_session_lives_and_keeps_its_files() {
     let order = json!({"env": {"TOKEN": "not-for-ps", "ODD": "a b#c=\"d\""}, "agent": "build"});
     let made = bed.must("alice", "POST", "/api/sessions?wait=60", Some(order), 201);
     assert_eq!(made["status"], "running", "{made}");
-    let (id, of) =
-        (id(&made), |path: &str| format!("/api/sessions/{}{path}", made["readable_id"].as_str().unwrap()));
+    let (id, of) = (id(&made), |path: &str| format!("/api/sessions/{}{path}", made["readable_id"].as_str().unwrap()));
     assert_eq!(fetch(&made["fileserver_port"], "/health").as_deref(), Some("{}"));
     assert_eq!(fetch(&made["ttyd_port"], "/").as_deref(), Some("here"));
 
     // What it was made with.
     let env = bed.exec(id, &["env"]);
-    for line in
-        ["TOKEN=not-for-ps", "ODD=a b#c=\"d\"", "OCTO_AGENT=build", "OCTO_WORKSPACE=/home/dev/workspace"]
-    {
+    for line in ["TOKEN=not-for-ps", "ODD=a b#c=\"d\"", "OCTO_AGENT=build", "OCTO_WORKSPACE=/home/dev/workspace"] {
         assert!(env["stdout"].as_str().unwrap().lines().any(|it| it == line), "{line}: {env}");
     }
     let inspected: Value = serde_json::from_str(&get(&["inspect", container(&made)])).unwrap();
@@ -41,10 +38,7 @@ fn a_session_lives_and_keeps_its_files() {
     assert_eq!(host["PidsLimit"], 2048);
     assert_eq!(config["Labels"]["octo.session"], id);
     let bindings = host["PortBindings"].to_string();
-    assert!(
-        bindings.contains("127.0.0.1") && !bindings.contains("0.0.0.0") && !bindings.contains("\"\""),
-        "{bindings}"
-    );
+    assert!(bindings.contains("127.0.0.1") && !bindings.contains("0.0.0.0") && !bindings.contains("\"\""), "{bindings}");
     assert!(!config["CreateCommand"].to_string().contains("not-for-ps"), "{config}");
     let left = std::fs::read_dir(bed.folder.path().join("state/variables")).unwrap().count();
     assert_eq!(left, 0, "a file with variables is left");
@@ -58,10 +52,7 @@ fn a_session_lives_and_keeps_its_files() {
     bed.must("alice", "POST", &of("/exec"), Some(slow), 504);
     assert_eq!(bed.must("alice", "GET", &of("/logs"), None, 200), json!("it starts\n"));
     let stats = bed.must("alice", "GET", &of("/stats"), None, 200);
-    assert!(
-        stats["memory_bytes"].as_u64().unwrap() > 0 && stats["processes"].as_u64().unwrap() > 0,
-        "{stats}"
-    );
+    assert!(stats["memory_bytes"].as_u64().unwrap() > 0 && stats["processes"].as_u64().unwrap() > 0, "{stats}");
 
     // Stop and resume keep the workspace and what is in the container besides.
     assert_eq!(bed.exec(id, &["touch", "/home/dev/workspace/kept"])["exit_code"], 0);
@@ -79,10 +70,7 @@ fn a_session_lives_and_keeps_its_files() {
     assert_eq!(bed.must("alice", "GET", &of("/update"), None, 200)["update_available"], true);
     let upgraded = bed.must("alice", "POST", &of("/upgrade?wait=60"), None, 200);
     assert_eq!(upgraded["status"], "running", "{upgraded}");
-    assert_ne!(
-        (&upgraded["image_digest"], &upgraded["container_id"]),
-        (&made["image_digest"], &made["container_id"])
-    );
+    assert_ne!((&upgraded["image_digest"], &upgraded["container_id"]), (&made["image_digest"], &made["container_id"]));
     assert_eq!(bed.exec(id, &["cat", "/version"])["stdout"], "2");
     assert_eq!(bed.exec(id, &["ls", "/home/dev/workspace/kept"])["exit_code"], 0);
     assert_ne!(bed.exec(id, &["ls", "/layer"])["exit_code"], 0);
@@ -113,10 +101,7 @@ fn a_start_is_waited_for_interrupted_and_explained() {
     // And one that is left alone fails, with what it printed.
     let third = bed.must("alice", "POST", "/api/sessions?wait=60", Some(silent), 201);
     let why = third["error_message"].as_str().unwrap();
-    assert!(
-        third["status"] == "failed" && why.contains("no answer within 8s") && why.contains("it starts"),
-        "{why}"
-    );
+    assert!(third["status"] == "failed" && why.contains("no answer within 8s") && why.contains("it starts"), "{why}");
     assert_eq!(bed.containers().len(), 1);
     // An image that is not here.
     let missing = json!({"image": "localhost/octo-test/nowhere:1"});
@@ -130,15 +115,11 @@ fn what_happens_to_containers_from_outside_is_seen() {
     get(&["kill", container(&session)]);
     let failed = wait("failed", || Some(bed.show(id(&session))).filter(|it| it["status"] == "failed"));
     assert!(failed["error_message"].as_str().unwrap().contains("137"), "{failed}");
-    let resumed =
-        bed.must("alice", "POST", &format!("/api/sessions/{}/resume?wait=60", id(&session)), None, 200);
+    let resumed = bed.must("alice", "POST", &format!("/api/sessions/{}/resume?wait=60", id(&session)), None, 200);
     assert_eq!(resumed["status"], "running");
     get(&["rm", "-f", "-t", "0", container(&resumed)]);
     let listed = bed.must("alice", "GET", "/api/sessions", None, 200);
-    assert_eq!(
-        (&listed[0]["status"], &listed[0]["error_message"]),
-        (&json!("failed"), &json!("container not found"))
-    );
+    assert_eq!((&listed[0]["status"], &listed[0]["error_message"]), (&json!("failed"), &json!("container not found")));
     // It comes back, on the same workspace; and elsewhere, where something has taken its port.
     let path = format!("/api/sessions/{}/resume?wait=60", id(&session));
     assert_eq!(bed.must("alice", "POST", &path, None, 200)["status"], "running");
@@ -161,12 +142,7 @@ fn users_cannot_reach_each_other() {
     let third = bed.running("alice");
     bed.must("bob", "GET", &format!("/api/sessions/{}", id(&first)), None, 404);
     let address = |session: &Value| {
-        get(&[
-            "inspect",
-            "--format",
-            "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}",
-            container(session),
-        ])
+        get(&["inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", container(session)])
     };
     let reach = |from: &Value, to: &Value| {
         let url = format!("http://{}:41821/health", address(to));
@@ -187,9 +163,7 @@ fn many_at_one_time_get_ports_of_their_own() {
         let all: Vec<_> = (0..8).map(|_| scope.spawn(|| bed.running("alice"))).collect();
         all.into_iter().map(|one| one.join().unwrap()).collect()
     });
-    let ports = made
-        .iter()
-        .flat_map(|one| ["opencode_port", "fileserver_port", "ttyd_port"].map(|port| one[port].as_u64()));
+    let ports = made.iter().flat_map(|one| ["opencode_port", "fileserver_port", "ttyd_port"].map(|port| one[port].as_u64()));
     assert_eq!(ports.collect::<std::collections::BTreeSet<_>>().len(), 24);
     assert_eq!(bed.containers().len(), 8);
 }

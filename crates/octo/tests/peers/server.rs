@@ -45,10 +45,7 @@ fn it_stops_all_sessions_when_it_ends() {
     assert!(left.len() == 3 && left.iter().all(|it| it.ends_with(" exited")), "{left:?}");
     bed.serve();
     let all = bed.must("root", "GET", "/api/admin/sessions", None, 200);
-    assert!(
-        all.as_array().unwrap().len() == 4
-            && all.as_array().unwrap().iter().all(|it| it["status"] == "stopped")
-    );
+    assert!(all.as_array().unwrap().len() == 4 && all.as_array().unwrap().iter().all(|it| it["status"] == "stopped"));
     let path = format!("/api/sessions/{}", made[0]["id"].as_str().unwrap());
     let events = bed.must("alice", "GET", &format!("{path}/events"), None, 200);
     assert!(events.to_string().contains("the server ended"), "{events}");
@@ -115,9 +112,7 @@ fn an_idle_session_is_stopped() {
     let id = idle["id"].as_str().unwrap();
     // What is not written down yet is newer: until it is, the row is put back again.
     wait("stopped", || {
-        bed.sql(&format!(
-            "UPDATE sessions SET last_activity_at = '{old}', started_at = '{old}' WHERE id = '{id}'"
-        ));
+        bed.sql(&format!("UPDATE sessions SET last_activity_at = '{old}', started_at = '{old}' WHERE id = '{id}'"));
         (bed.show(id)["status"] == "stopped").then_some(())
     });
     assert_eq!(bed.show(used["id"].as_str().unwrap())["status"], "running");
