@@ -58,5 +58,8 @@ pub(crate) fn start(service: SocketAddr) -> Nginx {
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    panic!("nginx does not listen; {}", std::fs::read_to_string(nginx.folder.path().join("error.log")).unwrap());
+    panic!(
+        "nginx does not listen; {}",
+        std::fs::read_to_string(nginx.folder.path().join("error.log")).unwrap()
+    );
 }
