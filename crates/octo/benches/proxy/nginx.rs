@@ -7,7 +7,7 @@ use std::time::Duration;
 
 pub(crate) struct Nginx {
     process: Child,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     pub(crate) address: SocketAddr,
     pub(crate) version: String,
 }
@@ -15,7 +15,7 @@ pub(crate) struct Nginx {
 impl Drop for Nginx {
     fn drop(&mut self) {
         let id = nix::unistd::Pid::from_raw(self.process.id() as i32);
-        drop(nix::sys::signal::kill(id, nix::sys::signal::SIGTERM));
+        let _ = nix::sys::signal::kill(id, nix::sys::signal::SIGTERM);
         drop(self.process.wait());
     }
 }
@@ -51,11 +51,15 @@ pub(crate) fn start(service: SocketAddr) -> Nginx {
         .args(["-p".as_ref(), folder.path().as_os_str(), "-c".as_ref(), file.as_os_str()])
         .spawn()
         .unwrap();
+    let nginx = Nginx { process, folder, address, version };
     for _ in 0..500 {
         if TcpStream::connect(address).is_ok() {
-            return Nginx { process, _folder: folder, address, version };
+            return nginx;
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    panic!("nginx does not listen; {}", std::fs::read_to_string(folder.path().join("error.log")).unwrap());
+    panic!(
+        "nginx does not listen; {}",
+        std::fs::read_to_string(nginx.folder.path().join("error.log")).unwrap()
+    );
 }

@@ -152,13 +152,16 @@ fn session(status: &str) -> Value {
 const ID: &str = "0123abcd-0000-4000-8000-000000000000";
 const PATH: &str = "/api/sessions/0123abcd%2D0000%2D4000%2D8000%2D000000000000";
 
+/// Arguments, what they make of requests, and what is printed for people and as JSON.
+type Case = (Vec<&'static str>, Vec<Exchange>, String, Option<Value>);
+
 #[test]
 fn every_command_asks_what_the_api_has_and_prints_what_came() {
     let other = json!({"id": "9", "readable_id": "a-b", "status": "stopped", "image": "i", "container_id": null,
         "container_name": "octo-9"});
     let list = json!([session("running"), other]);
     let human = |rows: &[&str]| rows.join("\n") + "\n";
-    let cases: Vec<(Vec<&str>, Vec<Exchange>, String, Option<Value>)> = vec![
+    let cases: Vec<Case> = vec![
         (
             vec!["session", "list"],
             vec![expect("GET", "/api/sessions", 200, list.clone())],
@@ -416,7 +419,7 @@ fn images_are_built_by_the_runtime_of_this_machine() {
     let fake = bin.join("podman");
     let log = home.folder.path().join("calls");
     let script = format!(
-        "#!/bin/sh\ncase $* in\n*version*) echo '{{\"Client\":{{\"Version\":\"5.0.0\",\"APIVersion\":\"5.0.0\"}}}}';;\n\
+        "#!/bin/sh\ncase $* in\n--version) echo podman version 5.0.0;;\n*version*) echo '{{\"Client\":{{\"Version\":\"5.0.0\",\"APIVersion\":\"5.0.0\"}}}}';;\n\
          *) echo \"$*\" >>{0}; echo progress;;\nesac\n",
         log.display()
     );

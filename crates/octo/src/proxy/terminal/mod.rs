@@ -61,9 +61,9 @@ pub(super) async fn open(shared: &Arc<Shared>, mut ask: Ask) -> Result<Response,
         let Ok(client) = promised.await else { return };
         let client = hyper_util::rt::TokioIo::new(client);
         if is_tty {
-            tty::serve(&shared, &ask, client, upstream).await;
+            tty::serve(&shared, ask, client, upstream).await;
         } else {
-            simple::serve(&shared, &ask, client, upstream).await;
+            simple::serve(&shared, ask, client, upstream).await;
         }
     });
     Ok(response)

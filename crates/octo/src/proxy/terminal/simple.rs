@@ -38,7 +38,7 @@ const UNANSWERED: u32 = 3;
 /// Small buffers: tungstenite's own choice is 128 KiB for every socket.
 fn sizes() -> WebSocketConfig {
     WebSocketConfig::default()
-        .read_buffer_size(4 * 1024)
+        .read_buffer_size(2 * 1024)
         .write_buffer_size(0)
         .max_write_buffer_size(2 * LONGEST)
         .max_message_size(Some(LONGEST))
@@ -46,7 +46,7 @@ fn sizes() -> WebSocketConfig {
 }
 
 /// Serves one socket until its end.
-pub(super) async fn serve<C>(shared: &Arc<Shared>, ask: &Ask, client: C, upstream: Option<Upstream>)
+pub(super) async fn serve<C>(shared: &Arc<Shared>, ask: Ask, client: C, upstream: Option<Upstream>)
 where
     C: AsyncRead + AsyncWrite + Unpin,
 {
@@ -54,7 +54,8 @@ where
     let mut early = VecDeque::new();
     let upstream = match upstream {
         Some(upstream) => Ok(upstream),
-        None => waited(shared, ask, &mut client, &mut early).await,
+        // On the heap, so that an open terminal does not keep the room that it needed to wait.
+        None => Box::pin(waited(shared, &ask, &mut client, &mut early)).await,
     };
     let end = match upstream {
         Ok(upstream) => joined(shared, ask, &mut client, upstream, early).await,
@@ -119,7 +120,7 @@ where
 /// Joins both until one ends; tells how to close the client.
 async fn joined<C>(
     shared: &Arc<Shared>,
-    ask: &Ask,
+    ask: Ask,
     client: &mut WebSocketStream<C>,
     (stream, sent): Upstream,
     early: VecDeque<Message>,
@@ -131,11 +132,13 @@ where
         Ok(target) => target.session,
         Err(error) => return Refused { code: 1011, reason: error.message },
     };
+    let first = dialect::first(ask.route.query());
+    drop(ask);
     let meter = Meter { targets: Arc::clone(&shared.targets), session };
     let mut upstream =
         WebSocketStream::from_partially_read(stream, sent.to_vec(), Role::Client, Some(sizes())).await;
     let begun = async {
-        upstream.send(Message::text(dialect::first(ask.route.query()))).await?;
+        upstream.send(Message::text(first)).await?;
         client.send(Message::text(Notice::Ready.json())).await?;
         for message in early {
             if let Err(notice) = typed(&mut upstream, message, &meter).await? {
@@ -144,7 +147,7 @@ where
         }
         Ok::<(), Error>(())
     };
-    if !matches!(timeout(STALLED, begun).await, Ok(Ok(()))) {
+    if !matches!(Box::pin(timeout(STALLED, begun)).await, Ok(Ok(()))) {
         return Refused { code: 1011, reason: "the terminal broke off".into() };
     }
     let (mut to_client, mut from_client) = client.split();

@@ -23,14 +23,15 @@ const NOTICE: Duration = Duration::from_secs(5);
 const PARTING: Duration = Duration::from_secs(2);
 
 /// Serves one socket until its end.
-pub(super) async fn serve<C>(shared: &Arc<Shared>, ask: &Ask, mut client: C, upstream: Option<Upstream>)
+pub(super) async fn serve<C>(shared: &Arc<Shared>, ask: Ask, mut client: C, upstream: Option<Upstream>)
 where
     C: AsyncRead + AsyncWrite + Unpin,
 {
     let mut early = BytesMut::new();
     let upstream = match upstream {
         Some(upstream) => Ok(upstream),
-        None => waited(shared, ask, &mut client, &mut early).await,
+        // On the heap, so that an open terminal does not keep the room that it needed to wait.
+        None => Box::pin(waited(shared, &ask, &mut client, &mut early)).await,
     };
     match upstream {
         Ok((upstream, from_upstream)) => {
@@ -38,6 +39,7 @@ where
                 Ok(target) => target.session,
                 Err(error) => return refuse(client, &Refused { code: 1011, reason: error.message }).await,
             };
+            drop(ask);
             let meter = Meter { targets: Arc::clone(&shared.targets), session };
             let ends = Ends { client, upstream, from_client: early.freeze(), from_upstream };
             relay::run(ends, Kind::Terminal, &meter, shared.limits.keep_alive, &shared.ending).await;
