@@ -136,7 +136,12 @@ async fn hostile_archives_leave_nothing() {
         if status == 200 {
             reply.fine();
         } else {
-            assert_eq!((reply.status.as_u16(), reply.json()["code"].as_str()), (status, Some(code)), "{what}: {}", reply.text());
+            assert_eq!(
+                (reply.status.as_u16(), reply.json()["code"].as_str()),
+                (status, Some(code)),
+                "{what}: {}",
+                reply.text()
+            );
         }
         assert!(bed.all().is_empty(), "{what}: {:?}", bed.all());
     }
@@ -190,7 +195,8 @@ async fn bombs_are_bounded() {
 async fn archives_of_other_programs_are_read() {
     let bed = filled();
     let tar = |arguments: &[&str]| {
-        let out = std::process::Command::new("tar").arg("-C").arg(bed.root()).args(arguments).output().unwrap();
+        let out =
+            std::process::Command::new("tar").arg("-C").arg(bed.root()).args(arguments).output().unwrap();
         assert!(out.status.success());
         out.stdout
     };
@@ -202,7 +208,8 @@ async fn archives_of_other_programs_are_read() {
         let to = format!("to-{format}");
         bed.ask("POST", &format!("/extract?path={to}"), &[], archive).await.fine();
         assert_eq!(seen(&bed, &format!("{to}/o")), seen(&bed, "o"), "{format}");
-        let [one, other] = ["same", "with,comma"].map(|name| std::fs::metadata(bed.root().join(&to).join("o").join(name)).unwrap());
+        let [one, other] = ["same", "with,comma"]
+            .map(|name| std::fs::metadata(bed.root().join(&to).join("o").join(name)).unwrap());
         assert_eq!(one.ino(), other.ino());
     }
     // And ours by them.
@@ -217,7 +224,12 @@ async fn archives_of_other_programs_are_read() {
     let mut text = String::new();
     lister.stdout.take().unwrap().read_to_string(&mut text).unwrap();
     assert!(lister.wait().unwrap().success());
-    assert!(text.contains("-rwxr-xr-x") && text.contains("o/etc/null -> /dev/null") && text.contains(&"f".repeat(120)), "{text}");
+    assert!(
+        text.contains("-rwxr-xr-x")
+            && text.contains("o/etc/null -> /dev/null")
+            && text.contains(&"f".repeat(120)),
+        "{text}"
+    );
 }
 
 mod properties {

@@ -36,7 +36,12 @@ impl Reply {
     /// The code of a refusal.
     #[track_caller]
     pub(crate) fn refused(&self, status: u16, code: &str) {
-        assert_eq!((self.status.as_u16(), self.json()["code"].as_str().unwrap_or("")), (status, code), "{}", self.text());
+        assert_eq!(
+            (self.status.as_u16(), self.json()["code"].as_str().unwrap_or("")),
+            (status, code),
+            "{}",
+            self.text()
+        );
         assert!(self.json()["error"].as_str().is_some_and(|text| text.len() > 5));
     }
 
@@ -82,7 +87,13 @@ impl Bed {
         all
     }
 
-    pub(crate) async fn ask(&self, method: &str, uri: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Reply {
+    pub(crate) async fn ask(
+        &self,
+        method: &str,
+        uri: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Reply {
         let mut request = Request::builder().method(method).uri(uri);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -106,7 +117,9 @@ impl Bed {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = self.router.clone();
-        tokio::spawn(async move { octo_session::server::serve(listener, router, std::future::pending()).await });
+        tokio::spawn(
+            async move { octo_session::server::serve(listener, router, std::future::pending()).await },
+        );
         address
     }
 }

@@ -45,7 +45,8 @@ async fn a_part_that_breaks_off_counts_as_far_as_it_came() {
     let begun = bed.send("POST", "/uploads?path=f&size=200000", "").await.fine();
     let at = format!("/{}", begun.header("location"));
     let mut socket = TcpStream::connect(address).await.unwrap();
-    let head = format!("PATCH {at} HTTP/1.1\r\nHost: x\r\nUpload-Offset: 0\r\nContent-Length: 200000\r\n\r\n");
+    let head =
+        format!("PATCH {at} HTTP/1.1\r\nHost: x\r\nUpload-Offset: 0\r\nContent-Length: 200000\r\n\r\n");
     socket.write_all(head.as_bytes()).await.unwrap();
     socket.write_all(&[b'a'; 50_000]).await.unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;

@@ -28,7 +28,10 @@ async fn a_tree_is_an_array_also_when_it_is_cut() {
     let reply = bed.get("/tree?path=.").await.fine();
     let tree = reply.json();
     assert_eq!((tree[0]["name"].as_str(), tree[0]["type"].as_str()), (Some("d"), Some("directory")));
-    assert_eq!((tree[0]["truncated"].as_bool(), tree[0]["children"].as_array().map(Vec::len)), (Some(true), Some(1)));
+    assert_eq!(
+        (tree[0]["truncated"].as_bool(), tree[0]["children"].as_array().map(Vec::len)),
+        (Some(true), Some(1))
+    );
     assert_eq!(reply.header("x-tree-truncated"), "");
     let one = bed.get("/tree?path=d&depth=1").await.fine();
     assert_eq!(one.json().as_array().unwrap().len(), 3);
@@ -47,7 +50,9 @@ async fn nothing_outside_the_root_is_read_written_or_removed() {
     let outside = bed.root().parent().unwrap().to_path_buf();
     symlink("../secret", bed.root().join("link")).unwrap();
     symlink(&outside, bed.root().join("up")).unwrap();
-    for path in ["../secret", "a/../../secret", "%2e%2e/secret", "..%2fsecret", "link", "up/secret", "/../secret"] {
+    for path in
+        ["../secret", "a/../../secret", "%2e%2e/secret", "..%2fsecret", "link", "up/secret", "/../secret"]
+    {
         let uri = format!("/file?path={path}");
         bed.get(&uri).await.refused(403, "PATH_TRAVERSAL");
     }
@@ -67,7 +72,12 @@ async fn nothing_outside_the_root_is_read_written_or_removed() {
         ("POST", "/uploads?path=up/new&size=1"),
     ] {
         let reply = bed.ask(method, uri, &[], "x").await;
-        assert!(matches!(reply.status.as_u16(), 403 | 404 | 400), "{method} {uri}: {} {}", reply.status, reply.text());
+        assert!(
+            matches!(reply.status.as_u16(), 403 | 404 | 400),
+            "{method} {uri}: {} {}",
+            reply.status,
+            reply.text()
+        );
     }
     // A link to a directory is packed as a link.
     assert_eq!(std::fs::read_to_string(outside.join("secret")).unwrap(), "outside");
@@ -112,7 +122,9 @@ async fn a_file_is_sent_with_ranges_and_conditions() {
     assert_eq!((stale.status.as_u16(), stale.body.len()), (200, 10));
     let head = bed.ask("HEAD", "/file?path=f.txt", &[], "").await.fine();
     assert_eq!((head.body.len(), head.header("content-length")), (0, "10"));
-    assert!(bed.get("/download?path=f.txt").await.fine().header("content-disposition").starts_with("attachment"));
+    assert!(
+        bed.get("/download?path=f.txt").await.fine().header("content-disposition").starts_with("attachment")
+    );
     bed.get("/file?path=.").await.refused(400, "NOT_A_FILE");
     bed.get("/file").await.refused(400, "INVALID_PATH");
 }
@@ -150,8 +162,12 @@ async fn a_written_file_keeps_its_mode_and_answers_with_its_version() {
     assert_eq!(bed.read("S50"), b"new");
     assert_eq!(std::fs::metadata(bed.root().join("S50")).unwrap().permissions().mode() & 0o7777, 0o755);
     assert_eq!(bed.get("/file?path=S50").await.header("etag"), reply.header("etag"));
-    bed.ask("PUT", "/file?path=S50", &[("if-match", &tag)], "newer").await.refused(412, "PRECONDITION_FAILED");
-    bed.ask("PUT", "/file?path=S50", &[("if-none-match", "*")], "newer").await.refused(412, "PRECONDITION_FAILED");
+    bed.ask("PUT", "/file?path=S50", &[("if-match", &tag)], "newer")
+        .await
+        .refused(412, "PRECONDITION_FAILED");
+    bed.ask("PUT", "/file?path=S50", &[("if-none-match", "*")], "newer")
+        .await
+        .refused(412, "PRECONDITION_FAILED");
     bed.send("PUT", "/file?path=a/b/c", "x").await.refused(404, "NOT_FOUND");
     bed.send("PUT", "/file?path=a/b/c&mkdir=true&mode=0750", "x").await.fine();
     assert_eq!(std::fs::metadata(bed.root().join("a/b/c")).unwrap().permissions().mode() & 0o7777, 0o750);
@@ -164,7 +180,9 @@ async fn a_written_file_keeps_its_mode_and_answers_with_its_version() {
 async fn an_upload_form_gives_the_name_and_keeps_its_dot() {
     let bed = Bed::new();
     let form = |name: &str, content: &str| {
-        format!("--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n{content}\r\n--b--\r\n")
+        format!(
+            "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n{content}\r\n--b--\r\n"
+        )
     };
     let kind = [("content-type", "multipart/form-data; boundary=b")];
     bed.ask("POST", "/file?path=up/&mkdir=true", &kind, form(".gitignore", "dist/")).await.fine();
@@ -181,10 +199,14 @@ async fn an_upload_form_gives_the_name_and_keeps_its_dot() {
 async fn too_large_a_body_is_refused_and_leaves_nothing() {
     let bed = Bed::with(Limits { max_upload_size: 10, ..Limits::default() });
     bed.send("PUT", "/file?path=f", "0123456789").await.fine();
-    bed.ask("PUT", "/file?path=g", &[("content-length", "11")], "0123456789a").await.refused(413, "FILE_TOO_LARGE");
+    bed.ask("PUT", "/file?path=g", &[("content-length", "11")], "0123456789a")
+        .await
+        .refused(413, "FILE_TOO_LARGE");
     // Without a length it is counted while it comes.
     let pieces = futures_util::stream::iter((0..3).map(|_| Ok::<_, std::io::Error>("01234")));
-    bed.ask("PUT", "/file?path=g", &[], axum::body::Body::from_stream(pieces)).await.refused(413, "FILE_TOO_LARGE");
+    bed.ask("PUT", "/file?path=g", &[], axum::body::Body::from_stream(pieces))
+        .await
+        .refused(413, "FILE_TOO_LARGE");
     assert_eq!(bed.all(), ["f"]);
 }
 
@@ -216,7 +238,10 @@ async fn a_directory_narrows_what_can_be_reached() {
     bed.get("/file?directory=sub&path=g").await.refused(404, "NOT_FOUND");
     bed.get("/file?directory=sub&path=../g").await.refused(403, "PATH_TRAVERSAL");
     let absolute = bed.root().canonicalize().unwrap().join("sub");
-    assert_eq!(bed.get(&format!("/file?directory={}&path=f", absolute.display())).await.fine().body, b"inner");
+    assert_eq!(
+        bed.get(&format!("/file?directory={}&path=f", absolute.display())).await.fine().body,
+        b"inner"
+    );
     bed.get("/tree?directory=/etc").await.refused(403, "PATH_TRAVERSAL");
 }
 

@@ -44,7 +44,8 @@ async fn say(socket: &mut Socket, text: &str) {
 /// The next message of the server, without pings.
 async fn next(socket: &mut Socket) -> Option<Message> {
     loop {
-        let message = tokio::time::timeout(Duration::from_secs(20), socket.next()).await.expect("nothing came");
+        let message =
+            tokio::time::timeout(Duration::from_secs(20), socket.next()).await.expect("nothing came");
         match message {
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
             Some(Ok(message)) => return Some(message),
@@ -58,7 +59,9 @@ async fn until(socket: &mut Socket, wanted: &str) -> (String, Option<Option<Clos
     let mut all = String::new();
     loop {
         match next(socket).await {
-            Some(Message::Binary(bytes)) if bytes[0] == b'0' => all.push_str(&String::from_utf8_lossy(&bytes[1..])),
+            Some(Message::Binary(bytes)) if bytes[0] == b'0' => {
+                all.push_str(&String::from_utf8_lossy(&bytes[1..]))
+            }
             Some(Message::Close(frame)) => return (all, Some(frame.map(|frame| frame.code))),
             Some(_) => {}
             None => return (all, Some(None)),
@@ -86,7 +89,11 @@ async fn nothing_comes_before_the_first_message_then_title_preferences_and_outpu
     let early = tokio::time::timeout(Duration::from_millis(300), socket.next()).await;
     assert!(early.is_err(), "{early:?}");
     say(&mut socket, r#"{"AuthToken":"","columns":100,"rows":30}"#).await;
-    let messages = [next(&mut socket).await.unwrap(), next(&mut socket).await.unwrap(), next(&mut socket).await.unwrap()];
+    let messages = [
+        next(&mut socket).await.unwrap(),
+        next(&mut socket).await.unwrap(),
+        next(&mut socket).await.unwrap(),
+    ];
     let [title, preferences, output] = messages.map(|message| match message {
         Message::Binary(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         other => panic!("the server sends binary only: {other:?}"),
@@ -113,7 +120,9 @@ async fn the_end_of_the_shell_is_told_as_ttyd_does() {
 
 #[tokio::test]
 async fn the_size_is_the_windows_and_input_needs_leave() {
-    let (address, _handle) = serve(&["--", "sh", "-c", "stty size; trap 'stty size; exit' WINCH; while :; do sleep 0.1; done"]).await;
+    let (address, _handle) =
+        serve(&["--", "sh", "-c", "stty size; trap 'stty size; exit' WINCH; while :; do sleep 0.1; done"])
+            .await;
     let mut socket = open(address, "/ws").await;
     until(&mut socket, "30 100").await;
     say(&mut socket, "0\x03").await;
@@ -205,7 +214,8 @@ async fn pages_of_other_hosts_get_no_socket_where_that_is_checked() {
 
 #[tokio::test]
 async fn clients_and_terminals_are_counted() {
-    let (address, _handle) = serve(&["-m", "2", "--max-terminals", "1", "--", "sh", "-c", "echo in; cat"]).await;
+    let (address, _handle) =
+        serve(&["-m", "2", "--max-terminals", "1", "--", "sh", "-c", "echo in; cat"]).await;
     let mut first = open(address, "/ws").await;
     until(&mut first, "in").await;
     let mut second = open(address, "/ws?arg=other").await;
@@ -239,7 +249,8 @@ async fn pings_come_and_whoever_answers_none_is_let_go() {
     let mut socket = open(address, "/ws").await;
     let mut pings = 0;
     while pings < 2 {
-        let message = tokio::time::timeout(Duration::from_secs(20), socket.next()).await.unwrap().unwrap().unwrap();
+        let message =
+            tokio::time::timeout(Duration::from_secs(20), socket.next()).await.unwrap().unwrap().unwrap();
         pings += u32::from(matches!(message, Message::Ping(_)));
     }
 }
@@ -247,10 +258,18 @@ async fn pings_come_and_whoever_answers_none_is_let_go() {
 #[tokio::test]
 async fn the_page_is_served_with_a_strict_policy_also_below_a_path() {
     let (address, _handle) = serve(&["-b", "/x", "--", "sh"]).await;
-    assert!(http(address, "GET /x HTTP/1.1").await.contains("302") );
-    for (path, kind) in [("/x/", "text/html"), ("/x/app.js", "text/javascript"), ("/x/xterm.mjs", "text/javascript"), ("/x/style.css", "text/css")] {
+    assert!(http(address, "GET /x HTTP/1.1").await.contains("302"));
+    for (path, kind) in [
+        ("/x/", "text/html"),
+        ("/x/app.js", "text/javascript"),
+        ("/x/xterm.mjs", "text/javascript"),
+        ("/x/style.css", "text/css"),
+    ] {
         let answer = http(address, &format!("GET {path} HTTP/1.1")).await;
-        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(&format!("content-type: {kind}")), "{path}");
+        assert!(
+            answer.starts_with("HTTP/1.1 200") && answer.contains(&format!("content-type: {kind}")),
+            "{path}"
+        );
         assert!(answer.contains("content-security-policy: default-src 'none'; script-src 'self'"), "{path}");
     }
     let packed = http(address, "GET /x/xterm.mjs HTTP/1.1\r\nAccept-Encoding: gzip, br").await;

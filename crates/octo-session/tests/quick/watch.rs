@@ -12,10 +12,16 @@ type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStre
 /// The next notice, as `type path`.
 async fn next(socket: &mut Socket) -> String {
     loop {
-        let message = tokio::time::timeout(Duration::from_secs(20), socket.next()).await.unwrap().unwrap().unwrap();
+        let message =
+            tokio::time::timeout(Duration::from_secs(20), socket.next()).await.unwrap().unwrap().unwrap();
         if let Message::Text(text) = message {
             let notice: serde_json::Value = serde_json::from_str(&text).unwrap();
-            return format!("{} {} {}", notice["type"].as_str().unwrap(), notice["path"].as_str().unwrap(), notice["entry_type"].as_str().unwrap());
+            return format!(
+                "{} {} {}",
+                notice["type"].as_str().unwrap(),
+                notice["path"].as_str().unwrap(),
+                notice["entry_type"].as_str().unwrap()
+            );
         }
     }
 }
@@ -26,7 +32,8 @@ async fn changes_are_told_once_with_their_kind() {
     bed.put("d/old.txt", "");
     std::os::unix::fs::symlink("..", bed.root().join("d/up")).unwrap();
     let address = bed.listen().await;
-    let (mut socket, _) = tokio_tungstenite::connect_async(format!("ws://{address}/ws/watch?path=d")).await.unwrap();
+    let (mut socket, _) =
+        tokio_tungstenite::connect_async(format!("ws://{address}/ws/watch?path=d")).await.unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     bed.put("d/new.txt", "1");
     bed.put("d/new.txt", "2");
@@ -50,7 +57,8 @@ async fn changes_are_told_once_with_their_kind() {
 async fn endings_choose_what_is_told_and_bad_paths_are_refused_before_the_upgrade() {
     let bed = Bed::new();
     let address = bed.listen().await;
-    let (mut socket, _) = tokio_tungstenite::connect_async(format!("ws://{address}/ws/watch?ext=txt,.md")).await.unwrap();
+    let (mut socket, _) =
+        tokio_tungstenite::connect_async(format!("ws://{address}/ws/watch?ext=txt,.md")).await.unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     bed.put("a.bin", "");
     bed.put("b.md", "");
