@@ -21,7 +21,14 @@ fn free_port() -> u16 {
 
 impl Init {
     fn start(settings: &[(&str, &str)], command: &[&str]) -> Init {
+        Init::start_with("", settings, command)
+    }
+
+    /// With a script for the agent, which is `sh ./agent`.
+    fn start_with(script: &str, settings: &[(&str, &str)], command: &[&str]) -> Init {
         let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join("workspace")).unwrap();
+        std::fs::write(home.path().join("workspace/agent"), script).unwrap();
         let programs = std::path::Path::new(env!("CARGO_BIN_EXE_octo-init")).parent().unwrap();
         let path = format!("{}:/usr/bin:/bin", programs.display());
         let mut process = Command::new(env!("CARGO_BIN_EXE_octo-init"))
@@ -125,20 +132,14 @@ fn it_ends_with_an_error_when_the_main_service_cannot_be_kept() {
 
 #[test]
 fn what_does_not_end_is_killed_in_time() {
-    let mut init = Init::start(&[("OCTO_AGENT", "sh -c trap:TERM")], &[]);
-    drop(init.process.try_wait());
-    let mut stubborn = Init::start(&[("OCTO_STOP_SECONDS", "1"), ("OCTO_AGENT", "sh ./stubborn")], &[]);
-    std::fs::write(
-        stubborn._home.path().join("workspace/stubborn"),
-        "trap '' TERM\necho deaf\nwhile :; do sleep 1; done\n",
-    )
-    .unwrap();
+    let script = "trap '' TERM\necho deaf\nwhile :; do sleep 1; done\n";
+    let settings = [("OCTO_STOP_SECONDS", "1"), ("OCTO_AGENT", "sh ./agent")];
+    let mut stubborn = Init::start_with(script, &settings, &[]);
     stubborn.said("[agent] deaf");
     stubborn.signal(Signal::SIGTERM);
     let (code, took) = stubborn.end();
     assert_eq!(code, Some(0));
     assert!(took > Duration::from_millis(800) && took < Duration::from_secs(5), "{took:?}");
-    init.signal(Signal::SIGTERM);
 }
 
 #[test]
@@ -157,14 +158,9 @@ fn a_command_takes_the_services_place() {
 }
 
 #[test]
-fn orphans_are_reaped() {
-    // As the first process would be given them; here it asks for them.
-    let init = Init::start(&[("OCTO_AGENT", "sh ./parent")], &[]);
-    std::fs::write(
-        init._home.path().join("workspace/parent"),
-        "(sleep 0.2; echo orphan) &\necho parent\nexec sleep 1000\n",
-    )
-    .unwrap();
+fn nothing_that_has_ended_stays_a_zombie() {
+    let script = "(sleep 0.2; echo orphan) &\necho parent\nexec sleep 1000\n";
+    let init = Init::start_with(script, &[("OCTO_AGENT", "sh ./agent")], &[]);
     init.said("[agent] orphan");
     let children =
         std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", init.process.id())).unwrap();
