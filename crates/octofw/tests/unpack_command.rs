@@ -272,3 +272,18 @@ fn what_cannot_be_unpacked_or_packed_is_named_and_leaves_nothing() {
         fs::read_dir(bed.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().starts_with(".octofw")), "{left:?}");
 }
+
+#[test]
+fn a_dry_run_tells_and_writes_nothing() {
+    let bed = Bed::new();
+    let left = || fs::read_dir(bed.folder.path()).unwrap().count();
+    let before = left();
+    bed.fine(&["unpack", "firmware.bin", "--out", "apart", "--dry-run", "--json"]);
+    assert_eq!(left(), before);
+    bed.fine(&["unpack", "firmware.bin", "--out", "apart"]);
+    bed.fails(&["unpack", "firmware.bin", "--out", "apart", "--dry-run"], 1, "cannot make apart");
+    bed.fine(&["pack", "apart", "--out", "again.bin", "--dry-run"]);
+    assert_eq!(left(), before + 1);
+    fs::remove_file(bed.path("apart/parts/misc.img")).unwrap();
+    bed.fails(&["pack", "apart", "--out", "again.bin", "--dry-run"], 1, "misc.img");
+}

@@ -21,6 +21,7 @@ mod work;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Instant;
 
 use crate::image::RebuildError;
@@ -125,8 +126,13 @@ pub fn build(settings: &Settings) -> Result<Finished, BuildError> {
         return Err(RebuildError::SameFile { path: settings.out.clone() }.into());
     }
     let mut state = State::lock(&settings.out)?;
-    let base_sha256 = base_digest(settings, &mut state)?;
-    let work = Work { settings, progress, tools: tools::versions(&settings.tools)?, base_sha256 };
+    // Programs tell their versions while the base is read.
+    let (base_sha256, tools) = thread::scope(|scope| {
+        let tools = scope.spawn(|| tools::versions(&settings.tools));
+        let base_sha256 = base_digest(settings, &mut state)?;
+        Ok::<_, BuildError>((base_sha256, tools.join().map_err(|_| BuildError::Thread)??))
+    })?;
+    let work = Work { settings, progress, tools, base_sha256 };
 
     // What a pre-script makes can lie anywhere, so only a build without any can tell that nothing changed.
     let mut pre_scripts = false;

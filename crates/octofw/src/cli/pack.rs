@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::writing::{WritingOptions, Written};
 use super::{Failure, Status, print_json};
 use crate::unpack::pack;
 
@@ -18,30 +19,32 @@ pub(super) struct Args {
     /// Firmware file to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Print JSON ("schema": 1)
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Serialize)]
-struct JsonReport {
-    schema: u32,
-    path: String,
-    size: u64,
-    root_changed: bool,
+    #[command(flatten)]
+    writing: WritingOptions,
 }
 
 impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
-        let packed = pack(&self.folder, &self.out)?;
-        if self.json {
-            print_json(&JsonReport {
-                schema: 1,
-                path: self.out.display().to_string(),
-                size: packed.size,
-                root_changed: packed.root_changed,
-            })?;
+        let failed = |error| Failure::new(Status::Findings, format!("cannot make a scratch folder: {error}"));
+        let scratch = self.writing.dry_run.then(tempfile::tempdir).transpose().map_err(failed)?;
+        let dry = scratch.as_ref().map(|scratch| scratch.path().join("out"));
+        let packed = pack(&self.folder, dry.as_deref().unwrap_or(&self.out))?;
+        let about = packed.root_changed.then(|| "with a new root".to_owned());
+        let files = [Written::new(&self.out, packed.size, about)];
+        if !self.writing.json {
+            return self.writing.tell(&files);
         }
+        let (written, root_changed) = (!self.writing.dry_run, packed.root_changed);
+        print_json(&JsonReport { schema: 1, written, files: &files, root_changed })?;
         Ok(Status::Fine)
     }
+}
+
+/// As other commands that write tell it, and whether the root was made anew.
+#[derive(Serialize)]
+struct JsonReport<'a> {
+    schema: u32,
+    written: bool,
+    files: &'a [Written],
+    root_changed: bool,
 }

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::writing::{WritingOptions, Written};
 use super::{Failure, Status, status_of};
-use crate::unpack::{Unpack, UnpackError, unpack};
+use crate::unpack::{Unpack, UnpackError, foretell, unpack};
 
 /// Takes a firmware file apart into a folder that `octofw pack` puts together again
 #[derive(Debug, clap::Args)]
@@ -19,12 +20,17 @@ pub(super) struct Args {
     /// Leave the root file system packed
     #[arg(long)]
     no_root: bool,
+    #[command(flatten)]
+    writing: WritingOptions,
 }
 
 impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
-        unpack(&Unpack { file: &self.file, folder: &self.out, root: !self.no_root })?;
-        Ok(Status::Fine)
+        let job = Unpack { file: &self.file, folder: &self.out, root: !self.no_root };
+        let pieces = if self.writing.dry_run { foretell(&job)? } else { unpack(&job)? };
+        let written: Vec<Written> =
+            pieces.into_iter().map(|(path, size)| Written::new(&path, size, None)).collect();
+        self.writing.tell(&written)
     }
 }
 

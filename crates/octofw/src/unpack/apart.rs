@@ -25,15 +25,16 @@ pub struct Unpack<'a> {
     pub root: bool,
 }
 
-/// Takes a file apart. Nothing is left of the folder where that fails.
+/// A file that is made, and its bytes.
+pub type Piece = (PathBuf, u64);
+
+/// Takes a file apart, and tells what each layer became; the tree of the root is not told. Nothing is left of the folder
+/// where that fails.
 ///
 /// # Errors
 /// See [`UnpackError`].
-pub fn unpack(job: &Unpack<'_>) -> Result<(), UnpackError> {
-    let source = SourceFile::open(job.file).map_err(UnpackError::io("read", job.file))?;
-    let first = source.read_up_to(0, 4).map_err(UnpackError::io("read", job.file))?;
-    let kind = first.first_chunk().copied().and_then(Kind::of);
-    let Some(kind) = kind else { return Err(UnpackError::Unknown { path: job.file.to_owned() }) };
+pub fn unpack(job: &Unpack<'_>) -> Result<Vec<Piece>, UnpackError> {
+    let (source, kind) = open(job)?;
     fs::create_dir(job.folder).map_err(UnpackError::io("make", job.folder))?;
     let done = match kind {
         Kind::Squashfs => squashfs(job, &source),
@@ -46,7 +47,47 @@ pub fn unpack(job: &Unpack<'_>) -> Result<(), UnpackError> {
     done
 }
 
-fn squashfs(job: &Unpack<'_>, source: &SourceFile) -> Result<(), UnpackError> {
+/// Tells what [`unpack`] would make, after all that can be checked beforehand.
+///
+/// # Errors
+/// As there.
+pub fn foretell(job: &Unpack<'_>) -> Result<Vec<Piece>, UnpackError> {
+    let (source, kind) = open(job)?;
+    if job.folder.symlink_metadata().is_ok() {
+        return Err(UnpackError::io("make", job.folder)(io::ErrorKind::AlreadyExists.into()));
+    }
+    if kind == Kind::Squashfs {
+        return Ok(vec![(job.folder.join(PARTS).join(ROOTFS), source.len())]);
+    }
+    let image = Image::open(job.file)?;
+    check_order(&image)?;
+    pieces(&image, job.folder)
+}
+
+fn open(job: &Unpack<'_>) -> Result<(SourceFile, Kind), UnpackError> {
+    let source = SourceFile::open(job.file).map_err(UnpackError::io("read", job.file))?;
+    let first = source.read_up_to(0, 4).map_err(UnpackError::io("read", job.file))?;
+    let kind = first.first_chunk().copied().and_then(Kind::of);
+    let kind = kind.ok_or_else(|| UnpackError::Unknown { path: job.file.to_owned() })?;
+    Ok((source, kind))
+}
+
+/// The layers of an image as files of the folder.
+fn pieces(image: &Image, folder: &Path) -> Result<Vec<Piece>, UnpackError> {
+    let mut pieces = Vec::new();
+    for part in image.rkaf().files() {
+        let name = part.file.text();
+        pieces.push((folder.join(PARTS).join(name), image.span_of(name)?.len));
+    }
+    pieces.extend(image.rkfw().map(|rkfw| (folder.join(LOADER), rkfw.loader.len)));
+    if let Some(upfile) = image.upfile() {
+        let [_, others @ ..] = EntryKind::ALL;
+        pieces.extend(others.map(|kind| (folder.join(kind.file_name()), upfile.entry(kind).span.len)));
+    }
+    Ok(pieces)
+}
+
+fn squashfs(job: &Unpack<'_>, source: &SourceFile) -> Result<Vec<Piece>, UnpackError> {
     let parts = job.folder.join(PARTS);
     fs::create_dir(&parts).map_err(UnpackError::io("make", &parts))?;
     copy(source, source.span(), &parts.join(ROOTFS))?;
@@ -54,10 +95,11 @@ fn squashfs(job: &Unpack<'_>, source: &SourceFile) -> Result<(), UnpackError> {
         root::unpack(job.file, source.span(), job.folder)?;
     }
     let kind = word(Kind::Squashfs).to_owned();
-    Layout { schema: SCHEMA, kind, upfile: None, rkfw: None, rkaf: None }.write(job.folder)
+    Layout { schema: SCHEMA, kind, upfile: None, rkfw: None, rkaf: None }.write(job.folder)?;
+    Ok(vec![(parts.join(ROOTFS), source.len())])
 }
 
-fn image(job: &Unpack<'_>) -> Result<(), UnpackError> {
+fn image(job: &Unpack<'_>) -> Result<Vec<Piece>, UnpackError> {
     let image = Image::open(job.file)?;
     check_order(&image)?;
     let parts = job.folder.join(PARTS);
@@ -104,7 +146,8 @@ fn image(job: &Unpack<'_>) -> Result<(), UnpackError> {
         rkfw: image.rkfw().map(|rkfw| hex(&rkfw.encode())),
         rkaf: Some(hex(&image.rkaf().encode())),
     }
-    .write(job.folder)
+    .write(job.folder)?;
+    pieces(&image, job.folder)
 }
 
 /// Refuses what could not be put together again to the same bytes.

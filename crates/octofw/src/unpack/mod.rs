@@ -28,7 +28,7 @@ use crate::image::ImageError;
 use crate::rootfs::splicing::SplicingError;
 use crate::squashfs::ReadError;
 
-pub use apart::{Unpack, unpack};
+pub use apart::{Piece, Unpack, foretell, unpack};
 pub use together::{Packed, pack};
 
 /// The file that describes the folder.
