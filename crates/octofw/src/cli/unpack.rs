@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{Failure, Status, status_of};
+use serde::Serialize;
+
+use super::{Failure, Status, print_json, status_of};
 use crate::unpack::{Unpack, UnpackError, unpack};
 
 /// Takes a firmware file apart into a folder that `octofw pack` puts together again
@@ -19,11 +21,27 @@ pub(super) struct Args {
     /// Leave the root file system packed
     #[arg(long)]
     no_root: bool,
+    /// Print JSON ("schema": 1)
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct JsonReport {
+    schema: u32,
+    /// The folder.
+    path: String,
+    /// Whether the root file system is unpacked in it.
+    root: bool,
 }
 
 impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
-        unpack(&Unpack { file: &self.file, folder: &self.out, root: !self.no_root })?;
+        let root = !self.no_root;
+        unpack(&Unpack { file: &self.file, folder: &self.out, root })?;
+        if self.json {
+            print_json(&JsonReport { schema: 1, path: self.out.display().to_string(), root })?;
+        }
         Ok(Status::Fine)
     }
 }
