@@ -34,6 +34,7 @@ impl Work<'_> {
         made: MadeRoot,
     ) -> Result<(Manifest, Vec<Step>), BuildError> {
         let start = Instant::now();
+        self.progress.begin("write the image");
         let sealed = self.seal(image, &made)?;
         let MadeRoot { plan, report, packing, applied } = made;
         let slot_size = sealed.rebuilt.slot_limit;

@@ -77,6 +77,7 @@ impl Work<'_> {
         overlays: &[Overlay],
     ) -> Result<MadeRoot, BuildError> {
         let start = Instant::now();
+        self.progress.begin("read the base");
         let parts = parts::folder(&scratch.path);
         let base_at = image.span_of(ROOTFS)?;
         let packing = Packing::of_span(&self.settings.base, base_at)?;

@@ -76,9 +76,11 @@ impl Args {
         let progress = Progress::new(super::build::shows_progress(false, false));
         let cache = self.packages.cache.begin(None, self.kernel.is_none())?;
         let start = Instant::now();
+        progress.begin("make the machine");
         let machine = self.machine(scratch.path(), &cache)?;
         progress.done("make the machine", start);
         let start = Instant::now();
+        progress.begin("boot");
         let mut guest = Guest::switch_on(&machine)?;
         let took = guest.log_in(LOG_IN)?;
         // The kernel is in its memory now.

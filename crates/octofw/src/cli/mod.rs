@@ -37,6 +37,7 @@ use clap::{Parser, Subcommand};
 
 use colour::Colour;
 
+use crate::build::progress::Progress;
 use crate::command::whole;
 use crate::image::ImageError;
 use crate::paint::{Ink, Paint};
@@ -222,7 +223,8 @@ pub fn run() -> ExitCode {
         Ok(status) => status.into(),
         Err(failure) => {
             if let Some(message) = failure.message(cli.color.paint(&io::stderr())) {
-                let _ = writeln!(io::stderr().lock(), "{message}");
+                let clear = Progress::new(true).clear();
+                let _ = writeln!(io::stderr().lock(), "{clear}{message}");
             }
             failure.code
         }

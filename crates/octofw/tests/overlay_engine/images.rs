@@ -195,6 +195,35 @@ fn dead_bytes_are_shown_until_the_root_is_packed_anew() {
     }
 }
 
+/// On a terminal, which `script` makes: what is going on is told, and taken back when it is done or fails.
+#[test]
+fn who_watches_sees_what_is_going_on() {
+    let repository = Repository::new();
+    let watched = || {
+        let call = repository.command(&["--force"]);
+        let words: Vec<&str> = call.get_args().map(|word| word.to_str().unwrap()).collect();
+        let mut command = Command::new("script");
+        command.args(["-qec", &format!("'{OCTOFW}' {}", words.join(" ")), "/dev/null"]);
+        command.current_dir(repository.folder.path()).env("TERM", "xterm").env_remove("NO_COLOR");
+        command.env("OCTOFW_CACHE", repository.path("cache")).stdin(std::process::Stdio::null());
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let said = watched();
+    for stage in ["read the base", "unpack the root", "overlay 01-test", "pack the root", "write the image"] {
+        let going_on = format!("\r\u{1b}[Koctofw: {stage} …\r\u{1b}[K");
+        assert!(said.contains(&going_on), "{stage}: {said:?}");
+        assert!(said.contains(&format!("\u{1b}[Koctofw: {stage:<34} ")), "{stage}: {said:?}");
+    }
+    repository.overlay("overlays/01-test", |o| {
+        o.script("scripts/2.sh", "exit 3");
+    });
+    let said = watched();
+    assert!(
+        said.contains("octofw: overlay 01-test …\r\u{1b}[K\u{1b}[31moctofw:\u{1b}[0m overlay 01-test: "),
+        "{said:?}"
+    );
+}
+
 #[test]
 fn when_nothing_changed_no_stage_runs() {
     let repository = Repository::new();

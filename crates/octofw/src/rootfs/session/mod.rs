@@ -133,6 +133,7 @@ impl<'a> Session<'a> {
     ) -> Result<Report, SessionError> {
         let plan = self.plan;
         let progress = Progress::new(plan.progress);
+        progress.begin("unpack the root");
         // Only scripts can touch what nobody named beforehand.
         let mut partial = match self.splice {
             Some(base) if !plan.runs_scripts()? => Some(
@@ -156,6 +157,7 @@ impl<'a> Session<'a> {
             plan.watch.map(|watching| Watch::new(plan, watching, whole_tree, self.faked.as_ref()));
         for (number, overlay) in plan.overlays.iter().enumerate() {
             let start = Instant::now();
+            progress.begin(&format!("overlay {}", overlay.name));
             if !steps.fit(overlay)? {
                 continue;
             }
@@ -196,6 +198,7 @@ impl<'a> Session<'a> {
         let seen = watch.map(|watch| watch.seen).unwrap_or_default();
 
         let start = Instant::now();
+        progress.begin("pack the root");
         let (base, result, size, packed, dead_bytes) = match self.splice {
             Some(readable) => {
                 let to = (plan.result.as_path(), plan.result_offset);
