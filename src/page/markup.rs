@@ -24,6 +24,18 @@ impl Markup {
         self.close(name);
     }
 
+    /// An element with a sentence in it, which may come from where sentences go on: it begins with a great letter. A path
+    /// stays as it is.
+    pub(super) fn sentence(&mut self, name: &str, attributes: &[(&str, &str)], text: &str) {
+        self.open(name, attributes);
+        let mut rest = text.chars();
+        if let Some(first) = rest.next() {
+            self.text(first.to_ascii_uppercase().encode_utf8(&mut [0; 4]));
+        }
+        self.text(rest.as_str());
+        self.close(name);
+    }
+
     /// The beginning of an element, or an element that has no end.
     pub(super) fn open(&mut self, name: &str, attributes: &[(&str, &str)]) {
         self.0.push('<');
@@ -81,6 +93,13 @@ mod tests {
         out.open("br", &[]);
         assert_eq!(out.done(), "<p class=\"a &quot;b&quot;\" hidden><b>1 &lt; 2 &amp; 3</b></p><br>");
         assert_eq!(text("a\u{7}\nb"), "a\u{fffd} b");
+        for (said, shown) in
+            [("", ""), ("no <way>", "No &lt;way&gt;"), ("/tmp/a", "/tmp/a"), ("<", "&lt;"), ("ü", "ü")]
+        {
+            let mut out = Markup::default();
+            out.sentence("p", &[], said);
+            assert_eq!(out.done(), format!("<p>{shown}</p>"));
+        }
     }
 
     proptest! {

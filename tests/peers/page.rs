@@ -309,6 +309,8 @@ fn failures_are_shown_with_their_remedies() {
 
     // Connect does not know that token.
     browser.wait_for(CONNECT, "Prusa Connect does not take the token any more. Forget it,");
+    // What was unfolded for the file has not unfolded what would be lost now.
+    assert_eq!(browser.run("return document.querySelectorAll('details[open]').length"), 0);
     judge(&browser, "connect-refuses");
 
     // A test that does not get through.
@@ -333,7 +335,8 @@ fn failures_are_shown_with_their_remedies() {
     place.bed.kill(Part::Moonraker);
     let path = place.program.data().join("config/extended/extended2.cfg");
     std::fs::write(&path, place.cfg() + "[octoapp]\nenabled: true\n").unwrap();
-    browser.wait_for("#head", "no connection to the printer");
+    let head = browser.wait_for("#head", "No connection to the printer");
+    assert!(!head.contains("Nothing is being printed"), "{head}");
     browser.click(&button(CONNECT, "off"));
     browser.wait_for("#problems", "What to do:");
     browser.click("#doctor button");

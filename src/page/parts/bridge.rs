@@ -77,12 +77,12 @@ fn state(out: &mut Markup, card: &Card) {
         return;
     }
     if !line.text.is_empty() {
-        out.element("p", &[], &line.text);
+        out.sentence("p", &[], &line.text);
     }
     if line.queued > 0 {
         out.element("p", &[], &[&line.queued.to_string(), " ", ENGLISH.queued].concat());
     }
     if let Some(error) = line.last_error.as_ref().filter(|error| !line.text.contains(error.as_str())) {
-        out.element("p", &[], error);
+        out.sentence("p", &[], error);
     }
 }

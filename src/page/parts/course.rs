@@ -11,7 +11,7 @@ pub(super) fn draw(out: &mut Markup, course: &Course, steps: &[&str], form: Form
     match course {
         Course::Idle => {}
         Course::Busy(remark) => {
-            out.element("p", &[("role", "status")], remark.as_deref().unwrap_or(ENGLISH.busy));
+            out.sentence("p", &[("role", "status")], remark.as_deref().unwrap_or(ENGLISH.busy));
             form.button(out, "", "cancel", ENGLISH.cancel);
         }
         Course::Waiting(invitation) => invite(out, invitation, steps, form),
@@ -44,7 +44,7 @@ pub(super) fn outcome(out: &mut Markup, outcome: Result<&str, &str>) {
         Ok(text) => ("ok", text),
         Err(text) => ("notice", text),
     };
-    out.element("p", &[("class", class), ("role", "status")], text);
+    out.sentence("p", &[("class", class), ("role", "status")], text);
 }
 
 /// A link that may be opened or scanned.

@@ -36,10 +36,18 @@ impl Form<'_> {
 
     /// A button that first has to be unfolded, since what it does cannot be taken back: the fold, what is lost, the button.
     pub(super) fn risk(self, out: &mut Markup, what: &str, [fold, loss, label]: [&str; 3]) {
-        out.wrap("details", &[], |out| {
-            out.element("summary", &[], fold);
+        self.fold(out, what, fold, |out| {
             out.element("p", &[], loss);
             self.button(out, "risk", what, label);
+        });
+    }
+
+    /// Something to unfold. It is called by what is in it, so that an open page takes no other one for it.
+    pub(super) fn fold(self, out: &mut Markup, what: &str, fold: &str, inside: impl FnOnce(&mut Markup)) {
+        let id = [what, "-", &self.bridge.replace(' ', "-")].concat();
+        out.wrap("details", &[("id", &id)], |out| {
+            out.element("summary", &[], fold);
+            inside(out);
         });
     }
 }

@@ -10,8 +10,9 @@ pub(super) fn draw(out: &mut Markup, sight: &Sight) {
         out.wrap("div", &[], |out| {
             out.element("h1", &[], &sight.printer);
             let class = if sight.connected { "state ok" } else { "state fail" };
-            out.element("p", &[("class", class)], &sight.source);
+            out.sentence("p", &[("class", class)], &sight.source);
             match &sight.job {
+                None if !sight.connected => {}
                 None => out.element("p", &[], ENGLISH.no_job),
                 Some(job) => {
                     let word = if job.paused { ENGLISH.paused } else { ENGLISH.printing };

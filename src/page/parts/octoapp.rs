@@ -15,7 +15,7 @@ pub(super) fn draw(out: &mut Markup, octoapp: &OctoApp, card: &Card, form: Form<
             &[][..]
         }
         Some(Err(why)) => {
-            out.element("p", &[("class", "notice")], why);
+            out.sentence("p", &[("class", "notice")], why);
             &[][..]
         }
         Some(Ok(phones)) if phones.is_empty() => {

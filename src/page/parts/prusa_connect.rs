@@ -29,7 +29,10 @@ pub(super) fn draw(out: &mut Markup, connect: &PrusaConnect, card: &Card, form: 
             row(ENGLISH.prusa_token, hint);
         }
     });
-    course::draw(out, &card.course, &ENGLISH.prusa_steps, form);
+    // That a token was taken is worth nothing when Connect does not take it.
+    let refused = matches!(connect.registration, Registration::Refused { .. });
+    let course = if refused && matches!(card.course, Course::Done(_)) { &Course::Idle } else { &card.course };
+    course::draw(out, course, &ENGLISH.prusa_steps, form);
     if !matches!(card.course, Course::Idle | Course::Done(_) | Course::Failed(_)) {
         return;
     }
@@ -48,8 +51,7 @@ pub(super) fn draw(out: &mut Markup, connect: &PrusaConnect, card: &Card, form: 
 /// A file that Connect gave.
 fn import(out: &mut Markup, form: Form<'_>) {
     let [fold, file, text, label] = ENGLISH.prusa_import;
-    out.wrap("details", &[], |out| {
-        out.element("summary", &[], fold);
+    form.fold(out, "import", fold, |out| {
         form.draw(out, |out| {
             out.element("label", &[("for", "ini-file")], file);
             out.open(

@@ -19,10 +19,7 @@ pub(super) fn draw(out: &mut Markup, telegram: &Telegram, card: &Card, form: For
     let paired = telegram.has_token && telegram.chat.is_some();
     if paired {
         out.wrap("div", &[("class", "row")], |out| form.button(out, "", "test", ENGLISH.test));
-        out.wrap("details", &[], |out| {
-            out.element("summary", &[], ENGLISH.again);
-            pair(out, telegram, card, form);
-        });
+        form.fold(out, "pair", ENGLISH.again, |out| pair(out, telegram, card, form));
     } else {
         pair(out, telegram, card, form);
     }
