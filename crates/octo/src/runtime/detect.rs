@@ -88,9 +88,12 @@ async fn kind_of(program: &Path) -> Result<Kind, String> {
     match command::run(program, &["--version".into()], PROBE, 1000).await {
         Ok(done) => {
             let said = String::from_utf8_lossy(&done.out).to_lowercase();
-            if said.contains("podman") {
+            // One that does not name itself is taken at its file's name.
+            let file = program.file_name().unwrap_or_default().to_string_lossy();
+            let nameless = !said.contains("podman") && !said.contains("docker");
+            if said.contains("podman") || (nameless && file.starts_with("podman")) {
                 Ok(Kind::Podman)
-            } else if said.contains("docker") {
+            } else if said.contains("docker") || file.starts_with("docker") {
                 Ok(Kind::Docker)
             } else {
                 Err(format!("{name} is neither podman nor docker: it says {:?}", said.trim()))
