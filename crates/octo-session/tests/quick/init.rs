@@ -108,12 +108,17 @@ fn it_starts_the_services_and_ends_them_when_told() {
 fn a_helper_that_dies_is_started_again() {
     let init = Init::start(&[("OCTO_AGENT", "sleep 1000")], &[]);
     init.said("files on");
-    // Its process is the child that is called so.
-    let children =
-        std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", init.process.id())).unwrap();
-    let files = children.split_whitespace().find(|id| {
-        std::fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|name| name.trim() == "octo-files")
-    });
+    // Its process is the child that is called so. The system's list is complete only while nothing else changes.
+    let end = Instant::now() + Duration::from_secs(20);
+    let mut files = None;
+    while files.is_none() && Instant::now() < end {
+        let children =
+            std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", init.process.id())).unwrap();
+        files = children.split_whitespace().map(str::to_owned).find(|id| {
+            std::fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|name| name.trim() == "octo-files")
+        });
+        std::thread::sleep(Duration::from_millis(20));
+    }
     kill(Pid::from_raw(files.unwrap().parse().unwrap()), Signal::SIGKILL).unwrap();
     assert_eq!(
         init.said("files has ended"),
