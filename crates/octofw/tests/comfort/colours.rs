@@ -31,7 +31,9 @@ fn on_terminal(folder: &Path, arguments: &str, set: &[(&str, &str)]) -> String {
         };
     }
     script.env("TERM", "xterm").envs(set.iter().copied()).stdin(std::process::Stdio::null());
-    String::from_utf8(script.output().unwrap().stdout).unwrap()
+    let said = String::from_utf8(script.output().unwrap().stdout).unwrap();
+    // Before an error the line is taken back that tells what is going on; that is no colour.
+    said.replace("\r\u{1b}[K", "")
 }
 
 #[test]
