@@ -199,7 +199,7 @@ impl Transport {
     pub(super) async fn close(mut self) {
         let farewell = async {
             let normal = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
-            if self.0.close(Some(normal)).await.is_ok() {
+            if WebSocketStream::close(&mut self.0, Some(normal)).await.is_ok() {
                 while let Some(Ok(_)) = self.0.next().await {}
             }
         };

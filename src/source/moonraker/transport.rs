@@ -207,7 +207,7 @@ impl Transport {
                     let _ = stream.shutdown().await;
                 }
                 Self::WebSocket { stream, .. } => {
-                    let _ = stream.close(None).await;
+                    let _ = WebSocketStream::close(stream, None).await;
                 }
             }
         };

@@ -201,7 +201,7 @@ impl Connection {
     async fn close(self) {
         if let Self::WebSocket(mut stream) = self {
             let frame = CloseFrame { code: 1001.into(), reason: "Server Shutdown".into() };
-            let _ = stream.close(Some(frame)).await;
+            let _ = WebSocketStream::close(&mut stream, Some(frame)).await;
         }
     }
 
