@@ -28,7 +28,7 @@ pub struct Order {
     pub workspace_path: Option<String>,
     /// The image; without one, the server's default.
     pub image: Option<String>,
-    /// An agent's profile, passed on to the container as `OCTO_AGENT`.
+    /// An agent's profile, passed on to the container as `OCTO_AGENT_PROFILE`.
     pub agent: Option<String>,
     /// Variables for the container. They stay with the session, and no answer shows them.
     pub env: BTreeMap<String, String>,

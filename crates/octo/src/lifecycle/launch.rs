@@ -91,9 +91,11 @@ impl Lifecycle {
         }
         env.insert("OCTO_SESSION_ID".to_owned(), session.id.to_string());
         env.insert("OCTO_SESSION_NAME".to_owned(), session.readable_id.clone());
-        env.insert("OCTO_WORKSPACE".to_owned(), workspace);
+        // As the first process of the image reads it.
+        env.insert("WORKSPACE".to_owned(), workspace);
         if let Some(agent) = &session.agent {
-            env.insert("OCTO_AGENT".to_owned(), agent.clone());
+            // Not OCTO_AGENT: that is a command line, which the image decides on.
+            env.insert("OCTO_AGENT_PROFILE".to_owned(), agent.clone());
         }
         let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let ports = Service::ALL.iter().map(|service| (session.port(*service), service.inner_port()));

@@ -36,7 +36,7 @@ fn a_session_lives_and_keeps_its_files() {
     // What it was made with.
     let env = bed.exec(id, &["env"]);
     for line in
-        ["TOKEN=not-for-ps", "ODD=a b#c=\"d\"", "OCTO_AGENT=build", "OCTO_WORKSPACE=/home/dev/workspace"]
+        ["TOKEN=not-for-ps", "ODD=a b#c=\"d\"", "OCTO_AGENT_PROFILE=build", "WORKSPACE=/home/dev/workspace"]
     {
         assert!(env["stdout"].as_str().unwrap().lines().any(|it| it == line), "{line}: {env}");
     }

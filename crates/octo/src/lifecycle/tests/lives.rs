@@ -39,8 +39,8 @@ async fn a_session_is_answered_at_once_and_runs_soon() {
     for (name, value) in [
         ("TOKEN", "secret"),
         ("TTYD_PORT", "41822"),
-        ("OCTO_AGENT", "build"),
-        ("OCTO_WORKSPACE", "/home/dev/workspace"),
+        ("OCTO_AGENT_PROFILE", "build"),
+        ("WORKSPACE", "/home/dev/workspace"),
     ] {
         assert_eq!(env[name], value, "{name}");
     }
@@ -401,7 +401,7 @@ async fn get_or_create_takes_what_is_best() {
     let world = bed.fake.world();
     let made =
         &world.containers.values().find(|made| made.launch.name == third.container_name).unwrap().launch;
-    assert_eq!((&*made.env["OCTO_WORKSPACE"], &made.workspace), ("/home/dev/workspace/project", &None));
+    assert_eq!((&*made.env["WORKSPACE"], &made.workspace), ("/home/dev/workspace/project", &None));
 }
 
 #[tokio::test]
