@@ -7,7 +7,7 @@ export function el(name, given = {}, ...inside) {
     else if (value === true) element.setAttribute(key, '');
     else if (value !== false && value != null) element.setAttribute(key, value);
   }
-  element.append(...inside.flat().filter((part) => part != null && part !== false));
+  element.append(...inside.flat(Infinity).filter((part) => part != null && part !== false));
   return element;
 }
 
@@ -25,7 +25,7 @@ export function say(text) {
 export function show(title, ...parts) {
   document.title = `${title} · Workshop`;
   const main = document.getElementById('main');
-  main.replaceChildren(...parts);
+  main.replaceChildren(...parts.filter((part) => part));
   main.focus();
 }
 

@@ -41,7 +41,7 @@ export function logs(id, lost) {
 
   get(`/api/sessions/${id}/events`).then((events) => {
     history.replaceChildren(...events.map((event) => el('tr', {}, el('td', {}, when(event.at)),
-      el('td', {}, event.to_state), el('td', {}, event.reason))));
+      el('td', {}, event.to), el('td', {}, event.reason))));
   }).catch(lost);
   return () => stream.close();
 }
