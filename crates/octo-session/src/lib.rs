@@ -3,5 +3,6 @@
 
 pub mod files;
 pub mod init;
+pub mod pages;
 pub mod server;
 pub mod terminal;

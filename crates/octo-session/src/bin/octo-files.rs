@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use octo_session::files::{self, Arguments, Settings};
-use octo_session::server;
+use octo_session::{pages, server};
 
 fn main() -> ExitCode {
     match run(Arguments::parse()) {
@@ -23,6 +23,7 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let served = runtime.block_on(async {
         let router = files::router(settings.root, settings.limits)?;
+        let router = if settings.own_pages { pages::own_alone(router) } else { router };
         let listener = server::listen(settings.bind, settings.port).await?;
         tracing::info!("files on {}", listener.local_addr()?);
         server::serve(listener, router, async {

@@ -21,6 +21,9 @@ pub struct Arguments {
     /// Directory that is served, and nothing outside it
     #[arg(short, long, env = "OCTO_FILES_ROOT")]
     pub root: Option<PathBuf>,
+    /// Refuse what pages of other sites send, as a browser on this machine would let them
+    #[arg(long, env = "OCTO_FILES_OWN_PAGES")]
+    pub own_pages: bool,
     /// Log every request
     #[arg(short, long, env = "OCTO_FILES_VERBOSE")]
     pub verbose: bool,
@@ -93,6 +96,8 @@ pub struct Settings {
     pub bind: IpAddr,
     /// Directory that is served.
     pub root: PathBuf,
+    /// Whether pages of other sites are refused.
+    pub own_pages: bool,
     /// Whether requests are logged.
     pub verbose: bool,
     /// What is allowed.
@@ -139,6 +144,7 @@ impl Settings {
             port: arguments.port.or(file.port).unwrap_or(41821),
             bind: arguments.bind.or(file.bind).unwrap_or(IpAddr::from([0, 0, 0, 0])),
             root: arguments.root.or(file.root).unwrap_or_else(|| PathBuf::from(".")),
+            own_pages: arguments.own_pages,
             verbose: arguments.verbose,
             limits,
         })

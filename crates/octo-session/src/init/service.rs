@@ -46,6 +46,7 @@ pub(crate) fn services(settings: &Settings, find: impl Fn(&str) -> Option<PathBu
         "0.0.0.0",
         "--root",
         &workspace,
+        "--own-pages",
     ]);
     let mut terminal = words(&[
         "octo-terminal",
@@ -54,6 +55,7 @@ pub(crate) fn services(settings: &Settings, find: impl Fn(&str) -> Option<PathBu
         "--interface",
         "0.0.0.0",
         "--writable",
+        "--own-pages",
         "--cwd",
         &workspace,
     ]);
@@ -167,7 +169,7 @@ mod tests {
         );
         assert_eq!(
             all[0].command.join(" "),
-            "octo-files --port 41821 --bind 0.0.0.0 --root /home/dev/workspace"
+            "octo-files --port 41821 --bind 0.0.0.0 --root /home/dev/workspace --own-pages"
         );
         let none = services(&settings(Some(&[])), |_| Some("/bin/opencode".into()));
         assert_eq!(none.len(), 2);

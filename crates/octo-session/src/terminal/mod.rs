@@ -25,6 +25,7 @@ use tokio::sync::Notify;
 
 pub use options::{Credential, Options};
 
+use crate::pages;
 use pty::Program;
 use shell::Keeping;
 use socket::Manners;
@@ -125,7 +126,7 @@ pub fn router(options: &Options) -> (Router, Handle) {
     }
     let router =
         router.layer(middleware::from_fn_with_state(Arc::clone(&shared), authorise)).with_state(shared);
-    (router, handle)
+    (if options.own_pages { pages::own_alone(router) } else { router }, handle)
 }
 
 /// What the machine calls itself; in a container, what the workshop calls the session.

@@ -36,6 +36,9 @@ pub struct Options {
     /// Refuse sockets of pages of other hosts
     #[arg(short = 'O', long)]
     pub check_origin: bool,
+    /// Refuse all that pages of other sites send, as a browser on this machine would let them
+    #[arg(long)]
+    pub own_pages: bool,
     /// Seconds between pings; 0 for none
     #[arg(short = 'P', long, default_value_t = 5, value_name = "SECONDS")]
     pub ping_interval: u64,

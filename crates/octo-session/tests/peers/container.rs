@@ -131,7 +131,7 @@ impl Container<'_> {
         let mut socket = TcpStream::connect(("127.0.0.1", self.port(port))).ok()?;
         socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         // The old version ends with the connection and never comes in pieces.
-        write!(socket, "GET {path} HTTP/1.0\r\nHost: x\r\n\r\n").ok()?;
+        write!(socket, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").ok()?;
         let mut answer = Vec::new();
         socket.read_to_end(&mut answer).ok()?;
         (!answer.is_empty()).then_some(answer)

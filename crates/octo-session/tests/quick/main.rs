@@ -6,6 +6,7 @@ mod bed;
 mod cut_off;
 mod files;
 mod init;
+mod pages;
 mod terminal;
 mod uploads;
 mod watch;

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json as Body};
 use http::StatusCode;
 use http::header::{HeaderValue, SET_COOKIE};
+use http::request::Parts;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -17,8 +18,8 @@ use utoipa_axum::routes;
 use super::error::{ApiError, Code, Refusal};
 use super::extract::Json;
 use super::valid;
-use crate::auth::layer::InUse;
-use crate::auth::{Client, Identity, Role, cookie, dev, password, ticket};
+use crate::auth::layer::comes_from_elsewhere;
+use crate::auth::{Client, Identity, Role, Standing, cookie, dev, password, ticket};
 use crate::server::{App, Note};
 use crate::store::invites::{self, InviteError};
 use crate::store::users::{self, Change, NewUser, User, UserError};
@@ -208,17 +209,27 @@ async fn register(
 async fn logout(
     State(app): State<App>,
     Extension(client): Extension<Client>,
-    in_use: Option<Extension<InUse>>,
+    standing: Option<Extension<Standing>>,
+    request: Parts,
 ) -> Result<Response, ApiError> {
+    // The cookie may not have come with it, and would be removed all the same.
+    if comes_from_elsewhere(&app, &request) && standing.is_none() {
+        return Err(ApiError::new(Code::Forbidden, "a page of another site sent this")
+            .with(json!({"reason": "cross_origin"})));
+    }
     let mut actor = None;
-    if let Some(Extension(InUse(claims))) = in_use {
-        actor = Some(claims.sub);
+    if let Some(Extension(Standing { log_in, .. })) = standing {
+        actor = Some(log_in.user);
         // Past the leeway too.
-        let end = Timestamp::from_second(claims.exp.saturating_add(120)).unwrap_or(Timestamp::MAX);
-        app.store
-            .write(move |transaction| tokens::revoke(transaction, &claims.jti, end, Timestamp::now()))
-            .await
-            .map_err(internal)?;
+        let end = log_in.exp.and_then(|exp| Timestamp::from_second(exp.saturating_add(120)).ok());
+        if let Some(jti) = log_in.jti {
+            let end = end.unwrap_or(Timestamp::MAX);
+            app.store
+                .write(move |transaction| tokens::revoke(transaction, &jti, end, Timestamp::now()))
+                .await
+                .map_err(internal)?;
+            app.log_ins.look();
+        }
     }
     let gone = cookie::clear(is_secure(&app, &client)).map_err(ApiError::internal)?;
     let mut response = (StatusCode::NO_CONTENT, [(SET_COOKIE, gone)]).into_response();
@@ -261,6 +272,7 @@ async fn change_password(
         .store
         .write(move |transaction| users::update(transaction, &identity.user_id, &change, Timestamp::now()))
         .await?;
+    app.log_ins.look();
     welcome(&app, &client, &user, StatusCode::OK, "auth.password")
 }
 
@@ -269,13 +281,10 @@ async fn change_password(
     (status = 201, description = "A ticket that is good once, soon", body = Ticket)))]
 async fn new_ticket(
     State(app): State<App>,
-    identity: Identity,
+    _: Identity,
+    Extension(standing): Extension<Standing>,
 ) -> Result<(StatusCode, Body<Ticket>), ApiError> {
-    let id = identity.user_id.clone();
-    let user = app.store.read(move |connection| users::by_id(connection, &id)).await.map_err(internal)?;
-    let epoch = user.map_or(0, |user| user.token_epoch);
-    let ticket =
-        app.auth.tickets().issue(&identity.user_id, epoch, Instant::now()).map_err(ApiError::internal)?;
+    let ticket = app.auth.tickets().issue(standing.log_in, Instant::now()).map_err(ApiError::internal)?;
     Ok((StatusCode::CREATED, Body(Ticket { ticket, expires_in: ticket::LIFE.as_secs() })))
 }
 

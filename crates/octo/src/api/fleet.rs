@@ -1,8 +1,8 @@
 //! All sessions and their host, for administrators.
 
-use axum::Json as Body;
 use axum::extract::State;
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
+use axum::{Extension, Json as Body};
 use futures_util::{Stream, stream};
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ use super::error::{ApiError, Refusal};
 use super::extract::{Path, Query};
 use super::host::{Host, Processor};
 use super::sessions::{Shown, Which, page};
-use crate::auth::Admin;
+use crate::auth::{Admin, Lease, Standing};
 use crate::lifecycle::{Cleaned, Lifecycle};
 use crate::runtime::Stats;
 use crate::server::App;
@@ -117,12 +117,14 @@ pub struct Measured {
 async fn metrics(
     State(app): State<App>,
     _: Admin,
+    standing: Option<Extension<Standing>>,
 ) -> Result<Sse<impl Stream<Item = Result<Sent, Infallible>>>, ApiError> {
     let lifecycle = app.sessions()?.clone();
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let events = stream::unfold((app, lifecycle, ticks, Processor::now()), |state| async move {
-        let (app, lifecycle, mut ticks, before) = state;
+    let lease = Lease::of(standing.as_deref(), &app.ending);
+    let events = stream::unfold((app, lifecycle, ticks, Processor::now(), lease), |state| async move {
+        let (app, lifecycle, mut ticks, before, lease) = state;
         let next = async {
             ticks.tick().await;
             let now = Processor::now();
@@ -131,9 +133,9 @@ async fn metrics(
         };
         let (sent, now) = tokio::select! {
             next = next => next,
-            () = app.ending.cancelled() => return None,
+            () = lease.over().cancelled() => return None,
         };
-        Some((Ok(sent), (app, lifecycle, ticks, now)))
+        Some((Ok(sent), (app, lifecycle, ticks, now, lease)))
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)))
 }

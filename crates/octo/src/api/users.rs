@@ -196,6 +196,7 @@ async fn change(
         (status = 409, description = "They have sessions, or are the last administrator", body = Refusal)))]
 async fn delete(State(app): State<App>, _: Admin, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
     app.store.write(move |transaction| users::delete(transaction, &id)).await?;
+    app.log_ins.look();
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -227,6 +228,7 @@ async fn updated(app: &App, id: String, change: Change) -> Result<Body<User>, Ap
         .store
         .write(move |transaction| users::update(transaction, &id, &change, Timestamp::now()))
         .await?;
+    app.log_ins.look();
     Ok(Body(user))
 }
 

@@ -4,27 +4,25 @@
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use http::header::ORIGIN;
 use http::request::Parts;
 use jiff::Timestamp;
 use serde_json::json;
+use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::client::Client;
 use super::credential::{self, Credential};
-use super::token::{Claims, TokenError};
+use super::log_in::{LogIn, Standing, refused};
+use super::token::TokenError;
 use super::{Identity, dev, origin};
 use crate::api::error::{ApiError, Code};
 use crate::server::App;
-use crate::store::users::{self, User};
-use crate::store::{StoreError, tokens};
+use crate::store::users::User;
 
 /// Why nobody is there although the request brought something.
 #[derive(Debug, Clone)]
 pub struct Refused(pub ApiError);
-
-/// What the token says with which the request came, for those who end it.
-#[derive(Debug, Clone)]
-pub struct InUse(pub Claims);
 
 /// Sites of the front ends that developers run.
 pub(crate) const DEV_ORIGINS: [&str; 2] = ["http://localhost:3000", "http://localhost:3001"];
@@ -33,11 +31,9 @@ pub(crate) const DEV_ORIGINS: [&str; 2] = ["http://localhost:3000", "http://loca
 pub async fn identify(State(app): State<App>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     match who(&app, &parts).await {
-        Ok(Some((identity, claims))) => {
+        Ok(Some((identity, log_in))) => {
             parts.extensions.insert(identity);
-            if let Some(claims) = claims {
-                parts.extensions.insert(InUse(claims));
-            }
+            parts.extensions.insert(Standing::new(log_in, Arc::clone(&app.log_ins)));
         }
         Ok(None) => {}
         Err(error) => {
@@ -47,12 +43,7 @@ pub async fn identify(State(app): State<App>, request: Request, next: Next) -> R
     next.run(Request::from_parts(parts, body)).await
 }
 
-/// A refusal of a request that brought something.
-fn refused(reason: &str, message: &str) -> ApiError {
-    ApiError::new(Code::Unauthorized, message).with(json!({ "reason": reason }))
-}
-
-async fn who(app: &App, request: &Parts) -> Result<Option<(Identity, Option<Claims>)>, ApiError> {
+async fn who(app: &App, request: &Parts) -> Result<Option<(Identity, LogIn)>, ApiError> {
     let (method, uri, headers) = (&request.method, &request.uri, &request.headers);
     let dev_mode = app.config.auth.dev_mode;
     let Some(credential) = credential::find(method, uri, headers, dev_mode)
@@ -60,80 +51,73 @@ async fn who(app: &App, request: &Parts) -> Result<Option<(Identity, Option<Clai
     else {
         return Ok(None);
     };
-    let (user, claims, by_cookie) = match credential {
-        Credential::Token { text, by_cookie } => {
+    let mut by_cookie = false;
+    let log_in = match credential {
+        Credential::Token { text, by_cookie: cookie } => {
+            by_cookie = cookie;
             let claims = app.auth.tokens.read(&text, Timestamp::now()).map_err(|error| match error {
                 TokenError::Invalid => refused("invalid_token", &error.to_string()),
                 TokenError::Expired => refused("token_expired", &error.to_string()),
             })?;
-            let user = load(app, &claims.sub, Some(&claims.jti)).await?;
-            valid(user.as_ref(), Some(claims.epoch), dev_mode)?;
-            (user, Some(claims), by_cookie)
+            LogIn::from(claims)
         }
-        Credential::Ticket(name) => {
-            let taken = app.auth.tickets().take(&name, Instant::now());
-            let (id, epoch) = taken.ok_or_else(|| {
-                refused("invalid_token", "the ticket was used or is too old; ask for a new one")
-            })?;
-            let user = load(app, &id, None).await?;
-            valid(user.as_ref(), Some(epoch), dev_mode)?;
-            (user, None, false)
-        }
+        Credential::Ticket(name) => app.auth.tickets().take(&name, Instant::now()).ok_or_else(|| {
+            refused("invalid_token", "the ticket was used or is too old; ask for a new one")
+        })?,
         Credential::Dev(name) => {
-            let id = dev::named(&app.config.auth.dev_users, &name).map(|user| user.id.clone());
-            let user = match id {
-                Some(id) => load(app, &id, None).await?.filter(dev::is_dev),
-                None => None,
+            // A page could send it as well as a program: only one of this machine or of the settings may.
+            if !is_at_home(app, request) {
+                return Err(crossed(
+                    "a page of another site sent this; the development mode is for this machine",
+                ));
+            }
+            let Some(user) = dev::named(&app.config.auth.dev_users, &name) else {
+                return Err(refused("user_not_found", "there is no such user any more"));
             };
-            valid(user.as_ref(), None, dev_mode)?;
-            (user, None, false)
+            LogIn { user: user.id.clone(), epoch: None, jti: None, exp: None }
         }
     };
-    let Some(user) = user else { return Ok(None) };
+    let is_word = log_in.epoch.is_none();
+    let (user, log_in) = load(app, log_in).await?;
+    if is_word && !dev::is_dev(&user) {
+        return Err(refused("user_not_found", "there is no such user any more"));
+    }
     if by_cookie && origin::could_change(method, headers) && !is_ours(app, request) {
-        return Err(ApiError::new(
-            Code::Forbidden,
+        return Err(crossed(
             "a page of another site sent this with your cookie; use this server's own page, or a token in Authorization",
-        )
-        .with(json!({"reason": "cross_origin"})));
+        ));
     }
     let identity = Identity { user_id: user.id, username: user.username, role: user.role, by_cookie };
-    Ok(Some((identity, claims)))
+    Ok(Some((identity, log_in)))
 }
 
-/// The user as they are now; nobody where the token was ended.
-async fn load(app: &App, id: &str, jti: Option<&str>) -> Result<Option<User>, ApiError> {
-    let (id, jti) = (id.to_owned(), jti.map(str::to_owned));
-    app.store
-        .read(move |connection| {
-            if let Some(jti) = jti
-                && tokens::is_revoked(connection, &jti)?
-            {
-                return Ok(Err(refused("invalid_token", "this log-in was ended; log in again")));
-            }
-            Ok(Ok(users::by_id(connection, &id)?))
-        })
-        .await
-        .map_err(|error: StoreError| ApiError::internal(error))?
+fn crossed(message: &str) -> ApiError {
+    ApiError::new(Code::Forbidden, message).with(json!({"reason": "cross_origin"}))
 }
 
-fn valid(user: Option<&User>, epoch: Option<i64>, dev_mode: bool) -> Result<(), ApiError> {
-    let Some(user) = user else {
-        return Err(refused("user_not_found", "there is no such user any more"));
-    };
-    if !user.is_active || (dev::is_dev(user) && !dev_mode) {
-        return Err(refused("user_not_found", "this user is not active; ask an administrator"));
-    }
-    if epoch.is_some_and(|epoch| epoch != user.token_epoch) {
-        return Err(refused("invalid_token", "this log-in was ended; log in again"));
-    }
-    Ok(())
+/// The user as they are now.
+async fn load(app: &App, log_in: LogIn) -> Result<(User, LogIn), ApiError> {
+    let dev_mode = app.config.auth.dev_mode;
+    app.store.read(move |connection| Ok((log_in.user(connection, dev_mode, Timestamp::now())?, log_in))).await
 }
 
+/// Whether the request comes from a page of ours, or one of the settings.
 fn is_ours(app: &App, request: &Parts) -> bool {
     let client = request.extensions.get::<Client>();
     let forwarded = client.and_then(|client| client.host.as_deref());
     let host = origin::host(&request.headers, &request.uri);
     let hosts: Vec<&str> = host.into_iter().chain(forwarded).collect();
     origin::is_ours(&request.headers, &hosts, &app.auth.origins)
+}
+
+/// Whether a browser says that a page of another site sent this.
+pub(crate) fn comes_from_elsewhere(app: &App, request: &Parts) -> bool {
+    request.headers.contains_key(ORIGIN) && !is_ours(app, request)
+}
+
+/// Whether no page of another site can have sent this: it names this server by an address, by `localhost` or as the settings
+/// do, which a page that lies about its own name cannot; and what comes from a page comes from one of ours.
+fn is_at_home(app: &App, request: &Parts) -> bool {
+    let host = origin::host(&request.headers, &request.uri);
+    host.is_none_or(|host| origin::is_home(host, &app.auth.origins)) && !comes_from_elsewhere(app, request)
 }

@@ -2,7 +2,7 @@
 
 use http::header::{HOST, HeaderMap, HeaderName, ORIGIN, UPGRADE};
 use http::{Method, Uri};
-use url::Url;
+use url::{Host, Url};
 
 /// What a browser says of where a request comes from.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -36,6 +36,22 @@ pub fn is_ours(headers: &HeaderMap, hosts: &[&str], allowed: &[String]) -> bool 
         }
         (None, _) => headers.get(FETCH_SITE).is_some_and(|site| site == "same-origin"),
         _ => false,
+    }
+}
+
+/// Whether a `Host` is an address, `localhost`, or one of these sites. Any other name could be that of somebody else's page,
+/// who lets it lead to this machine.
+#[must_use]
+pub fn is_home(host: &str, sites: &[String]) -> bool {
+    let Ok(url) = Url::parse(&format!("http://{host}")) else { return false };
+    match url.host() {
+        Some(Host::Ipv4(_) | Host::Ipv6(_)) => true,
+        Some(Host::Domain(name)) => {
+            name == "localhost"
+                || name.ends_with(".localhost")
+                || sites.iter().filter_map(|allowed| site(allowed)).any(|(_, allowed, _)| allowed == name)
+        }
+        None => false,
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
+use super::LogIn;
 use crate::store::id::{self, NoRandomness};
 
 /// How long one is good.
@@ -16,8 +17,7 @@ pub const PREFIX: &str = "tkt_";
 
 #[derive(Debug)]
 struct Ticket {
-    user: String,
-    epoch: i64,
+    log_in: LogIn,
     end: Instant,
 }
 
@@ -28,26 +28,27 @@ pub struct Tickets {
 }
 
 impl Tickets {
-    /// A new one for this user; it ends with the user's epoch.
+    /// A new one for this log-in; it ends with the log-in.
     ///
     /// # Errors
     /// When the system has no randomness.
-    pub fn issue(&mut self, user: &str, epoch: i64, now: Instant) -> Result<String, NoRandomness> {
+    pub fn issue(&mut self, log_in: LogIn, now: Instant) -> Result<String, NoRandomness> {
         self.out.retain(|_, ticket| ticket.end > now);
-        if self.out.values().filter(|ticket| ticket.user == user).count() >= PER_USER {
-            let oldest = self.out.iter().filter(|(_, ticket)| ticket.user == user).min_by_key(|(_, t)| t.end);
+        let of_user = |ticket: &Ticket| ticket.log_in.user == log_in.user;
+        if self.out.values().filter(|ticket| of_user(ticket)).count() >= PER_USER {
+            let oldest = self.out.iter().filter(|(_, ticket)| of_user(ticket)).min_by_key(|(_, t)| t.end);
             if let Some(name) = oldest.map(|(name, _)| name.clone()) {
                 self.out.remove(&name);
             }
         }
         let name = format!("{PREFIX}{}", id::random(32)?);
-        self.out.insert(name.clone(), Ticket { user: user.to_owned(), epoch, end: now + LIFE });
+        self.out.insert(name.clone(), Ticket { log_in, end: now + LIFE });
         Ok(name)
     }
 
-    /// Takes it; gives the user and the epoch, once.
-    pub fn take(&mut self, name: &str, now: Instant) -> Option<(String, i64)> {
+    /// Takes it; gives the log-in, once.
+    pub fn take(&mut self, name: &str, now: Instant) -> Option<LogIn> {
         let ticket = self.out.remove(name)?;
-        (ticket.end > now).then_some((ticket.user, ticket.epoch))
+        (ticket.end > now).then_some(ticket.log_in)
     }
 }

@@ -13,7 +13,7 @@ use crate::store::users::User;
 /// Who signs.
 const ISSUER: &str = "octo";
 /// Seconds by which clocks may differ.
-const LEEWAY: i64 = 30;
+pub(super) const LEEWAY: i64 = 30;
 
 /// What a token says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@ pub mod duration;
 mod init;
 mod invites;
 pub mod logging;
+mod one_line;
 pub mod output;
 pub(crate) mod password;
 mod serve;

@@ -176,7 +176,8 @@ impl Lifecycle {
         let told = change.reason.clone();
         let changed = sessions::change(&self.0.store, id, from, to, change, Timestamp::now()).await?;
         if let Some(session) = &changed {
-            tracing::info!(session = %session.readable_id, "{to}: {told}");
+            // Quoted: it may be what a container printed, which could write lines of a log of its own.
+            tracing::info!(session = %session.readable_id, reason = told, "{to}");
         }
         self.tell();
         Ok(changed)

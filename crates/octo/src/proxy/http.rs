@@ -82,7 +82,7 @@ async fn over(
     let authority = target.address.to_string();
     let place = Place { authority: &authority, prefix: &ask.route.prefix, service: ask.route.service };
     response::adapt(&mut parts.headers, &place);
-    let body = line.into_body(body).until(&shared.ending, events).metered(meter);
+    let body = line.into_body(body).until(|| ask.hold(shared), events).metered(meter);
     let body = body.keep(Arc::clone(&shared.pool), (target.session, target.address));
     parts.extensions.clear();
     parts.version = http::Version::HTTP_11;

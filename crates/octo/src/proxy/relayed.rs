@@ -8,19 +8,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use thiserror::Error;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::exchange::Line;
 use super::pool::{Key, Pool};
 use super::target::Use;
 use super::upload::Meter;
+use crate::auth::Lease;
 
 /// Why a body ended before its end.
 #[derive(Debug, Error)]
 pub(super) enum RelayError {
     #[error("the service broke off: {0}")]
     Service(hyper::Error),
-    #[error("the server is ending")]
+    #[error("the server is ending, or the log-in has ended")]
     Ending,
 }
 
@@ -31,7 +32,7 @@ pub(super) struct Relayed {
     /// Where the line goes after the last byte.
     keep: Option<(Arc<Pool>, Key)>,
     /// Set for a body that has no end of its own.
-    ending: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    ending: Option<(Pin<Box<WaitForCancellationFutureOwned>>, Lease)>,
     /// A stream of events ends cleanly, and its events are no sign of use.
     events: bool,
     meter: Option<Meter>,
@@ -54,10 +55,12 @@ impl Relayed {
         self
     }
 
-    /// Ends with the server where the length is not known: cleanly when it is a stream of events, broken off otherwise.
-    pub(super) fn until(mut self, ending: &CancellationToken, events: bool) -> Self {
+    /// Ends with the server, or the log-in, where the length is not known: cleanly when it is a stream of events, broken
+    /// off otherwise.
+    pub(super) fn until(mut self, hold: impl FnOnce() -> Lease, events: bool) -> Self {
         if self.body.size_hint().exact().is_none() {
-            self.ending = Some(Box::pin(ending.clone().cancelled_owned()));
+            let lease = hold();
+            self.ending = Some((Box::pin(lease.over().clone().cancelled_owned()), lease));
         }
         self.events = events;
         self
@@ -85,7 +88,7 @@ impl Body for Relayed {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
         let this = &mut *self;
-        if let Some(ending) = &mut this.ending
+        if let Some((ending, _)) = &mut this.ending
             && ending.as_mut().poll(cx).is_ready()
         {
             this.ending = None;

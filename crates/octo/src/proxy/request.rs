@@ -57,6 +57,9 @@ pub fn headers(sent: &HeaderMap, origin: &Origin<'_>) -> HeaderMap {
         }
     };
     put(header::HOST, HeaderValue::from_str(origin.authority).ok());
+    // Which page sent it was judged by this server. A service compares it with its own address.
+    let page = sent.get(header::ORIGIN).map(|_| format!("http://{}", origin.authority));
+    put(header::ORIGIN, page.and_then(|page| HeaderValue::from_str(&page).ok()));
     put(FORWARDED_FOR, forwarded_for(sent, origin));
     put(FORWARDED_PROTO, believed(&FORWARDED_PROTO).or_else(|| Some(HeaderValue::from_static("http"))));
     put(FORWARDED_HOST, believed(&FORWARDED_HOST).or_else(|| sent.get(header::HOST).cloned()));
@@ -134,6 +137,13 @@ mod tests {
             assert_eq!(sent_on["x-forwarded-prefix"], "/sessions/1/files");
             assert!(!sent_on.contains_key("x-real-ip") && !sent_on.contains_key("forwarded"));
         }
+    }
+
+    #[test]
+    fn a_page_that_was_let_in_is_the_service_s_own() {
+        let sent = of(&[("host", "octo.example"), ("origin", "https://octo.example")]);
+        assert_eq!(headers(&sent, &ORIGIN)["origin"], "http://127.0.0.1:41821");
+        assert!(!headers(&of(&[("host", "octo.example")]), &ORIGIN).contains_key("origin"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::session::Service;
 
 /// Headers by which a service could change what the browser does with the rest of the site. Which sites may read what
 /// is the server's own word too.
-const ABOUT_THE_SITE: [HeaderName; 13] = [
+const ABOUT_THE_SITE: [HeaderName; 14] = [
     header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
     header::ACCESS_CONTROL_ALLOW_HEADERS,
     header::ACCESS_CONTROL_ALLOW_METHODS,
@@ -23,6 +23,8 @@ const ABOUT_THE_SITE: [HeaderName; 13] = [
     HeaderName::from_static("report-to"),
     HeaderName::from_static("service-worker-allowed"),
     header::STRICT_TRANSPORT_SECURITY,
+    // A browser would ask its user for a password in this server's name, and then send it with every request here.
+    header::WWW_AUTHENTICATE,
     super::request::REQUEST_ID,
 ];
 
@@ -201,6 +203,7 @@ mod tests {
             ("clear-site-data", "\"*\""),
             ("service-worker-allowed", "/"),
             ("strict-transport-security", "max-age=1"),
+            ("www-authenticate", "Basic realm=\"octo\""),
             ("connection", "x-named"),
             ("x-named", "1"),
             ("x-request-id", "theirs"),

@@ -18,7 +18,7 @@ use super::route::{self, Route};
 use super::target::Targets;
 use super::{http as plain, request, terminal, upgrade};
 use crate::api::error::{ApiError, Code};
-use crate::auth::Identity;
+use crate::auth::{Identity, Lease, Standing};
 use crate::config::Config;
 use crate::page;
 use crate::session::Service;
@@ -100,10 +100,18 @@ pub fn routes<S: Clone + Send + Sync + 'static>(proxies: Proxies) -> Router<S> {
 /// A request on its way: what it asks for, and of whom.
 pub(super) struct Ask {
     pub(super) who: Identity,
+    pub(super) standing: Option<Standing>,
     pub(super) route: Route,
     pub(super) parts: Parts,
     pub(super) peer: Option<IpAddr>,
     pub(super) request_id: String,
+}
+
+impl Ask {
+    /// Holds what the request opens: it ends with the log-in that came with it, and with the server.
+    pub(super) fn hold(&self, shared: &Shared) -> Lease {
+        Lease::of(self.standing.as_ref(), &shared.ending)
+    }
 }
 
 async fn serve(
@@ -125,7 +133,8 @@ async fn serve(
         .get(&request::REQUEST_ID)
         .and_then(|value| value.to_str().ok())
         .map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned);
-    let ask = Ask { who, route, parts, peer, request_id };
+    let standing = parts.extensions.get().cloned();
+    let ask = Ask { who, standing, route, parts, peer, request_id };
     relay(shared, ask, body).await
 }
 

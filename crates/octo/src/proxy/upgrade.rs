@@ -42,13 +42,13 @@ pub(super) async fn relay(shared: &Arc<Shared>, mut ask: Ask) -> Result<Response
         Answer::Plain(response) => Ok(*response),
         Answer::Socket(response, upstream, early) => {
             let meter = Meter { targets: Arc::clone(&shared.targets), session: reach.target.session };
-            let ending = shared.ending.clone();
+            let lease = ask.hold(shared);
             let keep_alive = shared.limits.keep_alive;
             shared.tasks.spawn(async move {
                 let Ok(client) = promised.await else { return };
                 let client = hyper_util::rt::TokioIo::new(client);
                 let ends = Ends { client, upstream, from_client: Bytes::new(), from_upstream: early };
-                relay::run(ends, Kind::Service, &meter, keep_alive, &ending).await;
+                relay::run(ends, Kind::Service, &meter, keep_alive, &lease).await;
             });
             Ok(*response)
         }
@@ -69,7 +69,7 @@ async fn attempt(shared: &Arc<Shared>, ask: &Ask, reach: &Reach<'_>) -> Result<A
         let events = response::is_event_stream(&parts.headers);
         response::adapt(&mut parts.headers, &place);
         parts.extensions.clear();
-        let body = Body::new(line.into_body(body).until(&shared.ending, events));
+        let body = Body::new(line.into_body(body).until(|| ask.hold(shared), events));
         return Ok(Answer::Plain(Box::new(Response::from_parts(parts, body))));
     }
     let mut response = handshake::switching();

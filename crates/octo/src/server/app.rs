@@ -8,7 +8,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::api::codexbar::CodexBar;
 use crate::api::error::{ApiError, Code};
-use crate::auth::Auth;
+use crate::api::health::Ready;
+use crate::auth::{Auth, LogIns};
 use crate::config::{Config, Secret};
 use crate::lifecycle::Lifecycle;
 use crate::runtime::Runtime;
@@ -31,12 +32,16 @@ pub struct App {
     pub store: Store,
     /// Who may come in.
     pub auth: Arc<Auth>,
+    /// What streams and sockets are open, by log-in.
+    pub log_ins: Arc<LogIns>,
     /// The usage of language models, where that program is installed.
     pub codexbar: Arc<CodexBar>,
     /// Sessions; `None` only where a server is made without containers, as in tests of its other parts.
     pub lifecycle: Option<Lifecycle>,
     /// What `GET /ready` asks.
     pub parts: Vec<Arc<dyn Part>>,
+    /// What it was answered.
+    pub ready: Arc<Ready>,
     /// Cancelled when the server is to end: long answers, streams and sockets end themselves.
     pub ending: CancellationToken,
     /// What the end waits for, besides requests.
@@ -49,9 +54,11 @@ impl App {
     pub fn new(config: Config, store: Store, secret: &Secret) -> Self {
         Self {
             auth: Arc::new(Auth::new(&config, secret)),
+            log_ins: Arc::new(LogIns::new(store.clone(), config.auth.dev_mode)),
             codexbar: Arc::default(),
             lifecycle: None,
             parts: vec![Arc::new(Database(store.clone()))],
+            ready: Arc::default(),
             config: Arc::new(config),
             store,
             ending: CancellationToken::new(),

@@ -18,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service as _;
 
+use super::patient::Patient;
+
 /// What connections may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -25,11 +27,13 @@ pub struct Limits {
     pub connections: usize,
     /// From the first byte of a request's head, or from the end of the request before, to the end of its head.
     pub head: Duration,
+    /// How long a client may take nothing of what is sent to it.
+    pub stall: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 4096, head: Duration::from_secs(30) }
+        Self { connections: 4096, head: Duration::from_secs(30), stall: Duration::from_secs(120) }
     }
 }
 
@@ -85,7 +89,7 @@ async fn connection(
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Patient::new(stream, limits.stall)), service)
         .with_upgrades();
     tokio::pin!(served);
     tokio::select! {

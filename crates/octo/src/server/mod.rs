@@ -5,6 +5,7 @@ mod checks;
 mod end;
 pub mod layers;
 pub mod listen;
+mod patient;
 mod router;
 mod start;
 

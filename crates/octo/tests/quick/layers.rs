@@ -200,6 +200,44 @@ fn health_is_for_everybody_and_ready_asks_every_part() {
     assert_eq!(bed.get("/health", &[]).status, 200);
 }
 
+struct Counted(Arc<std::sync::atomic::AtomicUsize>);
+
+impl Part for Counted {
+    fn name(&self) -> &'static str {
+        "runtime"
+    }
+
+    fn check(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Box::pin(async {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            Ok(())
+        })
+    }
+}
+
+/// Protects the machine: anybody may ask whether the server is ready, and each asking of the runtime is a process.
+#[test]
+fn many_who_ask_whether_it_is_ready_start_few_processes() {
+    let asked = Arc::default();
+    let part = Counted(Arc::clone(&asked));
+    let bed =
+        Bed::made(|_| {}, |app| app.parts.push(Arc::new(part)), octo::server::listen::Limits::default());
+    let begun = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..10 {
+            scope.spawn(|| {
+                for _ in 0..10 {
+                    assert_eq!(bed.get("/ready", &[]).status, 200);
+                }
+            });
+        }
+    });
+    let most = 2 + usize::try_from(begun.elapsed().as_secs()).unwrap();
+    let asked = asked.load(std::sync::atomic::Ordering::Relaxed);
+    assert!((1..=most).contains(&asked), "{asked} in {:?}", begun.elapsed());
+}
+
 #[test]
 fn an_ending_server_refuses_and_says_when_to_come_back() {
     let bed = Bed::new();

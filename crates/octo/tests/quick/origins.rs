@@ -87,10 +87,54 @@ fn a_cookie_alone_changes_nothing() {
         ("upgrade", "websocket"),
     ];
     assert_eq!(bed.get("/api/me", &socket).status, 200);
-    // A page of another site cannot log anybody out either.
-    let out = bed.send("POST", "/api/auth/logout", &foreign, None);
-    assert_eq!(out.status, 204);
+    // A page of another site cannot log anybody out either, nor take the cookie away that did not come with it.
+    for foreign in [&foreign[..], &foreign[1..]] {
+        let out = bed.send("POST", "/api/auth/logout", foreign, None);
+        assert_eq!((out.status, out.header("set-cookie")), (403, ""), "{foreign:?}");
+    }
     assert_eq!(bed.get("/api/me", &[("cookie", &cookie)]).status, 200);
+}
+
+/// Protects developers, whose word alone counts: any page that they look at could give it, or lie about its own name.
+#[test]
+fn the_development_mode_believes_no_other_site_s_page() {
+    let bed = Bed::with(|config| {
+        config.auth.dev_mode = true;
+        config.auth.dev_users = vec![crate::support::dev_user("devon", Role::Admin)];
+        config.server.public_url = Some("http://octo.lan".into());
+    });
+    let me = |rows: &[(&str, &str)]| {
+        let mut headers = vec![("x-dev-user", "devon")];
+        headers.extend(rows);
+        bed.get("/api/me", &headers)
+    };
+    let own = format!("http://{}", bed.address);
+    for rows in [
+        &[][..],
+        &[("origin", own.as_str())],
+        &[("origin", "http://localhost:3000")],
+        &[("host", "localhost:8080")],
+        &[("host", "octo.lan")],
+    ] {
+        assert_eq!(me(rows).status, 200, "{rows:?}");
+    }
+    for rows in [
+        &[("origin", "https://evil.net")][..],
+        &[("origin", "null")],
+        &[("host", "evil.net:8080")],
+        &[("host", "evil.net:8080"), ("origin", "http://evil.net:8080")],
+        &[("host", "localhost.evil.net")],
+    ] {
+        let answer = me(rows);
+        assert_eq!((answer.status, answer.reason().as_str()), (403, "cross_origin"), "{rows:?}");
+    }
+    // A socket, which any page may open, and a stream, which any may read.
+    for rows in [
+        &[("origin", "https://evil.net"), ("connection", "upgrade"), ("upgrade", "websocket")][..],
+        &[("origin", "https://evil.net"), ("accept", "text/event-stream")],
+    ] {
+        assert_eq!(bed.get("/api/me?token=dev:devon", rows).reason(), "cross_origin", "{rows:?}");
+    }
 }
 
 #[test]

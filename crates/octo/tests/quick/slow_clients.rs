@@ -26,7 +26,7 @@ fn closes_within(mut stream: TcpStream, limit: Duration) -> bool {
 /// Protects against clients that send the head of a request a byte at a time, or never.
 #[test]
 fn a_head_that_does_not_come_ends_the_connection() {
-    let bed = limited(Limits { connections: 16, head: Duration::from_millis(200) });
+    let bed = limited(Limits { connections: 16, head: Duration::from_millis(200), ..Limits::default() });
     for sent in ["", "GET /health HTTP/1.1\r\nhost: x\r\nx-slow: "] {
         let mut stream = TcpStream::connect(bed.address).unwrap();
         stream.write_all(sent.as_bytes()).unwrap();
@@ -37,7 +37,7 @@ fn a_head_that_does_not_come_ends_the_connection() {
 /// Protects the file descriptors: more connections than are allowed wait until another ends.
 #[test]
 fn connections_are_bounded() {
-    let bed = limited(Limits { connections: 2, head: Duration::from_secs(60) });
+    let bed = limited(Limits { connections: 2, head: Duration::from_secs(60), ..Limits::default() });
     let ask = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n";
     let mut first: Vec<TcpStream> = (0..2).map(|_| TcpStream::connect(bed.address).unwrap()).collect();
     let mut buffer = [0; 4096];
@@ -52,6 +52,29 @@ fn connections_are_bounded() {
     drop(first.pop());
     third.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     assert!(third.read(&mut buffer).unwrap() > 0);
+}
+
+/// Protects against clients that ask for much and read nothing: without it their place is never free again.
+#[test]
+fn an_answer_that_nobody_takes_ends_the_connection() {
+    let limits = Limits { connections: 1, stall: Duration::from_millis(300), ..Limits::default() };
+    let bed = limited(limits);
+    let ask = b"GET /api/openapi.json HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut greedy = TcpStream::connect(bed.address).unwrap();
+    // More than the system keeps for both ends.
+    greedy.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
+    for _ in 0..1000 {
+        if greedy.write_all(ask).is_err() {
+            break;
+        }
+    }
+    let mut other = TcpStream::connect(bed.address).unwrap();
+    other.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    other.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut buffer = [0; 4096];
+    let read = other.read(&mut buffer).expect("a place");
+    assert!(buffer[..read].starts_with(b"HTTP/1.1 200 "));
+    drop(greedy);
 }
 
 /// Protects against clients that send a body a byte at a time. The time is virtual: the server is given one end of a pipe.

@@ -219,22 +219,86 @@ fn a_ticket_is_good_once() {
     assert_eq!(bed.send("POST", "/api/auth/ticket", &[], None).status, 401);
 }
 
+/// Protects against a ticket that outlives the log-in it was made with: others of the user go on.
+#[test]
+fn a_ticket_ends_with_the_log_out() {
+    let bed = Bed::new();
+    bed.user("anna", Role::User);
+    let [first, second] = [bed.token("anna"), bed.token("anna")].map(|token| format!("Bearer {token}"));
+    let paths = [&first, &second].map(|header| {
+        let answer = bed.send("POST", "/api/auth/ticket", &[("authorization", header)], None);
+        format!("/api/me?token={}", answer.json()["ticket"].as_str().unwrap())
+    });
+    assert_eq!(bed.send("POST", "/api/auth/logout", &[("authorization", &first)], None).status, 204);
+    assert_eq!(bed.get(&paths[0], &WEBSOCKET).reason(), "invalid_token");
+    assert_eq!(bed.get(&paths[1], &WEBSOCKET).status, 200);
+}
+
+/// Protects against what was opened before: each of these ends it, without anybody's asking.
+#[test]
+fn what_a_log_in_holds_ends_with_it() {
+    use octo::auth::{LogIn, Standing};
+    let bed = Bed::new();
+    let admin = bed.bearer("root", Role::Admin);
+    let admin = [("authorization", admin.as_str())];
+    let hold = |name: &str, role: Role| {
+        let user = bed.user(name, role);
+        let token = bed.token(name);
+        let claims = bed.app.auth.tokens.read(&token, Timestamp::now()).unwrap();
+        let _inside = bed.runtime.enter();
+        let lease = Standing::new(claims.into(), bed.app.log_ins.clone()).hold(&bed.app.ending);
+        (lease, format!("/api/admin/users/{}", user.id), format!("Bearer {token}"))
+    };
+    let out = hold("out", Role::User);
+    let deactivated = hold("deactivated", Role::User);
+    let lowered = hold("lowered", Role::Admin);
+    let renewed = hold("renewed", Role::User);
+    let deleted = hold("deleted", Role::User);
+    let goes_on = hold("goes-on", Role::User);
+    let over = {
+        let _inside = bed.runtime.enter();
+        let exp = Some(Timestamp::now().as_second() - 31);
+        let user = bed.user("expired", Role::User).id;
+        let log_in = LogIn { user, epoch: Some(0), jti: None, exp };
+        Standing::new(log_in, bed.app.log_ins.clone()).hold(&bed.app.ending)
+    };
+    assert_eq!(bed.send("POST", "/api/auth/logout", &[("authorization", &out.2)], None).status, 204);
+    assert_eq!(bed.post(&format!("{}/deactivate", deactivated.1), &admin, &json!({})).status, 200);
+    assert_eq!(bed.with_json("PUT", &lowered.1, &admin, &json!({"role": "user"})).status, 200);
+    let change = json!({"current_password": crate::support::PASSWORD, "new_password": "another horse"});
+    assert_eq!(bed.post("/api/auth/password", &[("authorization", &renewed.2)], &change).status, 200);
+    assert_eq!(bed.send("DELETE", &deleted.1, &admin, None).status, 204);
+    let all = [&out.0, &deactivated.0, &lowered.0, &renewed.0, &deleted.0, &over];
+    bed.runtime.block_on(async {
+        for (number, lease) in all.into_iter().enumerate() {
+            let ended = tokio::time::timeout(std::time::Duration::from_secs(30), lease.over().cancelled());
+            assert!(ended.await.is_ok(), "{number}");
+            assert_eq!(lease.farewell().0, 1008);
+        }
+    });
+    assert!(!goes_on.0.over().is_cancelled());
+    bed.app.ending.cancel();
+    assert!(goes_on.0.over().is_cancelled() && goes_on.0.farewell().0 == 1001);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_ticket_ends_after_half_a_minute_and_there_are_never_many() {
+    use octo::auth::LogIn;
     use octo::auth::ticket::Tickets;
     use std::time::Duration;
     use tokio::time::{Instant, advance};
     let mut tickets = Tickets::default();
-    let first = tickets.issue("anna", 3, Instant::now()).unwrap();
+    let log_in = LogIn { user: "anna".into(), epoch: Some(3), jti: Some("a".into()), exp: Some(9) };
+    let first = tickets.issue(log_in.clone(), Instant::now()).unwrap();
     advance(Duration::from_millis(29_999)).await;
-    let second = tickets.issue("anna", 3, Instant::now()).unwrap();
+    let second = tickets.issue(log_in.clone(), Instant::now()).unwrap();
     advance(Duration::from_millis(1)).await;
     assert_eq!(tickets.take(&first, Instant::now()), None);
-    assert_eq!(tickets.take(&second, Instant::now()), Some(("anna".into(), 3)));
+    assert_eq!(tickets.take(&second, Instant::now()), Some(log_in.clone()));
     let mut all = Vec::new();
     for _ in 0..33 {
         advance(Duration::from_millis(1)).await;
-        all.push(tickets.issue("anna", 3, Instant::now()).unwrap());
+        all.push(tickets.issue(log_in.clone(), Instant::now()).unwrap());
     }
     assert_eq!(tickets.take(&all[0], Instant::now()), None, "the oldest made room");
     assert!(tickets.take(&all[1], Instant::now()).is_some());

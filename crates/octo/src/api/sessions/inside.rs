@@ -1,9 +1,9 @@
 //! What goes on in a session's container.
 
-use axum::Json as Body;
 use axum::extract::State;
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json as Body};
 use futures_util::stream;
 use http::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::api::error::{ApiError, Code, Refusal};
 use crate::api::extract::{Json, Path, Query};
-use crate::auth::Identity;
+use crate::auth::{Identity, Lease, Standing};
 use crate::lifecycle::LifecycleError;
 use crate::runtime::{Exec, RuntimeError, Stats};
 use crate::server::App;
@@ -73,6 +73,7 @@ pub struct Part {
 pub(super) async fn logs(
     State(app): State<App>,
     who: Identity,
+    standing: Option<Extension<Standing>>,
     Path(id): Path<String>,
     Query(part): Query<Part>,
 ) -> Result<Response, ApiError> {
@@ -84,15 +85,16 @@ pub(super) async fn logs(
         return Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response());
     }
     let lines = lifecycle.runtime().follow(container, tail).await.map_err(refused)?;
-    let ending = app.ending.clone();
-    let events = stream::unfold((lines, ending), |(mut lines, ending)| async move {
+    let lease = Lease::of(standing.as_deref(), &app.ending);
+    let events = stream::unfold((lines, lease), |(mut lines, lease)| async move {
         let line = tokio::select! {
+            biased;
+            () = lease.over().cancelled() => return None,
             line = lines.recv() => line?,
-            () = ending.cancelled() => return None,
         };
         // A carriage return would end an event's line.
         let sent = Sent::default().data(line.replace('\r', ""));
-        Some((Ok::<_, Infallible>(sent), (lines, ending)))
+        Some((Ok::<_, Infallible>(sent), (lines, lease)))
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)).into_response())
 }

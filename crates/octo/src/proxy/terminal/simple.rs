@@ -133,6 +133,7 @@ where
         Err(error) => return Refused { code: 1011, reason: error.message },
     };
     let first = dialect::first(ask.route.query());
+    let lease = ask.hold(shared);
     drop(ask);
     let meter = Meter { targets: Arc::clone(&shared.targets), session };
     let mut upstream =
@@ -156,7 +157,10 @@ where
     let (notices, told) = tokio::sync::mpsc::channel(4);
     let end = tokio::select! {
         biased;
-        () = shared.ending.cancelled() => Refused { code: 1001, reason: "the server is ending".into() },
+        () = lease.over().cancelled() => {
+            let (code, reason) = lease.farewell();
+            Refused { code, reason: reason.into() }
+        }
         end = downward(&mut from_upstream, &mut to_client, told, &meter, shared.limits.keep_alive, &heard) => end,
         end = upward(&mut from_client, &mut to_upstream, &notices, &meter, &heard) => end,
     };

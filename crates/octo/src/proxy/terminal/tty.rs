@@ -39,10 +39,11 @@ where
                 Ok(target) => target.session,
                 Err(error) => return refuse(client, &Refused { code: 1011, reason: error.message }).await,
             };
+            let lease = ask.hold(shared);
             drop(ask);
             let meter = Meter { targets: Arc::clone(&shared.targets), session };
             let ends = Ends { client, upstream, from_client: early.freeze(), from_upstream };
-            relay::run(ends, Kind::Terminal, &meter, shared.limits.keep_alive, &shared.ending).await;
+            relay::run(ends, Kind::Terminal, &meter, shared.limits.keep_alive, &lease).await;
         }
         Err(refused) => refuse(client, &refused).await,
     }

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use tokio_util::sync::CancellationToken;
 
 use super::super::target::Use;
 use super::super::upload::Meter;
 use super::frame::{self, PING, Toward, Walk};
+use crate::auth::Lease;
 
 /// A socket at rest has this much for what it reads.
 const SMALL: usize = 2 * 1024;
@@ -56,7 +56,7 @@ enum Done {
     Broken,
     /// No ping was answered.
     Silent,
-    /// The server ends.
+    /// The server ends, or the log-in has.
     Ending,
 }
 
@@ -76,18 +76,18 @@ struct Rules<'a> {
     meter: &'a Meter,
     kind: Kind,
     keep_alive: Duration,
-    ending: &'a CancellationToken,
+    lease: &'a Lease,
     /// Counts what came from the client.
     heard: AtomicU64,
 }
 
-/// Passes frames on until one end closes, is gone, or the server ends.
+/// Passes frames on until one end closes, is gone, or the lease ends.
 pub(in super::super) async fn run<C, U>(
     ends: Ends<C, U>,
     kind: Kind,
     meter: &Meter,
     keep_alive: Duration,
-    ending: &CancellationToken,
+    lease: &Lease,
 ) where
     C: AsyncRead + AsyncWrite + Unpin,
     U: AsyncRead + AsyncWrite + Unpin,
@@ -96,7 +96,7 @@ pub(in super::super) async fn run<C, U>(
     let (from_upstream, to_upstream) = tokio::io::split(ends.upstream);
     let mut up = Pump::new(from_client, to_upstream, ends.from_client, Toward::Service);
     let mut down = Pump::new(from_upstream, to_client, ends.from_upstream, Toward::Client);
-    let rules = Rules { meter, kind, keep_alive, ending, heard: AtomicU64::new(0) };
+    let rules = Rules { meter, kind, keep_alive, lease, heard: AtomicU64::new(0) };
     let (toward, done) = {
         let mut upward = pin!(up.run(&rules));
         let mut downward = pin!(down.run(&rules));
@@ -116,7 +116,7 @@ pub(in super::super) async fn run<C, U>(
     tracing::debug!(?toward, ?done, "a socket ended");
     let (to_client, to_service) = match (toward, done) {
         (_, Done::Closed) => (None, None),
-        (_, Done::Ending) => (Some((1001, "the server is ending")), Some(1001)),
+        (_, Done::Ending) => (Some(lease.farewell()), Some(1001)),
         (Toward::Service, Done::Broken) => (Some((1002, "these are no frames of a WebSocket")), Some(1001)),
         (Toward::Service, Done::Gone | Done::Silent) | (Toward::Client, Done::Stuck | Done::Silent) => {
             (None, Some(1001))
@@ -171,7 +171,7 @@ impl<R: AsyncRead + AsyncWrite, W: AsyncRead + AsyncWrite> Pump<R, W> {
             }
             let read = tokio::select! {
                 biased;
-                () = rules.ending.cancelled() => return Done::Ending,
+                () = rules.lease.over().cancelled() => return Done::Ending,
                 read = self.from.read(&mut buffer) => read,
                 _ = ticks.tick(), if self.toward == Toward::Client => {
                     let now = rules.heard.load(Ordering::Relaxed);
@@ -223,7 +223,7 @@ impl<R: AsyncRead + AsyncWrite, W: AsyncRead + AsyncWrite> Pump<R, W> {
         let written = tokio::select! {
             biased;
             written = timeout(STALLED, self.to.write_all(bytes)) => written,
-            () = rules.ending.cancelled() => return Some(Done::Ending),
+            () = rules.lease.over().cancelled() => return Some(Done::Ending),
         };
         match written {
             Ok(Ok(())) => {

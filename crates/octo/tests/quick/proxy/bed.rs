@@ -3,7 +3,7 @@
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use octo::api::error::{ApiError, Code};
-use octo::auth::{Identity, Role};
+use octo::auth::{Identity, Role, Standing};
 use octo::proxy::{Limits, Proxies, Target, Targets, Use, routes};
 use octo::session::{Service, State};
 use std::collections::VecDeque;
@@ -101,13 +101,37 @@ pub(crate) async fn start(state: State, address: SocketAddr) -> Bed {
 }
 
 pub(crate) async fn start_with(state: State, target: SocketAddr, limits: Limits) -> Bed {
+    start_as(state, target, limits, None).await
+}
+
+/// The same, where all requests come with one log-in.
+pub(crate) async fn start_as(
+    state: State,
+    target: SocketAddr,
+    limits: Limits,
+    standing: Option<Standing>,
+) -> Bed {
     let session =
         Session { address: target, state, truth: state, used: vec![], looked: 0, next: VecDeque::new() };
     let sessions = Arc::new(Sessions(Mutex::new(session)));
     let ending = CancellationToken::new();
     let tasks = TaskTracker::new();
     let proxies = Proxies::new(sessions.clone(), limits, ending.clone(), tasks.clone());
-    let router: axum::Router = routes(proxies).layer(middleware::from_fn(identify));
+    let stand = move |mut request: Request, next: Next| {
+        request.extensions_mut().extend(
+            standing
+                .clone()
+                .map(|standing| {
+                    let mut extensions = http::Extensions::new();
+                    extensions.insert(standing);
+                    extensions
+                })
+                .unwrap_or_default(),
+        );
+        next.run(request)
+    };
+    let router: axum::Router =
+        routes(proxies).layer(middleware::from_fn(identify)).layer(middleware::from_fn(stand));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let service = router.into_make_service_with_connect_info::<SocketAddr>();

@@ -3,6 +3,7 @@
 mod bed;
 mod delivery;
 mod limits;
+mod log_ins;
 mod raw;
 mod sockets;
 mod starting;
