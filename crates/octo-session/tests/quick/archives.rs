@@ -155,6 +155,12 @@ async fn links_of_an_archive_are_not_written_through() {
     let archive = tar_of(&[("out", Symlink, "..", b""), ("out/evil", Regular, "", b"x")]);
     bed.ask("POST", "/extract", &[], archive).await.refused(403, "PATH_TRAVERSAL");
     assert!(!bed.root().parent().unwrap().join("evil").exists());
+    // A link to a directory inside is none to write through either.
+    let bed = Bed::new();
+    bed.put("own/keep", "");
+    let archive = tar_of(&[("in", Symlink, "own", b""), ("in/evil", Regular, "", b"x")]);
+    bed.ask("POST", "/extract", &[], archive).await.refused(403, "PATH_TRAVERSAL");
+    assert!(!bed.root().join("own/evil").exists());
     // A link to a file outside, and a file of the same name: the link gives way.
     let bed = Bed::new();
     let archive = tar_of(&[("f", Symlink, "../secret", b""), ("f", Regular, "", b"x")]);

@@ -4,11 +4,12 @@ use axum::body::Body;
 use axum::http::Request;
 use clap::Parser;
 use octo_session::files::{self, Limits};
-use octo_session::terminal::{self, Options};
 use octo_session::pages;
+use octo_session::terminal::{self, Options};
 use tower::ServiceExt;
 
-const FORM: &str = "--b\r\nContent-Disposition: form-data; name=\"a\"; filename=\"Makefile\"\r\n\r\nevil\r\n--b--\r\n";
+const FORM: &str =
+    "--b\r\nContent-Disposition: form-data; name=\"a\"; filename=\"Makefile\"\r\n\r\nevil\r\n--b--\r\n";
 
 /// What a browser sends for any page without asking first: a form, and a socket.
 #[tokio::test]

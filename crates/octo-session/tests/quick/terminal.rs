@@ -212,6 +212,17 @@ async fn pages_of_other_hosts_get_no_socket_where_that_is_checked() {
     assert!(connect(address, "/ws", &[]).await.is_err());
 }
 
+/// Protects the memory: a message is gathered before it is read.
+#[tokio::test]
+async fn a_message_without_measure_ends_the_socket() {
+    let (address, _handle) = serve(&["-W", "--", "sh", "-c", "echo in; cat >/dev/null; sleep 100"]).await;
+    let mut socket = open(address, "/ws").await;
+    until(&mut socket, "in").await;
+    // The server breaks off in the middle.
+    let _ = socket.send(Message::Binary(vec![b'0'; (1 << 20) + 1].into())).await;
+    while next(&mut socket).await.is_some() {}
+}
+
 #[tokio::test]
 async fn clients_and_terminals_are_counted() {
     let (address, _handle) =

@@ -25,9 +25,19 @@ pub fn say(text: &str) {
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
 
-/// Prints to standard error.
+/// Prints to standard error. What a server or a container said may be in it, which must not command the terminal.
 pub fn complain(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", harmless(text));
+}
+
+/// Text whose control characters are shown; lines stay lines.
+fn harmless(text: &str) -> String {
+    text.chars()
+        .flat_map(|char| {
+            let shown = char.is_control() && !matches!(char, '\n' | '\t');
+            shown.then(|| char.escape_default()).into_iter().flatten().chain((!shown).then_some(char))
+        })
+        .collect()
 }
 
 /// Prints a result: `human`'s text for people, else the value.
@@ -86,4 +96,14 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let mut lines = vec![line(&mut head.iter().copied()), rule];
     lines.extend(rows.iter().map(|row| line(&mut row.iter().map(String::as_str))));
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_does_not_command_the_terminal() {
+        assert_eq!(harmless("it said:\n\t\u{1b}]0;x\u{7}ä\r"), "it said:\n\t\\u{1b}]0;x\\u{7}ä\\r");
+    }
 }

@@ -83,6 +83,9 @@ struct Shared {
     writer: mpsc::Sender<Job>,
     readers: Mutex<Vec<Connection>>,
     places: Arc<Semaphore>,
+    /// Writes that still happen before one never returns, as when the process is killed there; negative for all.
+    #[cfg(test)]
+    pub(crate) writes_left: std::sync::atomic::AtomicI64,
 }
 
 impl Store {
@@ -120,6 +123,8 @@ impl Store {
             writer,
             readers: Mutex::new(readers),
             places: Arc::new(Semaphore::new(READERS)),
+            #[cfg(test)]
+            writes_left: (-1).into(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -134,6 +139,8 @@ impl Store {
         E: From<StoreError> + Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
     {
+        #[cfg(test)]
+        self.killed_here().await;
         let (told, result) = oneshot::channel();
         let path = self.shared.path.clone();
         let job: Job = Box::new(move |connection| {
@@ -151,6 +158,32 @@ impl Store {
             return Err(StoreError::Closed.into());
         }
         result.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
+    }
+
+    /// Kills the server before the write after so many.
+    #[cfg(test)]
+    pub(crate) fn kill_after(&self, writes: i64) {
+        self.shared.writes_left.store(writes, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Whether it was killed.
+    #[cfg(test)]
+    pub(crate) fn is_killed(&self) -> bool {
+        self.shared.writes_left.load(std::sync::atomic::Ordering::Relaxed) == i64::MIN
+    }
+
+    #[cfg(test)]
+    async fn killed_here(&self) {
+        use std::sync::atomic::Ordering;
+        let next = |left: i64| match left {
+            0 => Some(i64::MIN),
+            1.. => Some(left - 1),
+            _ => None,
+        };
+        let before = self.shared.writes_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        if matches!(before, Ok(0) | Err(i64::MIN)) {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Brings all that was written into the one file, after what is queued; for the end of the server.

@@ -108,6 +108,28 @@ fn bodies_are_bounded() {
     assert!(odd.starts_with("HTTP/1.1 400 "), "{odd}");
 }
 
+/// Protects handlers that set no limit of their own: a body that does not say how long it is ends at the limit of the settings.
+#[tokio::test]
+async fn a_body_of_unknown_length_is_counted() {
+    use axum::body::{Body, Bytes, to_bytes};
+    use tower::ServiceExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = octo::config::Config::default();
+    config.server.max_upload_size_mb = 1;
+    let store = octo::store::Store::open(&folder.path().join("sessions.db")).unwrap();
+    let app = octo::server::App::new(config, store, &octo::config::Secret::new(crate::support::SECRET));
+    let read = |body: Body| async { to_bytes(body, usize::MAX).await.map_or(413, |_| 200_u16).to_string() };
+    let router = axum::Router::new()
+        .route("/", axum::routing::post(read))
+        .layer(axum::middleware::from_fn_with_state(app, octo::server::layers::body::watch));
+    for (pieces, expected) in [(16, "200"), (17, "413")] {
+        let pieces = (0..pieces).map(|_| Ok::<_, io::Error>(Bytes::from(vec![0; 65_536])));
+        let body = Body::from_stream(futures_util::stream::iter(pieces));
+        let answer = router.clone().oneshot(http::Request::post("/").body(body).unwrap()).await.unwrap();
+        assert_eq!(to_bytes(answer.into_body(), 100).await.unwrap(), expected);
+    }
+}
+
 /// Sends these bytes, gives what comes until the end or the first pause.
 fn raw(bed: &Bed, bytes: &str) -> String {
     use std::io::Read as _;

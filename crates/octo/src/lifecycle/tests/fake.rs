@@ -301,8 +301,9 @@ impl Runtime for Fake {
 
     fn remove_network<'a>(&'a self, name: &'a str) -> Answer<'a, ()> {
         Box::pin(async move {
+            let hang = self.turn("remove_network").await?;
             self.world().networks.remove(name);
-            Ok(())
+            leave(hang, ()).await
         })
     }
 }

@@ -73,7 +73,8 @@ async fn opened(bed: &Bed) -> (Vec<Socket>, TcpStream) {
 
 async fn ends(sockets: Vec<Socket>, mut events: TcpStream) {
     for mut socket in sockets {
-        let (code, why) = closed(&mut socket).await;
+        let soon = tokio::time::timeout(Duration::from_secs(30), closed(&mut socket)).await;
+        let (code, why) = soon.expect("an end");
         assert_eq!((code, why.as_str()), (1008, "the log-in has ended; log in again"));
     }
     assert_eq!(read_chunk(&mut events).await.unwrap(), b"", "a clean end");
@@ -87,7 +88,7 @@ async fn sockets_and_streams_end_with_the_log_in() {
     execute(
         &store,
         "INSERT INTO users (id, username, email, display_name, role, created_at, updated_at) VALUES
-         ('ann', 'ann', 'ann@x.y', '', 'user', '', ''), ('bob', 'bob', 'bob@x.y', '', 'user', '', '')",
+         ('ann', 'ann', 'ann@x.y', '', 'user', '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z'), ('bob', 'bob', 'bob@x.y', '', 'user', '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z')",
     )
     .await;
     let log_ins = Arc::new(LogIns::new(store.clone(), false));
