@@ -39,7 +39,7 @@ pub enum LifecycleError {
     #[error("{0}")]
     Shared(String),
     /// The image is not here.
-    #[error("there is no image {0} here; build it or load it first")]
+    #[error("there is no image {0} here; build it with `octoctl image build`, or load it, and try again")]
     NoImage(String),
     /// No place for it.
     #[error(transparent)]

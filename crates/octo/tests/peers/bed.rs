@@ -1,7 +1,8 @@
 //! A server of the workshop on a real podman, with images that hold one static program.
 //!
-//! Podman is called as `toolchain/container-engine.sh` found that it works on this machine. All of a bed's containers carry
-//! a label of their own, and are gone when the bed is.
+//! Podman is called as `toolchain/container-engine.sh` found that it works on this machine; within
+//! `toolchain/with-docker.sh` it is docker instead. All of a bed's containers carry a label of their own, and are gone when
+//! the bed is.
 
 use serde_json::{Value, json};
 use std::fs::{self, File};
@@ -24,14 +25,26 @@ struct Engine {
     environment: Vec<(String, String)>,
 }
 
+/// The repository.
+pub(crate) fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Docker's client, where these tests are to run with docker.
+pub(crate) fn docker() -> Option<PathBuf> {
+    std::env::var_os("OCTO_TEST_DOCKER").map(PathBuf::from)
+}
+
 fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
+        if let Some(program) = docker() {
+            return Engine { program, environment: Vec::new() };
+        }
         let script = r#"found=$(toolchain/container-engine.sh) && eval "$found" && echo "$engine" &&
             echo "${CONTAINERS_CONF:-}" && echo "${CONTAINERS_STORAGE_CONF:-}""#;
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let mut shell = Command::new("sh");
-        let found = ran(shell.args(["-c", script]).current_dir(root).env("MAKE_TARGET", "test"));
+        let found = ran(shell.args(["-c", script]).current_dir(top()).env("MAKE_TARGET", "test"));
         let mut lines = found.lines();
         let program = PathBuf::from(lines.next().unwrap());
         assert!(program.ends_with("podman"), "podman works nowhere here, only {}", program.display());
@@ -50,12 +63,33 @@ pub(crate) fn podman(arguments: &[&str]) -> Command {
     command
 }
 
+/// What podman needs in the environment here.
+pub(crate) fn engine_environment() -> Vec<(String, String)> {
+    engine().environment.clone()
+}
+
 /// What podman prints when it does this well.
 pub(crate) fn get(arguments: &[&str]) -> String {
     ran(&mut podman(arguments))
 }
 
-fn ran(command: &mut Command) -> String {
+/// Removes a container, whatever it does.
+pub(crate) fn remove(container: &str) {
+    // Docker kills at once, and has no such option.
+    let now: &[&str] = if docker().is_some() { &[] } else { &["-t", "0"] };
+    get(&[&["rm", "-f"], now, &[container]].concat());
+}
+
+/// Takes an image its name; containers of it stay as they are.
+pub(crate) fn take_name(image: &str) {
+    match docker() {
+        None => get(&["untag", image]),
+        Some(_) => get(&["rmi", "-f", image]),
+    };
+}
+
+/// What a command prints that ends well.
+pub(crate) fn ran(command: &mut Command) -> String {
     let output: Output = command.stdin(Stdio::null()).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     assert!(output.status.success(), "{command:?}: {}\n{}", text(&output.stdout), text(&output.stderr));
@@ -93,7 +127,7 @@ pub(crate) fn image(name: &str, services: &str, version: &str) {
     let first =
         format!("trap 'exit 0' TERM\necho it starts\n{services}\nwhile :; do sleep 1000 & wait $!; done\n");
     fs::write(at("first"), first).unwrap();
-    let script = r#"tar --owner=0 --group=0 --mtime=@0 --sort=name -C "$1" -c . | "$2" import -q \
+    let script = r#"tar --owner=0 --group=0 --mtime=@0 --sort=name -C "$1" -c . | "$2" import \
         -c 'CMD ["/bin/sh","/first"]' -c 'ENV PATH=/bin' - "$3""#;
     let mut shell = Command::new("sh");
     shell.args(["-c", script, "sh"]).arg(folder.path()).arg(&engine().program).arg(name);
@@ -126,6 +160,8 @@ pub(crate) struct Bed {
     port: u16,
     /// First of the pool of ports.
     pub(crate) base: u16,
+    /// Variables of the server, which win over its settings.
+    pub(crate) variables: Vec<(&'static str, String)>,
     process: Option<Child>,
 }
 
@@ -133,6 +169,11 @@ impl Bed {
     /// With the common image, and a server that runs.
     pub(crate) fn start() -> Self {
         Self::start_with("", common_image())
+    }
+
+    /// Where the server is.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     /// With further lines of settings: `[container]` is open.
@@ -153,7 +194,7 @@ impl Bed {
         let base = 10_000 + (process % 40) as u16 * 250 + count * 30 % 250;
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         fs::create_dir(folder.path().join("on")).unwrap();
-        let bed = Self { folder, tag: format!("t{process}-{count}"), port, base, process: None };
+        let bed = Self { folder, tag: format!("t{process}-{count}"), port, base, variables: Vec::new(), process: None };
         bed.write_wrapper();
         bed
     }
@@ -227,7 +268,7 @@ exec {engine} "$@"
         let log = File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_octo"));
         command.arg("--config").arg(self.folder.path().join("config.toml")).arg("serve");
-        command.envs(engine().environment.clone()).stdin(Stdio::null());
+        command.envs(engine().environment.clone()).envs(self.variables.clone()).stdin(Stdio::null());
         self.process = Some(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
     }
 
@@ -336,11 +377,8 @@ exec {engine} "$@"
     /// Containers of this bed, `ID STATE` each.
     pub(crate) fn containers(&self) -> Vec<String> {
         let filter = format!("label=octo.test={}", self.tag);
-        let all: Value =
-            serde_json::from_str(&get(&["ps", "-a", "--filter", &filter, "--format", "json"])).unwrap();
-        let line =
-            |one: &Value| format!("{} {}", one["Id"].as_str().unwrap(), one["State"].as_str().unwrap());
-        all.as_array().unwrap().iter().map(line).collect()
+        let all = get(&["ps", "-a", "--no-trunc", "--filter", &filter, "--format", "{{.ID}} {{.State}}"]);
+        all.lines().map(str::to_owned).collect()
     }
 
     /// The id of the installation.
@@ -374,7 +412,11 @@ impl Drop for Bed {
         let ids = podman(&["ps", "-aq", "--filter", &filter]).output();
         let ids = ids.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
         for id in ids.lines() {
-            let _ = podman(&["rm", "-f", "-t", "0", id]).output();
+            // Docker has no `-t`, and does as well without.
+            let removed = podman(&["rm", "-f", "-t", "0", id]).output();
+            if !removed.is_ok_and(|output| output.status.success()) {
+                let _ = podman(&["rm", "-f", id]).output();
+            }
         }
         if self.folder.path().join("data/sessions.db").exists() && !std::thread::panicking() {
             for network in self.networks() {

@@ -10,5 +10,11 @@
 
 mod bed;
 mod faults;
+mod images;
+mod keys;
 mod lives;
+mod operator;
+mod routes;
 mod server;
+mod services;
+mod with_docker;
