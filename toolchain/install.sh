@@ -111,12 +111,15 @@ libpcre2-8-0 /usr/lib/*/libpcre2-8.so.0
 libssl3 /usr/lib/*/libssl.so.3
 END
         ;;
-    docker) cat <<'END'
+    docker)
+        if needs_docker; then
+            cat <<'END'
 iptables /usr/sbin/iptables
 iproute2 ip
 runc runc
 libdevmapper1.02.1 /usr/lib/*/libdevmapper.so.1.02.1
 END
+        fi
         ;;
     lint) cat <<'END'
 shellcheck shellcheck
@@ -134,6 +137,11 @@ END
         exit 2
         ;;
     esac
+}
+
+# True if tests with docker need a daemon of their own, and can have one.
+needs_docker() {
+    [ "$(id -u)" -eq 0 ] && ! docker info >/dev/null 2>&1
 }
 
 # True if the command or file is there. Commands of /sbin count, though a user's PATH often lacks it.
@@ -352,7 +360,7 @@ install_nginx() {
 # Docker as Debian has it, unpacked and not installed: once installed its daemon would run on this machine.
 install_docker() {
     place=.cache/docker
-    [ -x $place/usr/sbin/dockerd ] && [ -x $place/usr/bin/docker ] && return 0
+    ! needs_docker || { [ -x $place/usr/sbin/dockerd ] && [ -x $place/usr/bin/docker ]; } && return 0
     online "docker" "make $target"
     echo "make $target fetches docker with apt into $place"
     rm -rf $place
@@ -393,7 +401,9 @@ install_ttyd() {
 #!/bin/sh
 here=${0%/*}
 for loader in "$here"/usr/lib/*/ld-linux-*.so.*; do :; done
-exec "$loader" --library-path "${loader%/*}" "$here/usr/bin/ttyd" "$@"
+# One of the libraries looks there for others. What ttyd starts must not: a static program, which takes it away.
+export LD_LIBRARY_PATH="${loader%/*}"
+exec "$loader" "$here/usr/bin/ttyd" "$@"
 END
     chmod +x $place/ttyd
 }

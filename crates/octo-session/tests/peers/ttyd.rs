@@ -77,6 +77,8 @@ impl Drop for Server {
     }
 }
 
+/// The shell, without the libraries that the ttyd here needs for itself.
+const SHELL: [&str; 5] = ["/bin/busybox", "env", "-u", "LD_LIBRARY_PATH", "/bin/sh"];
 const TTY: [(&str, &str); 1] = [("sec-websocket-protocol", "tty")];
 
 /// What a server says until `wanted` was printed; what was printed comes last, as one.
@@ -145,7 +147,7 @@ async fn conversation(server: &Server) -> Vec<String> {
 
 #[tokio::test]
 async fn a_client_of_ttyd_sees_no_difference() {
-    let shell = ["/bin/sh"];
+    let shell = SHELL;
     let (ttyd, ours) = (Server::ttyd(&shell), Server::ours(&shell));
     let (theirs, ours) = (conversation(&ttyd).await, conversation(&ours).await);
     assert_eq!(theirs, ours);
@@ -154,7 +156,7 @@ async fn a_client_of_ttyd_sees_no_difference() {
 
 #[tokio::test]
 async fn a_credential_is_asked_for_alike() {
-    let more = ["-c", "me:secret", "/bin/sh"];
+    let more = [&["-c", "me:secret"][..], &SHELL].concat();
     // base64 of me:secret.
     let (good, bad) = ("bWU6c2VjcmV0", "bWU6d3Jvbmc=");
     for server in [Server::ttyd(&more), Server::ours(&more)] {
@@ -206,7 +208,7 @@ async fn mixed(page: u16, socket: u16) -> u16 {
 
 #[tokio::test]
 async fn each_page_works_on_the_other_s_socket() {
-    let shell = ["-t", "fontSize=17", "/bin/sh"];
+    let shell = [&["-t", "fontSize=17"][..], &SHELL].concat();
     let (ttyd, ours) = (Server::ttyd(&shell), Server::ours(&shell));
     let browser = Browser::start().await;
     // Ours draws into the document; theirs may draw on a canvas, and shows its terminal to scripts.

@@ -27,6 +27,8 @@ fn containers_are_as_the_settings_say() {
     bed.variables = vec![
         ("OCTO__CONTAINER__NETWORK", "per-session".into()),
         ("OCTO__CONTAINER__NOFILE", "512:512".into()),
+        // Limits of a command line take the place of all that podman's own settings have.
+        ("OCTO__CONTAINER__RUN_ARGS", format!("--label=octo.test={},--ulimit=nproc=1024:4096", bed.tag)),
         ("OCTO__CONTAINER__PIDS_LIMIT", "40".into()),
         ("OCTO__CONTAINER__SKEL_PATH", skeleton.display().to_string()),
         ("OCTO__CONTAINER__WORKSPACE_ROOT", projects.display().to_string()),
@@ -129,4 +131,30 @@ fn what_happens_by_itself() {
     remove(text(&back, "container_id"));
     bed.must("alice", "DELETE", &of("?purge=true"), None, 204);
     assert!(!bed.folder.path().join("users/home/alice/workspace/kept").exists());
+}
+
+#[test]
+fn a_session_is_in_the_network_that_the_settings_name() {
+    let mut bed = Bed::new();
+    bed.configure("", common_image());
+    let own = format!("octo-test-{}", bed.tag);
+    get(&["network", "create", &own]);
+    for (network, published) in [("", true), ("host", false), (own.as_str(), true)] {
+        bed.variables = vec![("OCTO__CONTAINER__NETWORK", network.into())];
+        bed.serve();
+        let session = bed.running("alice");
+        let id = text(&session, "id");
+        bed.must("alice", "GET", &format!("/sessions/{id}/files/health"), None, 200);
+        let port = format!("{}/tcp", if published { "41821".into() } else { session["fileserver_port"].to_string() });
+        let format = "{{json .HostConfig.PortBindings}}";
+        let bindings = get(&["inspect", "--format", format, text(&session, "container_id")]);
+        assert_eq!(bindings.contains(&port), published, "{network}: {bindings}");
+        let format = "{{json .NetworkSettings.Networks}} {{.HostConfig.NetworkMode}}";
+        let networks = get(&["inspect", "--format", format, text(&session, "container_id")]);
+        assert!(networks.contains(network), "{network}: {networks}");
+        assert!(bed.networks().is_empty(), "one of ours was made beside {network}");
+        bed.must("alice", "DELETE", &format!("/api/sessions/{id}"), None, 204);
+        bed.kill();
+    }
+    get(&["network", "rm", &own]);
 }
