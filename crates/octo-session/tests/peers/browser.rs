@@ -25,7 +25,13 @@ impl Browser {
     pub(crate) async fn start() -> Self {
         let home = tempfile::tempdir().unwrap();
         let mut process = Command::new("chromium")
-            .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
+            .args([
+                "--headless=new",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--no-first-run",
+            ])
             .args(["--disable-background-networking", "--remote-debugging-port=0", "--window-size=1200,800"])
             .arg(format!("--user-data-dir={}", home.path().display()))
             .env("HOME", home.path())
@@ -92,7 +98,8 @@ impl Tab<'_> {
 
     /// The text that an expression gives.
     pub(crate) async fn run(&self, expression: &str) -> String {
-        let done = self.ask("Runtime.evaluate", json!({"expression": expression, "returnByValue": true})).await;
+        let done =
+            self.ask("Runtime.evaluate", json!({"expression": expression, "returnByValue": true})).await;
         match &done["result"]["value"] {
             Value::String(text) => text.clone(),
             other => other.to_string(),
@@ -106,8 +113,12 @@ impl Tab<'_> {
             let down = json!({"type": "keyDown", "key": name, "text": key.to_string(),
                 "windowsVirtualKeyCode": code});
             self.ask("Input.dispatchKeyEvent", down).await;
-            self.ask("Input.dispatchKeyEvent", json!({"type": "keyUp", "key": name,
-                "windowsVirtualKeyCode": code})).await;
+            self.ask(
+                "Input.dispatchKeyEvent",
+                json!({"type": "keyUp", "key": name,
+                "windowsVirtualKeyCode": code}),
+            )
+            .await;
         }
     }
 

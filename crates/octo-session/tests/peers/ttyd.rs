@@ -41,7 +41,8 @@ impl Server {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new(program);
         command.args(own).args(["-p", &port.to_string(), "-i", "127.0.0.1", "-W"]).args(more);
-        let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let process =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         for _ in 0..600 {
             if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
                 return Self { process, port };
@@ -99,11 +100,12 @@ async fn until(socket: &mut Socket, wanted: &str) -> Vec<String> {
     told
 }
 
-/// All that a client of ttyd may do, as ttyd's own page does it; gives what it saw.
-async fn conversation(server: &Server) -> Vec<String> {
-    let mut seen = Vec::new();
+/// All that a client of ttyd may do, as ttyd's own page does it; gives what it saw, and how its sockets were closed.
+async fn conversation(server: &Server) -> (Vec<String>, Vec<Option<u16>>) {
+    let (mut seen, mut ends) = (Vec::new(), Vec::new());
     let token = server.get("/token").await;
-    seen.push(token.split("\r\n\r\n").nth(1).unwrap().trim().to_owned());
+    let token: serde_json::Value = serde_json::from_str(token.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+    seen.push(token.to_string());
     seen.push(server.get("/nothing").await.lines().next().unwrap()[9..12].to_owned());
     for text in [false, true] {
         let mut socket = server.connect(&TTY).await.unwrap();
@@ -112,8 +114,8 @@ async fn conversation(server: &Server) -> Vec<String> {
             true => Message::text(words),
             false => Message::binary(words.as_bytes().to_vec()),
         };
-        // Nothing comes before the first message, not even for one that is none.
-        socket.send(message("0early\r")).await.unwrap();
+        // Nothing comes before the first message, not even for one that is none. (On input ttyd would hang up, ours waits.)
+        socket.send(message("9early")).await.unwrap();
         let early = tokio::time::timeout(Duration::from_millis(300), socket.next()).await;
         seen.push(format!("early: {}", matches!(early, Ok(Some(Ok(Message::Binary(_)))))));
         socket.send(message(r#"{"AuthToken":"","columns":90,"rows":25}"#)).await.unwrap();
@@ -140,18 +142,25 @@ async fn conversation(server: &Server) -> Vec<String> {
                 }
             }
         });
-        seen.push(format!("{:?}", end.await.unwrap()));
+        ends.push(end.await.unwrap());
     }
-    seen
+    (seen, ends)
 }
 
 #[tokio::test]
 async fn a_client_of_ttyd_sees_no_difference() {
     let shell = SHELL;
     let (ttyd, ours) = (Server::ttyd(&shell), Server::ours(&shell));
-    let (theirs, ours) = (conversation(&ttyd).await, conversation(&ours).await);
+    let (theirs, their_ends) = conversation(&ttyd).await;
+    let (ours, our_ends) = conversation(&ours).await;
     assert_eq!(theirs, ours);
-    assert_eq!(theirs[0], r#"{"token": ""}"#.replace(' ', ""), "{theirs:?}");
+    // Ours says that the shell has ended well. ttyd means to, and often hangs up first.
+    assert_eq!(our_ends, [Some(1000); 2]);
+    assert!(their_ends.iter().all(|end| matches!(end, None | Some(1000))), "{their_ends:?}");
+    // And it is what the protocol's documents say.
+    assert_eq!((&*theirs[1], &*theirs[2], &*theirs[4]), ("404", "early: false", "2{ }"), "{theirs:?}");
+    assert!(theirs[3].starts_with("1/bin/busybox env") && theirs[5] == "true", "{theirs:?}");
+    assert_eq!(theirs[6], "20 70|\u{fffd}|two2", "{theirs:?}");
 }
 
 #[tokio::test]
@@ -217,7 +226,12 @@ async fn each_page_works_on_the_other_s_socket() {
          [...Array(lines.length).keys()].map(row => lines.getLine(row).translateToString(true)).join('\\n') : '' })()";
     for (page, socket, shown, size) in [
         (&ttyd, &ours, kept, "String(window.term?.options.fontSize)"),
-        (&ours, &ttyd, drawn, "getComputedStyle(document.querySelector('.xterm-rows')).fontSize.replace('px', '')"),
+        (
+            &ours,
+            &ttyd,
+            drawn,
+            "getComputedStyle(document.querySelector('.xterm-rows')).fontSize.replace('px', '')",
+        ),
     ] {
         let tab = browser.open(&format!("http://127.0.0.1:{}/", mixed(page.port, socket.port).await)).await;
         // Once there is a prompt, the page has said hello.

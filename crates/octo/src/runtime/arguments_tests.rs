@@ -153,7 +153,9 @@ fn other_commands() {
     // Not `json`, which docker 20.10 takes for a template without fields.
     let template = "--format {{json .}}";
     assert_eq!(said(&docker.version()).join(" "), format!("version {template}"));
-    assert!(said(&docker.list("i1")).join(" ").starts_with(&format!("ps --all --no-trunc {template} --filter")));
+    assert!(
+        said(&docker.list("i1")).join(" ").starts_with(&format!("ps --all --no-trunc {template} --filter"))
+    );
     assert_eq!(
         said(&docker.stats(&["c1".into()])).join(" "),
         format!("stats --no-stream --no-trunc {template} -- c1")

@@ -194,7 +194,14 @@ impl Bed {
         let base = 10_000 + (process % 40) as u16 * 250 + count * 30 % 250;
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         fs::create_dir(folder.path().join("on")).unwrap();
-        let bed = Self { folder, tag: format!("t{process}-{count}"), port, base, variables: Vec::new(), process: None };
+        let bed = Self {
+            folder,
+            tag: format!("t{process}-{count}"),
+            port,
+            base,
+            variables: Vec::new(),
+            process: None,
+        };
         bed.write_wrapper();
         bed
     }

@@ -48,10 +48,7 @@ fn an_image_that_is_removed_is_missed_and_takes_nothing_with_it() {
     remove(text(&down, "container_id"));
     get(&["rmi", "-f", text(&up, "image_digest")]);
     let lost = bed.show(text(&up, "id"));
-    assert_eq!(
-        (&lost["status"], &lost["error_message"]),
-        (&json!("failed"), &json!("container not found"))
-    );
+    assert_eq!((&lost["status"], &lost["error_message"]), (&json!("failed"), &json!("container not found")));
     remedy(&bed.must("alice", "POST", &of(&up, "/resume"), None, 404));
     assert_eq!(bed.show(text(&up, "id"))["status"], "failed");
 

@@ -41,7 +41,10 @@ fn containers_are_as_the_settings_say() {
     let id = text(&first, "id");
     assert_eq!(bed.exec(id, &["cat", "/home/dev/workspace/first"])["stdout"], "from the skeleton");
     assert_eq!(bed.exec(id, &["sh", "-c", "ulimit -n"])["stdout"], "512\n");
-    assert_eq!(get(&["inspect", "--format", "{{.HostConfig.PidsLimit}}", text(&first, "container_id")]), "40");
+    assert_eq!(
+        get(&["inspect", "--format", "{{.HostConfig.PidsLimit}}", text(&first, "container_id")]),
+        "40"
+    );
 
     // A workspace of one's own choice; and no other folder of the host.
     let path = projects.join("one");
@@ -58,7 +61,8 @@ fn containers_are_as_the_settings_say() {
 
     // Sessions of one user are apart too.
     assert_eq!(bed.networks().len(), 2);
-    let script = format!("printf 'GET /health HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 2 {} 41821", address(&second));
+    let script =
+        format!("printf 'GET /health HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 2 {} 41821", address(&second));
     let reached = |from: &Value| {
         bed.exec(text(from, "id"), &["sh", "-c", &script])["stdout"].as_str().unwrap().contains("200 OK")
     };
@@ -145,7 +149,10 @@ fn a_session_is_in_the_network_that_the_settings_name() {
         let session = bed.running("alice");
         let id = text(&session, "id");
         bed.must("alice", "GET", &format!("/sessions/{id}/files/health"), None, 200);
-        let port = format!("{}/tcp", if published { "41821".into() } else { session["fileserver_port"].to_string() });
+        let port = format!(
+            "{}/tcp",
+            if published { "41821".into() } else { session["fileserver_port"].to_string() }
+        );
         let format = "{{json .HostConfig.PortBindings}}";
         let bindings = get(&["inspect", "--format", format, text(&session, "container_id")]);
         assert_eq!(bindings.contains(&port), published, "{network}: {bindings}");

@@ -167,11 +167,16 @@ fn an_operator_does_everything_with_octoctl() {
     assert!(alice.run(&["session", "resume", id]).badly(6).contains("running"));
 
     // The image changes: it is told, and only those are renewed that it concerns.
-    assert_eq!(alice.read(&["image", "check"]), json!({"sessions_checked": 2, "outdated": 0, "sessions": []}));
+    assert_eq!(
+        alice.read(&["image", "check"]),
+        json!({"sessions_checked": 2, "outdated": 0, "sessions": []})
+    );
     assert_eq!(alice.told(&["container", "refresh", "--outdated-only"]), "Refreshed 0 container(s)\n");
     own_image(&bed, "2");
-    assert_eq!(alice.told(&["session", "upgrade", other, "--wait", "60"]),
-        format!("Session {other} upgraded to latest image\n"));
+    assert_eq!(
+        alice.told(&["session", "upgrade", other, "--wait", "60"]),
+        format!("Session {other} upgraded to latest image\n")
+    );
     let check = alice.told(&["image", "check"]);
     assert!(check.starts_with("2 session(s) checked, 1 outdated\n") && check.contains(id), "{check}");
     assert_eq!(alice.json(&["container", "refresh", "--outdated-only"]), json!({"refreshed": 1}));
@@ -220,7 +225,9 @@ fn an_operator_does_everything_with_octoctl() {
     stranger.variables = vec![("OCTO_AUTH_TOKEN", "nonsense".into())];
     stranger.run(&["--json", "session", "list"]).badly(4);
     stranger.run(&["--server", "http://127.0.0.1:1", "status"]).badly(3);
-    for usage in [&["session", "get"][..], &["session", "list", "--json", "--yaml"], &["status", "--format", "xml"]] {
+    for usage in
+        [&["session", "get"][..], &["session", "list", "--json", "--yaml"], &["status", "--format", "xml"]]
+    {
         assert_eq!(stranger.run(usage).code, Some(2), "{usage:?}");
     }
     assert!(stranger.told(&["completions", "fish"]).contains("stop-all"));
@@ -282,5 +289,8 @@ fn octoctl_builds_lists_and_prunes_images() {
 
     let mut all = podman(&["rmi", "-a", "-f"]);
     ran(all.envs(store));
-    let _ = Command::new("umount").arg(operator.home.path().join("store/store/overlay")).stderr(Stdio::null()).status();
+    let _ = Command::new("umount")
+        .arg(operator.home.path().join("store/store/overlay"))
+        .stderr(Stdio::null())
+        .status();
 }

@@ -35,7 +35,9 @@ fn sessions_are_listed_found_followed_and_told_about() {
         assert_eq!(first["urls"][name], *expected);
         assert_eq!(bed.show(text(&first, "id"))["urls"][name], *expected);
     }
-    for key in ["user_id", "workspace_path", "image", "image_digest", "container_id", "started_at", "created_at"] {
+    for key in
+        ["user_id", "workspace_path", "image", "image_digest", "container_id", "started_at", "created_at"]
+    {
         assert!(first[key].is_string(), "{key}: {first}");
     }
     assert!(first.get("env").is_none());
@@ -86,9 +88,7 @@ fn sessions_are_listed_found_followed_and_told_about() {
     assert_eq!(states, ["pending", "starting", "running", "stopping", "stopped"], "{events}");
 
     // The one to work in: stopped last and so resumed, running, outdated and so upgraded.
-    let got = |body: Value| {
-        bed.must("alice", "POST", "/api/sessions/get-or-create?wait=60", Some(body), 200)
-    };
+    let got = |body: Value| bed.must("alice", "POST", "/api/sessions/get-or-create?wait=60", Some(body), 200);
     let session = got(json!({}));
     assert_eq!((&session["id"], &session["status"]), (&first["id"], &json!("running")), "{session}");
     assert_eq!(got(json!({}))["container_id"], session["container_id"]);

@@ -67,7 +67,9 @@ async fn until(socket: &mut Socket, protocol: bool, wanted: &str) -> Vec<String>
     while !printed.contains(wanted) {
         let message = tokio::time::timeout(Duration::from_secs(60), socket.next()).await;
         match message.unwrap_or_else(|_| panic!("no {wanted:?} in {printed:?} and {told:?}")) {
-            Some(Ok(Message::Binary(bytes))) if !protocol => printed.push_str(&String::from_utf8_lossy(&bytes)),
+            Some(Ok(Message::Binary(bytes))) if !protocol => {
+                printed.push_str(&String::from_utf8_lossy(&bytes))
+            }
             Some(Ok(Message::Binary(bytes))) if bytes.first() == Some(&b'0') => {
                 printed.push_str(&String::from_utf8_lossy(&bytes[1..]));
             }
@@ -149,7 +151,10 @@ fn all_services_are_reached_through_the_server_and_by_their_owner_alone() {
             socket.send(Message::binary(ask.into_bytes())).await.unwrap();
             let told = until(&mut socket, true, &format!("at{}", 40 + number)).await;
             assert!(told[0].starts_with("1/bin/sh") && told[1].starts_with("2{"), "{told:?}");
-            assert!(told[2].contains("uid=1000(dev) gid=1000(dev)") && told[2].contains("30 100"), "{told:?}");
+            assert!(
+                told[2].contains("uid=1000(dev) gid=1000(dev)") && told[2].contains("30 100"),
+                "{told:?}"
+            );
             socket.close(None).await.unwrap();
         }
         let mut socket = connect(&bed, &of("/terminal?columns=90&rows=20"), None).await;
