@@ -1,23 +1,26 @@
 #!/bin/sh
 # Runs a command where docker answers: with-docker.sh COMMAND ARG...
 #
-# OCTO_TEST_DOCKER tells the command where docker's client is. A daemon that answers already is taken; else root gets
-# one for as long as the command runs, Debian's, which install.sh unpacks below .cache/docker. That daemon and the command
+# OCTO_TEST_DOCKER tells the command where docker's client is. A daemon that answers already is taken; else one is started
+# for as long as the command runs, Debian's, which install.sh unpacks below .cache/docker. That daemon and the command
 # have a network and mounts of their own, so that nothing of this machine is changed. Exits with the command's code, or
-# with 77 where there can be no docker, and says why.
+# with 77 where there can be no docker, and says why. Root's alone.
 set -eu
 
 [ $# -gt 0 ] || { echo "usage: with-docker.sh COMMAND ARG..." >&2; exit 2; }
 top=$(cd "$(dirname "$0")/.." && pwd)
 
 if [ "${WITH_DOCKER_INSIDE:-}" = "" ]; then
+    if [ "$(id -u)" -ne 0 ]; then
+        # Docker knows no users but the machine's, and only root can give a home to the one inside.
+        echo "only root can give files to the user of a container of docker's" >&2
+        exit 77
+    fi
     client=$(command -v docker) || client=
     if [ -n "$client" ] && "$client" info >/dev/null 2>&1; then
-        OCTO_TEST_DOCKER=$client exec "$@"
-    fi
-    if [ "$(id -u)" -ne 0 ]; then
-        echo "no docker daemon answers, and only root can start one" >&2
-        exit 77
+        OCTO_TEST_DOCKER=$client
+        export OCTO_TEST_DOCKER
+        exec "$@"
     fi
     (cd "$top" && toolchain/install.sh "${MAKE_TARGET:-test}" docker)
     if ! unshare --mount --net true 2>/dev/null; then

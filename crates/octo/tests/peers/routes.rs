@@ -1,9 +1,11 @@
 //! The rest of the API over real containers: what no life of a session needs.
 
 use serde_json::{Value, json};
+use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 
-use super::bed::{Bed, get, own_image, wait};
+use super::bed::{Bed, common_image, get, own_image, wait};
 
 fn text<'v>(session: &'v Value, name: &str) -> &'v str {
     session[name].as_str().unwrap()
@@ -115,6 +117,51 @@ fn sessions_are_listed_found_followed_and_told_about() {
     assert_eq!((&counts["total_sessions"], &counts["running_sessions"]), (&json!(3), &json!(2)), "{counts}");
     let audit = bed.must("root", "GET", "/api/admin/audit?resource_type=sessions", None, 200).to_string();
     assert!(audit.contains(id) && audit.contains("/stop"), "{audit}");
+}
+
+/// The API's own description names them, so that none is forgotten: each answers, with real sessions behind it.
+#[test]
+fn every_route_that_only_reads_answers() {
+    let mut bed = Bed::new();
+    bed.configure("", common_image());
+    let bin = bed.folder.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    fs::write(bin.join("codexbar"), "#!/bin/sh\necho '[{\"provider\": \"claude\"}]'\n").unwrap();
+    fs::set_permissions(bin.join("codexbar"), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    bed.variables = vec![("PATH", format!("{}:{path}", bin.display()))];
+    bed.serve();
+    let session = bed.running("alice");
+    let invite = bed.must("root", "POST", "/api/admin/invite-codes", Some(json!({"max_uses": 2})), 201);
+    let document = bed.must("root", "GET", "/api/openapi.json", None, 200);
+    let mut asked = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let Some(operation) = item.get("get") else { continue };
+        let content = operation["responses"]["200"]["content"].as_object();
+        if content.is_some_and(|kinds| kinds.keys().all(|kind| kind == "text/event-stream")) {
+            continue;
+        }
+        let id = match path.as_str() {
+            path if path.starts_with("/api/admin/users") => "alice",
+            path if path.starts_with("/api/admin/invite-codes") => text(&invite, "id"),
+            _ => text(&session, "id"),
+        };
+        let answer = bed.must("root", "GET", &path.replace("{id}", id), None, 200);
+        assert!(!answer.is_null(), "{path}");
+        asked += 1;
+    }
+    assert!(asked > 20, "the description names only {asked}");
+    let usage = bed.must("alice", "GET", "/api/codexbar/usage", None, 200);
+    assert_eq!(usage, json!([{"provider": "claude"}]));
+    // The one that does not end: what the session's container uses.
+    let metrics = ureq::get(format!("{}/api/admin/metrics", bed.url())).header("x-dev-user", "root").call();
+    let lines = BufReader::new(metrics.unwrap().into_body().into_reader()).lines().map(Result::unwrap);
+    let mut samples = lines.filter_map(|line| line.strip_prefix("data: ").map(str::to_owned));
+    let sample: Value = serde_json::from_str(&samples.next().unwrap()).unwrap();
+    let container = &sample["containers"][0];
+    assert_eq!((&container["session_id"], &sample["error"]), (&session["id"], &Value::Null), "{sample}");
+    assert!(container["stats"]["memory_bytes"].as_u64().unwrap() > 0, "{sample}");
+    assert!(sample["host"]["mem_total_bytes"].as_u64().unwrap() > 0, "{sample}");
 }
 
 #[test]
