@@ -10,5 +10,6 @@
 
 mod bed;
 mod faults;
+mod full;
 mod lives;
 mod server;

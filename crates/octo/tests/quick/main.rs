@@ -16,6 +16,7 @@ mod codexbar;
 mod config;
 mod ctl;
 mod documents;
+mod full;
 mod layers;
 mod log_in;
 mod origins;
