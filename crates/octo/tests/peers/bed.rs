@@ -451,12 +451,15 @@ impl Drop for Bed {
 /// Waits until something is there.
 pub(crate) fn wait<T>(what: &str, mut there: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + PATIENCE;
+    let mut pause = Duration::from_millis(20);
     loop {
         if let Some(found) = there() {
             return found;
         }
         assert!(Instant::now() < until, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(30));
+        // Most looks call podman: many of them slow down what they wait for.
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(250));
     }
 }
 
