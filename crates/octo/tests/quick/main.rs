@@ -19,6 +19,7 @@ mod documents;
 mod full;
 mod layers;
 mod log_in;
+mod loops;
 mod origins;
 mod parsers;
 mod proxy;
