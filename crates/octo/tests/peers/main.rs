@@ -10,6 +10,7 @@
 
 mod bed;
 mod faults;
+mod full;
 mod images;
 mod keys;
 mod lives;
