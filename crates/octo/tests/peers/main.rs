@@ -9,6 +9,12 @@
 )]
 
 mod bed;
+#[path = "../../../../tests/support/browser.rs"]
+#[allow(dead_code, reason = "the printer's page is looked at with it too")]
+mod browser;
 mod faults;
 mod lives;
+mod person;
 mod server;
+#[path = "../../../../tests/support/wait.rs"]
+mod wait;

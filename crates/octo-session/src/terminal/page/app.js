@@ -10,7 +10,13 @@ const LONGEST_PAUSE = 15000;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const notice = document.getElementById('notice');
-const terminal = new Terminal({ cursorBlink: true, scrollback: 10000, theme: { background: '#1b1d21' } });
+const terminal = new Terminal({
+  cursorBlink: true,
+  scrollback: 10000,
+  // Colours of programs are made readable on this ground.
+  minimumContrastRatio: 7,
+  theme: { background: '#1b1d21' },
+});
 const fit = new FitAddon();
 terminal.loadAddon(fit);
 terminal.open(document.getElementById('terminal'));
