@@ -14,6 +14,7 @@ export const name = (session) => session.readable_id || session.id.slice(0, 8);
 /** `act(work, told)` does something and says so. */
 export function card(session, outdated, act) {
   const { status } = session;
+  const newer = outdated && ['running', 'stopped', 'failed'].includes(status);
   const title = name(session);
   const path = `/api/sessions/${session.id}`;
   const key = (word) => `${session.id} ${word}`;
@@ -40,7 +41,7 @@ export function card(session, outdated, act) {
     status === 'failed' && el('div', { class: 'note bad' },
       el('p', {}, el('strong', {}, 'It failed: '), session.error_message ?? 'nobody knows why'),
       el('p', {}, 'Resume tries again. Your files are as they were.')),
-    outdated && el('div', { class: 'note' },
+    newer && el('div', { class: 'note' },
       el('p', {}, 'There is a newer image. Upgrade gives the session a new container of it; your files stay, what runs in it ends.')),
     el('div', { class: 'row do-row' },
       (status === 'running' || status === 'starting')
@@ -48,7 +49,7 @@ export function card(session, outdated, act) {
       ['stopped', 'failed'].includes(status) && does('Resume', `${title} is starting.`, () => post(`${path}/resume`), { class: 'key' }),
       status === 'running' && leads('Files', `#/files/${session.id}`),
       session.container_id && leads('Logs', `#/logs/${session.id}`),
-      outdated && does('Upgrade', `${title} gets the newer image; your files stay.`, () => post(`${path}/upgrade`)),
+      newer && does('Upgrade', `${title} gets the newer image; your files stay.`, () => post(`${path}/upgrade`)),
       ['pending', 'starting', 'running'].includes(status)
         && does('Stop', `${title} is stopped; your files stay.`, async () => { await post(`${path}/stop`); }),
       does('Delete', `${title} is deleted.`, remove, { class: 'bad last' })));

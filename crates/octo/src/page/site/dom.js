@@ -24,9 +24,10 @@ export function say(text) {
 /** Puts a view in place of the former, and the focus on the field where it begins, or on the view. */
 export function show(title, ...parts) {
   document.title = `${title} · Workshop`;
+  say('');
   const main = document.getElementById('main');
   main.replaceChildren(...parts.flat().filter((part) => part));
-  (main.querySelector('[autofocus]') ?? main).focus();
+  (main.querySelector('[data-first]') ?? main).focus();
 }
 
 /** A place for what went wrong; it stays there until the next try. `tell('')` empties it. */
@@ -43,15 +44,17 @@ export function ask(question, detail, yes, boxes = []) {
   return new Promise((resolve) => {
     const checks = boxes.map(([name, text]) => [name, el('input', { type: 'checkbox', id: `ask-${name}` }), text]);
     const answer = (value) => { dialog.close(); dialog.remove(); resolve(value); };
+    const keep = el('button', { type: 'button', onclick: () => answer(null) }, 'Keep it');
     const dialog = el('dialog', { 'aria-labelledby': 'question', 'aria-describedby': 'detail', oncancel: () => answer(null) },
       el('h2', { id: 'question' }, question),
       el('p', { id: 'detail' }, detail),
       checks.map(([name, box, text]) => el('p', { class: 'choice' }, box, el('label', { for: `ask-${name}`, class: 'beside' }, text))),
       el('div', { class: 'row' },
         el('button', { type: 'button', class: 'bad', onclick: () => answer(Object.fromEntries(checks.map(([name, box]) => [name, box.checked]))) }, yes),
-        el('button', { type: 'button', autofocus: true, onclick: () => answer(null) }, 'Keep it')));
+        keep));
     document.body.append(dialog);
     dialog.showModal();
+    keep.focus();
   });
 }
 

@@ -10,7 +10,7 @@ export function entrance(done) {
       el('h1', {}, 'Log in'),
       el('p', { class: 'faint' }, 'Build firmware overlays in sessions of your own: a terminal, your files and the builder, in the browser.'),
       form([
-        { ...NAME, label: 'Name or e-mail address', input: { ...NAME.input, autofocus: true } },
+        { ...NAME, label: 'Name or e-mail address', input: { ...NAME.input, 'data-first': true } },
         { name: 'password', label: 'Password', input: { type: 'password', autocomplete: 'current-password' } },
       ], 'Log in', async (given) => { await post('/api/auth/login', given); await done(); }),
       el('hr'),
@@ -24,7 +24,7 @@ function registration(done) {
       el('h1', {}, 'Register'),
       el('p', { class: 'faint' }, 'Whoever runs this workshop gives you an invite code.'),
       form([
-        { name: 'invite_code', label: 'Invite code', input: { autocomplete: 'off', autocapitalize: 'characters', spellcheck: 'false', autofocus: true } },
+        { name: 'invite_code', label: 'Invite code', input: { autocomplete: 'off', autocapitalize: 'characters', spellcheck: 'false', 'data-first': true } },
         { ...NAME, hint: '3 to 50 letters, digits, - or _.', input: { ...NAME.input, pattern: '[A-Za-z0-9_\\-]{3,50}', title: '3 to 50 letters, digits, - or _' } },
         { name: 'email', label: 'E-mail address', input: { type: 'email', autocomplete: 'email' } },
         { name: 'password', label: 'Password', hint: 'At least 8 characters.',

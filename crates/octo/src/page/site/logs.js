@@ -15,7 +15,7 @@ export function logs(id, lost) {
   const heading = el('h1', {}, 'Logs');
   show('Logs', back(), heading, state, text,
     el('section', { class: 'card', 'aria-label': 'History' }, el('h2', {}, 'History'),
-      el('table', { 'aria-label': 'History' }, el('thead', {}, el('tr', {}, ['When', 'State', 'Why'].map((word) => el('th', { scope: 'col' }, word)))), history)));
+      el('table', { 'aria-label': 'History', class: 'history' }, el('thead', {}, el('tr', {}, ['When', 'State', 'Why'].map((word) => el('th', { scope: 'col' }, word)))), history)));
 
   function draw() {
     waiting = false;

@@ -109,34 +109,41 @@ impl Person {
         self.browser.wait_without("body", text);
     }
 
-    /// Waits until the tab that a click has opened is there, and goes to it. Gives the former one.
-    pub(super) fn follows_to_the_new_tab(&self) -> String {
-        let former = self.browser.get("/window").as_str().unwrap().to_owned();
+    /// The tab that is looked at.
+    pub(super) fn tab(&self) -> String {
+        self.browser.get("/window").as_str().unwrap().to_owned()
+    }
+
+    /// Waits until the tab that a click has opened is there, and goes to it. Gives the former one, and this one.
+    pub(super) fn follows_to_the_new_tab(&self) -> (String, String) {
+        let former = self.tab();
         let new = wait::until("a new tab", SOON, || {
             let all = self.browser.get("/window/handles");
             let all = all.as_array().unwrap().iter().filter_map(|one| one.as_str());
             all.filter(|one| *one != former).last().map(str::to_owned)
         });
-        self.browser.switch_to(&new);
-        former
+        self.goes_to(&new);
+        (former, new)
     }
 
-    /// Judges what is shown by all of axe's rules, in light and dark, on a wide window and on a phone, and takes a
-    /// picture of each.
+    /// Goes to a tab.
+    pub(super) fn goes_to(&self, tab: &str) {
+        self.browser.switch_to(tab);
+        self.browser.tool("Page.bringToFront", &json!({}));
+    }
+
+    /// Judges what is shown by all of axe's rules, and takes a picture: light on a wide window, and dark on a phone.
+    /// Colours do not depend on the width.
     pub(super) fn judges(&self, name: &str) {
         let browser = &self.browser;
-        for (place, size) in [("wide", (1200, 1000)), ("phone", (390, 844))] {
-            for (light, dark) in [("light", false), ("dark", true)] {
-                browser.be(Look { size, dark, ..browser.look() });
-                let name = format!("{name}-{place}-{light}");
-                let shot = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("workshop/{name}.png"));
-                browser.picture(&shot);
-                let found = browser.axe(&self.axe);
-                assert!(found.is_empty(), "{name}: {found:#?}");
-                let over =
-                    "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
-                assert_eq!(browser.run(over), 0, "{name} is wider than what shows it");
-            }
+        for (place, size, dark) in [("wide-light", (1200, 1000), false), ("phone-dark", (390, 844), true)] {
+            browser.be(Look { size, dark, ..browser.look() });
+            let name = format!("{name}-{place}");
+            browser.picture(&Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("workshop/{name}.png")));
+            let found = browser.axe(&self.axe);
+            assert!(found.is_empty(), "{name}: {found:#?}");
+            let over = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+            assert_eq!(browser.run(over), 0, "{name} is wider than what shows it");
         }
         browser.be(browser.look());
     }

@@ -79,13 +79,13 @@ fn a_person_goes_from_the_invite_to_the_finished_firmware() {
     let code = an_administrator_makes_an_invite_by_the_keyboard(&person);
     somebody_registers(&person, &code);
     let name = she_makes_a_session_by_the_keyboard(&person, &workshop.bed);
-    let sum = she_builds_in_the_terminal(&person, &name);
+    let (sum, terminal) = she_builds_in_the_terminal(&person, &name);
     she_fetches_the_firmware(&person, &name, &workshop, &sum);
     she_reads_the_logs(&person, &name);
-    she_stops_and_resumes(&person, &name, &workshop.bed);
-    she_upgrades(&person, &name, &workshop, &sum);
+    she_stops_and_resumes(&person, &name, &workshop.bed, &terminal);
+    she_upgrades(&person, &name, &workshop, (&sum, &terminal));
     the_server_goes_and_comes(&person, &mut workshop.bed);
-    she_deletes_it(&person, &name, &workshop);
+    she_deletes_it(&person, &name, &workshop, &terminal);
     person.has_nothing_to_complain_of();
 }
 
@@ -148,10 +148,10 @@ fn she_makes_a_session_by_the_keyboard(person: &Person, bed: &Bed) -> String {
     name
 }
 
-/// The build, and what the terminal says that the sum of its result is.
-fn she_builds_in_the_terminal(person: &Person, name: &str) -> String {
+/// The build. What the terminal says that the sum of its result is, and the terminal's tab.
+fn she_builds_in_the_terminal(person: &Person, name: &str) -> (String, String) {
     person.click("link", &format!("Terminal of {name}, in a new tab"));
-    let list = person.follows_to_the_new_tab();
+    let (list, terminal) = person.follows_to_the_new_tab();
     person.sees("workspace$");
     person.types("make overlay");
     person.types(ENTER);
@@ -165,9 +165,8 @@ fn she_builds_in_the_terminal(person: &Person, name: &str) -> String {
     let before = shown.split("  dist/firmware.bin").next().unwrap();
     let sum = before.split_whitespace().last().unwrap().to_owned();
     assert!(sum.len() == 64 && sum.bytes().all(|digit| digit.is_ascii_hexdigit()), "{shown}");
-    person.browser.open("about:blank");
-    person.browser.switch_to(&list);
-    sum
+    person.goes_to(&list);
+    (sum, terminal)
 }
 
 fn she_fetches_the_firmware(person: &Person, name: &str, workshop: &Workshop, sum: &str) {
@@ -207,15 +206,20 @@ fn she_reads_the_logs(person: &Person, name: &str) {
     person.click("link", "← All sessions");
 }
 
-fn she_stops_and_resumes(person: &Person, name: &str, bed: &Bed) {
+fn she_stops_and_resumes(person: &Person, name: &str, bed: &Bed, terminal: &str) {
     bed.hold("stop");
     person.click("button", &format!("Stop {name}"));
     person.sees("stopping");
     person.judges("stopping");
     bed.release();
     person.sees("is stopped; your files stay");
-    person.sees_no("is stopped; your files stay");
     person.judges("stopped");
+    let list = person.tab();
+    person.expects("/terminal/", "503");
+    person.goes_to(terminal);
+    person.sees("The session is stopped; resume it first.");
+    person.judges("terminal-stopped");
+    person.goes_to(&list);
     // The disk of the server is full: it says so, and the next try succeeds.
     bed.at("start", "fail");
     person.click("button", &format!("Resume {name}"));
@@ -225,7 +229,8 @@ fn she_stops_and_resumes(person: &Person, name: &str, bed: &Bed) {
     person.sees("running");
 }
 
-fn she_upgrades(person: &Person, name: &str, workshop: &Workshop, sum: &str) {
+fn she_upgrades(person: &Person, name: &str, workshop: &Workshop, (sum, terminal): (&str, &str)) {
+    let list = person.tab();
     workshop.renew_image();
     person.sees("There is a newer image.");
     person.judges("outdated");
@@ -236,19 +241,21 @@ fn she_upgrades(person: &Person, name: &str, workshop: &Workshop, sum: &str) {
     workshop.bed.release();
     person.sees("running");
     person.sees_no("There is a newer image.");
-    person.click("link", &format!("Terminal of {name}, in a new tab"));
-    let list = person.follows_to_the_new_tab();
-    person.sees("workspace$");
+    // The terminal has come back by itself, with another shell in another container.
+    person.goes_to(terminal);
+    person.sees_no("Trying again.");
+    person.types(ENTER);
+    person.types("clear");
+    person.types(ENTER);
     person.types("echo it is the $EDITION && sha256sum dist/firmware.bin");
     person.types(ENTER);
     person.sees("it is the second");
     person.sees(sum);
-    person.browser.open("about:blank");
-    person.browser.switch_to(&list);
+    person.goes_to(&list);
 }
 
 fn the_server_goes_and_comes(person: &Person, bed: &mut Bed) {
-    person.expects("/api/", "ERR_CONNECTION_REFUSED");
+    person.expects("", "net::ERR_");
     bed.kill();
     person.sees("The server does not answer.");
     person.judges("server-away");
@@ -257,7 +264,8 @@ fn the_server_goes_and_comes(person: &Person, bed: &mut Bed) {
     person.sees("running");
 }
 
-fn she_deletes_it(person: &Person, name: &str, workshop: &Workshop) {
+fn she_deletes_it(person: &Person, name: &str, workshop: &Workshop, terminal: &str) {
+    person.expects("/terminal/", "404");
     let delete = format!("Delete {name}");
     person.click("button", &delete);
     person.sees(&format!("Delete {name}?"));
@@ -271,6 +279,10 @@ fn she_deletes_it(person: &Person, name: &str, workshop: &Workshop) {
     person.sees("You have no session yet");
     assert!(workshop.bed.containers().is_empty());
     assert!(!workshop.workspace().exists(), "the files were to go as well");
+    let list = person.tab();
+    person.goes_to(terminal);
+    person.sees("There is no such session.");
+    person.goes_to(&list);
     person.click("button", "Log out");
     person.sees("Do you have an invite code?");
 }
