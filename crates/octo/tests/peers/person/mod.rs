@@ -213,6 +213,7 @@ fn she_stops_and_resumes(person: &Person, name: &str, bed: &Bed, terminal: &str)
     person.judges("stopping");
     bed.release();
     person.sees("is stopped; your files stay");
+    person.sees("Resume");
     person.judges("stopped");
     let list = person.tab();
     person.expects("/terminal/", "503");
