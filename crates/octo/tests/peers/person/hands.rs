@@ -120,7 +120,7 @@ impl Person {
         let new = wait::until("a new tab", SOON, || {
             let all = self.browser.get("/window/handles");
             let all = all.as_array().unwrap().iter().filter_map(|one| one.as_str());
-            all.filter(|one| *one != former).last().map(str::to_owned)
+            all.rev().find(|one| *one != former).map(str::to_owned)
         });
         self.goes_to(&new);
         (former, new)
