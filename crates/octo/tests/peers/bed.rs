@@ -158,7 +158,7 @@ pub(crate) struct Bed {
     /// Of its containers alone.
     pub(crate) tag: String,
     /// Of the HTTP server.
-    port: u16,
+    pub(crate) port: u16,
     /// First of the pool of ports.
     pub(crate) base: u16,
     /// Variables of the server, which win over its settings.
@@ -229,6 +229,7 @@ if mv "$here/on/$verb" "$here/done.$$" 2>/dev/null; then
     kill-after) {engine} "$@" >/dev/null 2>&1; kill -9 $PPID; exit 1 ;;
     fail) echo 'Error: write: no space left on device' >&2; exit 125 ;;
     hang) exec sleep 90 ;;
+    hold) while [ -e "$here/held" ]; do sleep 0.1; done ;;
     esac
 fi
 exec {engine} "$@"
@@ -313,6 +314,26 @@ exec {engine} "$@"
     /// What the wrapper does at the next call of a command of podman's.
     pub(crate) fn at(&self, verb: &str, what: &str) {
         fs::write(self.folder.path().join("on").join(verb), format!("{what}\n")).unwrap();
+    }
+
+    /// The next call of a command of podman's waits until [`Self::release`].
+    pub(crate) fn hold(&self, verb: &str) {
+        fs::write(self.folder.path().join("held"), "").unwrap();
+        self.at(verb, "hold");
+    }
+
+    /// Lets what is held go on.
+    pub(crate) fn release(&self) {
+        fs::remove_file(self.folder.path().join("held")).unwrap();
+    }
+
+    /// Runs one of the project's scripts with this podman.
+    pub(crate) fn script(path: &str) {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut script = Command::new(root.join(path));
+        let engine = engine();
+        script.current_dir(root).env("CONTAINER_ENGINE", &engine.program).envs(engine.environment.clone());
+        ran(script.env("MAKE_TARGET", "test"));
     }
 
     /// Whether a call that was waited for has come.
