@@ -46,7 +46,7 @@ overlay:
 
 .PHONY: test
 test:
-	$(install) overlay scripts cross container podman boot test page axe nginx moonraker connect-sdk validators schemathesis
+	$(install) overlay scripts cross container podman boot test page axe nginx docker ttyd moonraker connect-sdk validators schemathesis
 	@toolchain/build-image.sh --again
 	@FIRMWARE_UNDER_TEST="$$(sed -n 's/^OUT=//p' .cache/image-settings)" \
 		cargo test --locked --workspace --no-fail-fast

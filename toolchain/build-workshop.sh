@@ -67,6 +67,10 @@ engine=${CONTAINER_ENGINE:-podman}
 export engine
 base=${BASE:-}
 if [ -z "$base" ]; then
+    if [ "$arch" != "$(uname -m)" ]; then
+        echo "ARCH=$arch: the Debian that is made here is for $(uname -m); name one for $arch by BASE=IMAGE" >&2
+        exit 1
+    fi
     toolchain/install.sh "$MAKE_TARGET" cross
     toolchain/container-base.sh
     base=localhost/octobridge/debian:bookworm
@@ -78,6 +82,8 @@ set -- --file container/Dockerfile --tag "$image" --platform $platform --network
 "$engine" build "$@" . >.cache/workshop/build.log 2>&1 || {
     tail -n 20 .cache/workshop/build.log >&2
     echo "the image could not be built; the whole output is in .cache/workshop/build.log" >&2
+    [ "$arch" = "$(uname -m)" ] ||
+        echo "programs for $arch must run here: that takes qemu-user-static and binfmt-support" >&2
     exit 1
 }
 size=$("$engine" image inspect --format '{{.Size}}' "$image")

@@ -111,6 +111,16 @@ libpcre2-8-0 /usr/lib/*/libpcre2-8.so.0
 libssl3 /usr/lib/*/libssl.so.3
 END
         ;;
+    docker)
+        if needs_docker; then
+            cat <<'END'
+iptables /usr/sbin/iptables
+iproute2 ip
+runc runc
+libdevmapper1.02.1 /usr/lib/*/libdevmapper.so.1.02.1
+END
+        fi
+        ;;
     lint) cat <<'END'
 shellcheck shellcheck
 codespell codespell
@@ -121,12 +131,17 @@ g++ c++
 libc6-dev /usr/include/stdio.h
 END
         ;;
-    rust-target:* | rust-lint | axe | nginx | moonraker | connect-sdk | octoapp-plugin | peer | validators | schemathesis) ;;
+    rust-target:* | rust-lint | axe | nginx | moonraker | connect-sdk | octoapp-plugin | peer | validators | schemathesis | ttyd) ;;
     *)
         echo "install.sh: there is no group \`$1\`" >&2
         exit 2
         ;;
     esac
+}
+
+# True if tests with docker need a daemon of their own, and can have one.
+needs_docker() {
+    [ "$(id -u)" -eq 0 ] && ! docker info >/dev/null 2>&1
 }
 
 # True if the command or file is there. Commands of /sbin count, though a user's PATH often lacks it.
@@ -342,6 +357,57 @@ install_nginx() {
     fi
 }
 
+# Docker as Debian has it, unpacked and not installed: once installed its daemon would run on this machine.
+install_docker() {
+    place=.cache/docker
+    ! needs_docker || { [ -x $place/usr/sbin/dockerd ] && [ -x $place/usr/bin/docker ]; } && return 0
+    online "docker" "make $target"
+    echo "make $target fetches docker with apt into $place"
+    rm -rf $place
+    mkdir -p $place
+    # Newer releases have the client in a package of its own.
+    packages="docker.io containerd"
+    ! apt-cache show --no-all-versions docker-cli >/dev/null 2>&1 || packages="$packages docker-cli"
+    # shellcheck disable=SC2086 # a list of words
+    if ! {
+        (cd $place && apt-get -qq download $packages) &&
+            for package in "$place"/*.deb; do dpkg-deb -x "$package" $place && rm "$package" || exit 1; done
+    } 2>.cache/apt.log; then
+        tail -n 20 .cache/apt.log >&2
+        echo "apt failed; once it works: make $target" >&2
+        exit 1
+    fi
+}
+
+# ttyd with its libraries, which need a C library newer than this machine may have: its own loader starts it. The first
+# Debian that has the package is forky.
+install_ttyd() {
+    place=.cache/ttyd
+    [ -x $place/ttyd ] && return 0
+    online "ttyd" "make $target"
+    echo "make $target fetches ttyd with mmdebstrap into $place"
+    rm -rf $place
+    mkdir -p $place
+    # shellcheck disable=SC2086 # no mirror is no argument
+    if ! mmdebstrap --quiet --variant=extract --include=ttyd --aptopt='Acquire::Check-Valid-Until "false"' \
+        forky $place/root.tar ${DEBIAN_MIRROR:-} 2>.cache/apt.log ||
+        ! tar -C $place --no-same-owner -xf $place/root.tar ./usr/bin ./usr/lib; then
+        tail -n 20 .cache/apt.log >&2
+        echo "mmdebstrap failed; once it works: make $target" >&2
+        exit 1
+    fi
+    rm $place/root.tar
+    cat >$place/ttyd <<'END'
+#!/bin/sh
+here=${0%/*}
+for loader in "$here"/usr/lib/*/ld-linux-*.so.*; do :; done
+# One of the libraries looks there for others. What ttyd starts must not: a static program, which takes it away.
+export LD_LIBRARY_PATH="${loader%/*}"
+exec "$loader" "$here/usr/bin/ttyd" "$@"
+END
+    chmod +x $place/ttyd
+}
+
 [ -d .cache ] || mkdir -p .cache
 install_packages "$@"
 for group in "$@"; do
@@ -361,5 +427,7 @@ for group in "$@"; do
     schemathesis) install_python schemathesis ;;
     axe) install_axe ;;
     nginx) install_nginx ;;
+    docker) install_docker ;;
+    ttyd) install_ttyd ;;
     esac
 done

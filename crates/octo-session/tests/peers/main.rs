@@ -1,7 +1,9 @@
 //! The session's programs where they belong: as the first process of a real container, and in the image that is built.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod browser;
 mod container;
+mod ttyd;
 
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};

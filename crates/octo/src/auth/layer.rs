@@ -98,7 +98,10 @@ fn crossed(message: &str) -> ApiError {
 /// The user as they are now.
 async fn load(app: &App, log_in: LogIn) -> Result<(User, LogIn), ApiError> {
     let dev_mode = app.config.auth.dev_mode;
-    app.store.read(move |connection| Ok((log_in.user(connection, dev_mode, Timestamp::now())?, log_in))).await
+    let now = Timestamp::now();
+    let asked = log_in.clone();
+    let user = app.store.glance(move |connection| asked.user(connection, dev_mode, now)).await?;
+    Ok((user?, log_in))
 }
 
 /// Whether the request comes from a page of ours, or one of the settings.

@@ -17,7 +17,7 @@ use super::dev;
 use super::token::{Claims, LEEWAY};
 use crate::api::error::{ApiError, Code};
 use crate::store::users::{self, User};
-use crate::store::{Store, tokens};
+use crate::store::{Store, StoreError, tokens};
 
 /// How often log-ins that hold something are looked at.
 const EVERY: Duration = Duration::from_secs(5);
@@ -50,31 +50,31 @@ impl LogIn {
     /// The user as they are now.
     ///
     /// # Errors
-    /// Why the log-in does not count any more; or what the database says.
+    /// What the database says; inside, why the log-in does not count any more.
     pub(super) fn user(
         &self,
         connection: &Connection,
         dev_mode: bool,
         now: Timestamp,
-    ) -> Result<User, ApiError> {
+    ) -> Result<Result<User, ApiError>, StoreError> {
         if let Some(jti) = &self.jti
             && tokens::is_revoked(connection, jti)?
         {
-            return Err(refused("invalid_token", "this log-in was ended; log in again"));
+            return Ok(Err(refused("invalid_token", "this log-in was ended; log in again")));
         }
         let Some(user) = users::by_id(connection, &self.user)? else {
-            return Err(refused("user_not_found", "there is no such user any more"));
+            return Ok(Err(refused("user_not_found", "there is no such user any more")));
         };
         if !user.is_active || (dev::is_dev(&user) && !dev_mode) {
-            return Err(refused("user_not_found", "this user is not active; ask an administrator"));
+            return Ok(Err(refused("user_not_found", "this user is not active; ask an administrator")));
         }
         if self.epoch.is_some_and(|epoch| epoch != user.token_epoch) {
-            return Err(refused("invalid_token", "this log-in was ended; log in again"));
+            return Ok(Err(refused("invalid_token", "this log-in was ended; log in again")));
         }
         if self.exp.is_some_and(|exp| now.as_second() >= exp.saturating_add(LEEWAY)) {
-            return Err(refused("token_expired", "the token has expired; log in again"));
+            return Ok(Err(refused("token_expired", "the token has expired; log in again")));
         }
-        Ok(user)
+        Ok(Ok(user))
     }
 }
 
@@ -127,14 +127,11 @@ impl LogIns {
         let all: Vec<(u64, LogIn)> =
             self.held().all.iter().map(|(number, (log_in, _))| (*number, log_in.clone())).collect();
         let (dev_mode, now) = (self.dev_mode, Timestamp::now());
-        let over: Result<Vec<u64>, ApiError> = self
+        let over: Result<Vec<u64>, StoreError> = self
             .store
             .read(move |connection| {
-                let is_over = |log_in: &LogIn| {
-                    // Of one that cannot be looked at, nothing is known.
-                    let user = log_in.user(connection, dev_mode, now);
-                    user.is_err_and(|error| error.code == Code::Unauthorized)
-                };
+                // Of one that cannot be looked at, nothing is known.
+                let is_over = |log_in: &LogIn| matches!(log_in.user(connection, dev_mode, now), Ok(Err(_)));
                 Ok(all.into_iter().filter(|(_, log_in)| is_over(log_in)).map(|(number, _)| number).collect())
             })
             .await;

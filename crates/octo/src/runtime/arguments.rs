@@ -67,8 +67,16 @@ impl Manner {
         line
     }
 
+    /// How the runtime is told to print JSON. Docker before 23 would print the word `json` itself.
+    fn json(&self) -> &'static str {
+        match self.kind {
+            Kind::Podman => "json",
+            Kind::Docker => "{{json .}}",
+        }
+    }
+
     pub(super) fn version(&self) -> Vec<OsString> {
-        self.line(&["version", "--format", "json"]).0
+        self.line(&["version", "--format", self.json()]).0
     }
 
     pub(super) fn launch(&self, launch: &Launch, env_file: &Path) -> Vec<OsString> {
@@ -153,9 +161,8 @@ impl Manner {
     pub(super) fn list(&self, instance: &str) -> Vec<OsString> {
         let ours = format!("label={}=true", labels::MANAGED);
         let mine = format!("label={}={instance}", labels::INSTANCE);
-        let mut line = self.line(&["ps", "--all", "--no-trunc", "--format"]);
-        // Docker writes an object a line for this word too.
-        line.word("json").set("--filter", ours).set("--filter", mine);
+        let mut line = self.line(&["ps", "--all", "--no-trunc", "--format", self.json()]);
+        line.set("--filter", ours).set("--filter", mine);
         line.0
     }
 
@@ -178,7 +185,7 @@ impl Manner {
     }
 
     pub(super) fn stats(&self, containers: &[String]) -> Vec<OsString> {
-        let mut line = self.line(&["stats", "--no-stream", "--no-trunc", "--format", "json", "--"]);
+        let mut line = self.line(&["stats", "--no-stream", "--no-trunc", "--format", self.json(), "--"]);
         line.0.extend(containers.iter().map(OsString::from));
         line.0
     }

@@ -150,6 +150,16 @@ fn other_commands() {
         "network create --label=octo.managed=true --label=octo.instance=i1 -- n"
     );
     assert_eq!(said(&docker.remove("c1")).join(" "), "rm --force --volumes -- c1");
+    // Not `json`, which docker 20.10 takes for a template without fields.
+    let template = "--format {{json .}}";
+    assert_eq!(said(&docker.version()).join(" "), format!("version {template}"));
+    assert!(
+        said(&docker.list("i1")).join(" ").starts_with(&format!("ps --all --no-trunc {template} --filter"))
+    );
+    assert_eq!(
+        said(&docker.stats(&["c1".into()])).join(" "),
+        format!("stats --no-stream --no-trunc {template} -- c1")
+    );
 }
 
 /// Whatever a name looks like, it stays behind `--` or within an argument that begins with its option.

@@ -44,6 +44,8 @@ pub struct Cli {
     pub(super) stops: Semaphore,
     /// Networks that are known to be there.
     pub(super) networks: Mutex<HashSet<String>>,
+    /// Held by who makes a network: docker makes a second one of the same name, and then takes neither.
+    pub(super) networking: tokio::sync::Mutex<()>,
 }
 
 impl Cli {
@@ -199,9 +201,13 @@ impl Cli {
         if self.known_networks().contains(name) {
             return Ok(());
         }
+        let _turn = self.networking.lock().await;
+        if self.known_networks().contains(name) {
+            return Ok(());
+        }
         if self.look("network inspect", name, self.manner.network_there(name)).await.is_err() {
             let made = self.change("network create", name, self.manner.network(name, instance)).await;
-            // Two sessions of one user may have met here.
+            // Somebody else may have been faster.
             if let Err(error) = made
                 && !error.to_string().contains("already")
             {

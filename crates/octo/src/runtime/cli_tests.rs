@@ -31,6 +31,7 @@ fn scripted(script: &str, limit: Duration) -> (tempfile::TempDir, Cli) {
         looks: Semaphore::new(2),
         stops: Semaphore::new(2),
         networks: Mutex::default(),
+        networking: tokio::sync::Mutex::default(),
     };
     (folder, cli)
 }
@@ -119,6 +120,20 @@ async fn what_is_not_there_is_no_error_where_nobody_minds() {
     assert!(
         cli.inspect("c1").await.is_err() && cli.image("x").await.is_err() && cli.remove("c1").await.is_err()
     );
+}
+
+/// Docker makes as many networks of one name as it is asked for, and then refuses the name as ambiguous.
+#[tokio::test]
+async fn two_that_start_at_one_time_make_one_network() {
+    let script = r#"made=${0%/*}/made; case "$1 $2" in
+        "network inspect") [ -e "$made" ] ;;
+        "network create") sleep 0.2; touch "$made" ;;
+        esac"#;
+    let (folder, cli) = scripted(script, LONG);
+    let both = tokio::join!(cli.network("octo-a", "i1"), cli.network("octo-a", "i1"));
+    assert!(both.0.is_ok() && both.1.is_ok());
+    let made = calls(&folder).into_iter().filter(|call| call == "network create").count();
+    assert_eq!(made, 1);
 }
 
 #[tokio::test]

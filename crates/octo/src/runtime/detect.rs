@@ -66,6 +66,7 @@ impl Cli {
                 looks: Semaphore::new(parallelism.max(2)),
                 stops: Semaphore::new(STOPS),
                 networks: Mutex::default(),
+                networking: tokio::sync::Mutex::default(),
             };
             match cli.ask_version(PROBE.min(cli.limit)).await {
                 Ok(version) => {

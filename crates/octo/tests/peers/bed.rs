@@ -1,7 +1,8 @@
 //! A server of the workshop on a real podman, with images that hold one static program.
 //!
-//! Podman is called as `toolchain/container-engine.sh` found that it works on this machine. All of a bed's containers carry
-//! a label of their own, and are gone when the bed is.
+//! Podman is called as `toolchain/container-engine.sh` found that it works on this machine; within
+//! `toolchain/with-docker.sh` it is docker instead. All of a bed's containers carry a label of their own, and are gone when
+//! the bed is.
 
 use serde_json::{Value, json};
 use std::fs::{self, File};
@@ -10,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 /// Patience with podman on a busy machine.
@@ -24,14 +25,26 @@ struct Engine {
     environment: Vec<(String, String)>,
 }
 
+/// The repository.
+pub(crate) fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Docker's client, where these tests are to run with docker.
+pub(crate) fn docker() -> Option<PathBuf> {
+    std::env::var_os("OCTO_TEST_DOCKER").map(PathBuf::from)
+}
+
 fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
+        if let Some(program) = docker() {
+            return Engine { program, environment: Vec::new() };
+        }
         let script = r#"found=$(toolchain/container-engine.sh) && eval "$found" && echo "$engine" &&
             echo "${CONTAINERS_CONF:-}" && echo "${CONTAINERS_STORAGE_CONF:-}""#;
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let mut shell = Command::new("sh");
-        let found = ran(shell.args(["-c", script]).current_dir(root).env("MAKE_TARGET", "test"));
+        let found = ran(shell.args(["-c", script]).current_dir(top()).env("MAKE_TARGET", "test"));
         let mut lines = found.lines();
         let program = PathBuf::from(lines.next().unwrap());
         assert!(program.ends_with("podman"), "podman works nowhere here, only {}", program.display());
@@ -50,12 +63,33 @@ pub(crate) fn podman(arguments: &[&str]) -> Command {
     command
 }
 
+/// What podman needs in the environment here.
+pub(crate) fn engine_environment() -> Vec<(String, String)> {
+    engine().environment.clone()
+}
+
 /// What podman prints when it does this well.
 pub(crate) fn get(arguments: &[&str]) -> String {
     ran(&mut podman(arguments))
 }
 
-fn ran(command: &mut Command) -> String {
+/// Removes a container, whatever it does.
+pub(crate) fn remove(container: &str) {
+    // Docker kills at once, and has no such option.
+    let now: &[&str] = if docker().is_some() { &[] } else { &["-t", "0"] };
+    get(&[&["rm", "-f"], now, &[container]].concat());
+}
+
+/// Takes an image its name; containers of it stay as they are.
+pub(crate) fn take_name(image: &str) {
+    match docker() {
+        None => get(&["untag", image]),
+        Some(_) => get(&["rmi", "-f", image]),
+    };
+}
+
+/// What a command prints that ends well.
+pub(crate) fn ran(command: &mut Command) -> String {
     let output: Output = command.stdin(Stdio::null()).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     assert!(output.status.success(), "{command:?}: {}\n{}", text(&output.stdout), text(&output.stderr));
@@ -93,7 +127,7 @@ pub(crate) fn image(name: &str, services: &str, version: &str) {
     let first =
         format!("trap 'exit 0' TERM\necho it starts\n{services}\nwhile :; do sleep 1000 & wait $!; done\n");
     fs::write(at("first"), first).unwrap();
-    let script = r#"tar --owner=0 --group=0 --mtime=@0 --sort=name -C "$1" -c . | "$2" import -q \
+    let script = r#"tar --owner=0 --group=0 --mtime=@0 --sort=name -C "$1" -c . | "$2" import \
         -c 'CMD ["/bin/sh","/first"]' -c 'ENV PATH=/bin' - "$3""#;
     let mut shell = Command::new("sh");
     shell.args(["-c", script, "sh"]).arg(folder.path()).arg(&engine().program).arg(name);
@@ -112,7 +146,8 @@ pub(crate) fn common_image() -> &'static str {
 
 /// As [`common_image`], for one test that changes it.
 pub(crate) fn own_image(bed: &Bed, version: &str) -> String {
-    let name = format!("localhost/octo-test/{}:latest", bed.tag);
+    let name = bed.image_name();
+    bed.own_image.store(true, Ordering::Relaxed);
     image(&name, SERVICES, version);
     name
 }
@@ -123,16 +158,24 @@ pub(crate) struct Bed {
     /// Of its containers alone.
     pub(crate) tag: String,
     /// Of the HTTP server.
-    port: u16,
+    pub(crate) port: u16,
     /// First of the pool of ports.
     pub(crate) base: u16,
+    /// Variables of the server, which win over its settings.
+    pub(crate) variables: Vec<(&'static str, String)>,
     process: Option<Child>,
+    own_image: AtomicBool,
 }
 
 impl Bed {
     /// With the common image, and a server that runs.
     pub(crate) fn start() -> Self {
         Self::start_with("", common_image())
+    }
+
+    /// Where the server is.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     /// With further lines of settings: `[container]` is open.
@@ -153,7 +196,15 @@ impl Bed {
         let base = 10_000 + (process % 40) as u16 * 250 + count * 30 % 250;
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         fs::create_dir(folder.path().join("on")).unwrap();
-        let bed = Self { folder, tag: format!("t{process}-{count}"), port, base, process: None };
+        let bed = Self {
+            folder,
+            tag: format!("t{process}-{count}"),
+            port,
+            base,
+            variables: Vec::new(),
+            process: None,
+            own_image: AtomicBool::new(false),
+        };
         bed.write_wrapper();
         bed
     }
@@ -163,6 +214,13 @@ impl Bed {
         let script = format!(
             r#"#!/bin/sh
 here=${{0%/*}}
+ulimit -S -f unlimited
+if [ "$1" = run ] && mv "$here/on/record" "$here/run" 2>/dev/null; then
+    printf '%s\n' "$@" >"$here/run"
+    for word; do
+        case $word in --env-file=*) cp "${{word#--env-file=}}" "$here/run-variables" ;; esac
+    done
+fi
 case $1 in container | image | network) verb=$1-$2 ;; *) verb=$1 ;; esac
 if mv "$here/on/$verb" "$here/done.$$" 2>/dev/null; then
     read -r what <"$here/done.$$"
@@ -171,6 +229,7 @@ if mv "$here/on/$verb" "$here/done.$$" 2>/dev/null; then
     kill-after) {engine} "$@" >/dev/null 2>&1; kill -9 $PPID; exit 1 ;;
     fail) echo 'Error: write: no space left on device' >&2; exit 125 ;;
     hang) exec sleep 90 ;;
+    hold) while [ -e "$here/held" ]; do sleep 0.1; done ;;
     esac
 fi
 exec {engine} "$@"
@@ -222,12 +281,19 @@ exec {engine} "$@"
         fs::write(path, with).unwrap();
     }
 
+    /// The image that is this bed's alone.
+    fn image_name(&self) -> String {
+        format!("localhost/octo-test/{}:latest", self.tag)
+    }
+
     /// Starts the server without waiting for it.
     pub(crate) fn spawn(&mut self) {
         let log = File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_octo"));
+        // A write beyond a limit is to fail as on a full disk, and not to be a signal.
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_octo")]);
         command.arg("--config").arg(self.folder.path().join("config.toml")).arg("serve");
-        command.envs(engine().environment.clone()).stdin(Stdio::null());
+        command.envs(engine().environment.clone()).envs(self.variables.clone()).stdin(Stdio::null());
         self.process = Some(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
     }
 
@@ -250,9 +316,36 @@ exec {engine} "$@"
         fs::write(self.folder.path().join("on").join(verb), format!("{what}\n")).unwrap();
     }
 
+    /// The next call of a command of podman's waits until [`Self::release`].
+    pub(crate) fn hold(&self, verb: &str) {
+        fs::write(self.folder.path().join("held"), "").unwrap();
+        self.at(verb, "hold");
+    }
+
+    /// Lets what is held go on.
+    pub(crate) fn release(&self) {
+        fs::remove_file(self.folder.path().join("held")).unwrap();
+    }
+
+    /// Runs one of the project's scripts with this podman.
+    pub(crate) fn script(path: &str) {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut script = Command::new(root.join(path));
+        let engine = engine();
+        script.current_dir(root).env("CONTAINER_ENGINE", &engine.program).envs(engine.environment.clone());
+        ran(script.env("MAKE_TARGET", "test"));
+    }
+
     /// Whether a call that was waited for has come.
     pub(crate) fn came(&self, verb: &str) -> bool {
         !self.folder.path().join("on").join(verb).exists()
+    }
+
+    /// Whether the server can write to files; what it calls can in any case.
+    pub(crate) fn writable(&self, yes: bool) {
+        let limit = if yes { "unlimited:" } else { "0:" };
+        let process = self.process.as_ref().unwrap().id();
+        ran(Command::new("prlimit").args([format!("--pid={process}"), format!("--fsize={limit}")]));
     }
 
     pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {
@@ -336,11 +429,8 @@ exec {engine} "$@"
     /// Containers of this bed, `ID STATE` each.
     pub(crate) fn containers(&self) -> Vec<String> {
         let filter = format!("label=octo.test={}", self.tag);
-        let all: Value =
-            serde_json::from_str(&get(&["ps", "-a", "--filter", &filter, "--format", "json"])).unwrap();
-        let line =
-            |one: &Value| format!("{} {}", one["Id"].as_str().unwrap(), one["State"].as_str().unwrap());
-        all.as_array().unwrap().iter().map(line).collect()
+        let all = get(&["ps", "-a", "--no-trunc", "--filter", &filter, "--format", "{{.ID}} {{.State}}"]);
+        all.lines().map(str::to_owned).collect()
     }
 
     /// The id of the installation.
@@ -364,6 +454,34 @@ exec {engine} "$@"
     }
 }
 
+/// What benchmarks need besides.
+#[allow(dead_code, reason = "tests do not")]
+impl Bed {
+    /// The next `run` is written down: its words in the file `run`, a line each, its variables in `run-variables`.
+    pub(crate) fn record(&self) {
+        fs::write(self.folder.path().join("on/record"), "").unwrap();
+    }
+
+    /// Starts the server anew on podman itself.
+    pub(crate) fn without_wrapper(&mut self) {
+        let path = self.folder.path().join("config.toml");
+        let wrapper = self.folder.path().join("podman").display().to_string();
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(path, text.replace(&wrapper, &engine().program.display().to_string())).unwrap();
+        self.signal(nix::sys::signal::Signal::SIGTERM);
+        self.ended();
+        self.serve();
+    }
+
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
+    }
+
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
+    }
+}
+
 impl Drop for Bed {
     fn drop(&mut self) {
         if let Some(mut process) = self.process.take() {
@@ -373,28 +491,39 @@ impl Drop for Bed {
         let filter = format!("label=octo.test={}", self.tag);
         let ids = podman(&["ps", "-aq", "--filter", &filter]).output();
         let ids = ids.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-        for id in ids.lines() {
-            let _ = podman(&["rm", "-f", "-t", "0", id]).output();
-        }
-        if self.folder.path().join("data/sessions.db").exists() && !std::thread::panicking() {
-            for network in self.networks() {
-                let _ = podman(&["network", "rm", "-f", &network]).output();
+        let ids: Vec<&str> = ids.lines().collect();
+        if !ids.is_empty() {
+            // Docker has no `-t`, and does as well without.
+            let removed = podman(&[&["rm", "-f", "-t", "0"], &*ids].concat()).output();
+            if !removed.is_ok_and(|output| output.status.success()) {
+                let _ = podman(&[&["rm", "-f"], &*ids].concat()).output();
             }
         }
-        let own = format!("localhost/octo-test/{}:latest", self.tag);
-        let _ = podman(&["rmi", "-f", &own]).output();
+        if self.folder.path().join("data/sessions.db").exists() && !std::thread::panicking() {
+            let networks = self.networks();
+            if !networks.is_empty() {
+                let names: Vec<&str> = networks.iter().map(String::as_str).collect();
+                let _ = podman(&[&["network", "rm", "-f"], &*names].concat()).output();
+            }
+        }
+        if self.own_image.load(Ordering::Relaxed) {
+            let _ = podman(&["rmi", "-f", &self.image_name()]).output();
+        }
     }
 }
 
 /// Waits until something is there.
 pub(crate) fn wait<T>(what: &str, mut there: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + PATIENCE;
+    let mut pause = Duration::from_millis(20);
     loop {
         if let Some(found) = there() {
             return found;
         }
         assert!(Instant::now() < until, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(30));
+        // Most looks call podman: many of them slow down what they wait for.
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(250));
     }
 }
 

@@ -143,7 +143,7 @@ fn what_happens_to_containers_from_outside_is_seen() {
     let resumed =
         bed.must("alice", "POST", &format!("/api/sessions/{}/resume?wait=60", id(&session)), None, 200);
     assert_eq!(resumed["status"], "running");
-    get(&["rm", "-f", "-t", "0", container(&resumed)]);
+    bed::remove(container(&resumed));
     let listed = bed.must("alice", "GET", "/api/sessions", None, 200);
     assert_eq!(
         (&listed[0]["status"], &listed[0]["error_message"]),
