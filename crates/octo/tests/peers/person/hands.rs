@@ -67,6 +67,18 @@ impl Person {
         self.types(text);
     }
 
+    /// Puts a file of her own into the field that is called so.
+    pub(super) fn puts(&self, name: &str, file: &Path) {
+        let called = |field: &String| {
+            let label = self.browser.get(&format!("/element/{field}/computedlabel"));
+            label.as_str().is_some_and(|label| label.starts_with(name))
+        };
+        let found = self.browser.find_all("input[type=file]").into_iter().find(called);
+        let found = found.unwrap_or_else(|| panic!("there is no field \"{name}\" for files"));
+        let put = self.browser.post(&format!("/element/{found}/value"), &json!({"text": file}));
+        assert!(put.is_null(), "{put}");
+    }
+
     pub(super) fn types(&self, text: &str) {
         self.browser.press(text);
     }

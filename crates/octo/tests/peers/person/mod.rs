@@ -180,7 +180,14 @@ fn she_fetches_the_firmware(person: &Person, name: &str, workshop: &Workshop, su
     let built = fs::read(workshop.workspace().join("dist/firmware.bin")).unwrap();
     assert!(fetched == built, "{} bytes were fetched of {}", fetched.len(), built.len());
     assert_eq!(sum_of(&workshop.workspace().join("dist/firmware.bin")), sum);
-    // A folder of her own, and its end.
+    // A file from her own computer, a folder, and its end.
+    let folder = tempfile::tempdir().unwrap();
+    let stock = folder.path().join("stock firmware.bin");
+    fs::write(&stock, fetched.repeat(2)).unwrap();
+    person.puts("Put files here", &stock);
+    person.sees("stock firmware.bin is here.");
+    let put = fs::read(workshop.workspace().join("dist/stock firmware.bin")).unwrap();
+    assert!(put == fetched.repeat(2), "{} bytes came", put.len());
     person.fill("New folder", "notes");
     person.click("button", "Make the folder");
     person.sees("notes/");
