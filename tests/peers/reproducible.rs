@@ -1,5 +1,5 @@
 //! Two people build the same bytes: this clone as it is, and a fresh clone of another user with another directory,
-//! `CARGO_HOME`, toolchain directory, umask, time zone and language, who compiles everything from source.
+//! `CARGO_HOME`, toolchain directory, umask, time zone and language, on another day, who compiles everything from source.
 //!
 //! Run by root, the other user is another user id; without root it is the same one.
 
@@ -8,11 +8,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::unistd::geteuid;
 
 /// A user id that has no entry anywhere.
 const STRANGER: u32 = 54_321;
+/// How far the stranger's clock is ahead: another day, and near enough for what is fetched over TLS.
+const AHEAD: &str = "+75h";
+const SECONDS_AHEAD: u64 = 75 * 3600;
 const PROGRAM: &str = ".cache/program/aarch64-unknown-linux-musl/octobridge";
 
 fn project(path: &str) -> PathBuf {
@@ -110,6 +114,7 @@ fn two_users_build_the_same_bytes() {
     }
 
     let ours = work.path().join("ours");
+    let begun = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let (first, second) = std::thread::scope(|scope| {
         let first = scope.spawn(|| {
             run(Command::new(project("toolchain/build-image.sh"))
@@ -128,7 +133,8 @@ fn two_users_build_the_same_bytes() {
                 command.args(["--reuid", &id, "--regid", &id, "--clear-groups"]);
             }
             command
-                .args(["sh", "-euc", "umask 077; exec toolchain/build-image.sh"])
+                .args(["faketime", "-f", AHEAD, "sh", "-euc"])
+                .arg("umask 077; date +%s >\"$HOME/clock\"; exec toolchain/build-image.sh")
                 .current_dir(&clone)
                 .env_clear()
                 .envs(network())
@@ -138,6 +144,8 @@ fn two_users_build_the_same_bytes() {
                 .env("OCTOFW", &octofw)
                 .envs([("TZ", "Asia/Tokyo"), ("LANG", "de_DE.UTF-8"), ("LC_ALL", "C.UTF-8")])
                 .envs([("CROSS", "native"), ("MAKE_TARGET", "test")])
+                // Times of files stay true: cargo holds them against each other.
+                .envs([("NO_FAKE_STAT", "1"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")])
                 // What would change the program if it were not kept out.
                 .envs([
                     ("RUSTFLAGS", "-Cdebuginfo=2"),
@@ -150,6 +158,8 @@ fn two_users_build_the_same_bytes() {
         (first.join().unwrap(), second.join().unwrap())
     });
 
+    let clock: u64 = fs::read_to_string(stranger.join("clock")).unwrap().trim().parse().unwrap();
+    assert!(clock >= begun + SECONDS_AHEAD, "the stranger's clock was not ahead: {clock}, here {begun}");
     assert_eq!(first.0, second.0, "the programs differ");
     assert_eq!(first.1, second.1, "the images differ, though the programs do not");
     for name in ["image.cdx.json", "image.spdx.json", "licences.txt"] {
