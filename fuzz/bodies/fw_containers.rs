@@ -8,9 +8,10 @@ use octofw::container::parameter::{Parameter, wrap};
 use octofw::container::rkaf::{self, Rkaf};
 use octofw::container::rkfw::{self, Rkfw};
 use octofw::container::upfile::{TABLE_END, Upfile};
-use octofw::container::{Span, package_file};
+use octofw::container::{SourceFile, Span, package_file};
 use octofw::image::Image;
 use octofw::inspect::Report;
+use octofw::parts::{self, Content};
 
 pub(crate) fn run(bytes: &[u8]) {
     let length = bytes.len() as u64;
@@ -51,6 +52,16 @@ pub(crate) fn run(bytes: &[u8]) {
     }
 
     let file = File::with(bytes);
+    let source = SourceFile::open(&file.0).expect("it was written just now");
+    // Known by its name, not by how it begins.
+    let misc = parts::of_part(&source, whole, "misc.img", true);
+    assert!(matches!(misc.map(|look| look.map(|look| look.content)), Ok(None | Some(Content::Misc { .. }))));
+    if let Ok(Some(look)) = parts::of_part(&source, whole, "MiniLoaderAll.bin", true)
+        && let Content::Loader(loader) = look.content
+    {
+        assert!(loader.entries.iter().all(|entry| entry.offset + entry.size + 4 <= length));
+        assert_eq!(loader.crc_ok, Some(look.wrong.is_empty()));
+    }
     let _ = Report::of(&file.0, true).map(|report| report.to_string());
     if let Ok(image) = Image::read(&file.0) {
         let _ = image.check();

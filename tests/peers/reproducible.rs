@@ -1,5 +1,6 @@
 //! Two people build the same bytes: this clone as it is, and a fresh clone of another user with another directory,
-//! `CARGO_HOME`, toolchain directory, umask, time zone and language, who compiles everything from source.
+//! `CARGO_HOME`, toolchain directory, umask, time zone and language, who compiles everything from source, and
+//! makes the image on another day.
 //!
 //! Run by root, the other user is another user id; without root it is the same one.
 
@@ -13,6 +14,19 @@ use nix::unistd::geteuid;
 
 /// A user id that has no entry anywhere.
 const STRANGER: u32 = 54_321;
+/// The stranger's `octofw`: it makes the image on another day, of which it leaves the year. The compiler cannot be taken
+/// along: its allocator asks for the time before faketime is ready, and waits for ever. Times of files stay true.
+const LATER: &str = r#"#!/bin/sh
+export NO_FAKE_STAT=1 FAKETIME_DONT_FAKE_MONOTONIC=1
+program=${0%/*}/octofw-program
+case $1 in
+build | standin | attest)
+    faketime -f '@2031-05-05 05:05:05' date +%Y >"$HOME/year"
+    exec faketime -f '@2031-05-05 05:05:05' "$program" "$@"
+    ;;
+esac
+exec "$program" "$@"
+"#;
 const PROGRAM: &str = ".cache/program/aarch64-unknown-linux-musl/octobridge";
 
 fn project(path: &str) -> PathBuf {
@@ -97,7 +111,9 @@ fn two_users_build_the_same_bytes() {
     copy_toolchain(&stranger.join("toolchain"));
     copy_downloads(&stranger.join("cargo"));
     let octofw = stranger.join("octofw");
-    fs::copy(project("target/tool/octofw"), &octofw).unwrap();
+    fs::copy(project("target/tool/octofw"), stranger.join("octofw-program")).unwrap();
+    fs::write(&octofw, LATER).unwrap();
+    fs::set_permissions(&octofw, fs::Permissions::from_mode(0o755)).unwrap();
     // Packages for the stand-in base were fetched and checked by hash before.
     if project(".cache/octofw").exists() {
         shell(
@@ -150,6 +166,8 @@ fn two_users_build_the_same_bytes() {
         (first.join().unwrap(), second.join().unwrap())
     });
 
+    let year = fs::read_to_string(stranger.join("year")).unwrap();
+    assert_eq!(year, "2031\n", "the stranger's image was made today");
     assert_eq!(first.0, second.0, "the programs differ");
     assert_eq!(first.1, second.1, "the images differ, though the programs do not");
     for name in ["image.cdx.json", "image.spdx.json", "licences.txt"] {

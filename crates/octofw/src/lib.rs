@@ -21,6 +21,7 @@ pub mod list;
 pub mod lock;
 pub mod manifest;
 mod output;
+pub mod outside;
 pub mod overlay;
 mod paint;
 pub mod parts;

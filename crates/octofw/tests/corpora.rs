@@ -6,21 +6,27 @@
 mod fw_containers;
 #[path = "../../../fuzz/bodies/fw_elf.rs"]
 mod fw_elf;
+#[path = "../../../fuzz/bodies/fw_lint.rs"]
+mod fw_lint;
 #[path = "../../../fuzz/bodies/fw_overlay.rs"]
 mod fw_overlay;
 #[path = "../../../fuzz/bodies/fw_squashfs.rs"]
 mod fw_squashfs;
+#[path = "../../../fuzz/bodies/fw_texts.rs"]
+mod fw_texts;
 
 use std::path::Path;
 
 /// A target and what it does with bytes.
 type Body = (&'static str, fn(&[u8]));
 
-const BODIES: [Body; 4] = [
+const BODIES: [Body; 6] = [
     ("fw_containers", fw_containers::run),
     ("fw_elf", fw_elf::run),
+    ("fw_lint", fw_lint::run),
     ("fw_overlay", fw_overlay::run),
     ("fw_squashfs", fw_squashfs::run),
+    ("fw_texts", fw_texts::run),
 ];
 
 /// Names of the targets that are for this crate; those of the printer's program are replayed beside it.

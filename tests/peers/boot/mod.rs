@@ -6,6 +6,7 @@
 mod broken;
 mod clock;
 mod identity;
+mod inodes;
 mod life;
 mod off;
 mod page;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::inodes;
 use crate::support::pcap::{Protocol, protocols};
 use crate::support::printer::{Printer, untouched, with_relay};
 
@@ -26,5 +27,7 @@ fn off_means_off() {
     // The dump would have shown one.
     assert_ne!(booted.run("wget -q -O /dev/null http://10.0.2.2:1/").status, 0);
     assert!(transports().contains(&Protocol::Tcp), "the packet dump records nothing");
+    // Nothing of ours runs that could be in the way of looking at the whole root.
+    inodes::all_are_there(&mut booted);
     booted.power_off();
 }

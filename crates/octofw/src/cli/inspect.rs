@@ -9,7 +9,7 @@ use crate::inspect::{InspectError, Report};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: octofw inspect U1_1.3.0.168_upgrade.bin\n\
                         It takes an upgrade file, a bare update.img, a bare rom image, or one of its parts:\n\
-                        a squashfs, boot.img or uboot.img, parameter.txt, package-file, an ext4 image.\n\
+                        a squashfs, boot.img or uboot.img, MiniLoaderAll.bin, parameter.txt, package-file, an ext4 image.\n\
                         Exit code 1 if a sum is wrong.")]
 pub(super) struct Args {
     /// Upgrade file, update.img, rom image, or a part of one

@@ -94,6 +94,7 @@ impl Args {
             version_suffix: self.version_suffix,
             margin: self.margin.saturating_mul(1 << 20),
             allow: self.allow,
+            without_interpreters: false,
         };
         let mut report = lint::lint(&settings)?;
         report.keep(self.level);

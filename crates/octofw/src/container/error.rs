@@ -25,6 +25,8 @@ pub enum Layer {
     Resource,
     /// A file system for data.
     Ext4,
+    /// The boot loader.
+    Loader,
 }
 
 impl Layer {
@@ -41,6 +43,7 @@ impl Layer {
             Self::Fit => "fit",
             Self::Resource => "resource",
             Self::Ext4 => "ext4",
+            Self::Loader => "loader",
         }
     }
 }
@@ -57,6 +60,7 @@ impl fmt::Display for Layer {
             Self::Fit => "FIT",
             Self::Resource => "RSCE",
             Self::Ext4 => "ext4",
+            Self::Loader => "boot loader",
         })
     }
 }

@@ -3,16 +3,16 @@
 
 /// A version of a package that can be downloaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Candidate {
-    pub(super) package: String,
-    pub(super) version: String,
-    pub(super) sha256: String,
+pub(crate) struct Candidate {
+    pub(crate) package: String,
+    pub(crate) version: String,
+    pub(crate) sha256: String,
     /// Names of the packages depended on, without versions; of alternatives the first.
-    pub(super) depends: Vec<String>,
+    pub(crate) depends: Vec<String>,
 }
 
 /// All complete stanzas of a text.
-pub(super) fn parse(text: &str) -> Vec<Candidate> {
+pub(crate) fn parse(text: &str) -> Vec<Candidate> {
     text.split("\n\n").filter_map(stanza).collect()
 }
 

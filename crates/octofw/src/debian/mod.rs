@@ -5,7 +5,7 @@
 //! Below the cache directory: `apt/` is a private apt state, `debs/` holds the fetched packages ([`crate::cache`]).
 
 mod apt;
-mod control;
+pub(crate) mod control;
 
 use std::fs::{self, File};
 use std::io;

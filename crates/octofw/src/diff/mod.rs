@@ -6,7 +6,7 @@ mod init;
 pub(crate) mod packages;
 mod paths;
 pub(crate) mod root;
-mod settings;
+pub(crate) mod settings;
 mod text;
 
 use std::path::{Path, PathBuf};

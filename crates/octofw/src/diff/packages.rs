@@ -81,7 +81,7 @@ pub(crate) fn versions(root: &Root) -> Result<Versions, DiffError> {
 }
 
 /// Name and version of a package that is installed.
-fn stanza(text: &str) -> Option<(String, String)> {
+pub(crate) fn stanza(text: &str) -> Option<(String, String)> {
     let field = |name: &str| {
         let value =
             |line: &str| line.strip_prefix(name)?.strip_prefix(':').map(|value| value.trim().to_owned());

@@ -72,7 +72,7 @@ fn between(path: &str, a: &str, b: &str) -> Vec<SettingChange> {
 }
 
 /// Every key by section and name. Of one that comes twice the last counts.
-fn keys(text: &str) -> BTreeMap<(String, String), String> {
+pub(crate) fn keys(text: &str) -> BTreeMap<(String, String), String> {
     let mut found: BTreeMap<(String, String), String> = BTreeMap::new();
     let mut section = String::new();
     let mut last: Option<(String, String)> = None;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{PartReport, verdict};
-use crate::parts::{Content, Ext4, Fit, FitImage, Hash, Resource};
+use crate::parts::{Content, Ext4, Fit, FitImage, Hash, Loader, LoaderEntry, Resource};
 
 pub(super) fn of_parts(f: &mut fmt::Formatter<'_>, parts: &[PartReport]) -> fmt::Result {
     let mut shown =
@@ -41,6 +41,7 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, content: &Content) -> fmt::Resul
             writeln!(f, "{} files for U-Boot", resource.files.len())?;
             write_files(f, resource, "    ")
         }
+        Content::Loader(loader) => write_loader(f, loader),
         Content::Misc { debug_record: true } => writeln!(f, "the record that opens debugging is SET"),
         Content::Misc { debug_record: false } => writeln!(f, "no debug record"),
     }
@@ -83,6 +84,22 @@ fn write_hash(f: &mut fmt::Formatter<'_>, hash: Option<&Hash>) -> fmt::Result {
         Some(hash) => writeln!(f, " {} {}", hash.algorithm, verdict(hash.ok)),
         None => writeln!(f),
     }
+}
+
+fn write_loader(f: &mut fmt::Formatter<'_>, loader: &Loader) -> fmt::Result {
+    let Loader { magic, version, made, chip, crc, .. } = loader;
+    let signed = if loader.signed { ", signed" } else { "" };
+    let scrambled = if loader.scrambled { ", scrambled in the flash" } else { "" };
+    write!(f, "boot loader {magic}, version {version}, for {chip}, made {made}{signed}{scrambled}")?;
+    writeln!(f, ", RKCRC {crc} {}", verdict(loader.crc_ok))?;
+    for LoaderEntry { list, name, offset, size, delay_ms } in &loader.entries {
+        write!(f, "    {list:<8}{name:<22}{size:>10} bytes at {offset:<#10x}")?;
+        match delay_ms {
+            0 => writeln!(f)?,
+            delay => writeln!(f, " then {delay} ms")?,
+        }
+    }
+    Ok(())
 }
 
 fn write_ext4(f: &mut fmt::Formatter<'_>, ext4: &Ext4) -> fmt::Result {

@@ -21,8 +21,8 @@ pub struct Report {
     pub schema: u32,
     /// Path as it was given.
     pub path: String,
-    /// `upgrade`, `rkfw`, `rkaf`, `squashfs`, or, for a part by itself, `parameter`, `package-file`, `fit`, `ext4` or
-    /// `resource`.
+    /// `upgrade`, `rkfw`, `rkaf`, `squashfs`, or, for a part by itself, `parameter`, `package-file`, `fit`, `ext4`,
+    /// `resource` or `loader`.
     pub kind: &'static str,
     /// Bytes of the file.
     pub size: u64,

@@ -19,7 +19,7 @@ mod patches;
 mod print;
 mod rule;
 mod run;
-mod scripts;
+pub(crate) mod scripts;
 mod secrets;
 mod shell;
 mod subject;
@@ -62,6 +62,9 @@ pub struct Settings {
     pub margin: u64,
     /// A further list of what is allowed, for all overlays or for the image.
     pub allow: Option<PathBuf>,
+    /// Whether the machine's interpreters are left alone, which otherwise are asked about the syntax of scripts. Nothing is
+    /// known of it then, as where they are missing.
+    pub without_interpreters: bool,
 }
 
 /// Why nothing could be looked at.

@@ -126,7 +126,7 @@ fn lint_overlays(settings: &Settings) -> Result<Report, LintError> {
         subjects.iter().map(|subject| scripts::read(subject, &mut findings)).collect();
     let said = texts.iter().flatten().map(|script| String::from_utf8_lossy(&script.bytes).into_owned());
     let layers = Layers::new(base.as_ref(), &subjects, said.collect());
-    let syntax = Syntax::default();
+    let syntax = Syntax::new(!settings.without_interpreters);
     let (mut inits, mut entries, mut replaced) = (Vec::new(), Vec::new(), BTreeSet::new());
     let mut patching = patches::Patching::new(base.as_ref());
     for (subject, texts) in subjects.iter().zip(&texts) {
@@ -167,7 +167,7 @@ fn lint_image(settings: &Settings, path: &Path) -> Result<Report, LintError> {
         path.file_name().map_or_else(|| "image".to_owned(), |name| name.to_string_lossy().into_owned());
     let mut findings = Findings::default();
     let is_sound = image::look(settings, path, &name, &mut findings)?;
-    let syntax = Syntax::default();
+    let syntax = Syntax::new(!settings.without_interpreters);
     // What was found is told although there is more that cannot be looked at.
     let root = match Root::open(path) {
         _ if !is_sound => None,

@@ -158,7 +158,7 @@ fn unfit(overlay: &Overlay, name: &Path, (line, problem): (usize, String)) -> Ov
 }
 
 /// The line of the patch at which the first hunk begins that `patch` could not apply, from what it printed.
-fn failed_hunk(text: &[u8], printed: &str) -> Option<usize> {
+pub(crate) fn failed_hunk(text: &[u8], printed: &str) -> Option<usize> {
     let failed = printed.lines().position(|line| line.contains("FAILED at"))?;
     let number: usize =
         printed.lines().nth(failed)?.split_once("Hunk #")?.1.split(' ').next()?.parse().ok()?;

@@ -1,13 +1,14 @@
-//! What is in the parts around the root file system: the kernel's image, the file systems for data, the texts. It is
-//! read to be shown; nothing here writes.
+//! What is in the parts around the root file system: the kernel's image, the boot loader, the file systems for data,
+//! the texts. It is read to be shown; nothing here writes.
 
 mod ext4;
 mod fdt;
 mod fit;
 mod hash;
+mod loader;
 mod resource;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -21,6 +22,7 @@ use crate::container::{FormatError, SourceFile, Span};
 pub use ext4::Ext4;
 pub use fit::{Fit, FitImage};
 pub use hash::Hash;
+pub use loader::{Loader, LoaderEntry};
 pub use resource::{Resource, ResourceFile};
 
 const MISC: &str = "misc.img";
@@ -48,6 +50,8 @@ pub enum Content {
     Ext4(Ext4),
     /// Logos and device trees for U-Boot.
     Resource(Resource),
+    /// The boot loader.
+    Loader(Loader),
     /// What is between the boot loader and the system.
     Misc {
         /// Whether it has the record that opens the vendor's debugging.
@@ -94,6 +98,7 @@ impl Content {
             Self::Fit(_) => "fit",
             Self::Ext4(_) => "ext4",
             Self::Resource(_) => "resource",
+            Self::Loader(_) => "loader",
             Self::Misc { .. } => "misc",
         }
     }
@@ -162,6 +167,9 @@ fn by_magic(source: &SourceFile, at: Span, sums: bool) -> Result<Option<Look>, P
     let content = match first.first_chunk::<4>() {
         Some(&fdt::MAGIC) => Content::Fit(fit::read(source, at, sums, &mut wrong)?),
         Some(resource::MAGIC) => Content::Resource(resource::read(source, at, sums, &mut wrong)?),
+        Some(magic) if loader::MAGICS.contains(&magic) => {
+            Content::Loader(loader::read(source, at, sums, &mut wrong)?)
+        }
         _ if ext4::is_one(&first) => Content::Ext4(ext4::parse(&first, at, &mut wrong)?),
         _ => return Ok(None),
     };

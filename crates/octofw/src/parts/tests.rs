@@ -82,7 +82,7 @@ fn resource() -> Vec<u8> {
 }
 
 /// As the vendor's kernel image: content at 0x800 and behind, a sum of each.
-fn kernel_image() -> Vec<u8> {
+pub(crate) fn kernel_image() -> Vec<u8> {
     let (tree, kernel, resource) = (vec![1; 100], vec![2; 1000], resource());
     let image = |name, kind: &str, place: (&'static str, u32), content: &[u8]| {
         let sum = vec![("algo", text("sha256")), ("value", Sha256::digest(content).to_vec())];

@@ -10,13 +10,13 @@ use super::{SbomError, file_error};
 
 /// Where a locked crate comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(super) struct Locked {
+pub(crate) struct Locked {
     name: String,
     version: String,
     /// Nothing for a crate of the workspace, else `registry+URL` or `git+URL`.
-    pub(super) source: Option<String>,
+    pub(crate) source: Option<String>,
     /// SHA-256 of the archive, for a crate from a registry.
-    pub(super) checksum: Option<String>,
+    pub(crate) checksum: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -27,20 +27,20 @@ struct File {
 
 /// All crates of a lock file, by name and version.
 #[derive(Debug)]
-pub(super) struct CargoLock(BTreeMap<(String, String), Locked>);
+pub(crate) struct CargoLock(BTreeMap<(String, String), Locked>);
 
 impl CargoLock {
-    pub(super) fn read(path: &Path) -> Result<CargoLock, SbomError> {
+    pub(crate) fn read(path: &Path) -> Result<CargoLock, SbomError> {
         let text = fs::read_to_string(path).map_err(file_error("read", path))?;
         parse(&text).map_err(|source| SbomError::CargoLock { path: path.to_path_buf(), source })
     }
 
-    pub(super) fn get(&self, name: &str, version: &str) -> Option<&Locked> {
+    pub(crate) fn get(&self, name: &str, version: &str) -> Option<&Locked> {
         self.0.get(&(name.to_owned(), version.to_owned()))
     }
 }
 
-fn parse(text: &str) -> Result<CargoLock, toml::de::Error> {
+pub(crate) fn parse(text: &str) -> Result<CargoLock, toml::de::Error> {
     let file: File = toml::from_str(text)?;
     let by_name =
         file.package.into_iter().map(|crate_| ((crate_.name.clone(), crate_.version.clone()), crate_));

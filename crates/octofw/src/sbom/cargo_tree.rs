@@ -10,25 +10,25 @@ use super::SbomError;
 use crate::command::Command;
 
 /// A crate by name and version.
-pub(super) type CrateId = (String, String);
+pub(crate) type CrateId = (String, String);
 
 /// A linked crate.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Linked {
+pub(crate) struct Linked {
     /// Its licence as its manifest has it; empty when it has none.
-    pub(super) license: String,
+    pub(crate) license: String,
     /// What it is linked with.
-    pub(super) needs: BTreeSet<CrateId>,
+    pub(crate) needs: BTreeSet<CrateId>,
 }
 
 /// All linked crates, and which of them is the package itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Tree {
-    pub(super) root: CrateId,
-    pub(super) crates: BTreeMap<CrateId, Linked>,
+pub(crate) struct Tree {
+    pub(crate) root: CrateId,
+    pub(crate) crates: BTreeMap<CrateId, Linked>,
 }
 
-pub(super) fn ask(manifest: &Path, package: &str, target: &str) -> Result<Tree, SbomError> {
+pub(crate) fn ask(manifest: &Path, package: &str, target: &str) -> Result<Tree, SbomError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["tree", "--locked", "--quiet", "--manifest-path"])
@@ -43,7 +43,7 @@ pub(super) fn ask(manifest: &Path, package: &str, target: &str) -> Result<Tree, 
 
 /// Reads lines of `DEPTH \t NAME vVERSION (SOURCE) \t LICENCE \t`, perhaps with `(*)` behind, which says that the
 /// crate's own needs were printed before. An error is the line that is not understood.
-fn parse(text: &str) -> Result<Tree, String> {
+pub(crate) fn parse(text: &str) -> Result<Tree, String> {
     let mut crates: BTreeMap<CrateId, Linked> = BTreeMap::new();
     let mut above: Vec<CrateId> = Vec::new();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {

@@ -4,12 +4,12 @@
 
 pub mod audit;
 pub mod bom;
-mod cargo_lock;
-mod cargo_tree;
+pub(crate) mod cargo_lock;
+pub(crate) mod cargo_tree;
 mod content;
 pub mod image;
 pub mod inside;
-mod packages;
+pub(crate) mod packages;
 pub mod program;
 pub mod spdx;
 

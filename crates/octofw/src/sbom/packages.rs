@@ -27,7 +27,7 @@ pub(super) fn of_root(root: &Root) -> Result<Vec<Component>, SbomError> {
 }
 
 /// Who made the distribution: `ID` of os-release; Debian, whose format dpkg's is, where it says nothing.
-fn vendor(os_release: &str) -> String {
+pub(crate) fn vendor(os_release: &str) -> String {
     let id = os_release.lines().find_map(|line| line.strip_prefix("ID="));
     let id: String = id.unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).collect();
     if id.is_empty() { "debian".to_owned() } else { id.to_ascii_lowercase() }

@@ -44,7 +44,7 @@ pub(super) fn run(
 }
 
 /// What a URL is fetched by.
-fn protocol(url: &str) -> Option<&str> {
+pub(crate) fn protocol(url: &str) -> Option<&str> {
     let (protocol, rest) = url.split_once("://")?;
     (["http", "https", "file"].contains(&protocol) && !rest.is_empty()).then_some(protocol)
 }
@@ -87,7 +87,7 @@ fn bring(
 }
 
 /// The file's name in an address, without what may be secret there.
-fn name_in(url: &str) -> &str {
+pub(crate) fn name_in(url: &str) -> &str {
     let path = url.split(['?', '#']).next().unwrap_or_default();
     let (_, path) = path.split_once("://").unwrap_or_default();
     path.trim_end_matches('/').rsplit_once('/').map(|(_, name)| name).unwrap_or_default()

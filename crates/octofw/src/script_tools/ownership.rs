@@ -60,7 +60,7 @@ impl Watch {
     }
 }
 
-fn read(mut source: impl io::BufRead) -> Owners {
+pub(crate) fn read(mut source: impl io::BufRead) -> Owners {
     let mut owners = Owners::default();
     let mut line = Vec::new();
     loop {

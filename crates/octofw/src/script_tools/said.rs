@@ -64,7 +64,7 @@ pub fn take(path: &Path) -> io::Result<Vec<Said>> {
     Ok(parse(bytes.get(..MOST).unwrap_or(&bytes)))
 }
 
-fn parse(bytes: &[u8]) -> Vec<Said> {
+pub(crate) fn parse(bytes: &[u8]) -> Vec<Said> {
     bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
 }
 

@@ -54,7 +54,7 @@ impl Survey {
     }
 
     /// Reads what [`write`] wrote; what is no such record is passed over.
-    fn parse(text: &[u8]) -> Self {
+    pub(crate) fn parse(text: &[u8]) -> Self {
         let records = text.split(|byte| *byte == 0).filter_map(record);
         Self { found: records.collect() }
     }

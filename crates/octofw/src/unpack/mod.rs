@@ -15,7 +15,7 @@
 mod apart;
 mod layout;
 mod root;
-mod table;
+pub(crate) mod table;
 mod together;
 
 use std::io;

@@ -13,16 +13,16 @@ const HEAD: &[u8] = b"# type\tmode\tuid\tgid\ttime\tdevice\tpath\n";
 
 /// One line, without its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Line {
-    pub(super) kind: Kind,
-    pub(super) mode: u32,
-    pub(super) uid: u32,
-    pub(super) gid: u32,
-    pub(super) time: u32,
-    pub(super) device: (u64, u64),
+pub(crate) struct Line {
+    pub(crate) kind: Kind,
+    pub(crate) mode: u32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) time: u32,
+    pub(crate) device: (u64, u64),
 }
 
-pub(super) type Lines = BTreeMap<Vec<u8>, Line>;
+pub(crate) type Lines = BTreeMap<Vec<u8>, Line>;
 
 const LETTERS: [(Kind, u8); 7] = [
     (Kind::File, b'f'),
@@ -34,7 +34,7 @@ const LETTERS: [(Kind, u8); 7] = [
     (Kind::Socket, b's'),
 ];
 
-pub(super) fn write(lines: &Lines) -> Vec<u8> {
+pub(crate) fn write(lines: &Lines) -> Vec<u8> {
     let mut text = HEAD.to_vec();
     for (path, line) in lines {
         let letter = LETTERS.iter().find(|(kind, _)| *kind == line.kind).map_or(b'?', |(_, letter)| *letter);
@@ -59,7 +59,7 @@ pub(super) fn write(lines: &Lines) -> Vec<u8> {
 }
 
 /// Reads a table; the error is the number of a line that is none, beginning with 1.
-pub(super) fn read(text: &[u8]) -> Result<Lines, usize> {
+pub(crate) fn read(text: &[u8]) -> Result<Lines, usize> {
     let mut lines = Lines::new();
     for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
         if line.is_empty() || line.starts_with(b"#") {

@@ -2,7 +2,7 @@
 
 mod build;
 mod downloads;
-mod syntax;
+pub(crate) mod syntax;
 
 use std::path::Path;
 

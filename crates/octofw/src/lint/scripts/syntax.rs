@@ -14,15 +14,24 @@ const SECONDS: &str = "10";
 const PYTHON: &str = "import ast, sys; ast.parse(sys.stdin.buffer.read())";
 
 /// What is known of this machine's interpreters.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::lint) struct Syntax {
+    asks: bool,
     /// Programs that could not be asked, with the number of scripts.
     missed: RefCell<BTreeMap<String, usize>>,
 }
 
 impl Syntax {
+    /// Nothing is known yet; `asks` tells whether interpreters may be asked at all.
+    pub(in crate::lint) fn new(asks: bool) -> Self {
+        Self { asks, missed: RefCell::default() }
+    }
+
     /// The line and the words of an interpreter that does not understand a script.
     pub(in crate::lint) fn check(&self, program: &str, bytes: &[u8]) -> Option<(Option<usize>, String)> {
+        if !self.asks {
+            return self.missed(program);
+        }
         let is_python = program.starts_with("python");
         let arguments: &[&str] = match program {
             "sh" | "ash" | "dash" => &["sh", "-n"],
@@ -88,7 +97,7 @@ impl Syntax {
 }
 
 /// The line and the words of an interpreter's complaint.
-fn told(tail: &str) -> (Option<usize>, String) {
+pub(crate) fn told(tail: &str) -> (Option<usize>, String) {
     let number = |text: &str| {
         let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
         digits.parse().ok()
@@ -114,7 +123,7 @@ mod tests {
 
     #[test]
     fn interpreters_are_asked_and_nothing_is_run() {
-        let syntax = Syntax::default();
+        let syntax = Syntax::new(true);
         let canary = tempfile::tempdir().unwrap();
         let touched = canary.path().join("x");
         let script = format!("touch {}\n", touched.display());
@@ -131,6 +140,9 @@ mod tests {
         assert_eq!(syntax.skipped(), None);
         assert_eq!(syntax.check("lua", b"x"), None);
         assert!(syntax.skipped().unwrap().reason.contains("lua (1)"));
+        let silent = Syntax::new(false);
+        assert_eq!(silent.check("sh", b"if\n"), None);
+        assert!(silent.skipped().unwrap().reason.contains("sh (1)"));
     }
 
     #[test]
