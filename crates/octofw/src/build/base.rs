@@ -24,6 +24,8 @@ pub(super) struct BaseFile {
 /// What came of reading it.
 struct Found {
     sha256: String,
+    /// Whether its own sums were taken.
+    summed: bool,
     /// The first sum that is wrong.
     wrong: Option<FormatError>,
 }
@@ -40,7 +42,7 @@ impl BaseFile {
         let found = OnceCell::new();
         let coming = match known {
             Some(sha256) => {
-                let _ = found.set(Found { sha256: sha256.to_owned(), wrong: None });
+                let _ = found.set(Found { sha256: sha256.to_owned(), summed: true, wrong: None });
                 None
             }
             None => {
@@ -64,9 +66,12 @@ impl BaseFile {
     /// # Errors
     /// When one is wrong, or it cannot be read.
     pub(super) fn check(&self) -> Result<(), BuildError> {
-        match &self.found()?.wrong {
-            None => Ok(()),
-            Some(wrong) => Err(ImageError::Format { path: self.path.clone(), source: wrong.clone() }.into()),
+        match self.found()? {
+            Found { summed: false, .. } => Ok(Image::open(&self.path).map(drop)?),
+            Found { wrong: None, .. } => Ok(()),
+            Found { wrong: Some(wrong), .. } => {
+                Err(ImageError::Format { path: self.path.clone(), source: wrong.clone() }.into())
+            }
         }
     }
 
@@ -94,10 +99,10 @@ impl BaseFile {
 fn read(path: &Path) -> io::Result<Found> {
     let Ok(image) = Image::read(path) else {
         // Whoever builds on it reads its headers too, and tells what is wrong with them.
-        return Ok(Found { sha256: digest::of_file(path)?.0, wrong: None });
+        return Ok(Found { sha256: digest::of_file(path)?.0, summed: false, wrong: None });
     };
     let (wrong, sha256) = image.check_sums_and_digest()?;
-    Ok(Found { sha256, wrong: wrong.into_iter().next() })
+    Ok(Found { sha256, summed: true, wrong: wrong.into_iter().next() })
 }
 
 fn unreadable(path: &Path, source: io::Error) -> BuildError {
