@@ -7,10 +7,12 @@ use std::path::Path;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
-use crate::container::{SourceFile, Span};
+use crate::container::SourceFile;
 
 /// Bytes that are read at once.
 const PIECE: usize = 256 * 1024;
+/// From this size on a second thread reads.
+const LARGE: u64 = 16 << 20;
 
 /// SHA-256 of a file in lower-case hex, and its size in bytes. The file is never in memory as a whole.
 ///
@@ -19,6 +21,12 @@ const PIECE: usize = 256 * 1024;
 pub fn of_file(path: &Path) -> io::Result<(String, u64)> {
     let mut digest = Sha256::new();
     let mut file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_file() && metadata.len() >= LARGE {
+        let source = SourceFile::of(path, file)?;
+        source.read_ahead(source.span(), |_| Ok(()), |_| (), |piece| digest.update(piece.bytes()))?;
+        return Ok((hex(&digest.finalize()), source.len()));
+    }
     let mut piece = vec![0; PIECE];
     let mut size: u64 = 0;
     loop {
@@ -32,16 +40,6 @@ pub fn of_file(path: &Path) -> io::Result<(String, u64)> {
             }
         }
     }
-}
-
-/// SHA-256 of a range of a file in lower-case hex.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn of_span(file: &SourceFile, span: Span) -> io::Result<String> {
-    let mut digest = Sha256::new();
-    file.for_each_piece(span, |piece| digest.update(piece))?;
-    Ok(hex(&digest.finalize()))
 }
 
 /// Both digests that a bill of materials has of a file, of what is written to it.

@@ -41,6 +41,10 @@ impl Row {
         Self { what: format!("octofw, {what}"), unit: "s", ours, peer, budget }
     }
 
+    pub(crate) fn was_measured(&self) -> bool {
+        !self.ours.is_nan()
+    }
+
     pub(crate) fn memory(what: &str, ours: f64, budget: f64) -> Self {
         Self { what: format!("octofw, {what}"), unit: "MB", ours, peer: None, budget: Some(budget) }
     }

@@ -9,9 +9,9 @@ use sha2::{Digest, Sha256};
 
 use super::stages::MadeRoot;
 use super::state::State;
-use super::work::{Work, base_digest};
+use super::work::Work;
 use super::{BuildError, proof};
-use crate::container::{SourceFile, Span};
+use crate::container::Span;
 use crate::digest;
 use crate::image::{Image, ROOTFS, Rebuild, Rebuilt};
 use crate::manifest::{Built, Manifest, Root, SCHEMA};
@@ -40,7 +40,7 @@ impl Work<'_> {
         let slot_size = sealed.rebuilt.slot_limit;
         let manifest = Manifest {
             schema: SCHEMA,
-            base: self.base(image),
+            base: self.base(image)?,
             overlays: applied,
             order: self.settings.order,
             profile: self.settings.profile.clone(),
@@ -64,7 +64,7 @@ impl Work<'_> {
             notes: report.notes,
             tools: self.tools.clone(),
         };
-        if base_digest(self.settings, state)? != self.base_sha256 {
+        if !self.base.is_same(state)? {
             return Err(BuildError::BaseChanged { path: self.settings.base.clone() });
         }
         self.put_in_place(state, &plan.result, &manifest)?;
@@ -87,14 +87,13 @@ impl Work<'_> {
         thread::scope(|scope| {
             scope.spawn(|| fs::remove_dir_all(&made.plan.tree));
             scope.spawn(|| file.sync_data());
-            let root = scope.spawn(|| digest::of_span(&SourceFile::open(path)?, root_at));
             let (rebuilt, written) = rebuild.complete(root_at.len)?;
             let synced = scope.spawn(|| file.sync_all());
             let digest = scope.spawn(|| digest::of_file(path));
             proof::prove(image, path, &written)?;
             synced.join().map_err(|_| BuildError::Thread)?.map_err(failed("write"))?;
             let (sha256, size) = digest.join().map_err(|_| BuildError::Thread)?.map_err(failed("read"))?;
-            let root_sha256 = root.join().map_err(|_| BuildError::Thread)?.map_err(failed("read"))?;
+            let root_sha256 = digest::hex(&written.sha256.unwrap_or_default());
             Ok(Sealed { rebuilt, sha256, size, root_sha256 })
         })
     }

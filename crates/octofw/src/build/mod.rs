@@ -4,6 +4,7 @@
 //! locale or time zone. What the result holds is decided in [`crate::rootfs::session`]; here are the order of the
 //! stages, the files around them, and the shortcut when nothing changed.
 
+mod base;
 pub mod environment;
 mod error;
 pub mod fakeroot;
@@ -21,7 +22,7 @@ mod work;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::thread;
+use std::thread::{self, Scope};
 use std::time::Instant;
 
 use crate::image::RebuildError;
@@ -29,10 +30,11 @@ use crate::lock::Lock;
 use crate::manifest::Manifest;
 use crate::overlay::{Order, Overlay, name_apart};
 use crate::rootfs::steps::Step;
+use base::BaseFile;
 pub use error::BuildError;
 use progress::Progress;
 use state::State;
-use work::{Work, base_digest, hashes};
+use work::{Work, hashes};
 
 /// What to build, from what, and how.
 #[derive(Debug, Clone, Default)]
@@ -126,33 +128,40 @@ pub fn build(settings: &Settings) -> Result<Finished, BuildError> {
         return Err(RebuildError::SameFile { path: settings.out.clone() }.into());
     }
     let mut state = State::lock(&settings.out)?;
-    // Programs tell their versions while the base is read.
-    let (base_sha256, tools) = thread::scope(|scope| {
-        let tools = scope.spawn(|| tools::versions(&settings.tools));
-        let base_sha256 = base_digest(settings, &mut state)?;
-        Ok::<_, BuildError>((base_sha256, tools.join().map_err(|_| BuildError::Thread)??))
-    })?;
-    let work = Work { settings, progress, tools, base_sha256 };
+    thread::scope(|scope| build_beside(scope, settings, &mut state, &overlays, progress, start))
+}
+
+/// The build proper. The base is read on threads of `scope` meanwhile, where it is not known yet.
+fn build_beside<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    settings: &Settings,
+    state: &mut State,
+    overlays: &[Overlay],
+    progress: Progress,
+    start: Instant,
+) -> Result<Finished, BuildError> {
+    let base = BaseFile::begin(&settings.base, state, scope)?;
+    let work = Work { settings, progress, tools: tools::versions(&settings.tools)?, base };
 
     // What a pre-script makes can lie anywhere, so only a build without any can tell that nothing changed.
     let mut pre_scripts = false;
-    for overlay in &overlays {
+    for overlay in overlays {
         pre_scripts |= overlay.has_pre_scripts()?;
     }
     if !pre_scripts {
-        let hashes = hashes(&overlays)?;
+        let hashes = hashes(overlays)?;
         work.admit(&hashes)?;
-        let key = work.key(&mut state, &hashes)?;
-        if !settings.force
-            && !settings.rehearse
-            && let Some(manifest) = work.current(&mut state, &key)
-        {
-            state.save()?;
-            progress.say(&format!("nothing changed: {} is up to date", settings.out.display()));
-            return Ok(Finished { manifest, built: false, steps: Vec::new() });
+        if !settings.force && !settings.rehearse && state.has_key() {
+            work.base.note(state)?;
+            let key = work.key(state, &hashes)?;
+            if let Some(manifest) = work.current(state, &key) {
+                state.save()?;
+                progress.say(&format!("nothing changed: {} is up to date", settings.out.display()));
+                return Ok(Finished { manifest, built: false, steps: Vec::new() });
+            }
         }
     }
-    let (manifest, steps) = work.build(&mut state, &overlays)?;
+    let (manifest, steps) = work.build(state, overlays)?;
     progress.done("in all", start);
     Ok(Finished { manifest, built: true, steps })
 }

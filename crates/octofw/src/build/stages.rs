@@ -1,7 +1,6 @@
 //! The stages up to the new root: the session does its work, and what scripts look for is laid out beside it.
 
 use std::path::Path;
-use std::thread;
 use std::time::Instant;
 
 use super::environment::{self, Places};
@@ -46,27 +45,20 @@ impl Work<'_> {
             });
         }
         let scratch = Scratch::make(&self.settings.out)?;
-        let mut sums_known = state.has_right_sums(&self.base_sha256);
         let mut pre_scripts = false;
         for overlay in overlays {
             pre_scripts |= overlay.has_pre_scripts()?;
         }
         // They may take minutes.
-        if pre_scripts && !sums_known {
-            image.check()?;
-            sums_known = true;
+        if pre_scripts {
+            self.base.check()?;
         }
-        let made = thread::scope(|scope| {
-            let sums = (!sums_known).then(|| scope.spawn(|| image.check()));
-            let made = self.make_root(&image, &scratch, overlays);
-            match sums.map(thread::ScopedJoinHandle::join) {
-                // A damaged base explains whatever else went wrong.
-                Some(Ok(Err(error))) => Err(error.into()),
-                Some(Err(_)) => Err(BuildError::Thread),
-                Some(Ok(Ok(()))) | None => made,
-            }
-        })?;
-        state.note_right_sums(&self.base_sha256);
+        let made = self.make_root(&image, &scratch, overlays);
+        // A damaged base explains whatever else went wrong.
+        self.base.check()?;
+        let made = made?;
+        self.base.note(state)?;
+        state.note_right_sums(self.base.sha256()?);
         self.finish(state, &image, made)
     }
 
@@ -88,7 +80,7 @@ impl Work<'_> {
         let given = overlays.len();
         let mut overlays = overlays.to_vec();
         if let Some(place) = &self.settings.sbom {
-            overlays.push(self.bill(&self.base(image), &overlays, epoch, place, &scratch.path)?);
+            overlays.push(self.bill(&self.base(image)?, &overlays, epoch, place, &scratch.path)?);
         }
         let mut applied = hashes(&overlays)?;
         let scripted = any_scripts(&overlays)?;

@@ -69,6 +69,24 @@ struct Digested {
     sha256: String,
 }
 
+/// A look at a file.
+#[derive(Debug, Clone)]
+pub(super) struct Looked {
+    real: PathBuf,
+    stamp: Stamp,
+    /// When it was, in nanoseconds since 1970.
+    at: i128,
+    /// The file's SHA-256, where it is known.
+    sha256: Option<String>,
+}
+
+impl Looked {
+    /// The file's SHA-256 in lower-case hex, where it is known.
+    pub(super) fn sha256(&self) -> Option<&str> {
+        self.sha256.as_deref()
+    }
+}
+
 /// What changes when a file does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stamp {
@@ -134,28 +152,50 @@ impl State {
     /// # Errors
     /// When it cannot be read, or is no regular file: a pipe would keep its reader waiting.
     pub fn sha256(&mut self, path: &Path) -> io::Result<String> {
+        let looked = self.look(path)?;
+        if let Some(sha256) = looked.sha256 {
+            return Ok(sha256);
+        }
+        let (sha256, _) = digest::of_file(&looked.real)?;
+        self.note(looked, &sha256);
+        Ok(sha256)
+    }
+
+    /// Looks whether a file has changed since its digest was noted.
+    ///
+    /// # Errors
+    /// When it is not there, or is no regular file.
+    pub(super) fn look(&self, path: &Path) -> io::Result<Looked> {
         let real = path.canonicalize()?;
         let metadata = fs::metadata(&real)?;
         if !metadata.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
         }
         let stamp = Stamp::of(&metadata);
-        if let Some(known) = self.known.digests.get(&real)
-            && known.stamp == stamp
-            && stamp.settled(known.at)
-        {
-            return Ok(known.sha256.clone());
-        }
+        let known = self.known.digests.get(&real);
+        let known = known.filter(|known| known.stamp == stamp && stamp.settled(known.at));
+        let sha256 = known.map(|known| known.sha256.clone());
         let at =
             SystemTime::now().duration_since(UNIX_EPOCH).map(|time| time.as_nanos() as i128).unwrap_or(0);
-        let (sha256, _) = digest::of_file(&real)?;
-        self.known.digests.insert(real, Digested { stamp, at, sha256: sha256.clone() });
-        Ok(sha256)
+        Ok(Looked { real, stamp, at, sha256 })
+    }
+
+    /// Notes the digest of what was read of a file after the look at it.
+    pub(super) fn note(&mut self, looked: Looked, sha256: &str) {
+        let Looked { real, stamp, at, sha256: known } = looked;
+        if known.as_deref() != Some(sha256) {
+            self.known.digests.insert(real, Digested { stamp, at, sha256: sha256.to_owned() });
+        }
     }
 
     /// Whether all sums of the file with this SHA-256 are known to be right.
     pub fn has_right_sums(&self, sha256: &str) -> bool {
         self.known.right_sums.as_deref() == Some(sha256)
+    }
+
+    /// Whether a build ended, so that the next may find that nothing changed.
+    pub(super) fn has_key(&self) -> bool {
+        self.known.key.is_some()
     }
 
     /// Notes that all sums of the file with this SHA-256 are right.

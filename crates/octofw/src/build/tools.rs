@@ -1,11 +1,16 @@
 //! The versions of the tools that a build depends on, for the manifest and for the question whether anything changed.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
+use std::thread::{self, ScopedJoinHandle};
 
 use crate::command::{Command, CommandError};
 use crate::lock::{Lock, TOOLS};
 
 const SQUASHFS_TOOLS: &str = "install it with: apt-get install squashfs-tools";
+
+/// A tool that is being asked.
+type Asked<'scope> = ScopedJoinHandle<'scope, Result<String, CommandError>>;
 
 /// Asks each tool for its version; what the caller knows already is taken as given.
 ///
@@ -22,19 +27,29 @@ pub fn versions(given: &BTreeMap<String, String>) -> Result<BTreeMap<String, Str
         ("unsquashfs", "-version", SQUASHFS_TOOLS),
         ("fakeroot", "--version", "install it with: apt-get install fakeroot"),
     ];
-    for (program, option, remedy) in needed {
-        if !versions.contains_key(program) {
-            let printed = Command::new(program).arg(option).remedy(remedy).version()?;
-            versions.insert(program.into(), printed);
-        }
-    }
-    for program in ["patch", "rustc", "aarch64-linux-gnu-gcc"] {
-        if !versions.contains_key(program)
-            && let Ok(printed) = Command::new(program).arg("--version").version()
-        {
-            versions.insert(program.into(), printed);
-        }
-    }
+    let others = ["patch", "rustc", "aarch64-linux-gnu-gcc"];
+    // All at once, since each takes as long to start as to answer.
+    let (found, others) = thread::scope(|scope| {
+        let needed: Vec<_> = needed
+            .into_iter()
+            .filter(|(program, ..)| !versions.contains_key(*program))
+            .map(|(program, option, remedy)| {
+                let ask = move || Command::new(program).arg(option).remedy(remedy).version();
+                (program, scope.spawn(ask))
+            })
+            .collect();
+        let others: Vec<_> = others
+            .into_iter()
+            .filter(|program| !versions.contains_key(*program))
+            .map(|program| (program, scope.spawn(move || Command::new(program).arg("--version").version())))
+            .collect();
+        let answer = |(program, asked): (&'static str, Asked<'_>)| {
+            asked.join().unwrap_or_else(|panic| resume_unwind(panic)).map(|printed| (program, printed))
+        };
+        let found: Result<Vec<_>, _> = needed.into_iter().map(answer).collect();
+        (found, others.into_iter().filter_map(|asked| answer(asked).ok()).collect::<Vec<_>>())
+    });
+    versions.extend(found?.into_iter().chain(others).map(|(program, printed)| (program.into(), printed)));
     Ok(versions)
 }
 

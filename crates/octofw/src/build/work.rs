@@ -6,6 +6,7 @@ use std::fs;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::base::BaseFile;
 use super::progress::Progress;
 use super::state::State;
 use super::{BuildError, Settings};
@@ -20,7 +21,7 @@ pub(super) struct Work<'a> {
     pub(super) settings: &'a Settings,
     pub(super) progress: Progress,
     pub(super) tools: BTreeMap<String, String>,
-    pub(super) base_sha256: String,
+    pub(super) base: BaseFile,
 }
 
 /// Everything that decides about the bytes of image and manifest.
@@ -49,7 +50,7 @@ impl Work<'_> {
         let key = Key {
             octofw_sha256,
             base: self.base_name(),
-            base_sha256: &self.base_sha256,
+            base_sha256: self.base.sha256()?,
             overlays,
             order: self.settings.order,
             profile: self.settings.profile.as_deref(),
@@ -79,7 +80,7 @@ impl Work<'_> {
     pub(super) fn admit(&self, overlays: &[AppliedOverlay]) -> Result<(), BuildError> {
         let Some(lock) = &self.settings.lock else { return Ok(()) };
         let mut met = Lock::new();
-        met.lock_base(&self.base_name(), &self.base_sha256);
+        met.lock_base(&self.base_name(), self.base.sha256()?);
         for overlay in overlays {
             met.lock_overlay(&overlay.name, &overlay.tree_sha256);
         }
@@ -90,25 +91,18 @@ impl Work<'_> {
     }
 
     /// What a manifest says of the base.
-    pub(super) fn base(&self, image: &Image) -> Base {
-        Base {
+    pub(super) fn base(&self, image: &Image) -> Result<Base, BuildError> {
+        Ok(Base {
             file: self.base_name(),
-            sha256: self.base_sha256.clone(),
+            sha256: self.base.sha256()?.to_owned(),
             version: image.version().map(str::to_owned),
-        }
+        })
     }
 
     /// The base by its file name: where it lies must not reach the output.
     fn base_name(&self) -> String {
         self.settings.base.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
-}
-
-/// The base as it is now: its SHA-256, from memory where it has not changed since it was read last.
-pub(super) fn base_digest(settings: &Settings, state: &mut State) -> Result<String, BuildError> {
-    state
-        .sha256(&settings.base)
-        .map_err(|e| BuildError::system(format!("cannot read the base {}", settings.base.display()), e))
 }
 
 /// The overlays as they are now.

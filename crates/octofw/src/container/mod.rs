@@ -10,10 +10,12 @@
 //! Checking sums over the payloads, and copying them, is the work of [`crate::image`].
 //! [`assemble`] writes all layers around given contents.
 
+mod ahead;
 pub mod assemble;
 mod error;
 pub(crate) mod fields;
 mod fixed_text;
+pub(crate) mod md5;
 pub mod package_file;
 pub mod parameter;
 pub mod rkaf;

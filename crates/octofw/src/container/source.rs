@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 /// Most bytes that are read at once.
-const CHUNK: usize = 256 * 1024;
+pub(super) const CHUNK: usize = 256 * 1024;
 
 /// A range of a file, in bytes from its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -129,24 +129,10 @@ impl SourceFile {
     ///
     /// # Errors
     /// If reading fails or the file has become shorter.
-    pub fn for_each_piece(&self, span: Span, take: impl FnMut(&[u8])) -> io::Result<()> {
-        self.for_each_piece_when(span, |_| Ok(()), take)
-    }
-
-    /// As [`Self::for_each_piece`]; before a piece is read, `ready` is given its end and may wait for it.
-    ///
-    /// # Errors
-    /// As there, and those of `ready`.
-    pub(crate) fn for_each_piece_when(
-        &self,
-        span: Span,
-        ready: impl Fn(u64) -> io::Result<()>,
-        mut take: impl FnMut(&[u8]),
-    ) -> io::Result<()> {
+    pub fn for_each_piece(&self, span: Span, mut take: impl FnMut(&[u8])) -> io::Result<()> {
         let mut reader = self.reader(span);
         let mut buffer = vec![0; CHUNK];
         loop {
-            ready(reader.next.saturating_add(reader.left.min(CHUNK as u64)))?;
             let read = reader.read(&mut buffer)?;
             match buffer.get(..read) {
                 None | Some([]) => return Ok(()),

@@ -1,46 +1,63 @@
-//! The two sums over the bulk of a file, each taken on a thread of its own: together they take as long as the slower.
+//! The sums over the bulk of a file, which is read once: MD5 on one thread, the others on that which reads.
 
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use md5::{Digest as _, Md5};
+use sha2::{Digest as _, Sha256};
 
+use super::ahead::Piece;
+use super::md5::Md5;
 use super::rkcrc::RkCrc;
 use super::{SourceFile, Span};
+
+/// Over what each sum is taken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    /// MD5: `update.img` up to the end of the rom image.
+    pub(crate) md5: Option<Span>,
+    /// RKCRC: the rom image.
+    pub(crate) crc: Span,
+    /// SHA-256.
+    pub(crate) sha256: Option<Span>,
+}
 
 /// What was summed up.
 #[derive(Debug)]
 pub(crate) struct Sums {
     /// RKCRC of the rom image.
     pub(crate) crc: u32,
-    /// MD5 so far: of `update.img` up to the end of the rom image; of nothing where it is not asked for.
+    /// MD5 so far; of nothing where it is not asked for.
     pub(crate) md5: Md5,
+    /// SHA-256, where it is asked for.
+    pub(crate) sha256: Option<[u8; 32]>,
 }
 
-/// Takes the MD5 of `update`, where there is one, and the CRC of `rom`; behind whoever writes the file still, where
-/// somebody does.
+/// Takes sums; behind whoever writes the file still, where somebody does.
 ///
 /// # Errors
 /// If the file cannot be read, or its writer ended early.
-pub(crate) fn take(
-    source: &SourceFile,
-    update: Option<Span>,
-    rom: Span,
-    reached: Option<&Reached>,
-) -> io::Result<Sums> {
-    let ready = |position| reached.map_or(Ok(()), |reached| reached.wait(position));
-    let sum = || {
-        let mut crc = RkCrc::new();
-        source.for_each_piece_when(rom, ready, |piece| crc.update(piece)).map(|()| crc.value())
-    };
-    let mut md5 = Md5::new();
-    let Some(update) = update else { return Ok(Sums { crc: sum()?, md5 }) };
-    let crc = std::thread::scope(|scope| {
-        let crc = scope.spawn(sum);
-        source.for_each_piece_when(update, ready, |piece| md5.update(piece))?;
-        crc.join().map_err(|_| io::Error::other("a thread that takes a sum ended early"))?
-    })?;
-    Ok(Sums { crc, md5 })
+pub(crate) fn take(source: &SourceFile, wanted: Wanted, reached: Option<&Reached>) -> io::Result<Sums> {
+    let Wanted { md5: md5_of, crc: crc_of, sha256: sha256_of } = wanted;
+    let (mut crc, mut md5, mut sha256) = (RkCrc::new(), Md5::new(), Sha256::new());
+    let spans = [Some(crc_of), md5_of, sha256_of];
+    let start = spans.iter().flatten().map(|span| span.offset).min().unwrap_or_default();
+    let end = spans.iter().flatten().map(|span| span.end()).max().unwrap_or_default();
+    source.read_ahead(
+        Span::new(start, end.saturating_sub(start)),
+        |position| reached.map_or(Ok(()), |reached| reached.wait(position)),
+        |piece: Piece<'_>| {
+            crc.update(piece.within(crc_of));
+            if let Some(span) = sha256_of {
+                sha256.update(piece.within(span));
+            }
+        },
+        |piece| {
+            if let Some(span) = md5_of {
+                md5.update(piece.within(span));
+            }
+        },
+    )?;
+    Ok(Sums { crc: crc.value(), md5, sha256: sha256_of.map(|_| sha256.finalize().into()) })
 }
 
 /// How far a file is written, for those who read it meanwhile.
@@ -107,9 +124,13 @@ mod tests {
         let mut file = File::create(&path).unwrap();
         let source = SourceFile::open(&path).unwrap();
         let (reached, len) = (Reached::default(), bytes.len() as u64);
+        let wanted = Wanted {
+            md5: Some(Span::new(0, len)),
+            crc: Span::new(10, len - 10),
+            sha256: Some(Span::new(300_000, 600_000)),
+        };
         let sums = thread::scope(|scope| {
-            let sums = scope
-                .spawn(|| take(&source, Some(Span::new(0, len)), Span::new(10, len - 10), Some(&reached)));
+            let sums = scope.spawn(|| take(&source, wanted, Some(&reached)));
             let mut position = 0;
             for piece in bytes.chunks(300_001) {
                 file.write_all(piece).unwrap();
@@ -120,7 +141,8 @@ mod tests {
             sums.join().unwrap().unwrap()
         });
         assert_eq!(sums.crc, rkcrc(&bytes[10..]));
-        assert_eq!(sums.md5.finalize(), Md5::digest(&bytes));
+        assert_eq!(sums.md5.finalize(), <[u8; 16]>::from(md5::Md5::digest(&bytes)));
+        assert_eq!(sums.sha256, Some(Sha256::digest(&bytes[300_000..900_000]).into()));
     }
 
     #[test]
@@ -132,7 +154,8 @@ mod tests {
         let reached = Reached::default();
         reached.set(100);
         reached.end();
-        let take = |len| take(&source, Some(Span::new(0, len)), Span::new(0, len), Some(&reached));
+        let wanted = |len| Wanted { md5: Some(Span::new(0, len)), crc: Span::new(0, len), sha256: None };
+        let take = |len| take(&source, wanted(len), Some(&reached));
         assert!(take(100).is_ok());
         assert_eq!(take(101).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }

@@ -210,7 +210,8 @@ impl Rebuild<'_> {
             rootfs_len: root.at.len,
             slot_limit,
         };
-        Ok((Assembly { outer, update, rkaf, files }, rebuilt))
+        let sha256_of = root.in_place.then_some(root.at);
+        Ok((Assembly { outer, update, rkaf, files, sha256_of }, rebuilt))
     }
 
     fn copied(&self, name: &str, span: Span) -> Content<'_> {

@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 use std::io;
 
-use md5::{Digest as _, Md5};
-
 use super::{Image, ImageError};
-use crate::container::sums::{self, Sums};
+use crate::container::md5::Md5;
+use crate::container::sums::{self, Sums, Wanted};
 use crate::container::upfile::EntryKind;
 use crate::container::{Fault, FormatError, Layer, Span, upfile};
 use crate::digest::hex;
@@ -19,11 +18,21 @@ impl Image {
     /// If the file cannot be read. Wrong sums are the result, not an error.
     pub fn check_sums(&self) -> Result<Vec<FormatError>, ImageError> {
         let mut wrong = Vec::new();
-        self.check_all(&mut wrong).map_err(|source| self.unreadable(source))?;
+        self.check_all(None, &mut wrong).map_err(|source| self.unreadable(source))?;
         Ok(wrong)
     }
 
-    fn check_all(&self, wrong: &mut Vec<FormatError>) -> io::Result<()> {
+    /// As [`Image::check_sums`], and the SHA-256 of the whole file, in lower-case hex, while that is read.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub(crate) fn check_sums_and_digest(&self) -> io::Result<(Vec<FormatError>, String)> {
+        let mut wrong = Vec::new();
+        let sha256 = self.check_all(Some(self.source.span()), &mut wrong)?;
+        Ok((wrong, hex(&sha256.unwrap_or_default())))
+    }
+
+    fn check_all(&self, sha256: Option<Span>, wrong: &mut Vec<FormatError>) -> io::Result<Option<[u8; 32]>> {
         let update = self.rkfw_span;
         let image_end = self.rkaf_span.offset.saturating_add(u64::from(self.rkaf.length));
         let between = |from: u64, to: u64| Span::new(from, to.saturating_sub(from));
@@ -31,10 +40,10 @@ impl Image {
 
         let with_md5 = self.upfile.is_some() || self.rkfw.is_some();
         let rom = between(self.rkaf_span.offset, image_end);
-        let summed = with_md5.then(|| between(update.offset, image_end));
-        let Sums { crc, mut md5 } = sums::take(source, summed, rom, None)?;
+        let wanted = Wanted { md5: with_md5.then(|| between(update.offset, image_end)), crc: rom, sha256 };
+        let Sums { crc, mut md5, sha256 } = sums::take(source, wanted, None)?;
         source.for_each_piece(between(image_end, self.rkaf_span.end()), |piece| md5.update(piece))?;
-        let inner = <[u8; 16]>::from(md5.clone().finalize());
+        let inner = md5.clone().finalize();
         source.for_each_piece(between(self.rkaf_span.end(), update.end()), |piece| md5.update(piece))?;
 
         if crc != self.rkaf_crc {
@@ -47,7 +56,7 @@ impl Image {
             wrong.push(mismatch(Layer::Rkfw, "MD5 trailer".into(), at, found, expected));
         }
 
-        let Some(upfile) = &self.upfile else { return Ok(()) };
+        let Some(upfile) = &self.upfile else { return Ok(sha256) };
         for entry in &upfile.entries {
             let mut sum = Md5::new();
             if entry.kind == EntryKind::Update {
@@ -55,7 +64,7 @@ impl Image {
             } else {
                 source.for_each_piece(entry.span, |piece| sum.update(piece))?;
             }
-            let computed = <[u8; 16]>::from(sum.finalize());
+            let computed = sum.finalize();
             if computed != entry.md5 {
                 let at = upfile::HEADER_LEN + upfile::ENTRY_LEN * entry.kind as usize + 16;
                 let field = format!("MD5 of {}", entry.kind.file_name());
@@ -63,7 +72,7 @@ impl Image {
                 wrong.push(mismatch(Layer::Upfile, field.into(), at as u64, found, expected));
             }
         }
-        Ok(())
+        Ok(sha256)
     }
 }
 

@@ -7,8 +7,11 @@ use std::fmt::Write as _;
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::Path;
+
+use nix::sys::stat::futimens;
+use nix::sys::time::TimeSpec;
 
 use super::snapshot::{place, set_time};
 use super::splicing::Base;
@@ -90,7 +93,7 @@ pub(crate) fn files(base: &Base, root: &Path) -> io::Result<HashMap<NodeId, Vec<
     }
     // What a directory holds comes behind it, and changes its time.
     for (at, node) in folders.iter().rev() {
-        fs::set_permissions(at, Permissions::from_mode(u32::from(node.mode & 0o777) | 0o700))?;
+        fs::set_permissions(at, Permissions::from_mode(mode_on_disk(node)))?;
         set_time(at, node.modified)?;
     }
     Ok(known)
@@ -100,12 +103,23 @@ fn make(filesystem: &Filesystem, root: &Path, files: &[Making<'_>]) -> io::Resul
     let mut last = LastFragment::default();
     for Making { path, node, stored } in files {
         let at = place(root, path);
-        let mut file = File::create_new(&at)?;
+        let mode = mode_on_disk(node);
+        let mut file = File::options().write(true).create_new(true).mode(mode).open(&at)?;
         filesystem.copy_next(stored, &mut last, &mut file).map_err(io::Error::other)?;
-        file.set_permissions(Permissions::from_mode(u32::from(node.mode & 0o777) | 0o600))?;
-        set_time(&at, node.modified)?;
+        // The umask may have taken something away. To look costs less than to set it again.
+        if file.metadata()?.mode() & 0o7777 != mode {
+            file.set_permissions(Permissions::from_mode(mode))?;
+        }
+        let time = TimeSpec::new(i64::from(node.modified), 0);
+        futimens(&file, &time, &time)?;
     }
     Ok(())
+}
+
+/// The mode that a file or directory gets: whoever unpacks it must be able to work on it.
+fn mode_on_disk(node: &Node) -> u32 {
+    let own = if matches!(node.form, Form::Directory(_)) { 0o700 } else { 0o600 };
+    u32::from(node.mode & 0o777) | own
 }
 
 /// The lines of `fakeroot -s` and `-i`: what is not on it belongs to root and has the mode that it has.
@@ -113,6 +127,10 @@ fn list(base: &Base, known: &HashMap<NodeId, Vec<u8>>, root: &Path) -> io::Resul
     let mut text = String::new();
     for (id, path) in known {
         let Some(node) = base.tree.node(*id) else { continue };
+        let as_on_disk = !matches!(node.form, Form::Link(_)) && u32::from(node.mode) == mode_on_disk(node);
+        if (node.uid, node.gid) == (0, 0) && as_on_disk {
+            continue;
+        }
         let found = fs::symlink_metadata(place(root, path))?;
         let kind = match node.form {
             Form::Directory(_) => DIRECTORY,

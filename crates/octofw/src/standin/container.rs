@@ -191,7 +191,7 @@ pub fn write_container(rootfs: &Path, options: &ContainerOptions, out: &Path) ->
             Content::of_bytes("MCU_DESC", b"403a:stand-in\n415:standin\n"),
         ],
     };
-    Assembly { outer: Some(outer), update: Some(update), rkaf, files }.write(out)?;
+    Assembly { outer: Some(outer), update: Some(update), rkaf, files, sha256_of: None }.write(out)?;
     Ok(())
 }
 

@@ -63,8 +63,8 @@ pub(super) fn pack(folder: &Path, out: &Path) -> Result<bool, UnpackError> {
     if base.is_unchanged(&before, &last) {
         return Ok(false);
     }
-    let begin = || Ok(Splice::begin(&base.filesystem, out)?);
-    base.write(&root, (&before, &last), epoch, (out, 0), begin)?;
+    let splice = Splice::begin(&base.filesystem, out).map_err(SplicingError::from)?;
+    base.write(&root, (&before, &last), epoch, (out, 0), (splice, || Ok(())))?;
     Ok(true)
 }
 

@@ -115,7 +115,7 @@ fn assembly(folder: &Path, layout: &Layout, root: Option<&Path>) -> Result<Assem
         }
     };
     let outer = layout.upfile.as_ref().map(|fields| outer(folder, &path, fields)).transpose()?;
-    Ok(Assembly { outer, update, rkaf, files })
+    Ok(Assembly { outer, update, rkaf, files, sha256_of: None })
 }
 
 fn outer(folder: &Path, path: &Path, fields: &UpfileFields) -> Result<Outer<'static>, UnpackError> {

@@ -50,7 +50,7 @@ fn assembly<'a>(parts: &[(String, String)], contents: &'a BTreeMap<String, Vec<u
     }
     rkaf.arrange(&[]).unwrap();
     let files = contents.iter().map(|(file, bytes)| Content::of_bytes(file, bytes)).collect();
-    Assembly { outer: None, update: None, rkaf, files }
+    Assembly { outer: None, update: None, rkaf, files, sha256_of: None }
 }
 
 proptest! {

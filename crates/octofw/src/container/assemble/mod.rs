@@ -8,11 +8,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use md5::{Digest as _, Md5};
-
+use super::md5::Md5;
 use super::rkaf::{self, Rkaf};
 use super::rkfw::{self, Rkfw};
-use super::sums::{self, Reached};
+use super::sums::{self, Reached, Wanted};
 use super::upfile::{self, Entry, EntryKind, Upfile};
 use super::{FixedText, SourceFile, Span};
 use crate::output::AtomicOutput;
@@ -79,6 +78,8 @@ pub struct Assembly<'a> {
     pub rkaf: Rkaf,
     /// The data of every file of the RKAF header, as long as the part's size or padded to its blocks.
     pub files: Vec<Content<'a>>,
+    /// The range of the output of which the SHA-256 is wanted.
+    pub sha256_of: Option<Span>,
 }
 
 /// Why a file could not be written. Nothing is left of it.
@@ -136,6 +137,8 @@ pub struct Written {
     pub update_md5: Option<[u8; 16]>,
     /// The payloads of an upgrade file; none in the other kinds.
     pub payloads: Vec<Entry>,
+    /// SHA-256 of [`Assembly::sha256_of`].
+    pub sha256: Option<[u8; 32]>,
 }
 
 /// Where the layers are in a file that is laid out.
@@ -179,11 +182,12 @@ impl Assembly<'_> {
         let has_trailer = self.update.is_some();
         let md5_of = (self.outer.is_some() || has_trailer)
             .then(|| Span::new(places.update.offset, places.rom.end().saturating_sub(places.update.offset)));
+        let wanted = Wanted { md5: md5_of, crc: places.rom, sha256: self.sha256_of };
         let source = SourceFile::of(path, file.try_clone().map_err(failed)?).map_err(failed)?;
         let written = file.try_clone().map_err(failed)?;
         let reached = Reached::default();
         let (laid, sums) = thread::scope(|scope| {
-            let sums = scope.spawn(|| sums::take(&source, md5_of, places.rom, Some(&reached)));
+            let sums = scope.spawn(|| sums::take(&source, wanted, Some(&reached)));
             let laid = self.lay(&places, Sink::new(file, path).telling(&reached));
             reached.end();
             // What is on its way to the disk while sums are taken need not be waited for later. Without such a thread it
@@ -197,13 +201,19 @@ impl Assembly<'_> {
         let mut md5 = sums.md5;
         let mut at = places.rom.end();
         let crc = sums.crc.to_le_bytes();
-        let mut written = Written { rom: places.rom, crc: sums.crc, update_md5: None, payloads: Vec::new() };
-        md5.update(crc);
+        let mut written = Written {
+            rom: places.rom,
+            crc: sums.crc,
+            update_md5: None,
+            payloads: Vec::new(),
+            sha256: sums.sha256,
+        };
+        md5.update(&crc);
         let mut sink = Sink::new(file, path);
         sink.put_at(at, &crc)?;
         at = at.saturating_add(crc.len() as u64);
         if has_trailer {
-            let sum = md5.clone().finalize().into();
+            let sum = md5.clone().finalize();
             let digits = rkfw::encode_trailer(&sum);
             written.update_md5 = Some(sum);
             sink.put_at(at, digits.as_bytes())?;
@@ -216,7 +226,7 @@ impl Assembly<'_> {
                     EntryKind::Update => sum = md5.clone(),
                     _ => source.for_each_piece(*span, |piece| sum.update(piece)).map_err(failed)?,
                 }
-                Ok(Entry { kind: *kind, span: *span, md5: sum.finalize().into() })
+                Ok(Entry { kind: *kind, span: *span, md5: sum.finalize() })
             });
             written.payloads = entries.collect::<Result<Vec<Entry>, AssembleError>>()?;
             sink.put_at(0, &header.with(&written.payloads))?;

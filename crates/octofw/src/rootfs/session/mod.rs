@@ -94,11 +94,13 @@ fn carry_out(plan: &Plan) -> Result<Report, SessionError> {
     }
     let session = Session { plan, packing, readable: readable.as_ref(), splice, faked };
     let done = thread::scope(|scope| {
-        // The base's data can be copied while overlays are applied.
-        let begun = splice
-            .map(|base| scope.spawn(|| Splice::begin_at(&base.filesystem, &plan.result, plan.result_offset)));
-        session.work(start, notes, || match begun.map(ScopedJoinHandle::join) {
-            Some(Ok(begun)) => Ok(begun?),
+        let (path, offset) = (plan.result.as_path(), plan.result_offset);
+        let begun = splice.map(|base| Splice::around(&base.filesystem, path, offset)).transpose();
+        let begun = begun.map_err(SplicingError::from)?;
+        // The base's data is copied while overlays are applied and the tables written.
+        let copying = splice.map(|base| scope.spawn(move || base.filesystem.copy_data(path, offset)));
+        session.work(start, notes, begun, || match copying.map(ScopedJoinHandle::join) {
+            Some(Ok(copied)) => Ok(copied?),
             _ => Err(SplicingError::Thread),
         })
     });
@@ -129,7 +131,8 @@ impl<'a> Session<'a> {
         &self,
         start: Instant,
         mut notes: Vec<String>,
-        begun: impl FnOnce() -> Result<Splice<'a>, SplicingError>,
+        begun: Option<Splice<'a>>,
+        copied: impl FnOnce() -> Result<(), SplicingError>,
     ) -> Result<Report, SessionError> {
         let plan = self.plan;
         let progress = Progress::new(plan.progress);
@@ -199,10 +202,10 @@ impl<'a> Session<'a> {
 
         let start = Instant::now();
         progress.begin("pack the root");
-        let (base, result, size, packed, dead_bytes) = match self.splice {
-            Some(readable) => {
+        let (base, result, size, packed, dead_bytes) = match self.splice.zip(begun) {
+            Some((readable, begun)) => {
                 let to = (plan.result.as_path(), plan.result_offset);
-                let made = readable.write(&plan.tree, (&base, &last), plan.epoch, to, begun)?;
+                let made = readable.write(&plan.tree, (&base, &last), plan.epoch, to, (begun, copied))?;
                 let base = splicing::counts(&readable.tree);
                 (base, made.counts, made.size, Packed::Spliced, made.dead_bytes)
             }

@@ -99,22 +99,22 @@ impl Base {
     }
 
     /// Writes the new root to a file, so many bytes behind its start: what `last` says, where that differs from `before`.
-    /// `begun` gives the splice that was begun there.
+    /// The splice was begun there; `copied` waits until the base's data is there too.
     pub(crate) fn write<'a>(
         &'a self,
         root: &Path,
         (before, last): (&Snapshot, &Snapshot),
         epoch: u32,
         (out, offset): (&Path, u64),
-        begun: impl FnOnce() -> Result<Splice<'a>, SplicingError>,
+        (mut splice, copied): (Splice<'a>, impl FnOnce() -> Result<(), SplicingError>),
     ) -> Result<Made, SplicingError> {
         if self.is_unchanged(before, last) {
-            drop(begun()?);
+            drop(splice);
+            copied()?;
             let size = self.filesystem.copy_with_time(out, offset, epoch)?;
             let dead_bytes = self.filesystem.dead_bytes(&self.tree);
             return Ok(Made { size, counts: counts(&self.tree), dead_bytes });
         }
-        let mut splice = begun()?;
         let mut edit = Edit { base: self, tree: self.tree.clone(), root, before, last, stored: Vec::new() };
         edit.all(&mut splice)?;
         let Edit { tree, stored, .. } = edit;
@@ -135,6 +135,7 @@ impl Base {
             }
         }
         compare("the new squashfs", &there, last, false)?;
+        copied()?;
         Ok(Made { size, counts: counts(&there), dead_bytes: made.dead_bytes(&there) })
     }
 }

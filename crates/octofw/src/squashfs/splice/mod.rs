@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use super::tables::FragmentBlock;
 use super::tree::{Form, Stored};
 use super::{Filesystem, ReadError, SUPERBLOCK_LEN, Tree};
+use crate::container::Span;
 use data::Data;
 
 /// What the image is filled up to, as mksquashfs does it: a loop device reads whole pages.
@@ -71,11 +72,21 @@ impl<'a> Splice<'a> {
     /// # Errors
     /// As [`Self::begin`].
     pub fn begin_at(base: &'a Filesystem, path: &Path, offset: u64) -> Result<Self, SpliceError> {
+        let splice = Self::around(base, path, offset)?;
+        base.copy_range_to(path, offset, base.data())?;
+        Ok(splice)
+    }
+
+    /// As [`Self::begin_at`], without the base's data: [`Filesystem::copy_data`] brings that, before or after all else is
+    /// written, or meanwhile.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub(crate) fn around(base: &'a Filesystem, path: &Path, offset: u64) -> Result<Self, SpliceError> {
         let failed = |source| SpliceError::Io { action: "write", path: path.to_owned(), source };
         let mut file = File::create_new(path).map_err(failed)?;
-        file.seek(SeekFrom::Start(offset)).map_err(failed)?;
-        base.copy_data(&mut file).map_err(failed)?;
         let at = base.data().len;
+        file.seek(SeekFrom::Start(offset.saturating_add(at))).map_err(failed)?;
         let out = BufWriter::with_capacity(1 << 20, file);
         Ok(Self { base, path: path.to_owned(), offset, data: Data::new(base, out, at) })
     }
@@ -171,12 +182,27 @@ impl Filesystem {
         Ok(self.whole().len)
     }
 
-    fn copy_data(&self, out: &mut File) -> io::Result<()> {
-        self.copy_range(out, self.data())
+    /// Copies all data to a splice that was begun around it, `offset` bytes behind the start of the file at `path`. The
+    /// superblock is left to the splice.
+    ///
+    /// # Errors
+    /// If it cannot be read or written.
+    pub(crate) fn copy_data(&self, path: &Path, offset: u64) -> Result<(), SpliceError> {
+        let head = (SUPERBLOCK_LEN as u64).min(self.data().len);
+        let Span { offset: start, len } = self.data();
+        let behind = Span::new(start.saturating_add(head), len.saturating_sub(head));
+        self.copy_range_to(path, offset.saturating_add(head), behind)
+    }
+
+    fn copy_range_to(&self, path: &Path, offset: u64, span: Span) -> Result<(), SpliceError> {
+        let failed = |source| SpliceError::Io { action: "write", path: path.to_owned(), source };
+        let mut file = File::options().write(true).open(path).map_err(failed)?;
+        file.seek(SeekFrom::Start(offset)).map_err(failed)?;
+        self.copy_range(&mut file, span).map_err(failed)
     }
 
     /// Copies within the kernel, where it can: a file system that shares blocks then copies nothing.
-    fn copy_range(&self, out: &mut File, span: crate::container::Span) -> io::Result<()> {
+    fn copy_range(&self, out: &mut File, span: Span) -> io::Result<()> {
         let mut source = File::open(self.file().path())?;
         source.seek(SeekFrom::Start(span.offset))?;
         let copied = io::copy(&mut source.take(span.len), out)?;
