@@ -145,9 +145,17 @@ mod tests {
     #[test]
     fn what_is_no_form_of_the_page_is_refused() {
         let many = "a=1&".repeat(MOST_FIELDS) + "do=on";
-        for form in
-            ["", "key=k", "do=reboot", "do=on&do=off", "do=import", "do=import&ini=+", "do=%ff", &many]
-        {
+        for form in [
+            "",
+            "key=k",
+            "do=reboot",
+            "do=on&do=off",
+            "do=import",
+            "do=import&ini=+",
+            "do=%ff",
+            "do=test&bridge=%ff",
+            &many,
+        ] {
             assert_eq!(Act::read(form.as_bytes()), Err(ActError), "{form}");
         }
     }

@@ -22,4 +22,11 @@ pub use sight::{
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
+use crate::{
+    bridge::BridgeState,
+    doctor::{Finding, Section},
+    log_file::Line,
+    status::{BridgeLine, Health, ProblemLine},
+};
+#[cfg(test)]
 mod tests;

@@ -47,28 +47,40 @@
 
   // The page's parts, as they change.
   const lost = document.body.dataset.lost;
+  let down = false;
   const live = () => {
     const events = new EventSource('page/live');
     events.addEventListener('clock', event => {
       clock = Number(event.data) - performance.now() / 1000;
-      if (notice.textContent === lost) say('');
+      if (down) say('');
+      down = false;
       count();
+    });
+    events.addEventListener('cards', event => {
+      for (let at = Number(event.data), old; (old = document.getElementById('card' + at)); at++) old.remove();
     });
     events.addEventListener('part', event => {
       const { id, html } = JSON.parse(event.data);
       const old = document.getElementById(id);
-      if (!old) { location.reload(); return; }
       const box = document.createElement('template');
       box.innerHTML = html;
-      follow(old, box.content.firstElementChild);
+      // A card that is new comes behind the others.
+      if (old) follow(old, box.content.firstElementChild);
+      else document.getElementById('doctor').before(box.content);
       count();
     });
     events.addEventListener('error', () => {
-      say(lost);
-      // A refusal ends it for good; then it is asked for anew. Where the printer wants a login by now, its door shows.
+      if (!down) say(lost);
+      down = true;
+      // A refusal ends it for good; then it is asked for anew, and why. Where the printer wants a login by now, its door
+      // shows.
       if (events.readyState !== EventSource.CLOSED) return;
       setTimeout(live, 3000);
-      fetch('.', { method: 'HEAD' }).then(answer => { if (answer.status === 401) location.reload(); }, () => {});
+      fetch('page/live').then(async answer => {
+        if (answer.status === 401) location.reload();
+        else if (!answer.ok && answer.headers.get('content-type')?.startsWith('text/plain')) say(await answer.text());
+        else answer.body.cancel();
+      }, () => {});
     });
   };
   live();
@@ -99,6 +111,7 @@
       if (answer.ok) form.querySelectorAll('input:not([type=hidden]), textarea').forEach(field => { field.value = ''; });
     } catch {
       say(lost);
+      down = true;
     }
     button?.removeAttribute('aria-busy');
   });

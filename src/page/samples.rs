@@ -1,13 +1,9 @@
-//! Pages in all their states, for tests.
+//! Pages in all their states, for tests: those of this module, and those in a browser, which bring the same names.
 
 use super::*;
-use crate::bridge::BridgeState;
-use crate::doctor::{Finding, Section};
-use crate::log_file::Line;
-use crate::status::{BridgeLine, Health, ProblemLine};
 use std::time::Duration;
 
-pub(super) fn line(name: &str, state: BridgeState, health: Health, text: &str) -> BridgeLine {
+fn line(name: &str, state: BridgeState, health: Health, text: &str) -> BridgeLine {
     BridgeLine { name: name.to_owned(), state, health, text: text.to_owned(), ..BridgeLine::default() }
 }
 
@@ -180,7 +176,57 @@ pub(super) fn all() -> Vec<(&'static str, Sight)> {
             card(off("telegram workshop"), telegram(false, None), Course::Idle),
         ],
         examination: Examination::Done { sections, at: Duration::from_secs(1_795_227_605) },
-        ..base
+        ..base.clone()
     };
-    vec![("fresh", fresh), ("waiting", waiting), ("running", running), ("broken", broken)]
+    let odd = odd(&base);
+    vec![("fresh", fresh), ("waiting", waiting), ("running", running), ("broken", broken), ("odd", odd)]
+}
+
+/// What is rare, and what is long.
+fn odd(base: &Sight) -> Sight {
+    let long =
+        "a_very_long_name_without_a_single_blank_in_it_that_no_line_of_a_phone_can_hold_(0.2mm,PLA,1h12m)";
+    let line = |name, state, health, text: &str| BridgeLine {
+        queued: 12,
+        last_error: Some(format!("api.example.org does not answer {long}")),
+        ..line(name, state, health, text)
+    };
+    Sight {
+        printer: format!("Printer <b>{long}</b>"),
+        job: Some(Job { name: format!("{long}.gcode"), paused: true, percent: None }),
+        cards: vec![
+            card(
+                line("octoapp", BridgeState::Starting, Health::Waiting, "it starts"),
+                octoapp(None),
+                Course::Waiting(Invitation { link: None, ..invitation("", None) }),
+            ),
+            card(
+                line("prusa_connect", BridgeState::Retrying, Health::Waiting, "trying again"),
+                Service::PrusaConnect(PrusaConnect {
+                    serial: None,
+                    server: format!("https://{}.example.org:8443", &long[..60]),
+                    registration: Registration::No,
+                }),
+                Course::Busy(Some("Prusa Connect: status 503; trying again".to_owned())),
+            ),
+            card(
+                line("telegram", BridgeState::Connected, Health::Ok, "connected"),
+                telegram(true, Some("-1001234567890, topic 7")),
+                Course::Done(format!("Messages about prints go to the group \"{long}\" from now on.")),
+            ),
+            card(
+                line(&format!("telegram {}", &long[..32]), BridgeState::Failed, Health::Fail, long),
+                telegram(true, None),
+                Course::Failed(format!(
+                    "the bot may not write to the chat; check it (the server says \"{long}\")"
+                )),
+            ),
+        ],
+        log: vec![Line {
+            at: Duration::ZERO,
+            level: log::Level::Error,
+            text: format!("telegram: {long}{long}"),
+        }],
+        ..base.clone()
+    }
 }

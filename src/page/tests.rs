@@ -84,3 +84,12 @@ fn samples_can_be_looked_at() {
         std::fs::write(folder.join(format!("{name}.html")), whole(&sight)).unwrap();
     }
 }
+
+/// The document with its style and script, as they go over the network: they are not even compressed.
+#[test]
+fn the_page_is_light_in_every_state() {
+    for (name, sight) in all() {
+        let bytes = whole(&sight).len() + STYLE.len() + SCRIPT.len();
+        assert!(bytes <= 60_000, "{name}: {bytes} bytes");
+    }
+}

@@ -94,7 +94,7 @@ pub(super) const ENGLISH: Words = Words {
 
     test: "Send a test",
     cancel: "Cancel",
-    again: "Start again",
+    again: "Choose another chat or bot",
     busy: "One moment…",
     left: "Time left:",
     open: "Open this link, or scan the code with your phone:",

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 pub(crate) enum Note {
     /// It was done.
     Done(String),
+    /// It is for a person to do, since there is no settings file.
+    ByHand(String),
     /// It was done, and something is to be known about it.
     Beware(String),
 }
@@ -118,7 +120,7 @@ impl Place {
     pub(crate) fn set(&self, values: &[(&'static str, String)]) -> Result<Note, Stop> {
         let lines: String = values.iter().map(|(key, value)| format!("  {key}: {value}\n")).collect();
         let lines = format!("  [{}]\n{lines}", self.section);
-        let Some(cfg) = &self.cfg else { return Ok(Note::Done(self.by_hand(values, &lines))) };
+        let Some(cfg) = &self.cfg else { return Ok(Note::ByHand(self.by_hand(values, &lines))) };
         set_in_file(cfg, &self.section, values)
             .map_err(|error| Stop::Failed(format!("{error}. Still to be written:\n{lines}")))?;
         Ok(Note::Done(format!("Stored in {}:\n{lines}", cfg.display())))
@@ -153,7 +155,10 @@ impl Place {
         let what = if text.is_empty() { "delete" } else { "store" };
         secret::store(data, file, text)
             .map(Note::Done)
-            .map_err(|error| Stop::Failed(format!("cannot {what} {file} in {}: {error}", data.display())))
+            .map_err(|error| Stop::Failed(format!(
+                    "cannot {what} {file} in {}: {error}; see that the folder can be written and the medium is not full",
+                    data.display()
+                )))
     }
 
     /// What to say where the environment counts before what was stored.

@@ -1,9 +1,12 @@
 //! The set-up page in a real browser, with the real service, Moonraker and Klipper behind it.
 
 mod console;
+mod failures;
+mod late;
 mod proxy;
+mod states;
 
-use crate::support::bed::{Bed, Part, Setup, environment};
+use crate::support::bed::{Bed, Setup, environment};
 use crate::support::browser::{Browser, Look};
 use crate::support::camera::{Answer, Camera, picture};
 use crate::support::phones::Phones;
@@ -11,8 +14,6 @@ use crate::support::program::Program;
 use crate::support::prusa_connect::Connect;
 use crate::support::telegram::{Chat, Telegram};
 use crate::support::wait;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,6 +41,15 @@ struct Place {
 impl Place {
     /// OctoApp is on, as by the switch of the printer's own page; nothing is paired.
     fn fresh() -> Self {
+        Self::with(|source, prepare| Program::prepared(source, &[], prepare))
+    }
+
+    /// The same by a clock that can leap.
+    fn leaping() -> Self {
+        Self::with(|source, prepare| Program::leaping(source, prepare))
+    }
+
+    fn with(start: impl FnOnce(&str, &dyn Fn(&Path)) -> Program) -> Self {
         // Another picture for those of the documentation.
         let jpeg = std::env::var_os("PAGE_CAMERA").map(|file| std::fs::read(file).unwrap());
         let jpeg = jpeg.unwrap_or_else(|| picture(640, 360, 20_000));
@@ -51,7 +61,7 @@ impl Place {
         telegram.add_chat(Chat::forum(GROUP, &[17]));
         let (connect, phones) = (Connect::start(), Phones::start());
         let source = format!("moonraker_url: unix:{}", bed.socket().display());
-        let program = Program::prepared(&source, &[], |data| {
+        let program = start(&source, &|data: &Path| {
             let ca = data.join("ca.pem");
             std::fs::write(&ca, phones.ca()).unwrap();
             let path = data.join("config/extended/extended2.cfg");
@@ -74,6 +84,12 @@ impl Place {
 
     fn cfg(&self) -> String {
         std::fs::read_to_string(self.program.data().join("config/extended/extended2.cfg")).unwrap()
+    }
+
+    /// Writes the settings as somebody does with an editor, who then has them read.
+    fn set(&self, cfg: &str) {
+        std::fs::write(self.program.data().join("config/extended/extended2.cfg"), cfg).unwrap();
+        self.program.reload();
     }
 }
 
@@ -100,6 +116,27 @@ fn judge(browser: &Browser, name: &str) {
     browser.be(browser.look());
 }
 
+/// Opens the page in a browser, and waits until the printer is on it.
+fn open(place: &Place) -> Browser {
+    let browser = Browser::start(Look::default());
+    browser.open(&place.url());
+    browser.wait_for("#head", "Klipper ready");
+    browser
+}
+
+/// Puts in the bot's token, and gives the code that a chat is to send.
+fn ask_for_chats(browser: &Browser) -> String {
+    browser.type_into(&format!("{TELEGRAM} input[name='token']"), BOT);
+    browser.click(&button(TELEGRAM, "pair"));
+    code_of_bot(browser)
+}
+
+fn code_of_bot(browser: &Browser) -> String {
+    let shown = browser.wait_for(TELEGRAM, "/start@printer_bot");
+    let (_, code) = shown.split_once("/start@printer_bot ").unwrap();
+    code.split_whitespace().next().unwrap().to_owned()
+}
+
 fn button(card: &str, what: &str) -> String {
     format!("{card} button[value='{what}']")
 }
@@ -107,10 +144,8 @@ fn button(card: &str, what: &str) -> String {
 #[test]
 fn each_bridge_is_paired_in_the_browser() {
     let place = Place::fresh();
-    let browser = Browser::start(Look::default());
-    browser.open(&place.url());
+    let browser = open(&place);
     browser.wait_for("h1", "A1M-1");
-    browser.wait_for("#head", "Klipper ready");
     browser.wait_for(OCTOAPP, "No phone is registered yet.");
     judge(&browser, "fresh");
 
@@ -136,12 +171,8 @@ fn each_bridge_is_paired_in_the_browser() {
     assert!(place.cfg().contains("[prusa_connect]"));
 
     // Telegram: two chats send the code, and the topic of the group is chosen.
-    browser.type_into(&format!("{TELEGRAM} input[name='token']"), BOT);
-    browser.click(&button(TELEGRAM, "pair"));
-    let shown = browser.wait_for(TELEGRAM, "/start@printer_bot");
+    let code = ask_for_chats(&browser);
     judge(&browser, "telegram-waits");
-    let (_, code) = shown.split_once("/start@printer_bot ").unwrap();
-    let code = code.split_whitespace().next().unwrap();
     place.telegram.say(ADA, ADA, &format!("/start {code}"));
     browser.wait_for(TELEGRAM, "sent the code");
     place.telegram.say_in(GROUP, Some(17), ADA, &format!("/start@printer_bot {code}"));
@@ -175,11 +206,9 @@ fn each_bridge_is_paired_in_the_browser() {
 }
 
 #[test]
-fn two_tabs_show_the_same_and_outlive_the_service() {
-    let place = Place::fresh();
-    let browser = Browser::start(Look::default());
-    browser.open(&place.url());
-    browser.wait_for("#head", "Klipper ready");
+fn two_tabs_show_the_same_and_outlive_a_restart_of_the_service() {
+    let mut place = Place::fresh();
+    let browser = open(&place);
     let (first, second) = browser.new_tab();
     browser.open(&place.url());
     browser.click(&button(CONNECT, "pair"));
@@ -191,18 +220,31 @@ fn two_tabs_show_the_same_and_outlive_the_service() {
     browser.switch_to(&second);
     browser.wait_without(CONNECT, "Code:");
 
-    // The worker is killed; its successor has another key, and the page learns it.
-    let worker = place.program.worker_now().unwrap();
-    kill(Pid::from_raw(worker), Signal::SIGKILL).unwrap();
-    wait::until("another worker", SOON, || place.program.worker_now().filter(|now| *now != worker));
-    browser.wait_for("#head", "Klipper ready");
+    // Somebody types. A bridge comes, and goes while the whole service is started anew.
+    let token = format!("{TELEGRAM} input[name='token']");
+    browser.click(&format!("{CONNECT} summary"));
+    browser.type_into("#ini", "[service");
+    browser.type_into(&token, "123:WR");
+    let cfg = place.cfg();
+    place.set(&(cfg.clone() + "[telegram shed]\n"));
+    browser.wait_for("#card3", "Telegram shed");
+    std::fs::write(place.program.data().join("config/extended/extended2.cfg"), cfg).unwrap();
+    let key = || browser.run("return document.querySelector('[name=key]').value");
+    let before = key();
+    place.program.restart();
+    // The page goes on by itself, with the next service's key; what was typed and unfolded is still there.
+    wait::until("the next key", SOON, || (key() != before).then_some(()));
     browser.wait_without("#notice", "does not answer");
+    browser.wait_for("#head", "Klipper ready");
+    wait::until("the end of the bridge", SOON, || browser.text("#card3").is_none().then_some(()));
+    let kept = "return [document.querySelector('#ini').value, document.activeElement.value, \
+                document.querySelector('#import-prusa_connect').open]";
+    assert_eq!(browser.run(kept), serde_json::json!(["[service", "123:WR", true]));
+    browser.type_into(&token, "ONG");
     browser.click(&button(TELEGRAM, "pair"));
-    browser.type_into(&format!("{TELEGRAM} input[name='token']"), "123:WRONG");
-    wait::until("the refusal of a wrong token", SOON, || {
-        browser.click(&button(TELEGRAM, "pair"));
-        browser.text(TELEGRAM).filter(|shown| shown.contains("copy it again from @BotFather"))
-    });
+    browser.wait_for(TELEGRAM, "copy it again from @BotFather");
+    browser.switch_to(&first);
+    browser.wait_for(TELEGRAM, "copy it again from @BotFather");
     judge(&browser, "wrong-token");
 }
 
@@ -232,9 +274,7 @@ fn on_a_phone_in_the_dark_and_by_the_keyboard_alone() {
     go_to("token");
     browser.press(BOT);
     browser.press(ENTER);
-    let shown = browser.wait_for(TELEGRAM, "/start@printer_bot");
-    let (_, code) = shown.split_once("/start@printer_bot ").unwrap();
-    let code = code.split_whitespace().next().unwrap();
+    let code = code_of_bot(&browser);
     place.telegram.say(ADA, ADA, &format!("/start {code}"));
     browser.wait_for(TELEGRAM, "sent the code");
     go_to("control");
@@ -255,97 +295,13 @@ fn it_can_be_read_and_used_without_scripts() {
     let browser = Browser::start(Look { scripts: false, ..Look::default() });
     browser.open(&place.url());
     browser.click(&button(CONNECT, "pair"));
+    // It is on its way until the page comes back.
+    wait::until("the page after the form", SOON, || {
+        browser.text(CONNECT).filter(|shown| !shown.contains("Get a code"))
+    });
     wait::until("the code", SOON, || {
         browser.open(&place.url());
         browser.text(CONNECT).filter(|shown| shown.contains("Code:"))
     });
     browser.picture(&shots().join("without-scripts.png"));
-}
-
-/// Each thing that may go wrong is shown with what to do about it, and can be tried again.
-#[test]
-fn failures_are_shown_with_their_remedies() {
-    let mut place = Place::fresh();
-    let browser = Browser::start(Look::default());
-    browser.open(&place.url());
-    browser.wait_for("#head", "Klipper ready");
-
-    // Telegram: another program takes the bot's messages.
-    place.telegram.set_webhook(Some("https://example.org/bot"));
-    browser.type_into(&format!("{TELEGRAM} input[name='token']"), BOT);
-    browser.click(&button(TELEGRAM, "pair"));
-    browser.wait_for(TELEGRAM, "make a bot of its own for the printer with @BotFather");
-    judge(&browser, "bot-in-use");
-    place.telegram.set_webhook(None);
-    browser.type_into(&format!("{TELEGRAM} input[name='token']"), "no token");
-    browser.click(&button(TELEGRAM, "pair"));
-    browser.wait_for(TELEGRAM, "The token is not a bot token; it is a number, a colon and letters");
-
-    // Prusa Connect: no server, a file that is none, and one that is.
-    place.connect.outage(Some(crate::support::prusa_connect::Answer::status(503)));
-    browser.click(&button(CONNECT, "pair"));
-    browser.wait_for(CONNECT, "Prusa Connect: status 503; trying again");
-    browser.click(&button(OCTOAPP, "pair"));
-    browser.wait_for(OCTOAPP, "Time left:");
-    browser.click(&button(OCTOAPP, "cancel"));
-    browser.wait_for(OCTOAPP, "No phone is registered yet.");
-    judge(&browser, "connect-away");
-    browser.click(&button(CONNECT, "cancel"));
-    place.connect.outage(None);
-    browser.click(&format!("{CONNECT} summary"));
-    browser.type_into("#ini", "<!DOCTYPE html>");
-    browser.click(&button(CONNECT, "import"));
-    browser.wait_for(CONNECT, "this is no settings file");
-    judge(&browser, "connect-no-file");
-    let url = place.connect.url();
-    let (host, port) = url.trim_start_matches("http://").split_once(':').unwrap();
-    let token = "SECRETSECRETSECRET20".to_owned();
-    let file = format!("[service::connect]\nhostname = {host}\nport = {port}\ntls = 0\ntoken = {token}\n");
-    browser.type_into("#ini", &file);
-    browser.click(&button(CONNECT, "import"));
-    let shown = browser.wait_for(CONNECT, "The token is taken.");
-    assert!(!shown.contains(&token), "{shown}");
-    assert!(!browser.run("return document.documentElement.outerHTML").to_string().contains(&token));
-
-    // Connect does not know that token.
-    browser.wait_for(CONNECT, "Prusa Connect does not take the token any more. Forget it,");
-    // What was unfolded for the file has not unfolded what would be lost now.
-    assert_eq!(browser.run("return document.querySelectorAll('details[open]').length"), 0);
-    judge(&browser, "connect-refuses");
-
-    // A test that does not get through.
-    place.phones.register(&place.bed);
-    browser.wait_for(OCTOAPP, "a Live Activity of A phone");
-    place.phones.refuse(503);
-    browser.click(&button(OCTOAPP, "test"));
-    browser.wait_for(&format!("{OCTOAPP} .notice"), "503");
-    judge(&browser, "test-fails");
-
-    // Switches.
-    browser.click(&button(OCTOAPP, "off"));
-    browser.wait_for(OCTOAPP, "Off");
-    browser.click(&button(CONNECT, "off"));
-    browser.wait_for("#notice", "the last bridge that is on");
-    judge(&browser, "last-bridge");
-    browser.click(&button(OCTOAPP, "on"));
-    browser.wait_for(OCTOAPP, "On");
-    assert!(place.cfg().contains("[octoapp]\nenabled: true"), "{}", place.cfg());
-
-    // The printer is away, and what is set is wrong.
-    place.bed.kill(Part::Moonraker);
-    let path = place.program.data().join("config/extended/extended2.cfg");
-    std::fs::write(&path, place.cfg() + "[octoapp]\nenabled: true\n").unwrap();
-    let head = browser.wait_for("#head", "No connection to the printer");
-    assert!(!head.contains("Nothing is being printed"), "{head}");
-    browser.click(&button(CONNECT, "off"));
-    browser.wait_for("#problems", "What to do:");
-    browser.click("#doctor button");
-    browser.wait_for("#doctor", "Checked at");
-    browser.wait_for("#doctor", "What to do:");
-    judge(&browser, "printer-away");
-
-    // So is the service.
-    place.program.stop();
-    browser.wait_for("#notice", "The printer does not answer. This page goes on by itself");
-    judge(&browser, "service-away");
 }

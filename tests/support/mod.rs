@@ -12,6 +12,7 @@ pub(crate) mod feed;
 pub(crate) mod forward;
 pub(crate) mod http;
 pub(crate) mod kills;
+pub(crate) mod leap;
 pub(crate) mod listening;
 pub(crate) mod nginx;
 pub(crate) mod openrouter;

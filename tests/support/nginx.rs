@@ -1,11 +1,12 @@
 //! Debian's nginx on the booted printer, in the place of the printer's own.
 //!
-//! The program and its libraries are Debian's packages for arm64, fetched as BusyBox and the kernel are. They lie on the
-//! disk of `/oem`, and are linked to their places before the other init scripts run; `S50nginx`, which starts nothing on
+//! The program and its libraries are Debian's packages for arm64, fetched as BusyBox and the kernel are, in the versions of
+//! `nginx.lock`; those of now are written there with `UPDATE_GENERATED=1`. They lie on the disk of `/oem`, and are linked to their places before the other init scripts run; `S50nginx`, which starts nothing on
 //! the stand-in, starts it.
 
+use super::printer::{archive, project};
 use octofw::boot::OemTree;
-use octofw::debian::{Archive, Deb};
+use octofw::debian::Deb;
 use octofw::lock::Lock;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -77,15 +78,25 @@ struct Files {
 fn files() -> &'static Files {
     static FILES: OnceLock<Files> = OnceLock::new();
     FILES.get_or_init(|| {
-        let project = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let archive = Archive::open(&project.join(".cache/octofw")).unwrap();
-        let lock = Lock::read_if_any(&project.join("octofw.lock")).unwrap();
-        let fetch = |package: &str| archive.fetch(package, lock.as_ref()).unwrap_or_else(|e| panic!("{e}"));
+        let (archive, path) = (archive(), project("tests/support/nginx.lock"));
+        let update = std::env::var_os("UPDATE_GENERATED").is_some();
+        let lock = (!update).then(|| Lock::read(&path).unwrap());
+        let mut met = Lock::new();
+        let mut fetch = |package: &str| {
+            let deb = archive.fetch(package, lock.as_ref()).unwrap_or_else(|e| panic!("{e}"));
+            met.lock_deb(&deb);
+            deb
+        };
         let nginx = fetch("nginx");
         let folder = tempfile::tempdir().unwrap();
         nginx.unpack_to(folder.path()).unwrap();
         for library in libraries_of(&nginx) {
             fetch(&library).unpack_to(folder.path()).unwrap();
+        }
+        match lock {
+            // As `octofw` does it: a version that no mirror has any more is no reason to fail.
+            Some(lock) => lock.compare(&met).iter().for_each(|drift| eprintln!("nginx.lock: {drift}")),
+            None => met.write(&path).unwrap(),
         }
         let mut libraries = BTreeMap::new();
         for place in ["lib", "usr/lib"] {

@@ -60,6 +60,11 @@ impl Phones {
         self.0.refuse(status);
     }
 
+    /// These tokens are dead from now on.
+    pub(crate) fn bury(&self, tokens: &[&str]) {
+        self.0.bury(tokens);
+    }
+
     /// The pushes so far.
     pub(crate) fn pushes(&self) -> Vec<Value> {
         self.0.pushes()

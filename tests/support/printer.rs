@@ -337,7 +337,7 @@ fn image() -> &'static Image {
         let folder = project("target/boot-test");
         std::fs::create_dir_all(&folder).unwrap();
         let root = octofw::boot::root::take_out(&firmware, &folder.join("rootfs.img")).unwrap();
-        let archive = Archive::open(&cache).unwrap();
+        let archive = archive();
         let lock = Lock::read_if_any(&project("octofw.lock")).unwrap();
         let (files, _) = GuestFiles::fetch(&archive, &cache.join("guest"), lock.as_ref()).unwrap();
         let initramfs = folder.join("initramfs.cpio");
@@ -366,6 +366,12 @@ fn relay() -> Vec<u8> {
     RELAY.get_or_init(build).clone()
 }
 
-fn project(path: &str) -> PathBuf {
+/// Debian's packages for the printer, of which `OFFLINE` forbids to fetch any.
+pub(super) fn archive() -> Archive {
+    let offline = std::env::var_os("OFFLINE").is_some_and(|set| !set.is_empty());
+    Archive::open(&project(".cache/octofw")).unwrap().offline(offline)
+}
+
+pub(super) fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }

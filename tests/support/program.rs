@@ -1,6 +1,7 @@
 //! The real program in a folder of its own, told to Telegram's stand-ins, with its REST server on loopback.
 
 use super::ending::end;
+use super::leap::Leap;
 use super::telegram::Telegram;
 use super::wait;
 use nix::sys::signal::{Signal, kill};
@@ -28,6 +29,7 @@ pub(crate) struct Program {
     /// Where its REST server listens.
     pub(crate) address: SocketAddr,
     worker: i32,
+    leap: Option<Leap>,
 }
 
 impl Program {
@@ -39,6 +41,15 @@ impl Program {
 
     /// The same, with something done to the printer's data folder before.
     pub(crate) fn prepared(source: &str, chats: &[Telegram], prepare: impl FnOnce(&Path)) -> Self {
+        Self::set_up(source, chats, false, prepare)
+    }
+
+    /// The same with a clock that can leap.
+    pub(crate) fn leaping(source: &str, prepare: impl FnOnce(&Path)) -> Self {
+        Self::set_up(source, &[], true, prepare)
+    }
+
+    fn set_up(source: &str, chats: &[Telegram], leaps: bool, prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("printer_data");
         for place in ["config/extended", "logs", "octoapp"] {
@@ -68,22 +79,35 @@ impl Program {
         }
         std::fs::write(data.join("config/extended/extended2.cfg"), settings).unwrap();
         prepare(&data);
-        let child = Command::new("/bin/sh")
-            .args(["-c", &format!("ulimit -n {FILES}; exec \"$0\" run"), env!("CARGO_BIN_EXE_octobridge")])
-            .env_clear()
-            .envs(surroundings(folder.path()))
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut program = Self { child, folder, address, worker: 0 };
-        program.worker = wait::until("the program's report", Duration::from_secs(20), || {
-            program.report()["worker_pid"].as_i64().and_then(|id| i32::try_from(id).ok())
-        });
-        wait::until("the REST server", Duration::from_secs(20), || {
-            std::net::TcpStream::connect(address).is_ok().then_some(())
-        });
+        let leap = leaps.then(|| Leap::new(folder.path()));
+        let child = spawn(folder.path(), leap.as_ref());
+        let mut program = Self { child, folder, address, worker: 0, leap };
+        program.wait_until_up();
         program
+    }
+
+    fn wait_until_up(&mut self) {
+        self.worker = wait::until("the program's report", Duration::from_secs(20), || self.worker_now());
+        wait::until("the REST server", Duration::from_secs(20), || {
+            std::net::TcpStream::connect(self.address).is_ok().then_some(())
+        });
+    }
+
+    /// Ends it and starts it again, all processes of it, as `/etc/init.d/S66octoapp restart` does.
+    pub(crate) fn restart(&mut self) {
+        end(&mut self.child);
+        self.child = spawn(self.folder.path(), self.leap.as_ref());
+        self.wait_until_up();
+    }
+
+    /// Lets it read its settings again.
+    pub(crate) fn reload(&self) {
+        kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGHUP).unwrap();
+    }
+
+    /// Lets so much time pass at once for it.
+    pub(crate) fn leap(&self, time: Duration) {
+        self.leap.as_ref().expect("a clock that leaps").by(time);
     }
 
     /// The worker of this moment, where one runs.
@@ -181,6 +205,18 @@ impl Drop for Program {
 
 fn surroundings(folder: &Path) -> [(&'static str, std::path::PathBuf); 2] {
     [("PRINTER_DATA", folder.join("printer_data")), ("OCTOBRIDGE_RUN_DIR", folder.join("run"))]
+}
+
+fn spawn(folder: &Path, leap: Option<&Leap>) -> Child {
+    Command::new("/bin/sh")
+        .args(["-c", &format!("ulimit -n {FILES}; exec \"$0\" run"), env!("CARGO_BIN_EXE_octobridge")])
+        .env_clear()
+        .envs(surroundings(folder))
+        .envs(leap.into_iter().flat_map(Leap::surroundings))
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 fn private(file: &Path) {

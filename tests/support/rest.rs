@@ -30,6 +30,8 @@ pub(crate) struct Facts {
     pub(crate) not_ready: Vec<String>,
     /// Who sees the set-up page, and what was pressed there.
     pub(crate) page: Option<(Admits, Arc<Mutex<Vec<Act>>>)>,
+    /// What the page shows besides.
+    pub(crate) sight: Sight,
 }
 
 impl Facts {
@@ -44,6 +46,7 @@ impl Facts {
             ages: Ages::default(),
             not_ready: vec!["No status received yet.".to_owned(), "No image received yet.".to_owned()],
             page: None,
+            sight: Sight::default(),
         }
     }
 
@@ -139,9 +142,12 @@ impl Desk for Fake {
     }
 
     fn sight(&self) -> Sight {
-        let pressed = self.facts().page.unwrap().1.lock().unwrap().len();
-        let printer = format!("pressed {pressed} times");
-        Sight { key: KEY.to_owned(), printer, ..Sight::default() }
+        let Facts { page, sight, .. } = self.facts();
+        if !sight.printer.is_empty() {
+            return sight;
+        }
+        let printer = format!("pressed {} times", page.unwrap().1.lock().unwrap().len());
+        Sight { key: KEY.to_owned(), printer, ..sight }
     }
 
     fn now(&self) -> Duration {

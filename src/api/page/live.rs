@@ -74,7 +74,7 @@ pub(super) fn answer(visit: &Visit<'_>) -> Answer {
     spawn_local(async move {
         let mut steps = interval(STEP);
         steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut known, mut number) = (HashMap::new(), 0_u32);
+        let (mut known, mut number, mut count) = (HashMap::new(), 0_u32, 0);
         loop {
             tokio::select! {
                 _ = shutdown.wait_for(|stop| *stop) => return,
@@ -87,7 +87,12 @@ pub(super) fn answer(visit: &Visit<'_>) -> Answer {
                 text = ["event: clock\ndata: ", &desk.now().as_secs().to_string(), "\n\n"].concat();
             }
             number = number.wrapping_add(1);
-            for part in parts(&desk.sight()) {
+            let sight = desk.sight();
+            // A page that was open before may show more of them.
+            if std::mem::replace(&mut count, sight.cards.len()) != count || number == 1 {
+                text.push_str(&["event: cards\ndata: ", &count.to_string(), "\n\n"].concat());
+            }
+            for part in parts(&sight) {
                 let mut hasher = DefaultHasher::new();
                 part.html.hash(&mut hasher);
                 let hash = hasher.finish();

@@ -45,11 +45,16 @@ pub(crate) enum PairError {
     #[error("{0}")]
     Store(#[from] StoreError),
     /// The server gives no code.
-    #[error("there is no code: {0}")]
+    #[error("there is no code: {0}; see that the printer reaches the server, and start again")]
     NoCode(String),
-    /// The server refuses the printer, or its code.
-    #[error("Prusa Connect refuses: {0}")]
+    /// The server refuses the printer.
+    #[error(
+        "Prusa Connect refuses: {0}; check url, serial and printer_type in the settings, and start again"
+    )]
     Refused(String),
+    /// The code is over, or the server does not know it any more.
+    #[error("the code is not good any more ({0}); start again for another")]
+    Over(String),
     /// The code was not entered in time.
     #[error("the code was not entered within {} s", .0.as_secs())]
     Late(Duration),
@@ -200,8 +205,8 @@ impl Pairing {
         code.until.saturating_sub(self.clock.now().unix)
     }
 
-    /// Waits for the token, up to `patience`. A code of an earlier run that the server does not know any more is
-    /// [`PairError::Refused`], and is forgotten.
+    /// Waits for the token, up to `patience`. A code that the server does not know any more is [`PairError::Over`], and is
+    /// forgotten.
     ///
     /// # Errors
     ///
@@ -228,7 +233,7 @@ impl Pairing {
                 Some(Arrival::Ended(why)) => {
                     let kept = self.registration()?;
                     Registration { pending: None, ..kept }.write(&self.data_dir, &self.id)?;
-                    return Err(PairError::Refused(why));
+                    return Err(PairError::Over(why));
                 }
                 _ if left.is_zero() => return Err(PairError::Late(patience)),
                 _ => {}

@@ -125,7 +125,7 @@ fn register(pairing: &Pairing, name: &str, patience: Duration) -> Result<Token, 
         let token = pairing.wait(&mut waiting, patience, &mut tell);
         countdown.clear();
         return match token {
-            Err(PairError::Refused(why)) if waiting.again => {
+            Err(PairError::Over(why)) if waiting.again => {
                 say(&format!("That code is not good any more ({why}). Here is another."));
                 continue;
             }

@@ -37,7 +37,7 @@ pub(super) fn stopped(stop: setup::Stop) -> Stop {
 /// Tells what was stored.
 pub(super) fn tell(notes: impl IntoIterator<Item = Note>) {
     notes.into_iter().for_each(|note| match note {
-        Note::Done(text) => say(&text),
+        Note::Done(text) | Note::ByHand(text) => say(&text),
         Note::Beware(text) => complain(&text),
     });
 }

@@ -85,8 +85,10 @@ fn invite(out: &mut Markup, invitation: &Invitation, steps: &[&str], form: Form<
     });
     if !invitation.remarks.is_empty() {
         out.element("h3", &[], ENGLISH.remarks);
-        out.wrap("ul", &[("role", "status")], |out| {
-            invitation.remarks.iter().for_each(|remark| out.element("li", &[], remark));
+        out.wrap("div", &[("role", "status")], |out| {
+            out.wrap("ul", &[], |out| {
+                invitation.remarks.iter().for_each(|remark| out.sentence("li", &[], remark));
+            });
         });
     }
     form.button(out, "", "cancel", ENGLISH.cancel);

@@ -23,6 +23,7 @@ use crate::page::Service as Kind;
 use crate::page::{Act, Card, Course, Deed, Job, OctoApp, PrusaConnect, Registration, Sight, Telegram};
 use crate::printer::PrintState;
 use crate::settings::{BridgeName, Environment, Instance, PageFor, Secret, Settings};
+use crate::setup::Note;
 use crate::source::SourceStatus;
 use crate::source::control::Control;
 use crate::status::{BridgeLine, Report};
@@ -228,6 +229,14 @@ fn service(instance: &Instance, line: &BridgeLine, facts: &Facts) -> Kind {
             Kind::Telegram(Telegram { has_token: instance.text("TELEGRAM_BOT_TOKEN").is_some(), chat })
         }
     }
+}
+
+/// What is said at the end, with what is to be known besides, or still to be done by hand.
+fn said(text: &str, notes: impl IntoIterator<Item = Note>) -> String {
+    notes.into_iter().fold(text.to_owned(), |said, note| match note {
+        Note::Beware(more) | Note::ByHand(more) => [&said, " Note: ", &more].concat(),
+        Note::Done(_) => said,
+    })
 }
 
 /// Does something on a thread of its own.

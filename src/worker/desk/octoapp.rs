@@ -1,12 +1,12 @@
 //! OctoApp, from the page: a phone is waited for, greeted, and the bridge switched on.
 
-use super::Work;
 use super::board::Ticket;
+use super::{Work, said};
 use crate::bridge::octoapp::pairing::{HELLO, News, PairError, Pairing};
 use crate::clock::Clock;
 use crate::page::{Course, Extra, Invitation};
 use crate::settings::BridgeName;
-use crate::setup::{Place, find_addresses};
+use crate::setup::{Note, Place, find_addresses};
 use crate::tls;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -38,21 +38,22 @@ pub(super) fn pair(work: &Work, ticket: &Ticket) -> Result<String, String> {
     let arrived = arrived.map_err(|error| error.to_string())?;
     ticket.show(Course::Busy(None));
     let greeted = pairing.greet(&arrived, HELLO);
-    if !place.is_on() {
-        place.switch(true).map_err(|stop| stop.to_string())?;
-    }
+    let note = switch(&place, true)?;
     greeted.map_err(|error| format!("{error}. {arrived} stays registered; send a test to try it again"))?;
-    Ok(format!("{arrived}: registered, and was sent a first message."))
+    Ok(said(&format!("{arrived}: registered, and was sent a first message."), note))
 }
 
 /// Forgets all phones.
 pub(super) fn forget(work: &Work) -> Result<String, String> {
     let place = place(work)?;
     open(work, &place)?.forget().map_err(|error| error.to_string())?;
-    if place.is_on() {
-        place.switch(false).map_err(|stop| stop.to_string())?;
-    }
-    Ok("All phones are forgotten.".to_owned())
+    Ok(said("All phones are forgotten.", switch(&place, false)?))
+}
+
+/// Switches the bridge on or off, where it is not.
+fn switch(place: &Place, on: bool) -> Result<Option<Note>, String> {
+    let note = (place.is_on() != on).then(|| place.switch(on)).transpose();
+    note.map_err(|stop| stop.to_string())
 }
 
 fn place(work: &Work) -> Result<Place, String> {

@@ -1,15 +1,16 @@
 //! Prusa Connect, from the page: a code is shown until its owner has entered it, or a file of Connect's is taken.
 
-use super::Work;
 use super::board::Ticket;
+use super::{Work, said};
 use crate::bridge::prusa_connect::NAME;
+use crate::bridge::prusa_connect::connect::registration::NOT_ENTERED;
 use crate::bridge::prusa_connect::pairing::{News, PairError, Pairing};
 use crate::bridge::prusa_connect::serial::Roots;
 use crate::clock::Clock;
 use crate::page::{Course, Extra, Invitation};
 use crate::settings::Secret;
+use crate::setup::Stop;
 use crate::setup::prusa_connect::{Import, Target};
-use crate::setup::{Note, Stop};
 use crate::tls;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -44,15 +45,16 @@ pub(super) fn pair(work: &Work, ticket: &Ticket) -> Result<String, String> {
         match pairing.wait(&mut waiting, PATIENCE, &mut tell) {
             Ok(token) => break token,
             // The server has forgotten the code of an earlier time.
-            Err(PairError::Refused(_)) if waiting.again => {}
+            Err(PairError::Over(_)) if waiting.again => {}
             Err(PairError::Late(_)) if !pairing.life(&waiting.code).is_zero() && !ticket.is_over() => {}
+            Err(PairError::Late(_)) => return Err(text(PairError::Over(NOT_ENTERED.to_owned()))),
             Err(error) => return Err(text(error)),
         }
     };
     ticket.show(Course::Busy(None));
     target
         .store(&pairing, &token)
-        .map(|notes| said("Prusa Connect has taken the printer.", &notes))
+        .map(|notes| said("Prusa Connect has taken the printer.", notes))
         .map_err(text)
 }
 
@@ -62,13 +64,13 @@ pub(super) fn import(work: &Work, file: &Secret) -> Result<String, String> {
     let import = target.import(file.expose()).map_err(text)?;
     let pairing = open(work, &target, Some(&import))?;
     let notes = target.take(&pairing, &import).map_err(text)?;
-    Ok(said("The token is taken. Should Connect refuse it, forget it and get a code instead.", &notes))
+    Ok(said("The token is taken. Should Connect refuse it, forget it and get a code instead.", notes))
 }
 
 /// Forgets token and code.
 pub(super) fn forget(work: &Work) -> Result<String, String> {
     let notes = target(work)?.forget().map_err(text)?;
-    Ok(said("The registration is forgotten here. Remove the printer in Prusa Connect, too.", &notes))
+    Ok(said("The registration is forgotten here. Remove the printer in Prusa Connect, too.", notes))
 }
 
 fn target(work: &Work) -> Result<Target, String> {
@@ -85,13 +87,4 @@ fn open(work: &Work, target: &Target, import: Option<&Import>) -> Result<Pairing
 
 fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
-}
-
-/// What is said at the end, with what is to be known besides.
-fn said(text: &str, notes: &[Note]) -> String {
-    let warnings = notes.iter().filter_map(|note| match note {
-        Note::Beware(text) => Some(text.as_str()),
-        Note::Done(_) => None,
-    });
-    std::iter::once(text).chain(warnings).collect::<Vec<_>>().join(" Note: ")
 }

@@ -2,7 +2,7 @@
 
 use super::{Work, spawn};
 use crate::settings::Instance;
-use crate::setup::Place;
+use crate::setup::{Note, Place};
 
 /// Switches a bridge on or off.
 pub(super) fn begin(work: Work, instance: &Instance, on: bool) -> Result<(), String> {
@@ -20,6 +20,7 @@ pub(super) fn begin(work: Work, instance: &Instance, on: bool) -> Result<(), Str
     spawn(move || {
         let place = Place::of(work.settings.clone(), bridge, label.as_deref(), &[], &work.environment);
         let outcome = match place.and_then(|place| place.switch(on)) {
+            Ok(Note::ByHand(text)) => Some(Err(text)),
             Ok(_) => None,
             Err(stop) => Some(Err(stop.to_string())),
         };

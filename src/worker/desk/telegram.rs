@@ -1,7 +1,7 @@
 //! Telegram, from the page: the bot's token is taken, the chats that send the code are shown, and one is chosen.
 
-use super::Work;
 use super::board::Ticket;
+use super::{Work, said};
 use crate::bridge::telegram::pairing::{Candidate, HELLO, News, PairError, Pairing};
 use crate::clock::Clock;
 use crate::page::{Choice, Course, Extra, Invitation};
@@ -101,6 +101,9 @@ fn find(work: &Work, ticket: &Ticket, target: &Target, token: &str) -> Result<St
                 }
                 None => return Err(explain(&PairError::Cancelled)),
             },
+            Err(PairError::Late(_)) if !found.is_empty() => {
+                return Err("no chat was chosen in time; start again".to_owned());
+            }
             Err(error) => return Err(explain(&error)),
         }
     };
@@ -111,8 +114,9 @@ fn find(work: &Work, ticket: &Ticket, target: &Target, token: &str) -> Result<St
     let jpeg = picture.as_ref().map(|shot| shot.frame.jpeg.as_ref());
     pairing.greet(&chosen, HELLO, jpeg).map_err(|error| format!("{error}; nothing was stored"))?;
     let person = chosen.person.as_ref().filter(|_| control);
-    target.store(token, &chosen, person).map_err(|stop| stop.to_string())?;
-    Ok(format!("Messages about prints go to {} from now on; the first one is there.", chosen.title))
+    let notes = target.store(token, &chosen, person).map_err(|stop| stop.to_string())?;
+    let text = format!("Messages about prints go to {} from now on; the first one is there.", chosen.title);
+    Ok(said(&text, notes))
 }
 
 fn invitation(pairing: &Pairing, until: Duration) -> Invitation {
@@ -152,6 +156,8 @@ fn explain(error: &PairError) -> String {
         PairError::Poller => {
             format!("{error}; end that one, or make a bot of its own for the printer with @BotFather")
         }
+        // It was waited for by and by.
+        PairError::Late(_) => PairError::Late(PATIENCE).to_string(),
         // On the page it has no name but its field's.
         error => error.to_string().replacen("TELEGRAM_BOT_TOKEN: ", "The token ", 1),
     }
@@ -159,8 +165,8 @@ fn explain(error: &PairError) -> String {
 
 /// Forgets the bot.
 pub(super) fn forget(work: &Work, instance: &Instance) -> Result<String, String> {
-    target(work, instance)?.forget().map_err(|stop| stop.to_string())?;
-    Ok("The bot is forgotten.".to_owned())
+    let notes = target(work, instance)?.forget().map_err(|stop| stop.to_string())?;
+    Ok(said("The bot is forgotten.", notes))
 }
 
 fn target(work: &Work, instance: &Instance) -> Result<Target, String> {

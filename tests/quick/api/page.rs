@@ -51,6 +51,8 @@ fn the_page_and_its_files() {
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
         assert!(String::from_utf8_lossy(&answer.body).contains(part), "{path}");
     }
+    // Of a form, a browser says where it comes from, and to no other site.
+    assert_eq!(get(&rest, "/", "u1.local").header("referrer-policy"), "same-origin");
     let policy = get(&rest, "/", "u1.local").header("content-security-policy").to_owned();
     for rule in [
         "default-src 'none'",

@@ -17,6 +17,8 @@ const FIRST_DELAY: Duration = Duration::from_secs(1);
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
 /// How long Connect may ask to be left alone.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+/// Why a code is over that nobody entered.
+pub(crate) const NOT_ENTERED: &str = "it was not entered in time";
 /// Longest code that is taken, in bytes.
 const LONGEST_CODE: usize = 200;
 
@@ -189,7 +191,7 @@ impl Registration {
         }
         if matches!(&self.phase, Phase::Polling { deadline, .. } if now.monotonic > *deadline) {
             self.phase = Phase::Off;
-            return Some(News::Ended("the code was not entered in time".to_owned()));
+            return Some(News::Ended(NOT_ENTERED.to_owned()));
         }
         news
     }

@@ -51,7 +51,7 @@ pub enum PairError {
     #[error("no message with the code came within {} s; start again when the phone is at hand", .0.as_secs())]
     Late(Duration),
     /// The system gave no random numbers.
-    #[error("this system gives no random numbers, without which a code is none")]
+    #[error("this system gives no random numbers, without which a code is none; restart the printer")]
     NoChance,
     /// The bot may not write there, or the message did not get through.
     #[error("{0}")]
