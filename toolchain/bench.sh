@@ -14,4 +14,8 @@ cargo bench --quiet --locked --bench budgets -- ${1:-} || failed=1
 case proxy in
 *"${1:-}"*) cargo bench --quiet --locked --package octo --profile tool --bench proxy || failed=1 ;;
 esac
+# shellcheck disable=SC2194
+case sessions in
+*"${1:-}"*) cargo bench --quiet --locked --package octo --profile tool --bench sessions || failed=1 ;;
+esac
 exit "${failed:-0}"

@@ -36,7 +36,7 @@ pub(crate) struct Browser {
     agent: Agent,
     session: String,
     look: Look,
-    _home: tempfile::TempDir,
+    home: tempfile::TempDir,
 }
 
 impl Browser {
@@ -75,9 +75,11 @@ impl Browser {
         if !look.scripts {
             arguments.push("--blink-settings=scriptEnabled=false".to_owned());
         }
-        let options = json!({"args": arguments});
-        let wanted = json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}});
-        let mut browser = Self { driver, agent, session: format!("{base}/session"), look, _home: home };
+        let prefs = json!({"download.default_directory": home.path().join("downloads")});
+        let options = json!({"args": arguments, "prefs": prefs});
+        let wanted = json!({"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}});
+        let wanted = json!({"capabilities": {"alwaysMatch": wanted}});
+        let mut browser = Self { driver, agent, session: format!("{base}/session"), look, home };
         let begun = browser.post("", &wanted);
         let id = begun["sessionId"].as_str().unwrap_or_else(|| panic!("no session: {begun}")).to_owned();
         browser.session = format!("{base}/session/{id}");
@@ -112,18 +114,20 @@ impl Browser {
     }
 
     /// Does something that only Chromium's own tools can.
-    fn tool(&self, command: &str, parameters: &Value) -> Value {
+    pub(crate) fn tool(&self, command: &str, parameters: &Value) -> Value {
         self.post("/goog/cdp/execute", &json!({"cmd": command, "params": parameters}))
     }
 
-    fn post(&self, path: &str, body: &Value) -> Value {
+    /// Sends a command of WebDriver, by its path below the session.
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
         let url = format!("{}{path}", self.session);
         let mut answer =
             self.agent.post(&url).content_type("application/json").send(body.to_string()).unwrap();
         Self::value(&mut answer)
     }
 
-    fn get(&self, path: &str) -> Value {
+    /// Asks WebDriver something, by its path below the session.
+    pub(crate) fn get(&self, path: &str) -> Value {
         let mut answer = self.agent.get(format!("{}{path}", self.session)).call().unwrap();
         Self::value(&mut answer)
     }
@@ -174,6 +178,26 @@ impl Browser {
     fn find(&self, selector: &str) -> Option<String> {
         let found = self.post("/element", &json!({"using": "css selector", "value": selector}));
         found[ELEMENT].as_str().map(str::to_owned)
+    }
+
+    /// Everything that a selector finds, as WebDriver names it.
+    pub(crate) fn find_all(&self, selector: &str) -> Vec<String> {
+        let found = self.post("/elements", &json!({"using": "css selector", "value": selector}));
+        let found = found.as_array().cloned().unwrap_or_default();
+        found.iter().filter_map(|one| one[ELEMENT].as_str().map(str::to_owned)).collect()
+    }
+
+    /// A file that was downloaded, by its name; none until it is whole.
+    pub(crate) fn downloaded(&self, name: &str) -> Option<Vec<u8>> {
+        // While it comes it has another name.
+        std::fs::read(self.home.path().join("downloads").join(name)).ok()
+    }
+
+    /// What has come to the browser's console since it was last asked: errors of scripts, and what could not be loaded.
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        let log = self.post("/se/log", &json!({"type": "browser"}));
+        let log = log.as_array().unwrap_or_else(|| panic!("no log: {log}"));
+        log.iter().filter_map(|line| line["message"].as_str().map(str::to_owned)).collect()
     }
 
     /// Waits until what a selector finds holds this text.

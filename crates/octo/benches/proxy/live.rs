@@ -6,6 +6,7 @@ use octo::api::error::ApiError;
 use octo::auth::{Identity, Role};
 use octo::config::Config;
 use octo::proxy::{Limits, Proxies, Target, Targets, Use, routes};
+use octo::server::listen;
 use octo::session::{Service, State};
 use std::future::Future;
 use std::io::{BufRead, BufReader};
@@ -95,8 +96,13 @@ async fn proxy(listener: TcpListener, target: SocketAddr) {
     }
     let proxies = Proxies::new(Arc::new(One(target)), limits, Default::default(), Default::default());
     let router: axum::Router = routes(proxies).layer(middleware::from_fn(identify));
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).await.unwrap();
+    let limits = listen::Limits::default();
+    // To see what the loops are good for.
+    if std::env::var_os("OCTO_BENCH_ONE_RUNTIME").is_some() {
+        return listen::serve(listener, router, limits, Default::default()).await;
+    }
+    let loops = listen::Loops::start().unwrap();
+    listen::serve_on(&loops, listener, router, limits, Default::default()).await;
 }
 
 async fn identify(mut request: Request, next: Next) -> axum::response::Response {

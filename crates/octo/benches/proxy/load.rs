@@ -9,6 +9,8 @@ use tokio::net::TcpStream;
 pub(crate) struct Load {
     pub(crate) path: &'static str,
     pub(crate) connections: usize,
+    /// Lines of the request's head.
+    pub(crate) headers: &'static str,
 }
 
 /// What came of it.
@@ -29,7 +31,7 @@ impl Figures {
     }
 
     /// The median of each figure.
-    pub(crate) fn median(mut all: Vec<Self>) -> Self {
+    fn median(mut all: Vec<Self>) -> Self {
         let middle = all.len() / 2;
         all.sort_by(|a, b| a.requests_per_second.total_cmp(&b.requests_per_second));
         let requests_per_second = all[middle].requests_per_second;
@@ -38,10 +40,24 @@ impl Figures {
     }
 }
 
+const ROUNDS: usize = 5;
+
+/// Two servers by turns, so that what else the machine does hits both; the median of the rounds.
+pub(crate) fn both(load: &Load, ours: (SocketAddr, &str), theirs: (SocketAddr, &str)) -> (Figures, Figures) {
+    let seconds = std::env::var("OCTO_BENCH_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(3.0);
+    let time = Duration::from_secs_f64(seconds);
+    let (mut us, mut them) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        us.push(run(load, ours.0, ours.1, time));
+        them.push(run(load, theirs.0, theirs.1, time));
+    }
+    (Figures::median(us), Figures::median(them))
+}
+
 /// Asks for so long.
-pub(crate) fn run(load: &Load, server: SocketAddr, prefix: &str, time: Duration) -> Figures {
+fn run(load: &Load, server: SocketAddr, prefix: &str, time: Duration) -> Figures {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let request = format!("GET {prefix}{} HTTP/1.1\r\nHost: bench\r\n\r\n", load.path);
+    let request = format!("GET {prefix}{} HTTP/1.1\r\nHost: bench\r\n{}\r\n", load.path, load.headers);
     runtime.block_on(async {
         let begin = Instant::now();
         let tasks: Vec<_> =

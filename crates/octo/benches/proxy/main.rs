@@ -1,7 +1,7 @@
 //! The proxies beside Debian's nginx, which proxies the same bodies of the same service in the same run, and their memory.
 //! `cargo bench -p octo --profile tool --bench proxy`; `NGINX_PROGRAM` is nginx (default: `.cache/nginx/usr/sbin/nginx`),
 //! `OCTO_BENCH_SECONDS` (3) how long each of the five rounds of a measurement takes, `OCTO_BENCH_KEPT` how many connections
-//! to a service are kept (default: as the server does).
+//! to a service are kept (default: as the server does), `OCTO_BENCH_ONE_RUNTIME` serves all connections on one runtime.
 #![allow(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -19,15 +19,11 @@ mod nginx;
 mod report;
 mod sockets;
 
-use std::net::SocketAddr;
-use std::time::Duration;
-
 use live::Child;
-use load::{Figures, Load};
+use load::Load;
 use report::Row;
 
 const MEGABYTE: usize = 1_000_000;
-const ROUNDS: usize = 5;
 
 fn main() -> std::process::ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -46,7 +42,9 @@ fn main() -> std::process::ExitCode {
     let mut rows = vec![row("server resident idle (proxies alone)", "MB", idle, None, Some(20.0))];
     let peer = |value: f64| Some((value, format!("nginx {}", nginx.version)));
 
-    let (ours, theirs) = both(Load { path: "/large", connections: 8 }, proxy.address, nginx.address);
+    let prefix = "/sessions/cold-lamp/files";
+    let large = Load { path: "/large", connections: 8, headers: "" };
+    let (ours, theirs) = load::both(&large, (proxy.address, prefix), (nginx.address, ""));
     rows.push(row(
         "1 MB bodies down, 8 at once",
         "ms/body",
@@ -55,7 +53,8 @@ fn main() -> std::process::ExitCode {
         Some(theirs.milliseconds_each() / 0.8),
     ));
     for connections in [1, 32] {
-        let (ours, theirs) = both(Load { path: "/small", connections }, proxy.address, nginx.address);
+        let small = Load { path: "/small", connections, headers: "" };
+        let (ours, theirs) = load::both(&small, (proxy.address, prefix), (nginx.address, ""));
         rows.push(row(
             &format!("100 byte answers, {connections} at once"),
             "µs/request",
@@ -96,16 +95,4 @@ fn main() -> std::process::ExitCode {
 
 fn row(what: &str, unit: &'static str, ours: f64, peer: Option<(f64, String)>, budget: Option<f64>) -> Row {
     Row { what: what.to_owned(), unit, ours, peer, budget }
-}
-
-/// Both by turns, so that what else the machine does hits both; the median of the rounds.
-fn both(load: Load, ours: SocketAddr, theirs: SocketAddr) -> (Figures, Figures) {
-    let seconds = std::env::var("OCTO_BENCH_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(3.0);
-    let time = Duration::from_secs_f64(seconds);
-    let (mut us, mut them) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        us.push(load::run(&load, ours, "/sessions/cold-lamp/files", time));
-        them.push(load::run(&load, theirs, "", time));
-    }
-    (Figures::median(us), Figures::median(them))
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use thiserror::Error;
 use utoipa::ToSchema;
 
@@ -44,6 +44,8 @@ pub enum Code {
     SessionStopped,
     /// 504.
     GatewayTimeout,
+    /// 507: the server's disk is full.
+    InsufficientStorage,
 }
 
 impl Code {
@@ -65,6 +67,7 @@ impl Code {
             Self::BadGateway => StatusCode::BAD_GATEWAY,
             Self::ServiceUnavailable | Self::SessionStopped => StatusCode::SERVICE_UNAVAILABLE,
             Self::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::InsufficientStorage => StatusCode::INSUFFICIENT_STORAGE,
         }
     }
 }
@@ -123,6 +126,20 @@ impl ApiError {
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         tracing::error!("{cause}");
         Self::new(Code::InternalError, "something went wrong here; the server's log says what")
+    }
+
+    /// There is no room left for files. The cause goes to the log.
+    pub fn full(cause: impl std::fmt::Display) -> Self {
+        tracing::error!("{cause}");
+        let told = "the server's disk is full, so this was not done; its operator has to make room";
+        Self::new(Code::InsufficientStorage, told).with(json!({"reason": "disk_full"}))
+    }
+
+    /// Nothing can be written, for another reason than want of room. The cause goes to the log.
+    pub fn unwritable(cause: impl std::fmt::Display) -> Self {
+        tracing::error!("{cause}");
+        let told = "the server cannot write to its database now, so this was not done; its log says why";
+        Self::new(Code::ServiceUnavailable, told).with(json!({"reason": "database"})).retry_after(5)
     }
 }
 

@@ -8,9 +8,9 @@ pub mod extract;
 pub mod features;
 pub mod fleet;
 pub mod health;
-pub mod host;
 pub mod invites;
 pub mod me;
+pub mod metrics;
 pub mod openapi;
 mod refusals;
 pub mod sessions;
@@ -32,6 +32,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(health::routes())
         .merge(invites::routes())
         .merge(me::routes())
+        .merge(metrics::routes())
         .merge(sessions::routes())
         .merge(users::routes())
 }

@@ -1,16 +1,20 @@
 //! How errors of the database become refusals.
 
 use super::error::{ApiError, Code};
-use crate::store::StoreError;
 use crate::store::invites::InviteError;
 use crate::store::users::UserError;
+use crate::store::{StoreError, Writes};
 use serde_json::json;
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Closed => Self::new(Code::ServiceUnavailable, "the server is ending").retry_after(1),
-            error => Self::internal(error),
+            error => match error.writes() {
+                Writes::Full => Self::full(error),
+                Writes::Refused => Self::unwritable(error),
+                Writes::Possible => Self::internal(error),
+            },
         }
     }
 }

@@ -105,16 +105,16 @@ async fn who(app: &App, request: &Parts) -> Result<Option<(Identity, Option<Clai
 async fn load(app: &App, id: &str, jti: Option<&str>) -> Result<Option<User>, ApiError> {
     let (id, jti) = (id.to_owned(), jti.map(str::to_owned));
     app.store
-        .read(move |connection| {
-            if let Some(jti) = jti
-                && tokens::is_revoked(connection, &jti)?
+        .glance(move |connection| {
+            if let Some(jti) = &jti
+                && tokens::is_revoked(connection, jti)?
             {
                 return Ok(Err(refused("invalid_token", "this log-in was ended; log in again")));
             }
             Ok(Ok(users::by_id(connection, &id)?))
         })
         .await
-        .map_err(|error: StoreError| ApiError::internal(error))?
+        .map_err(|error: StoreError| ApiError::from(error))?
 }
 
 fn valid(user: Option<&User>, epoch: Option<i64>, dev_mode: bool) -> Result<(), ApiError> {

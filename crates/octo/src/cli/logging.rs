@@ -88,6 +88,8 @@ where
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)
+        // A line that cannot be written is lost: to say so on standard error would end the request, where that is full too.
+        .log_internal_errors(false)
         .with_ansi(ansi)
         .with_target(logging.diagnostics)
         .with_file(logging.diagnostics)

@@ -37,6 +37,9 @@ pub(super) struct Args {
     /// Below it users may name workspaces of their own.
     #[arg(long, value_name = "DIR")]
     workspace_root: Option<PathBuf>,
+    /// Start although the image is missing, as container.check_image = false.
+    #[arg(long)]
+    no_image_check: bool,
 }
 
 impl Args {
@@ -54,6 +57,7 @@ impl Args {
             ("container.user_data_path", self.user_data_path.as_ref().map(path)),
             ("container.skel_path", self.skel_path.as_ref().map(path)),
             ("container.workspace_root", self.workspace_root.as_ref().map(path)),
+            ("container.check_image", self.no_image_check.then_some(Value::Boolean(false))),
         ];
         for (key, value) in given {
             if let Some(value) = value {
@@ -69,7 +73,8 @@ impl Args {
         if context.global.dry_run {
             signing_secret(&config, &context.around)?;
             let value = json!({"dry_run": true, "host": config.server.host, "port": config.server.port,
-                "image": config.container.default_image, "database": config.database()});
+                "image": config.container.default_image,
+                "check_image": config.container.check_image, "database": config.database()});
             let human = || format!("Would serve on http://{}:{}.", config.server.host, config.server.port);
             return Ok(show(context.format(), &value, human)?);
         }
@@ -83,7 +88,9 @@ impl Args {
                 config.server.host
             );
         }
+        // Connections have threads of their own.
         tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
             .enable_all()
             .build()?
             .block_on(crate::server::serve(config, &context.around))?;

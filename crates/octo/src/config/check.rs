@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::{Config, ConfigError, Secret, Surroundings};
+use crate::session::limits;
 
 /// Bytes of a signing secret below which somebody could guess it.
 pub const SECRET_LENGTH: usize = 32;
@@ -35,8 +36,20 @@ pub(super) fn settings(config: &Config) -> Result<Vec<String>, ConfigError> {
             format!("the ports {first} to {last} do not hold the three that a session takes"),
         );
     }
-    if !config.container.cpus.is_finite() || config.container.cpus < 0.0 {
-        return wrong("container.cpus", "must be 0 or more".into());
+    for (key, cpus) in
+        [("container.cpus", config.container.cpus), ("container.max_cpus", config.container.max_cpus)]
+    {
+        if !cpus.is_finite() || cpus < 0.0 {
+            return wrong(key, "must be 0 or more".into());
+        }
+    }
+    for (key, text) in [
+        ("container.memory", &config.container.memory),
+        ("container.max_memory", &config.container.max_memory),
+    ] {
+        if !text.is_empty() && limits::memory(text).is_none() {
+            return wrong(key, format!("{text:?} is no amount of memory; write it as 4g or 512m"));
+        }
     }
     if config.server.max_upload_size_mb == 0 {
         return wrong("server.max_upload_size_mb", "must be at least 1".into());

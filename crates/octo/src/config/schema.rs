@@ -127,6 +127,12 @@ pub struct Container {
     pub cpus: f64,
     /// Processes of a container; 0: no limit.
     pub pids_limit: i64,
+    /// Most memory that a session may ask for; empty: as `memory`.
+    pub max_memory: String,
+    /// Most processors that a session may ask for; 0: as `cpus`.
+    pub max_cpus: f64,
+    /// Most processes that a session may ask for; 0: as `pids_limit`.
+    pub max_pids_limit: i64,
     /// Open files, `SOFT:HARD`; default: the runtime's.
     pub nofile: Option<String>,
     /// From SIGTERM to SIGKILL.
@@ -161,6 +167,9 @@ impl Default for Container {
             memory: "4g".into(),
             cpus: 2.0,
             pids_limit: 2048,
+            max_memory: String::new(),
+            max_cpus: 0.0,
+            max_pids_limit: 0,
             nofile: None,
             stop_timeout_seconds: 10,
             start_timeout_seconds: 60,

@@ -64,6 +64,15 @@ pub(super) struct Create {
     /// A variable in its container; may be repeated.
     #[arg(short, long, value_name = "NAME=VALUE")]
     env: Vec<String>,
+    /// Memory of its container, as 512m or 2g [default: the server's].
+    #[arg(long, value_name = "AMOUNT")]
+    memory: Option<String>,
+    /// Processors of its container [default: the server's].
+    #[arg(long, value_name = "NUMBER")]
+    cpus: Option<f64>,
+    /// Processes in its container [default: the server's].
+    #[arg(long, value_name = "NUMBER")]
+    pids_limit: Option<u32>,
     /// Wait at most so many seconds until it runs or has failed.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=300))]
     wait: Option<u64>,
@@ -160,12 +169,21 @@ impl List {
 impl Create {
     fn run(self, context: &Context, client: &Client) -> Result<(), Failure> {
         let mut body = Map::new();
-        for (name, value) in
-            [("image", self.image), ("workspace_path", self.workspace), ("agent", self.agent)]
-        {
+        for (name, value) in [
+            ("image", self.image),
+            ("workspace_path", self.workspace),
+            ("agent", self.agent),
+            ("memory", self.memory),
+        ] {
             if let Some(value) = value {
                 body.insert(name.to_owned(), value.into());
             }
+        }
+        if let Some(cpus) = self.cpus {
+            body.insert("cpus".to_owned(), cpus.into());
+        }
+        if let Some(pids) = self.pids_limit {
+            body.insert("pids_limit".to_owned(), pids.into());
         }
         let mut env = Map::new();
         for pair in self.env {

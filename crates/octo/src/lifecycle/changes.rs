@@ -72,7 +72,15 @@ impl Lifecycle {
             let stopped = self.change(id, &[State::Pending], State::Stopped, Change::because(why));
             return stopped.await?.ok_or(LifecycleError::NotFound);
         }
-        self.change(id, &[State::Starting, State::Running], State::Stopping, Change::because(why)).await?;
+        let noted =
+            self.change(id, &[State::Starting, State::Running], State::Stopping, Change::because(why)).await;
+        match noted {
+            // The server goes away: its containers do too, and the next start sees what they came to.
+            Err(error) if self.0.ending.is_cancelled() => {
+                tracing::warn!("a stop was not written down: {error}")
+            }
+            noted => drop(noted?),
+        }
         let asked = self.0.runtime.stop(&container, patience).await;
         let found = self.0.runtime.inspect(&container).await;
         let (to, change) = match (&asked, &found) {
@@ -291,9 +299,14 @@ impl Lifecycle {
             }
             let hold = this.0.desks.take_over(&id).await;
             let session = this.get(id).await?;
-            // What cannot be stopped may still be removed.
-            if let Err(error) = this.halt(&hold, session.clone(), "to be deleted", SHORT).await {
-                tracing::warn!(session = %session.readable_id, "not stopped before it is deleted: {error}");
+            match this.halt(&hold, session.clone(), "to be deleted", SHORT).await {
+                // Its row could not be removed either: then all of it stays.
+                Err(LifecycleError::Store(error)) => return Err(error.into()),
+                // What cannot be stopped may still be removed.
+                Err(error) => {
+                    tracing::warn!(session = %session.readable_id, "not stopped before it is deleted: {error}");
+                }
+                Ok(_) => {}
             }
             this.remove_container_of(&this.get(id).await?).await?;
             if purge {

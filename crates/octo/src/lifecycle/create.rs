@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::desks::Hold;
 use super::{Lifecycle, LifecycleError, SHORT};
 use crate::runtime::{RuntimeError, labels};
+use crate::session::limits::Asked;
 use crate::session::{Session, State, checks};
 use crate::store::sessions::{self, Change, NewSession, NoRoom};
 
@@ -30,6 +31,12 @@ pub struct Order {
     pub image: Option<String>,
     /// An agent's profile, passed on to the container as `OCTO_AGENT_PROFILE`.
     pub agent: Option<String>,
+    /// Memory of the container, as `512m` or `2g`; without it, as the settings have it.
+    pub memory: Option<String>,
+    /// Processors of the container.
+    pub cpus: Option<f64>,
+    /// Processes in the container.
+    pub pids_limit: Option<i64>,
     /// Variables for the container. They stay with the session, and no answer shows them.
     pub env: BTreeMap<String, String>,
 }
@@ -62,6 +69,7 @@ impl Lifecycle {
         if let Some(agent) = &order.agent {
             checks::agent(agent)?;
         }
+        let limits = Asked::of(order.memory.as_deref(), order.cpus, order.pids_limit, &self.most())?;
         let (homes, owner) = (self.0.homes.clone(), user.to_owned());
         tokio::task::spawn_blocking(move || homes.prepare(&owner))
             .await
@@ -88,6 +96,7 @@ impl Lifecycle {
             image,
             image_digest: found.id,
             agent: order.agent,
+            limits,
             env: order.env.clone(),
         };
         let session = sessions::insert(&self.0.store, new, self.room(), Timestamp::now()).await?;

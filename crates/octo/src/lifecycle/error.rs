@@ -1,6 +1,7 @@
 //! Why something was not done with a session, and how the API says so.
 
 use serde_json::json;
+use std::io::ErrorKind;
 use thiserror::Error;
 
 use crate::api::error::{ApiError, Code};
@@ -63,6 +64,11 @@ pub enum LifecycleError {
     Ending,
 }
 
+/// Whether there is no more room for files.
+fn no_room(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
 impl From<LifecycleError> for ApiError {
     fn from(error: LifecycleError) -> Self {
         use LifecycleError as E;
@@ -72,6 +78,9 @@ impl From<LifecycleError> for ApiError {
             E::Ambiguous(_) | E::Shared(_) => Self::new(Code::Conflict, message),
             E::Conflict { state, .. } | E::NoRoom(NoRoom::State(state)) => {
                 Self::new(Code::Conflict, message).with(json!({"state": state}))
+            }
+            E::Unfit(Unfit::Amount { field, .. } | Unfit::Less { field, .. } | Unfit::More { field, .. }) => {
+                Self::new(Code::BadRequest, message).with(json!({"field": field}))
             }
             E::Unfit(_) | E::Workspace(_) => Self::new(Code::BadRequest, message),
             E::NoImage(_) | E::Runtime(RuntimeError::NoImage(_)) => {
@@ -87,7 +96,9 @@ impl From<LifecycleError> for ApiError {
                 tracing::warn!("{message}");
                 Self::new(Code::ServiceUnavailable, message).with(json!({"reason": "runtime"})).retry_after(1)
             }
-            E::Store(_) | E::NoRoom(NoRoom::Store(_)) | E::Folder { .. } => Self::internal(message),
+            E::Store(error) | E::NoRoom(NoRoom::Store(error)) => error.into(),
+            E::Folder { source, .. } if no_room(source.kind()) => Self::full(message),
+            E::Folder { .. } => Self::internal(message),
             E::Ending => Self::new(Code::ServiceUnavailable, message).retry_after(1),
         }
     }

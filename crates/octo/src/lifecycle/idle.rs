@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::{Lifecycle, LifecycleError, lock};
-use crate::session::idle::{Decision, Watched, between, decide};
+use crate::session::idle::{Decision, Watched, between, deadline, decide};
 use crate::session::{Session, State};
 use crate::store::sessions::{self, Filter};
 
@@ -22,6 +22,17 @@ impl Lifecycle {
         let used = lock(&self.0.used).get(&session.id).copied();
         session.last_activity_at = session.last_activity_at.max(used);
         session
+    }
+
+    /// When a session, with the time of its last use, is idle. It is stopped at the first look after that, unless its
+    /// container computes.
+    #[must_use]
+    pub fn idle_stop_at(&self, session: &Session) -> Option<Timestamp> {
+        let limit = Duration::from_secs(self.0.config.sessions.idle_timeout_minutes.saturating_mul(60));
+        if session.status != State::Running {
+            return None;
+        }
+        deadline(session.started_at.unwrap_or(session.created_at), session.last_activity_at, limit)
     }
 
     /// Writes down when sessions were used.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::homes::component;
 use super::{Lifecycle, LifecycleError};
 use crate::runtime::{Launch, Limits, labels};
+use crate::session::limits::{self, Most};
 use crate::session::{Service, Session};
 
 /// The user's home in the container.
@@ -119,13 +120,31 @@ impl Lifecycle {
                 Network::Host => Some("host".to_owned()),
                 Network::Ours(name) => Some(name),
             },
-            limits: Limits {
-                memory: settings.memory.clone(),
-                cpus: settings.cpus,
-                pids: settings.pids_limit,
-                nofile: settings.nofile.clone(),
-            },
+            limits: self.limits_of(session),
             patience: self.patience(),
+        }
+    }
+
+    /// What a container may use: as its user asked for, else as the settings have it.
+    fn limits_of(&self, session: &Session) -> Limits {
+        let settings = &self.0.config.container;
+        let asked = session.limits.within(&self.most());
+        Limits {
+            memory: asked.memory_bytes.map_or_else(|| settings.memory.clone(), |bytes| format!("{bytes}b")),
+            cpus: asked.cpus.unwrap_or(settings.cpus),
+            pids: asked.pids_limit.map_or(settings.pids_limit, i64::from),
+            nofile: settings.nofile.clone(),
+        }
+    }
+
+    /// The most that a session may ask for: where the settings say nothing of that, what every session has.
+    pub(super) fn most(&self) -> Most {
+        let settings = &self.0.config.container;
+        let pids = |limit: i64| u32::try_from(limit).ok().filter(|limit| *limit > 0);
+        Most {
+            memory_bytes: limits::memory(&settings.max_memory).or_else(|| limits::memory(&settings.memory)),
+            cpus: [settings.max_cpus, settings.cpus].into_iter().find(|cpus| *cpus > 0.0),
+            pids_limit: pids(settings.max_pids_limit).or_else(|| pids(settings.pids_limit)),
         }
     }
 

@@ -49,7 +49,11 @@ impl Lifecycle {
             match timeout(GLANCE, this.0.runtime.inspect(key)).await {
                 Ok(Ok(found)) => {
                     let found = found.filter(|container| this.belongs(container, &session));
-                    this.settle(hold, session, found.as_ref(), Moment::Running).await?;
+                    let name = session.readable_id.clone();
+                    // Also where nothing can be written, whoever asks gets an answer; the next look makes it true.
+                    if let Err(error) = this.settle(hold, session, found.as_ref(), Moment::Running).await {
+                        tracing::warn!(session = %name, "not made true: {error}");
+                    }
                 }
                 Ok(Err(error)) => tracing::warn!(session = %session.readable_id, "not looked at: {error}"),
                 Err(_) => tracing::warn!(session = %session.readable_id, "not looked at: the runtime does not answer"),
@@ -71,7 +75,13 @@ impl Lifecycle {
         let rows = listed.clone();
         let looked = self.detached(async move {
             match timeout(GLANCE, this.0.runtime.list(&this.0.instance)).await {
-                Ok(Ok(found)) => this.settle_all(&rows, &found, Moment::Running).await,
+                Ok(Ok(found)) => match this.settle_all(&rows, &found, Moment::Running).await {
+                    Ok(marked) => Ok(marked),
+                    Err(error) => {
+                        tracing::warn!("sessions not made true: {error}");
+                        Ok(1)
+                    }
+                },
                 Ok(Err(error)) => {
                     tracing::warn!("containers not looked at: {error}");
                     Ok(0)

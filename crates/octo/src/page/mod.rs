@@ -33,6 +33,7 @@ static PAGE: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         ("style.css", CSS, include_bytes!("site/style.css")),
         ("app.js", SCRIPT, include_bytes!("site/app.js")),
         ("api.js", SCRIPT, include_bytes!("site/api.js")),
+        ("card.js", SCRIPT, include_bytes!("site/card.js")),
         ("dom.js", SCRIPT, include_bytes!("site/dom.js")),
         ("entrance.js", SCRIPT, include_bytes!("site/entrance.js")),
         ("files.js", SCRIPT, include_bytes!("site/files.js")),

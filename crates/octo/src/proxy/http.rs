@@ -6,6 +6,7 @@ use http::{Method, Request, Uri};
 use std::sync::Arc;
 
 use super::exchange::{Failure, Line};
+use super::pool::Key;
 use super::reach::Reach;
 use super::request::{self, Origin};
 use super::response::{self, Place};
@@ -35,7 +36,7 @@ async fn attempt(
     reach: &Reach<'_>,
     source: &mut Source,
 ) -> Result<Response, Failure> {
-    let key = (reach.target.session, reach.target.address);
+    let key = Key::here(reach.target.session, reach.target.address);
     let twice = source.is_replayable()
         && matches!(
             ask.parts.method,
@@ -52,7 +53,7 @@ async fn attempt(
                 Line::new(stream).await?
             }
         };
-        match over(shared, ask, &reach.target, source, line).await {
+        match over(shared, ask, (&reach.target, key), source, line).await {
             // The service closed it in the same moment; the next one is fresh.
             Err(Failure::Silent(_)) if is_kept => {}
             answer => return answer,
@@ -63,7 +64,7 @@ async fn attempt(
 async fn over(
     shared: &Arc<Shared>,
     ask: &Ask,
-    target: &Target,
+    (target, key): (&Target, Key),
     source: &mut Source,
     line: Line,
 ) -> Result<Response, Failure> {
@@ -83,7 +84,7 @@ async fn over(
     let place = Place { authority: &authority, prefix: &ask.route.prefix, service: ask.route.service };
     response::adapt(&mut parts.headers, &place);
     let body = line.into_body(body).until(&shared.ending, events).metered(meter);
-    let body = body.keep(Arc::clone(&shared.pool), (target.session, target.address));
+    let body = body.keep(Arc::clone(&shared.pool), key);
     parts.extensions.clear();
     parts.version = http::Version::HTTP_11;
     Ok(Response::from_parts(parts, Body::new(body)))

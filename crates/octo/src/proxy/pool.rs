@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::runtime::{Handle, Id};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -16,8 +17,22 @@ const KEPT_FOR: Duration = Duration::from_secs(4);
 /// All services together keep no more.
 const MOST: usize = 128;
 
-/// A session and the address of its service: a port may be another session's later.
-pub(super) type Key = (Uuid, SocketAddr);
+/// A session and the address of its service, since a port may be another session's later; and the loop that drives the
+/// connection, since another one's answers come by way of two threads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    session: Uuid,
+    address: SocketAddr,
+    driver: Option<Id>,
+}
+
+impl Key {
+    /// For connections that are made here.
+    pub(super) fn here(session: Uuid, address: SocketAddr) -> Self {
+        let driver = Handle::try_current().ok().map(|handle| handle.id());
+        Self { session, address, driver }
+    }
+}
 
 /// The connections.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! What every handler is given.
 
+use jiff::Timestamp;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -41,6 +42,8 @@ pub struct App {
     pub ending: CancellationToken,
     /// What the end waits for, besides requests.
     pub tasks: TaskTracker,
+    /// When the server started.
+    pub started_at: Timestamp,
 }
 
 impl App {
@@ -56,6 +59,7 @@ impl App {
             store,
             ending: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            started_at: Timestamp::now(),
         }
     }
 }

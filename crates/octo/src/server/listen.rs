@@ -9,10 +9,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -33,9 +35,49 @@ impl Default for Limits {
     }
 }
 
+/// Threads that serve connections, each with a loop of its own. A connection stays with one of them, so that a request and
+/// its answer wake no other thread: that costs more than all that is done with a small one.
+#[derive(Debug)]
+pub struct Loops {
+    handles: Vec<Handle>,
+}
+
+impl Loops {
+    /// Starts as many as the machine has processors. They end with the process: what connections began may go on in them
+    /// when the last connection has ended.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn start() -> io::Result<Self> {
+        let count = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut handles = Vec::with_capacity(count);
+        for _ in 0..count {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            handles.push(runtime.handle().clone());
+            std::thread::Builder::new()
+                .name("connections".into())
+                .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+        }
+        Ok(Self { handles })
+    }
+}
+
 /// Serves connections until `ending` is cancelled; then lets those that are open finish the request that they are in. Ends
 /// when the last one has: give it a deadline.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, ending: CancellationToken) {
+    serve_on(&Loops { handles: vec![Handle::current()] }, listener, router, limits, ending).await;
+}
+
+/// As [`serve`], on these loops by turns.
+pub async fn serve_on(
+    loops: &Loops,
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    ending: CancellationToken,
+) {
+    let here = Handle::current().id();
+    let mut turns = loops.handles.iter().cycle();
     let places = Arc::new(Semaphore::new(limits.connections));
     let connections = TaskTracker::new();
     loop {
@@ -49,11 +91,24 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, ending
         };
         match accepted {
             (place, Ok((stream, peer))) => {
-                let served = connection(stream, peer, router.clone(), limits, ending.clone());
-                connections.spawn(async move {
-                    served.await;
+                let Some(turn) = turns.next() else { break };
+                let (router, ending) = (router.clone(), ending.clone());
+                if turn.id() == here {
+                    connections.spawn(async move {
+                        connection(stream, peer, router, limits, ending).await;
+                        drop(place);
+                    });
+                    continue;
+                }
+                // What the system refuses here ends this connection alone.
+                let Ok(stream) = stream.into_std() else { continue };
+                let served = async move {
+                    if let Ok(stream) = TcpStream::from_std(stream) {
+                        connection(stream, peer, router, limits, ending).await;
+                    }
                     drop(place);
-                });
+                };
+                connections.spawn_on(served, turn);
             }
             (_, Err(error)) => {
                 // Out of file descriptors, mostly: it passes when a connection ends.

@@ -7,11 +7,12 @@ use tokio::net::TcpListener;
 
 use super::end::Signals;
 use super::{App, checks, end, listen, router};
-use crate::auth::dev;
+use crate::auth::{Role, dev};
 use crate::config::{Config, ConfigError, Surroundings, signing_secret};
 use crate::lifecycle::LifecycleError;
 use crate::runtime::{Kind, RuntimeError};
 use crate::session::reconcile::Moment;
+use crate::store::users::{self, Filter};
 use crate::store::{Store, StoreError};
 
 /// Why the server did not start or run.
@@ -29,7 +30,7 @@ pub enum ServeError {
     /// The default image is missing.
     #[error(
         "there is no image {image} in {kind}; build it with `octoctl image build`, which runs `{kind} build -f \
-         container/Dockerfile -t {image} .`; or start without it by `container.check_image = false`"
+         container/Dockerfile -t {image} .`; or start without it by `octo serve --no-image-check`"
     )]
     NoImage {
         /// Its name.
@@ -48,6 +49,9 @@ pub enum ServeError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Threads cannot be had.
+    #[error("cannot start the threads that serve connections: {0}")]
+    Threads(std::io::Error),
     /// Signals cannot be had.
     #[error("cannot wait for signals: {0}")]
     Signals(std::io::Error),
@@ -64,9 +68,11 @@ pub async fn serve(config: Config, around: &Surroundings) -> Result<(), ServeErr
         started = start(config, around) => started?,
         _ = signals.next() => return Ok(()),
     };
-    let ending = app.ending.clone();
-    let served =
-        tokio::spawn(listen::serve(listener, router(app.clone()), listen::Limits::default(), ending));
+    let (ending, routes) = (app.ending.clone(), router(app.clone()));
+    let loops = listen::Loops::start().map_err(ServeError::Threads)?;
+    let served = tokio::spawn(async move {
+        listen::serve_on(&loops, listener, routes, listen::Limits::default(), ending).await;
+    });
     signals.next().await;
     tracing::info!("octo ends, within {grace:?}; a second signal ends it at once");
     signals.leave_at_next();
@@ -77,13 +83,18 @@ pub async fn serve(config: Config, around: &Surroundings) -> Result<(), ServeErr
 /// Everything that must be there before somebody is let in.
 async fn start(config: Config, around: &Surroundings) -> Result<(App, TcpListener), ServeError> {
     let secret = signing_secret(&config, around)?;
-    let runtime = checks::runtime(&config).await?;
     let store = Store::open(&config.database())?;
     if config.auth.dev_mode {
         for odd in dev::provide(&store, &config.auth.dev_users).await? {
             tracing::warn!("{odd}");
         }
     }
+    if !has_administrator(&store, config.auth.dev_mode).await? {
+        tracing::warn!(
+            "there is no administrator yet; make one with `octo user create --admin NAME --email ADDRESS`"
+        );
+    }
+    let runtime = checks::runtime(&config).await?;
     let address = SocketAddr::new(config.server.host, config.server.port);
     // Before sessions are looked at: a server that runs here already must not be disturbed.
     let listener =
@@ -96,4 +107,12 @@ async fn start(config: Config, around: &Surroundings) -> Result<(App, TcpListene
     }
     tracing::info!("octo listens on http://{}", listener.local_addr().unwrap_or(address));
     Ok((app, listener))
+}
+
+/// Whether somebody may administer this server.
+async fn has_administrator(store: &Store, dev_mode: bool) -> Result<bool, StoreError> {
+    let filter =
+        Filter { role: Some(Role::Admin), is_active: Some(true), search: None, limit: u32::MAX, offset: 0 };
+    let all = store.read(move |connection| users::list(connection, &filter)).await?;
+    Ok(all.iter().any(|user| dev_mode || !dev::is_dev(user)))
 }

@@ -48,6 +48,34 @@ pub enum Unfit {
         "{0:?} cannot be a workspace: a path has no colon, comma, quote or control character, and less than {PATH} bytes"
     )]
     Path(String),
+    /// What is to be an amount and is none.
+    #[error("{text:?} is no amount of {field}; write it as {example}")]
+    Amount {
+        /// The field.
+        field: &'static str,
+        /// What was given.
+        text: String,
+        /// What it could be.
+        example: &'static str,
+    },
+    /// Less than a container can do with.
+    #[error("{field} is less than the {least} that a container needs")]
+    Less {
+        /// The field.
+        field: &'static str,
+        /// The least.
+        least: String,
+    },
+    /// More than a session may have.
+    #[error(
+        "{field} is more than the {most} that a session may have here; ask for less, or the administrator for more"
+    )]
+    More {
+        /// The field.
+        field: &'static str,
+        /// The most.
+        most: String,
+    },
 }
 
 /// Text for a message: the start of what was given.

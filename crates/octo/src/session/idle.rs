@@ -31,13 +31,8 @@ pub enum Decision {
 /// look at what it computes.
 #[must_use]
 pub fn decide(watched: &Watched, now: Timestamp, timeout: Duration, busy_percent: f64) -> Decision {
-    if timeout.is_zero() {
-        return Decision::Keep;
-    }
-    let used = watched.last_activity_at.unwrap_or(watched.started_at).max(watched.started_at);
-    // A clock that was set back makes nothing idle.
-    let idle = Duration::try_from(now.duration_since(used)).unwrap_or_default();
-    if idle < timeout {
+    // One that never comes keeps it; a clock that was set back makes nothing idle.
+    if deadline(watched.started_at, watched.last_activity_at, timeout).is_none_or(|deadline| now < deadline) {
         return Decision::Keep;
     }
     if busy_percent <= 0.0 {
@@ -48,6 +43,19 @@ pub fn decide(watched: &Watched, now: Timestamp, timeout: Duration, busy_percent
         Some(percent) if percent > busy_percent => Decision::Bump,
         Some(_) => Decision::Stop,
     }
+}
+
+/// When a running session has been idle for `timeout`, as far as is known now; `None` where it is never stopped.
+#[must_use]
+pub fn deadline(
+    started_at: Timestamp,
+    last_activity_at: Option<Timestamp>,
+    timeout: Duration,
+) -> Option<Timestamp> {
+    if timeout.is_zero() {
+        return None;
+    }
+    last_activity_at.unwrap_or(started_at).max(started_at).checked_add(timeout).ok()
 }
 
 /// Percent of one processor between two readings of what was used since the start, in seconds. `None` where the second

@@ -4,6 +4,7 @@
 
 pub mod checks;
 pub mod idle;
+pub mod limits;
 pub mod names;
 pub mod ports;
 pub mod reconcile;
@@ -17,7 +18,7 @@ use uuid::Uuid;
 pub use state::State;
 
 /// A session as it is kept, and as the API shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Session {
     /// Its name for programs.
     #[schema(value_type = String, format = "uuid")]
@@ -48,6 +49,8 @@ pub struct Session {
     pub ttyd_port: u16,
     /// Name of an agent's profile, given at creation.
     pub agent: Option<String>,
+    /// What its user asked for of the machine, given at creation.
+    pub limits: limits::Asked,
     /// When the session was made.
     #[schema(value_type = String, format = "date-time")]
     pub created_at: Timestamp,

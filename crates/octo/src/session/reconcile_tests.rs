@@ -21,6 +21,7 @@ fn a_session(status: State) -> Session {
         fileserver_port: 2,
         ttyd_port: 3,
         agent: None,
+        limits: Default::default(),
         created_at: now,
         started_at: None,
         stopped_at: None,

@@ -6,7 +6,8 @@ use std::path::Path;
 use super::StoreError;
 
 /// In the order in which they run; the schema's version is how many have run.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_core.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../../migrations/0001_core.sql"), include_str!("../../migrations/0002_limits.sql")];
 
 /// Runs those that the file has not had, each in one transaction with its number.
 ///

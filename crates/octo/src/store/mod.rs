@@ -22,6 +22,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// Readers at one time.
 const READERS: usize = 4;
+/// Readers for [`Store::glance`] at one time.
+const GLANCES: usize = 2;
 /// Writes that wait their turn; more wait with their callers.
 const QUEUE: usize = 256;
 /// How long SQLite waits for another process, as `octo invite-codes` beside a server.
@@ -70,6 +72,54 @@ pub enum StoreError {
     Closed,
 }
 
+/// What an error says about writing at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writes {
+    /// It is not about that.
+    Possible,
+    /// The disk is full.
+    Full,
+    /// The file cannot be written now, for another reason.
+    Refused,
+}
+
+impl StoreError {
+    /// Whether another connection was in the way.
+    fn is_busy(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+        match self {
+            Self::Sqlite { source, .. } | Self::Statement(source) => {
+                matches!(source.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the cause is that nothing can be written: then it may be possible again later, and nothing was changed.
+    #[must_use]
+    pub fn writes(&self) -> Writes {
+        use rusqlite::ErrorCode as Code;
+        match self {
+            Self::Sqlite { source, .. } | Self::Statement(source) => match source.sqlite_error_code() {
+                Some(Code::DiskFull) => Writes::Full,
+                Some(
+                    Code::ReadOnly
+                    | Code::SystemIoFailure
+                    | Code::CannotOpen
+                    | Code::PermissionDenied
+                    | Code::DatabaseBusy,
+                ) => Writes::Refused,
+                _ => Writes::Possible,
+            },
+            Self::Folder { source, .. } => match source.kind() {
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Writes::Full,
+                _ => Writes::Refused,
+            },
+            Self::Randomness(_) | Self::Newer { .. } | Self::Closed => Writes::Possible,
+        }
+    }
+}
+
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
 /// The database. Clones share it.
@@ -82,6 +132,8 @@ struct Shared {
     path: PathBuf,
     writer: mpsc::Sender<Job>,
     readers: Mutex<Vec<Connection>>,
+    /// Readers that wait for nobody.
+    glances: Mutex<Vec<Connection>>,
     places: Arc<Semaphore>,
 }
 
@@ -99,10 +151,15 @@ impl Store {
         let failed = |source| StoreError::Sqlite { path: path.to_owned(), source };
         let mut connection = connect(path, OpenFlags::default()).map_err(failed)?;
         migrations::run(&mut connection, path)?;
-        let readers = (0..READERS)
-            .map(|_| connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX))
-            .collect::<Result<_, _>>()
-            .map_err(failed)?;
+        let reading = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let readers =
+            (0..READERS).map(|_| connect(path, reading)).collect::<Result<_, _>>().map_err(failed)?;
+        let at_once = || {
+            let reader = connect(path, reading)?;
+            reader.busy_timeout(Duration::ZERO)?;
+            Ok(reader)
+        };
+        let glances = (0..GLANCES).map(|_| at_once()).collect::<Result<_, _>>().map_err(failed)?;
         let (writer, mut jobs) = mpsc::channel::<Job>(QUEUE);
         // Ends when the last clone is dropped; what is queued is written before.
         std::thread::Builder::new()
@@ -119,6 +176,7 @@ impl Store {
             path: path.to_owned(),
             writer,
             readers: Mutex::new(readers),
+            glances: Mutex::new(glances),
             places: Arc::new(Semaphore::new(READERS)),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -165,6 +223,27 @@ impl Store {
         }
     }
 
+    /// Runs `work`, which takes some microseconds, on a connection that cannot write: here where one is free and nobody is
+    /// in its way, else as [`Self::read`]. For what every request asks: a turn on another thread would cost more.
+    ///
+    /// # Errors
+    /// What `work` gives.
+    pub async fn glance<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let free = lock(&self.shared.glances).pop();
+        if let Some(reader) = free {
+            let lent = Lent { shelf: &self.shared.glances, reader: Some(reader) };
+            match lent.reader.as_ref().ok_or(StoreError::Closed).and_then(&work) {
+                Err(error) if error.is_busy() => {}
+                done => return done,
+            }
+        }
+        self.read(work).await
+    }
+
     /// Runs `work` on a connection that cannot write.
     ///
     /// # Errors
@@ -180,7 +259,7 @@ impl Store {
         // All on the thread that reads: who asked may be gone before it ends, and the reader must come back all the same.
         tokio::task::spawn_blocking(move || {
             let reader = lock(&shared.readers).pop().ok_or(StoreError::Closed)?;
-            let lent = Lent { shared: &shared, reader: Some(reader) };
+            let lent = Lent { shelf: &shared.readers, reader: Some(reader) };
             let done = lent.reader.as_ref().ok_or(StoreError::Closed).map(work);
             // Back before somebody else is let in.
             drop(lent);
@@ -200,13 +279,13 @@ impl Store {
 
 /// A reader that comes back also when the work that has it panics.
 struct Lent<'a> {
-    shared: &'a Shared,
+    shelf: &'a Mutex<Vec<Connection>>,
     reader: Option<Connection>,
 }
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        lock(&self.shared.readers).extend(self.reader.take());
+        lock(self.shelf).extend(self.reader.take());
     }
 }
 

@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 /// Patience with podman on a busy machine.
@@ -151,7 +151,8 @@ pub(crate) fn common_image() -> &'static str {
 
 /// As [`common_image`], for one test that changes it.
 pub(crate) fn own_image(bed: &Bed, version: &str) -> String {
-    let name = format!("localhost/octo-test/{}:latest", bed.tag);
+    let name = bed.image_name();
+    bed.own_image.store(true, Ordering::Relaxed);
     image(&name, SERVICES, version);
     name
 }
@@ -162,12 +163,13 @@ pub(crate) struct Bed {
     /// Of its containers alone.
     pub(crate) tag: String,
     /// Of the HTTP server.
-    port: u16,
+    pub(crate) port: u16,
     /// First of the pool of ports.
     pub(crate) base: u16,
     /// Variables of the server, which win over its settings.
     pub(crate) variables: Vec<(&'static str, String)>,
     process: Option<Child>,
+    own_image: AtomicBool,
 }
 
 impl Bed {
@@ -206,6 +208,7 @@ impl Bed {
             base,
             variables: Vec::new(),
             process: None,
+            own_image: AtomicBool::new(false),
         };
         bed.write_wrapper();
         bed
@@ -216,6 +219,13 @@ impl Bed {
         let script = format!(
             r#"#!/bin/sh
 here=${{0%/*}}
+ulimit -S -f unlimited
+if [ "$1" = run ] && mv "$here/on/record" "$here/run" 2>/dev/null; then
+    printf '%s\n' "$@" >"$here/run"
+    for word; do
+        case $word in --env-file=*) cp "${{word#--env-file=}}" "$here/run-variables" ;; esac
+    done
+fi
 case $1 in container | image | network) verb=$1-$2 ;; *) verb=$1 ;; esac
 if mv "$here/on/$verb" "$here/done.$$" 2>/dev/null; then
     read -r what <"$here/done.$$"
@@ -224,6 +234,7 @@ if mv "$here/on/$verb" "$here/done.$$" 2>/dev/null; then
     kill-after) {engine} "$@" >/dev/null 2>&1; kill -9 $PPID; exit 1 ;;
     fail) echo 'Error: write: no space left on device' >&2; exit 125 ;;
     hang) exec sleep 90 ;;
+    hold) while [ -e "$here/held" ]; do sleep 0.1; done ;;
     esac
 fi
 exec {engine} "$@"
@@ -275,10 +286,17 @@ exec {engine} "$@"
         fs::write(path, with).unwrap();
     }
 
+    /// The image that is this bed's alone.
+    fn image_name(&self) -> String {
+        format!("localhost/octo-test/{}:latest", self.tag)
+    }
+
     /// Starts the server without waiting for it.
     pub(crate) fn spawn(&mut self) {
         let log = File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_octo"));
+        // A write beyond a limit is to fail as on a full disk, and not to be a signal.
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_octo")]);
         command.arg("--config").arg(self.folder.path().join("config.toml")).arg("serve");
         command.envs(engine().environment.clone()).envs(self.variables.clone()).stdin(Stdio::null());
         self.process = Some(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
@@ -303,9 +321,36 @@ exec {engine} "$@"
         fs::write(self.folder.path().join("on").join(verb), format!("{what}\n")).unwrap();
     }
 
+    /// The next call of a command of podman's waits until [`Self::release`].
+    pub(crate) fn hold(&self, verb: &str) {
+        fs::write(self.folder.path().join("held"), "").unwrap();
+        self.at(verb, "hold");
+    }
+
+    /// Lets what is held go on.
+    pub(crate) fn release(&self) {
+        fs::remove_file(self.folder.path().join("held")).unwrap();
+    }
+
+    /// Runs one of the project's scripts with this podman.
+    pub(crate) fn script(path: &str) {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut script = Command::new(root.join(path));
+        let engine = engine();
+        script.current_dir(root).env("CONTAINER_ENGINE", &engine.program).envs(engine.environment.clone());
+        ran(script.env("MAKE_TARGET", "test"));
+    }
+
     /// Whether a call that was waited for has come.
     pub(crate) fn came(&self, verb: &str) -> bool {
         !self.folder.path().join("on").join(verb).exists()
+    }
+
+    /// Whether the server can write to files; what it calls can in any case.
+    pub(crate) fn writable(&self, yes: bool) {
+        let limit = if yes { "unlimited:" } else { "0:" };
+        let process = self.process.as_ref().unwrap().id();
+        ran(Command::new("prlimit").args([format!("--pid={process}"), format!("--fsize={limit}")]));
     }
 
     pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {
@@ -421,6 +466,34 @@ exec {engine} "$@"
     }
 }
 
+/// What benchmarks need besides.
+#[allow(dead_code, reason = "tests do not")]
+impl Bed {
+    /// The next `run` is written down: its words in the file `run`, a line each, its variables in `run-variables`.
+    pub(crate) fn record(&self) {
+        fs::write(self.folder.path().join("on/record"), "").unwrap();
+    }
+
+    /// Starts the server anew on podman itself.
+    pub(crate) fn without_wrapper(&mut self) {
+        let path = self.folder.path().join("config.toml");
+        let wrapper = self.folder.path().join("podman").display().to_string();
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(path, text.replace(&wrapper, &engine().program.display().to_string())).unwrap();
+        self.signal(nix::sys::signal::Signal::SIGTERM);
+        self.ended();
+        self.serve();
+    }
+
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
+    }
+
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
+    }
+}
+
 impl Drop for Bed {
     fn drop(&mut self) {
         if let Some(mut process) = self.process.take() {
@@ -435,27 +508,34 @@ impl Drop for Bed {
             let _ = podman(&[&["rm", "-f"], at_once(), &*ids].concat()).output();
         }
         if self.folder.path().join("data/sessions.db").exists() && !std::thread::panicking() {
-            for network in self.networks() {
-                let _ = podman(&["network", "rm", "-f", &network]).output();
+            let networks = self.networks();
+            if !networks.is_empty() {
+                let names: Vec<&str> = networks.iter().map(String::as_str).collect();
+                let _ = podman(&[&["network", "rm", "-f"], &*names].concat()).output();
             }
         }
-        let own = format!("localhost/octo-test/{}:latest", self.tag);
-        let _ = podman(&["rmi", "-f", &own]).output();
-        // Those that it was before.
-        let filter = format!("label=octo.test.image={own}");
-        let _ = podman(&["image", "prune", "-f", "--filter", &filter]).output();
+        if self.own_image.load(Ordering::Relaxed) {
+            let own = self.image_name();
+            let _ = podman(&["rmi", "-f", &own]).output();
+            // Those that it was before.
+            let filter = format!("label=octo.test.image={own}");
+            let _ = podman(&["image", "prune", "-f", "--filter", &filter]).output();
+        }
     }
 }
 
 /// Waits until something is there.
 pub(crate) fn wait<T>(what: &str, mut there: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + PATIENCE;
+    let mut pause = Duration::from_millis(20);
     loop {
         if let Some(found) = there() {
             return found;
         }
         assert!(Instant::now() < until, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(30));
+        // Most looks call podman: many of them slow down what they wait for.
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(250));
     }
 }
 

@@ -111,35 +111,50 @@ fn killed_while_it_deletes() {
 }
 
 /// The runtime's time-out is short here, so that a hang ends soon.
-#[test]
-fn podman_failing_or_hanging_is_told_and_leaves_nothing() {
+fn impatient() -> Bed {
     let mut bed = Bed::new();
     bed.configure("stop_timeout_seconds = 2", common_image());
     bed.set("runtime", "timeout = 10");
     bed.serve();
+    bed
+}
+
+fn told_and_nothing_left(bed: &Bed, work: &str, verb: &str, how: &str) {
+    let told = format!("{work}: {verb} {how}s");
+    let id = begin(bed, work);
+    bed.at(verb, how);
+    let (status, answer) = work_on(bed, work, id.as_deref()).unwrap_or_else(|| panic!("{told}"));
+    // What fails before the answer is refused; what fails after it shows in the session.
+    let known = status == 503 || answer["status"] == "failed";
+    assert!(known && bed.came(verb), "{told}: {status} {answer}\n{}", bed.log());
+    let why = answer.to_string();
+    let cause = if how == "fail" { "no space left on device" } else { "did not end within" };
+    assert!(why.contains(cause), "{told}: {why}");
+    comes_to_rest(bed, &told);
+}
+
+#[test]
+fn podman_failing_is_told_and_leaves_nothing() {
+    let bed = impatient();
     for (work, verb) in
         [("create", "run"), ("stop", "stop"), ("resume", "start"), ("delete", "rm"), ("upgrade", "rm")]
     {
-        // A removal that hangs is no other than a start that does, and each hang takes its time.
-        let ways: &[&str] = if verb == "rm" { &["fail"] } else { &["fail", "hang"] };
-        for how in ways {
-            let told = format!("{work}: {verb} {how}s");
-            let id = begin(&bed, work);
-            bed.at(verb, how);
-            let (status, answer) = work_on(&bed, work, id.as_deref()).unwrap_or_else(|| panic!("{told}"));
-            // What fails before the answer is refused; what fails after it shows in the session.
-            let known = status == 503 || answer["status"] == "failed";
-            assert!(known && bed.came(verb), "{told}: {status} {answer}\n{}", bed.log());
-            let why = answer.to_string();
-            let cause = if *how == "fail" { "no space left on device" } else { "did not end within" };
-            assert!(why.contains(cause), "{told}: {why}");
-            comes_to_rest(&bed, &told);
-        }
+        told_and_nothing_left(&bed, work, verb, "fail");
     }
-    // One that hangs while somebody looks: the answer comes, with what is known.
     let session = bed.running("alice");
-    bed.at("container-inspect", "hang");
-    assert_eq!(bed.show(session["id"].as_str().unwrap())["status"], "running");
     bed.at("ps", "fail");
     assert_eq!(bed.must("alice", "GET", "/api/sessions", None, 200)[0]["status"], "running");
+    // One that hangs while somebody looks: the answer comes, with what is known.
+    bed.at("container-inspect", "hang");
+    assert_eq!(bed.show(session["id"].as_str().unwrap())["status"], "running");
+}
+
+/// A removal that hangs is no other than a start that does. All at one time: each only waits.
+#[test]
+fn podman_hanging_is_told_and_leaves_nothing() {
+    std::thread::scope(|scope| {
+        for (work, verb) in [("create", "run"), ("stop", "stop"), ("resume", "start")] {
+            scope.spawn(move || told_and_nothing_left(&impatient(), work, verb, "hang"));
+        }
+    });
 }

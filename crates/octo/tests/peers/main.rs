@@ -9,12 +9,19 @@
 )]
 
 mod bed;
+#[path = "../../../../tests/support/browser.rs"]
+#[allow(dead_code, reason = "the printer's page is looked at with it too")]
+mod browser;
 mod faults;
+mod full;
 mod images;
 mod keys;
 mod lives;
 mod operator;
+mod person;
 mod routes;
 mod server;
 mod services;
+#[path = "../../../../tests/support/wait.rs"]
+mod wait;
 mod with_docker;

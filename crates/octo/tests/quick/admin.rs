@@ -41,7 +41,7 @@ fn every_route_of_administrators_refuses_others() {
     let document = bed.get("/api/openapi.json", &[]).json();
     let mut seen = 0;
     for (path, item) in document["paths"].as_object().unwrap() {
-        if !path.starts_with("/api/admin/") {
+        if !path.starts_with("/api/admin/") && path != "/metrics" {
             continue;
         }
         for method in item
@@ -64,7 +64,7 @@ fn every_route_of_administrators_refuses_others() {
             seen += 1;
         }
     }
-    assert!(seen >= 16, "{seen}");
+    assert!(seen >= 17, "{seen}");
 }
 
 #[test]
@@ -258,4 +258,39 @@ fn users_change_how_they_are_shown_and_nothing_else() {
     );
     assert_eq!(put(json!({"display_name": "\u{7}"})).status, 400);
     assert_eq!(put(json!({"settings": "dark"})).status, 400);
+}
+
+/// One model for the page's events and for Prometheus.
+#[test]
+fn figures_are_told_to_prometheus() {
+    let desk = Desk::new();
+    desk.bed.user("anna", Role::User);
+    let answer = desk.ask("GET", "/metrics", None);
+    assert_eq!(
+        (answer.status, answer.header("content-type")),
+        (200, "text/plain; version=0.0.4; charset=utf-8")
+    );
+    let lines: Vec<&str> = answer.text.lines().collect();
+    let value = |name: &str| -> f64 {
+        let found = lines.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        found.unwrap_or_else(|| panic!("{name}: {answer:?}")).parse().unwrap()
+    };
+    assert_eq!((value("octo_users"), value("octo_users_active")), (2.0, 2.0));
+    assert_eq!(
+        (value("octo_sessions{state=\"running\"}"), value("octo_sessions{state=\"failed\"}")),
+        (0.0, 0.0)
+    );
+    assert!(value("process_resident_memory_bytes") > 1e6 && value("octo_host_memory_total_bytes") > 1e6);
+    assert!(value("octo_host_cpu_busy_seconds_total") > 0.0);
+    assert_eq!(value("octo_metrics_incomplete"), 0.0);
+    // Every family is named once, with its kind, before its values.
+    let named: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+    let mut once = named.clone();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(once.len(), named.len(), "{named:?}");
+    for line in lines.iter().filter(|line| !line.starts_with('#')) {
+        let name = line.split(['{', ' ']).next().unwrap();
+        assert!(named.iter().any(|family| family.split(' ').next() == Some(name)), "{line}");
+    }
 }

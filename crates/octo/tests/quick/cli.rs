@@ -210,8 +210,13 @@ fn the_completions_of_every_shell_are_printed_and_bash_takes_its() {
         Command::new("bash").arg("--norc").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut input = bash.stdin.take().unwrap();
     input.write_all(script.as_bytes()).unwrap();
-    input.write_all(b"\ncomplete -p octo\nCOMP_WORDS=(octo inv); COMP_CWORD=1; _octo octo inv octo; echo \"${COMPREPLY[*]}\"\n").unwrap();
+    input
+        .write_all(
+            b"\ncomplete -p octo\nCOMP_WORDS=(octo inv); COMP_CWORD=1; _octo octo inv octo; echo \"${COMPREPLY[*]}\"\n\
+              COMP_WORDS=(octo serve --no-i); COMP_CWORD=2; _octo octo --no-i serve; echo \"${COMPREPLY[*]}\"\n",
+        )
+        .unwrap();
     drop(input);
     let said = String::from_utf8(bash.wait_with_output().unwrap().stdout).unwrap();
-    assert!(said.contains("_octo") && said.ends_with("invite-codes\n"), "{said}");
+    assert!(said.contains("_octo") && said.ends_with("invite-codes\n--no-image-check\n"), "{said}");
 }

@@ -406,9 +406,44 @@ fn bash_completes_octoctl() {
     let script = home.run(home.command("http://127.0.0.1:9", &["completions", "bash"]), "").ok();
     let file = home.folder.path().join("octoctl.bash");
     std::fs::write(&file, script).unwrap();
-    let line = format!(". {} && complete -p octoctl", file.display());
-    let done = Command::new("bash").args(["--norc", "-c", &line]).output().unwrap();
-    assert!(done.status.success(), "{done:?}");
+    let rows = [
+        ("octoctl ses", 1, "session"),
+        ("octoctl session cr", 2, "create"),
+        ("octoctl session create --pids", 3, "--pids-limit"),
+        ("octoctl --format y", 2, "yaml"),
+    ];
+    for (line, word, expected) in rows {
+        let words: Vec<&str> = line.split(' ').collect();
+        let (now, before) = (words[word], words[word - 1]);
+        let script = format!(
+            "set -e; bash -n {0}; . {0}; complete -p octoctl >&2; COMP_WORDS=({line}); COMP_CWORD={word}; \
+             _octoctl octoctl {now} {before}; echo \"${{COMPREPLY[*]}}\"",
+            file.display()
+        );
+        let done = Command::new("bash").args(["--norc", "-c", &script]).output().unwrap();
+        let said = String::from_utf8(done.stdout).unwrap();
+        assert!(
+            done.status.success() && said.trim() == expected,
+            "{line}: {said:?} {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+    }
+}
+
+/// Where these shells are installed they must take their scripts.
+#[test]
+fn other_shells_take_the_completions() {
+    let home = Home::new();
+    for (shell, check) in [("zsh", "-n"), ("fish", "--no-execute")] {
+        let script = home.run(home.command("http://127.0.0.1:9", &["completions", shell]), "").ok();
+        assert!(script.contains("octoctl") && script.contains("pids-limit"), "{shell}: {script}");
+        let file = home.folder.path().join(shell);
+        std::fs::write(&file, script).unwrap();
+        match Command::new(shell).arg(check).arg(&file).output() {
+            Ok(done) => assert!(done.status.success(), "{shell}: {done:?}"),
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{shell}: {error}"),
+        }
+    }
 }
 
 #[test]

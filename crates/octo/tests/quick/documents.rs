@@ -51,6 +51,8 @@ fn it_names_every_route() {
         "delete /api/admin/invite-codes/{id}",
         "post /api/admin/invite-codes/{id}/revoke",
         "get /api/admin/audit",
+        "get /api/admin/metrics",
+        "get /metrics",
         "get /api/codexbar/usage",
     ] {
         assert!(found.iter().any(|found| found == route), "{route} is not in {found:?}");

@@ -135,3 +135,43 @@ fn a_panic_is_one_error_and_no_more() {
         asked.unwrap();
     });
 }
+
+/// What every request asks is answered at once beside a writer, and by turns where nobody is free; it sees what was written.
+#[test]
+fn a_glance_sees_what_was_written() {
+    let bed = Bed::new();
+    let count = |bed: &Bed| -> i64 {
+        let glance = bed.app.store.glance(|connection| {
+            Ok(connection.query_row("SELECT count(*) FROM invite_codes", [], |row| row.get(0))?)
+        });
+        bed.runtime.block_on(glance).unwrap()
+    };
+    assert_eq!(count(&bed), 0);
+    for made in 1..=3 {
+        let new = NewInvite { max_uses: 1, ..NewInvite::default() };
+        let done: Result<Invite, invites::InviteError> = bed.runtime.block_on(
+            bed.app.store.write(move |transaction| invites::create(transaction, &new, Timestamp::now())),
+        );
+        done.unwrap();
+        assert_eq!(count(&bed), made);
+    }
+    // More at one time than there are connections for it.
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let slow = bed.app.store.glance(|connection| {
+                    std::thread::sleep(std::time::Duration::from_millis(20));
+                    Ok(connection
+                        .query_row("SELECT count(*) FROM invite_codes", [], |row| row.get::<_, i64>(0))?)
+                });
+                assert_eq!(bed.runtime.handle().block_on(slow).unwrap(), 3);
+            });
+        }
+    });
+    // One that fails gives its connection back.
+    for _ in 0..10 {
+        let failing = bed.app.store.glance(|connection| Ok(connection.execute_batch("SELECT nothing")?));
+        assert!(bed.runtime.block_on(failing).is_err());
+    }
+    assert_eq!(count(&bed), 3);
+}

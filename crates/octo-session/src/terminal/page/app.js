@@ -10,7 +10,13 @@ const LONGEST_PAUSE = 15000;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const notice = document.getElementById('notice');
-const terminal = new Terminal({ cursorBlink: true, scrollback: 10000, theme: { background: '#1b1d21' } });
+const terminal = new Terminal({
+  cursorBlink: true,
+  scrollback: 10000,
+  // Colours of programs are made readable on this ground.
+  minimumContrastRatio: 7,
+  theme: { background: '#1b1d21' },
+});
 const fit = new FitAddon();
 terminal.loadAddon(fit);
 terminal.open(document.getElementById('terminal'));
@@ -22,6 +28,8 @@ let pause = 500;
 let waiting = 0;
 let paused = false;
 let ended = false;
+// The timer of the next try, 0 for none; null while there is a socket, or is to be one.
+let next = null;
 
 function say(text) {
   notice.textContent = text;
@@ -85,10 +93,18 @@ function hear(event) {
 
 async function connect() {
   ended = false;
+  next = null;
   let token = '';
   try {
     const answer = await fetch('token', { cache: 'no-store' });
-    token = (await answer.json()).token;
+    const said = await answer.json();
+    if (!answer.ok) {
+      // Before the terminal stands a server that knows why it is not to be had.
+      if (answer.status < 500) giveUp(said.error);
+      else again(said.error);
+      return;
+    }
+    token = said.token;
   } catch {
     again();
     return;
@@ -117,11 +133,29 @@ async function connect() {
   };
 }
 
-function again() {
-  say('The connection is lost; trying again.');
-  setTimeout(connect, pause);
+function sentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
+
+// Until somebody comes back to this tab: what was refused may be allowed by then.
+function giveUp(why = 'the terminal is not to be had') {
+  say(sentence(why));
+  next = 0;
+}
+
+function again(why = 'the connection is lost') {
+  say(`${sentence(why)} Trying again.`);
+  next = setTimeout(connect, pause);
   pause = Math.min(pause * 2, LONGEST_PAUSE);
 }
+
+// Whoever comes back to this tab does not wait for the next try.
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden || next === null) return;
+  clearTimeout(next);
+  pause = 500;
+  connect();
+});
 
 terminal.onData((data) => {
   if (ended) {

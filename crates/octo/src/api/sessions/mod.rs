@@ -8,6 +8,7 @@ use axum::Json as Body;
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use http::header::CONTENT_TYPE;
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -63,6 +64,9 @@ pub struct Shown {
     /// The session.
     #[serde(flatten)]
     session: Session,
+    /// When it will be stopped unless somebody or something uses it; nothing where it does not run or is never stopped.
+    #[schema(value_type = Option<String>, format = "date-time")]
+    idle_stop_at: Option<Timestamp>,
     /// Where its services are.
     urls: Urls,
 }
@@ -71,7 +75,8 @@ pub struct Shown {
 pub(super) fn shown(lifecycle: &Lifecycle, session: Session) -> Shown {
     let at = |service: &str| format!("/sessions/{}/{service}", session.id);
     let urls = Urls { opencode: at("opencode"), fileserver: at("files"), terminal: at("terminal") };
-    Shown { session: lifecycle.with_use(session), urls }
+    let session = lifecycle.with_use(session);
+    Shown { idle_stop_at: lifecycle.idle_stop_at(&session), session, urls }
 }
 
 /// How long the answer may wait.

@@ -1,7 +1,7 @@
 //! Sessions that are made, stopped, resumed, upgraded and deleted, with what may go wrong.
 
 use super::*;
-use crate::runtime::labels;
+use crate::runtime::{Limits, labels};
 use crate::session::reconcile::PAUSED;
 
 #[tokio::test]
@@ -53,12 +53,15 @@ async fn a_session_is_answered_at_once_and_runs_soon() {
 async fn what_cannot_be_is_refused_before_anything_is_made() {
     let bed = bed().await;
     type Change = fn(&mut Order);
-    let rows: [(Change, &str); 5] = [
+    let rows: [(Change, &str); 8] = [
         (|order| order.image = Some("--privileged".into()), "no image's name"),
         (|order| order.image = Some("nowhere:1".into()), "there is no image nowhere:1"),
         (|order| drop(order.env.insert("OCTO_X".into(), String::new())), "set by the workshop"),
         (|order| order.agent = Some("a b".into()), "agent"),
         (|order| order.workspace_path = Some("/etc".into()), "cannot be a workspace"),
+        (|order| order.memory = Some("5g".into()), "memory is more than the 4 GiB"),
+        (|order| order.cpus = Some(2.5), "cpus is more than the 2 "),
+        (|order| order.pids_limit = Some(4096), "pids_limit is more than the 2048"),
     ];
     for (change, expected) in rows {
         let mut order = Order::default();
@@ -67,6 +70,45 @@ async fn what_cannot_be_is_refused_before_anything_is_made() {
         assert!(told.contains(expected), "{told}");
     }
     assert!(sessions::all(&bed.store).await.unwrap().is_empty());
+}
+
+/// What was asked for holds for every container that the session gets, as far as the settings allow it then.
+#[tokio::test]
+async fn limits_are_the_session_s_own_within_the_server_s() {
+    let bed = bed_with(|config| {
+        config.container.max_memory = "8g".into();
+        config.container.max_cpus = 6.0;
+    })
+    .await;
+    let order = Order { memory: Some("6g".into()), cpus: Some(0.5), ..Order::default() };
+    let session = bed.lifecycle.create("usr_a", order).await.unwrap();
+    bed.becomes(session.id, State::Running).await;
+    let limits = |bed: &Bed| bed.fake.world().containers.values().next().unwrap().launch.limits.clone();
+    let expected = Limits { memory: format!("{}b", 6_u64 << 30), cpus: 0.5, pids: 2048, nofile: None };
+    assert_eq!(limits(&bed), expected);
+    assert_eq!(bed.row(session.id).await.limits.memory_bytes, Some(6 << 30));
+    // The next server is stricter.
+    bed.lifecycle.stop(session.id, "").await.unwrap();
+    let mut config = (*bed.config).clone();
+    config.container.max_memory = String::new();
+    let next = begin(&Arc::new(config), &bed.store, &bed.fake, &bed.ending).await;
+    bed.fake.world().images.insert("octo-dev:latest".into(), "image-2".into());
+    next.resume(session.id).await.unwrap();
+    bed.becomes(session.id, State::Running).await;
+    assert_eq!(limits(&bed), Limits { memory: format!("{}b", 4_u64 << 30), ..expected });
+}
+
+#[tokio::test]
+async fn a_session_tells_when_it_will_be_stopped_for_being_idle() {
+    let bed = bed().await;
+    let session = bed.lifecycle.with_use(bed.running().await);
+    let used = session.last_activity_at.unwrap();
+    let stop = bed.lifecycle.idle_stop_at(&session).unwrap();
+    assert_eq!(stop.duration_since(used).as_secs(), 30 * 60);
+    let stopped = bed.lifecycle.stop(session.id, "").await.unwrap();
+    assert_eq!(bed.lifecycle.idle_stop_at(&stopped), None);
+    let never = bed_with(|config| config.sessions.idle_timeout_minutes = 0).await;
+    assert_eq!(never.lifecycle.idle_stop_at(&never.running().await), None);
 }
 
 #[tokio::test]

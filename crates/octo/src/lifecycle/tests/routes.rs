@@ -19,8 +19,10 @@ async fn api(bed: &Bed) -> (Router, OpenApi) {
     let runtime: Arc<dyn Runtime> = Arc::clone(&bed.fake) as _;
     app = app.with_runtime(runtime).await.unwrap();
     app.lifecycle = Some(bed.lifecycle.clone());
-    let (router, document) =
-        crate::api::sessions::routes().merge(crate::api::fleet::routes()).split_for_parts();
+    let (router, document) = crate::api::sessions::routes()
+        .merge(crate::api::fleet::routes())
+        .merge(crate::api::metrics::routes())
+        .split_for_parts();
     (router.with_state(app), document)
 }
 
@@ -110,13 +112,13 @@ async fn routes_for_administrators_are_for_them_alone() {
     let session = bed.running_of("usr_a").await;
     let mut asked = 0;
     for (method, path, body) in operations(&document) {
-        if path.contains("/admin/") {
+        if path.contains("/admin/") || path == "/metrics" {
             asked += 1;
             let path = path.replace("{id}", &session.id.to_string());
             assert_eq!(ask(&router, "usr_a", method, &path, body).await.0, StatusCode::FORBIDDEN, "{path}");
         }
     }
-    assert_eq!(asked, 5);
+    assert_eq!(asked, 6);
     for path in ["/api/sessions?all=true", "/api/sessions?user=usr_a"] {
         assert_eq!(ask(&router, "usr_b", "GET", path, None).await.0, StatusCode::FORBIDDEN, "{path}");
         let (status, listed) = ask(&router, "usr_admin", "GET", path, None).await;

@@ -2,9 +2,11 @@
 
 export class Refusal extends Error {
   constructor(status, body) {
-    super(body?.error ?? `the server answered ${status}`);
+    const text = body?.error ?? `the server answered ${status}`;
+    super(text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.'));
     this.status = status;
     this.code = body?.code;
+    this.field = body?.details?.field;
   }
 }
 

@@ -1,5 +1,5 @@
 // Which view is shown: by the part of the address behind the #.
-import { el, say, show } from './dom.js';
+import { button, el, say, show, trouble } from './dom.js';
 import { get, post } from './api.js';
 import { entrance } from './entrance.js';
 import { sessions } from './sessions.js';
@@ -22,8 +22,8 @@ async function logOut() {
 
 function account(user) {
   document.getElementById('account').replaceChildren(...(user ? [
-    el('span', {}, user.display_name || user.username),
-    el('button', { type: 'button', onclick: logOut }, 'Log out'),
+    el('span', { class: 'who' }, user.display_name || user.username),
+    button({}, 'Log out', logOut),
   ] : []));
 }
 
@@ -39,8 +39,11 @@ async function go() {
     if (mine !== turn) return;
     account(null);
     if (refusal.status === 401) entrance(go);
-    else show('Not reached', el('h1', {}, 'Not reached'), el('p', { class: 'error', role: 'alert' }, refusal.message),
-      el('button', { type: 'button', class: 'key', onclick: go }, 'Try again'));
+    else {
+      const [place, tell] = trouble();
+      show('Not reached', el('h1', {}, 'Not reached'), place, button({ class: 'key' }, 'Try again', go));
+      tell(refusal.message);
+    }
     return;
   }
   if (mine !== turn) return;

@@ -1,6 +1,7 @@
 // What a session's container prints, as it prints it; and how the session came to its state.
-import { el, show, when } from './dom.js';
+import { back, el, show, when } from './dom.js';
 import { get } from './api.js';
+import { name } from './card.js';
 
 // Lines that are kept on the page.
 const MOST = 2000;
@@ -11,9 +12,10 @@ export function logs(id, lost) {
   const text = el('pre', { tabindex: 0, role: 'log', 'aria-label': 'What the container prints' });
   const state = el('p', { class: 'faint', role: 'status' }, 'Connecting …');
   const history = el('tbody');
-  show('Logs', el('p', {}, el('a', { href: '#/' }, 'Sessions')), el('h1', {}, 'Logs'), state, text,
-    el('div', { class: 'card' }, el('h2', {}, 'History'),
-      el('table', {}, el('thead', {}, el('tr', {}, ['When', 'State', 'Why'].map((word) => el('th', { scope: 'col' }, word)))), history)));
+  const heading = el('h1', {}, 'Logs');
+  show('Logs', back(), heading, state, text,
+    el('section', { class: 'card', 'aria-label': 'History' }, el('h2', {}, 'History'),
+      el('table', { 'aria-label': 'History', class: 'history' }, el('thead', {}, el('tr', {}, ['When', 'State', 'Why'].map((word) => el('th', { scope: 'col' }, word)))), history)));
 
   function draw() {
     waiting = false;
@@ -39,6 +41,9 @@ export function logs(id, lost) {
       : 'The container has ended, or the connection is cut; trying again.';
   };
 
+  get(`/api/sessions/${id}`).then((session) => {
+    heading.textContent = `Logs of ${name(session)}`;
+  }, lost);
   get(`/api/sessions/${id}/events`).then((events) => {
     history.replaceChildren(...events.map((event) => el('tr', {}, el('td', {}, when(event.at)),
       el('td', {}, event.to), el('td', {}, event.reason))));

@@ -10,15 +10,19 @@ use rusqlite::Row;
 use uuid::Uuid;
 
 use super::time;
+use crate::session::limits::Asked;
 use crate::session::{Session, State};
 
 pub use changes::{Change, change, forget_container, instance, remark, remove, touch};
 pub use places::{NewSession, NoRoom, Room, insert, reserve};
-pub use queries::{Counts, Event, Filter, all, counts, cursor, env, events, get, list, named, of_cursor};
+pub use queries::{
+    Counts, Event, Filter, all, by_state, counts, cursor, env, events, get, list, named, of_cursor,
+};
 
 /// The columns that [`of_row`] reads, in its order.
 pub const COLUMNS: &str = "id, readable_id, user_id, status, error_message, container_id, container_name, workspace_path, image, \
-     image_digest, opencode_port, fileserver_port, ttyd_port, agent, created_at, started_at, stopped_at, last_activity_at";
+     image_digest, opencode_port, fileserver_port, ttyd_port, agent, created_at, started_at, stopped_at, last_activity_at, \
+     memory_bytes, cpus, pids_limit";
 
 /// The session of a row of [`COLUMNS`].
 ///
@@ -49,6 +53,11 @@ pub fn of_row(row: &Row<'_>) -> rusqlite::Result<Session> {
         fileserver_port: row.get(11)?,
         ttyd_port: row.get(12)?,
         agent: row.get(13)?,
+        limits: Asked {
+            memory_bytes: row.get::<_, Option<i64>>(18)?.and_then(|bytes| u64::try_from(bytes).ok()),
+            cpus: row.get(19)?,
+            pids_limit: row.get(20)?,
+        },
         created_at: moment(14)?.ok_or_else(|| unfit(14, ""))?,
         started_at: moment(15)?,
         stopped_at: moment(16)?,

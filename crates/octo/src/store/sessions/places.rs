@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::RESERVED;
 use super::changes::{Change, apply, note};
 use super::queries::row;
+use crate::session::limits::Asked;
 use crate::session::names;
 use crate::session::ports::{self, Pool};
 use crate::session::{Session, State};
@@ -36,6 +37,8 @@ pub struct NewSession {
     pub image_digest: String,
     /// The agent's profile.
     pub agent: Option<String>,
+    /// What the user asked for of the machine.
+    pub limits: Asked,
     /// Variables that the user gave.
     pub env: BTreeMap<String, String>,
 }
@@ -97,11 +100,13 @@ pub async fn insert(store: &Store, new: NewSession, room: Room, now: Timestamp) 
             let readable = unused_name(transaction, &failed)?;
             let env = serde_json::to_string(&new.env).unwrap_or_else(|_| "{}".to_owned());
             let at = time::text(now);
+            let memory = new.limits.memory_bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
             transaction
                 .execute(
                     "INSERT INTO sessions (id, readable_id, user_id, status, container_name, workspace_path, image, image_digest, \
-                     opencode_port, fileserver_port, ttyd_port, agent, env, created_at, last_activity_at) \
-                     VALUES (?1, ?2, ?3, 'pending', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13)",
+                     opencode_port, fileserver_port, ttyd_port, agent, env, created_at, last_activity_at, memory_bytes, cpus, \
+                     pids_limit) \
+                     VALUES (?1, ?2, ?3, 'pending', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16)",
                     params![
                         new.id.to_string(),
                         readable,
@@ -115,7 +120,10 @@ pub async fn insert(store: &Store, new: NewSession, room: Room, now: Timestamp) 
                         first + 2,
                         new.agent,
                         env,
-                        at
+                        at,
+                        memory,
+                        new.limits.cpus,
+                        new.limits.pids_limit
                     ],
                 )
                 .map_err(&failed)?;

@@ -187,6 +187,28 @@ pub async fn counts(store: &Store) -> Result<Counts, StoreError> {
         .await
 }
 
+/// How many sessions are in each state; states in which there is none are left out.
+///
+/// # Errors
+/// As of the database.
+pub async fn by_state(store: &Store) -> Result<Vec<(State, i64)>, StoreError> {
+    let failed = store.failed();
+    store
+        .read(move |connection| {
+            let sql = "SELECT status, count(*) FROM sessions GROUP BY status";
+            let mut statement = connection.prepare_cached(sql).map_err(&failed)?;
+            let of = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
+            let rows = statement.query_map([], of).map_err(&failed)?;
+            // The table itself allows no other words.
+            let known = rows.filter_map(|row| match row {
+                Ok((text, count)) => State::of(&text).map(|state| Ok((state, count))),
+                Err(error) => Some(Err(error)),
+            });
+            known.collect::<Result<_, _>>().map_err(&failed)
+        })
+        .await
+}
+
 async fn select(store: &Store, sql: String, values: Vec<Option<String>>) -> Result<Vec<Session>, StoreError> {
     let failed = store.failed();
     store

@@ -5,15 +5,27 @@ use utoipa::ToSchema;
 
 /// What the host uses.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Host {
+pub(crate) struct Host {
     /// Share of all processors that was busy since the sample before, in percent.
     cpu_percent: f64,
     /// Memory that there is.
-    mem_total_bytes: u64,
+    pub(super) mem_total_bytes: u64,
     /// Memory that is used.
     mem_used_bytes: u64,
     /// Memory that could be had.
-    mem_available_bytes: u64,
+    pub(super) mem_available_bytes: u64,
+    /// Time that processors were busy since the start of the host.
+    pub(super) cpu_busy_seconds: f64,
+}
+
+/// The kernel's ticks in a second, as it tells them to programs.
+const TICKS: f64 = 100.0;
+
+/// Memory that this process uses, in bytes.
+pub(super) fn resident() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
 /// Time that processors spent since the start, in the kernel's ticks.
@@ -64,6 +76,7 @@ impl Host {
             mem_total_bytes: total,
             mem_used_bytes: total.saturating_sub(available),
             mem_available_bytes: available,
+            cpu_busy_seconds: now.busy as f64 / TICKS,
         })
     }
 }
@@ -86,6 +99,7 @@ mod tests {
             mem_total_bytes: 2_048_000,
             mem_used_bytes: 1_536_000,
             mem_available_bytes: 512_000,
+            cpu_busy_seconds: 2.5,
         };
         assert_eq!(Host::of(MEMORY, before, now), Some(expected));
         assert_eq!(Host::of("MemTotal: 5 kB\n", before, now), None);
