@@ -73,17 +73,21 @@ pub(crate) fn get(arguments: &[&str]) -> String {
     ran(&mut podman(arguments))
 }
 
+/// What makes a removal kill at once. Docker does so anyway, and has no such option.
+fn at_once() -> &'static [&'static str] {
+    if docker().is_some() { &[] } else { &["-t", "0"] }
+}
+
 /// Removes a container, whatever it does.
 pub(crate) fn remove(container: &str) {
-    // Docker kills at once, and has no such option.
-    let now: &[&str] = if docker().is_some() { &[] } else { &["-t", "0"] };
-    get(&[&["rm", "-f"], now, &[container]].concat());
+    get(&[&["rm", "-f"], at_once(), &[container]].concat());
 }
 
 /// Takes an image its name; containers of it stay as they are.
 pub(crate) fn take_name(image: &str) {
     match docker() {
-        None => get(&["untag", image]),
+        // Without the second, it would lose all its names.
+        None => get(&["untag", image, image]),
         Some(_) => get(&["rmi", "-f", image]),
     };
 }
@@ -108,7 +112,8 @@ for port in ${FILESERVER_PORT} ${TTYD_PORT}; do /bin/busybox httpd -p $port -h /
 /// None at all.
 pub(crate) const SILENT: &str = "\n";
 
-/// Makes an image whose services come so; `version` makes it another one.
+/// Makes an image whose services come so; `version` makes it another one. Its name is in it too: two that were alike would
+/// be one, and whoever removed it would remove the other's containers.
 pub(crate) fn image(name: &str, services: &str, version: &str) {
     let folder = tempfile::tempdir().unwrap();
     let at = |path: &str| folder.path().join(path);
@@ -128,7 +133,7 @@ pub(crate) fn image(name: &str, services: &str, version: &str) {
         format!("trap 'exit 0' TERM\necho it starts\n{services}\nwhile :; do sleep 1000 & wait $!; done\n");
     fs::write(at("first"), first).unwrap();
     let script = r#"tar --owner=0 --group=0 --mtime=@0 --sort=name -C "$1" -c . | "$2" import \
-        -c 'CMD ["/bin/sh","/first"]' -c 'ENV PATH=/bin' - "$3""#;
+        -c 'CMD ["/bin/sh","/first"]' -c 'ENV PATH=/bin' -c "LABEL octo.test.image=$3" - "$3""#;
     let mut shell = Command::new("sh");
     shell.args(["-c", script, "sh"]).arg(folder.path()).arg(&engine().program).arg(name);
     ran(shell.envs(engine().environment.clone()));
@@ -429,8 +434,15 @@ exec {engine} "$@"
     /// Containers of this bed, `ID STATE` each.
     pub(crate) fn containers(&self) -> Vec<String> {
         let filter = format!("label=octo.test={}", self.tag);
-        let all = get(&["ps", "-a", "--no-trunc", "--filter", &filter, "--format", "{{.ID}} {{.State}}"]);
-        all.lines().map(str::to_owned).collect()
+        let list = |format: &str| get(&["ps", "-a", "--no-trunc", "--filter", &filter, "--format", format]);
+        if docker().is_some() {
+            return list("{{.ID}} {{.State}}").lines().map(str::to_owned).collect();
+        }
+        // Podman's own word for the state is only in its JSON.
+        let all: Value = serde_json::from_str(&list("json")).unwrap();
+        let line =
+            |one: &Value| format!("{} {}", one["Id"].as_str().unwrap(), one["State"].as_str().unwrap());
+        all.as_array().unwrap().iter().map(line).collect()
     }
 
     /// The id of the installation.
@@ -493,11 +505,7 @@ impl Drop for Bed {
         let ids = ids.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
         let ids: Vec<&str> = ids.lines().collect();
         if !ids.is_empty() {
-            // Docker has no `-t`, and does as well without.
-            let removed = podman(&[&["rm", "-f", "-t", "0"], &*ids].concat()).output();
-            if !removed.is_ok_and(|output| output.status.success()) {
-                let _ = podman(&[&["rm", "-f"], &*ids].concat()).output();
-            }
+            let _ = podman(&[&["rm", "-f"], at_once(), &*ids].concat()).output();
         }
         if self.folder.path().join("data/sessions.db").exists() && !std::thread::panicking() {
             let networks = self.networks();
@@ -507,7 +515,11 @@ impl Drop for Bed {
             }
         }
         if self.own_image.load(Ordering::Relaxed) {
-            let _ = podman(&["rmi", "-f", &self.image_name()]).output();
+            let own = self.image_name();
+            let _ = podman(&["rmi", "-f", &own]).output();
+            // Those that it was before.
+            let filter = format!("label=octo.test.image={own}");
+            let _ = podman(&["image", "prune", "-f", "--filter", &filter]).output();
         }
     }
 }

@@ -109,16 +109,19 @@ fn an_idle_session_is_stopped() {
     bed.configure("", common_image());
     bed.set("sessions", "idle_check_interval_seconds = 1\nidle_timeout_minutes = 1");
     bed.serve();
-    let (idle, used) = (bed.running("alice"), bed.running("alice"));
+    let (idle, used, computes) = (bed.running("alice"), bed.running("alice"), bed.running("alice"));
+    // As a build does that somebody left alone.
+    get(&["exec", "-d", container(&computes), "/bin/sh", "-c", "while :; do :; done"]);
     let old = "2026-01-01T00:00:00.000Z";
     std::thread::sleep(Duration::from_secs(1));
-    let id = idle["id"].as_str().unwrap();
+    let (id, other) = (idle["id"].as_str().unwrap(), computes["id"].as_str().unwrap());
     // What is not written down yet is newer: until it is, the row is put back again.
     wait("stopped", || {
         bed.sql(&format!(
-            "UPDATE sessions SET last_activity_at = '{old}', started_at = '{old}' WHERE id = '{id}'"
+            "UPDATE sessions SET last_activity_at = '{old}', started_at = '{old}' WHERE id IN ('{id}', '{other}')"
         ));
         (bed.show(id)["status"] == "stopped").then_some(())
     });
     assert_eq!(bed.show(used["id"].as_str().unwrap())["status"], "running");
+    assert_eq!(bed.show(other)["status"], "running", "what computes was stopped\n{}", bed.log());
 }
