@@ -10,6 +10,7 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use nix::sys::stat::{UtimensatFlags, utimensat};
 use nix::sys::time::TimeSpec;
@@ -22,6 +23,9 @@ const TYPE: u32 = 0o170_000;
 const REGULAR: u32 = 0o100_000;
 const DIRECTORY: u32 = 0o040_000;
 const LINK: u32 = 0o120_000;
+
+/// Threads that look at files.
+const MOST_THREADS: usize = 4;
 
 /// What kind of thing a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -133,28 +137,27 @@ impl Snapshot {
     /// As [`Self::take`], with the owners that `faked` remembers where it can be asked for all at once.
     pub(super) fn take_with(root: &Path, faked: Option<&Faked>) -> io::Result<Self> {
         let owners = faked.and_then(Faked::owners);
-        let entry = |place: &Path| match &owners {
+        let look = |place: &Path| match &owners {
             Some(owners) => real_entry(place, owners),
-            None => entry(place),
+            None => Ok(None),
         };
-        let mut entries = BTreeMap::new();
+        // To ask fakeroot is for one thread.
+        let threads = owners
+            .as_ref()
+            .map_or(1, |_| thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS));
+        let mut entries = BTreeMap::from([(Vec::new(), entry(root)?)]);
         let mut folders = vec![Vec::new()];
-        entries.insert(Vec::new(), entry(root)?);
-        while let Some(folder) = folders.pop() {
-            let place = place(root, &folder);
-            for child in fs::read_dir(&place).map_err(|e| named(&place, e))? {
-                let child = child.map_err(|e| named(&place, e))?;
-                let mut path = folder.clone();
-                if !path.is_empty() {
-                    path.push(b'/');
-                }
-                path.extend_from_slice(child.file_name().as_bytes());
-                let found = entry(&child.path())?;
+        // Directories of one depth after those of the one above.
+        while !folders.is_empty() {
+            let mut below = Vec::new();
+            for (path, seen) in children(root, &folders, threads, look)? {
+                let found = seen.map_or_else(|| entry(&place(root, &path)), Ok)?;
                 if found.kind == Kind::Directory {
-                    folders.push(path.clone());
+                    below.push(path.clone());
                 }
                 entries.insert(path, found);
             }
+            folders = below;
         }
         Ok(Self { entries })
     }
@@ -300,6 +303,46 @@ fn difference(before: &Entry, now: &Entry) -> Option<What> {
     }
 }
 
+/// A path, and what is there as far as that can be seen without fakeroot.
+type Seen = (Vec<u8>, Option<Entry>);
+
+/// Everything in some directories.
+fn children(
+    root: &Path,
+    folders: &[Vec<u8>],
+    threads: usize,
+    look: impl Fn(&Path) -> io::Result<Option<Entry>> + Sync,
+) -> io::Result<Vec<Seen>> {
+    let list = |folders: &[Vec<u8>]| {
+        let mut found = Vec::new();
+        for folder in folders {
+            let place = place(root, folder);
+            for child in fs::read_dir(&place).map_err(|e| named(&place, e))? {
+                let child = child.map_err(|e| named(&place, e))?;
+                let mut path = folder.clone();
+                if !path.is_empty() {
+                    path.push(b'/');
+                }
+                path.extend_from_slice(child.file_name().as_bytes());
+                found.push((path, look(&child.path())?));
+            }
+        }
+        Ok(found)
+    };
+    let share = folders.len().div_ceil(threads).max(1);
+    if folders.len() <= share {
+        return list(folders);
+    }
+    thread::scope(|scope| {
+        let work: Vec<_> = folders.chunks(share).map(|folders| scope.spawn(move || list(folders))).collect();
+        let mut found = Vec::new();
+        for work in work {
+            found.extend(work.join().map_err(|_| io::Error::other("a thread that walks ended early"))??);
+        }
+        Ok(found)
+    })
+}
+
 fn entry(place: &Path) -> io::Result<Entry> {
     let metadata = fs::symlink_metadata(place).map_err(|e| named(place, e))?;
     let kind = Kind::of(&metadata);
@@ -336,8 +379,8 @@ fn entry(place: &Path) -> io::Result<Entry> {
     })
 }
 
-/// As [`entry`], with a look past fakeroot and at what it remembers.
-fn real_entry(place: &Path, owners: &Owners) -> io::Result<Entry> {
+/// As [`entry`], with a look past fakeroot and at what it remembers; `None` where fakeroot has to be asked.
+fn real_entry(place: &Path, owners: &Owners) -> io::Result<Option<Entry>> {
     let stat = faked::real(place).map_err(|e| named(place, e))?;
     let inode = (stat.st_dev, stat.st_ino);
     let mode = stat.st_mode;
@@ -346,11 +389,11 @@ fn real_entry(place: &Path, owners: &Owners) -> io::Result<Entry> {
         REGULAR => Kind::File,
         DIRECTORY => Kind::Directory,
         LINK => Kind::Link,
-        _ => return entry(place),
+        _ => return Ok(None),
     };
     // A device is an ordinary file on the disk; and what was remembered of an inode that is used again is no use.
     if known.mode & TYPE != mode & TYPE || (kind == Kind::File && mode & 0o600 != 0o600) {
-        return entry(place);
+        return Ok(None);
     }
     let target = match kind {
         Kind::Link => Some(fs::read_link(place).map_err(|e| named(place, e))?.into_os_string().into_vec()),
@@ -363,7 +406,7 @@ fn real_entry(place: &Path, owners: &Owners) -> io::Result<Entry> {
     };
     // The system's types differ between machines.
     let nanoseconds = |part| i64::try_from(part).unwrap_or(0);
-    Ok(Entry {
+    Ok(Some(Entry {
         kind,
         mode: known.mode & 0o7777,
         uid: known.uid,
@@ -375,7 +418,7 @@ fn real_entry(place: &Path, owners: &Owners) -> io::Result<Entry> {
         inode,
         device: (0, 0),
         target,
-    })
+    }))
 }
 
 fn named(place: &Path, error: io::Error) -> io::Error {
