@@ -117,7 +117,9 @@ impl Bed {
         let until = Instant::now() + PATIENCE;
         loop {
             let row = self.row(id).await;
-            if row.status == state {
+            // What wrote it down may still be about to go: whoever is told of the state waits for that too.
+            let rests = matches!(state, State::Running | State::Stopped | State::Failed);
+            if row.status == state && (!rests || self.lifecycle.0.desks.try_hold(&id).is_some()) {
                 return row;
             }
             assert!(
