@@ -1,5 +1,6 @@
 //! What may be pressed on the page: forms as they come, and what they mean.
 
+use super::words::SAID;
 use crate::settings::Secret;
 use percent_encoding::percent_decode;
 use std::borrow::Cow;
@@ -48,7 +49,7 @@ pub enum Deed {
 
 /// Why a form means nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this form is none of the page's; load the page again")]
+#[error("{}", SAID.no_form)]
 pub struct ActError;
 
 impl Act {

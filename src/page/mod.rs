@@ -11,6 +11,8 @@ mod shell;
 mod sight;
 mod words;
 
+pub(crate) use words::{SAID, fill};
+
 pub use act::{Act, ActError, Deed, MOST_FORM};
 pub use parts::{Part, parts};
 pub use shell::{SCRIPT, STYLE, whole};

@@ -1,4 +1,5 @@
-//! The page's own English, in one place. What the service itself reports comes as it is.
+//! The page's own English, in one place: what stands on it, and what is said of what was pressed. What the bridges report
+//! comes as it is.
 
 /// The words of a page.
 pub(super) struct Words {
@@ -169,3 +170,135 @@ pub(super) const ENGLISH: Words = Words {
     doctor_at: "Checked at",
     levels: ["Well", "Look at this", "To be mended"],
 };
+
+/// What is said of what was pressed. A place in braces is filled by [`fill`].
+pub(crate) struct Said {
+    pub(crate) not_here: &'static str,
+    pub(crate) no_name: &'static str,
+    pub(crate) stranger: &'static str,
+    pub(crate) not_taken: &'static str,
+    pub(crate) no_body: &'static str,
+    pub(crate) no_picture: &'static str,
+    pub(crate) own_forms: &'static str,
+    pub(crate) broken_form: &'static str,
+    pub(crate) late_form: &'static str,
+    pub(crate) anew: &'static str,
+    pub(crate) done: &'static str,
+    pub(crate) too_many: &'static str,
+    pub(crate) no_form: &'static str,
+
+    pub(crate) connected: &'static str,
+    pub(crate) klipper: &'static str,
+    pub(crate) note: &'static str,
+    pub(crate) no_bridge: &'static str,
+    pub(crate) goes_on: &'static str,
+    pub(crate) no_thread: &'static str,
+    pub(crate) examined: &'static str,
+    pub(crate) last_bridge: &'static str,
+    pub(crate) tested: &'static str,
+
+    pub(crate) octoapp_elsewhere: &'static str,
+    pub(crate) octoapp_stays: &'static str,
+    pub(crate) octoapp_done: &'static str,
+    pub(crate) octoapp_forgotten: &'static str,
+
+    pub(crate) prusa_add: &'static str,
+    pub(crate) prusa_done: &'static str,
+    pub(crate) prusa_imported: &'static str,
+    pub(crate) prusa_forgotten: &'static str,
+
+    pub(crate) telegram_no_token: &'static str,
+    pub(crate) telegram_group: &'static str,
+    pub(crate) telegram_topic: &'static str,
+    pub(crate) telegram_somebody: &'static str,
+    pub(crate) telegram_question: &'static str,
+    pub(crate) telegram_in_topic: &'static str,
+    pub(crate) telegram_late: &'static str,
+    pub(crate) telegram_not_stored: &'static str,
+    pub(crate) telegram_done: &'static str,
+    pub(crate) telegram_forgotten: &'static str,
+    pub(crate) telegram_poller: &'static str,
+    pub(crate) telegram_the_token: &'static str,
+}
+
+/// English.
+pub(crate) const SAID: Said = Said {
+    not_here: "The set-up page is shown to the printer's own web server alone: open /octobridge/ there. To show it \
+                        to everybody in the network, set PAGE to anyone ([octobridge] page).",
+    no_name: "This is no name of the printer that the set-up page knows. Open it by the printer's address, or add \
+                       the name to PAGE_HOSTS ([octobridge] page_hosts).",
+    stranger: "This form comes from another page. Load the set-up page, and try again.",
+    not_taken: "The page does not take this.",
+    no_body: "No body is taken.",
+    no_picture: "The camera gave no picture within 15 s.",
+    own_forms: "The page takes its own forms alone.",
+    broken_form: "The form is too large, or broke off.",
+    late_form: "The form did not come within 10 s.",
+    anew: "The service was started anew meanwhile. Load the page again.",
+    done: "Done.",
+    too_many: "The page is open too many times; close one.",
+    no_form: "This form is none of the page's; load the page again.",
+
+    connected: "Connected",
+    klipper: ", Klipper {}",
+    note: " Note: {}",
+    no_bridge: "There is no such bridge any more. Load the page again.",
+    goes_on: "Something goes on for this bridge already. Wait for it, or cancel it first.",
+    no_thread: "There is no thread for it ({}). Try again later.",
+    examined: "An examination goes on already.",
+    last_bridge: "This is the last bridge that is on. Without any the service ends, and this page with it: switch it off \
+                  where it was switched on, in the printer's settings.",
+    tested: "A test message was taken{}.",
+
+    octoapp_elsewhere: "From another network:",
+    octoapp_stays: "{}. {} stays registered; send a test to try it again",
+    octoapp_done: "{}: registered, and was sent a first message.",
+    octoapp_forgotten: "All phones are forgotten.",
+
+    prusa_add: "Or enter the code here:",
+    prusa_done: "Prusa Connect has taken the printer.",
+    prusa_imported: "The token is taken. Should Connect refuse it, forget it and get a code instead.",
+    prusa_forgotten: "The registration is forgotten here. Remove the printer in Prusa Connect, too.",
+
+    telegram_no_token: "There is no token yet. Put one in.",
+    telegram_group: "For messages to a group, add the bot to it by this link:",
+    telegram_topic: "For a topic of a group that the bot is in, write this there:",
+    telegram_somebody: "Somebody",
+    telegram_question: "{} sent the code. Where shall messages about prints go?",
+    telegram_in_topic: ", topic {}",
+    telegram_late: "No chat was chosen in time; start again.",
+    telegram_not_stored: "{}; nothing was stored",
+    telegram_done: "Messages about prints go to {} from now on; the first one is there.",
+    telegram_forgotten: "The bot is forgotten.",
+    telegram_poller: "{}; end that one, or make a bot of its own for the printer with @BotFather",
+    telegram_the_token: "The token ",
+};
+
+/// A text with its places filled, in their order.
+pub(crate) fn fill(text: &str, values: &[&str]) -> String {
+    let mut values = values.iter();
+    let mut parts = text.split("{}");
+    let mut filled = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        filled.push_str(values.next().copied().unwrap_or_default());
+        filled.push_str(part);
+    }
+    filled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_filled_in_their_order_and_what_fills_them_is_left_alone() {
+        for (text, values, filled) in [
+            ("{}. {} stays", &["{}", "b"][..], "{}. b stays"),
+            ("none", &["a"], "none"),
+            ("{}{}", &["a"], "a"),
+            ("a {}", &["b"], "a b"),
+        ] {
+            assert_eq!(fill(text, values), filled);
+        }
+    }
+}

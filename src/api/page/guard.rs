@@ -3,6 +3,7 @@
 //! A browser can be made to send requests by any page that it shows. What keeps those away: a name that somebody else could
 //! own is no name of the printer (DNS rebinding), a form comes from the page's own origin, and it bears the page's key.
 
+use crate::page::SAID;
 use hyper::HeaderMap;
 use hyper::header::{HOST, HeaderName, ORIGIN};
 use std::net::{IpAddr, Ipv6Addr};
@@ -31,11 +32,9 @@ pub enum Who {
 /// What browsers tell of the page that sends a request; it cannot be set by a script.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-const NOT_HERE: &str = "The set-up page is shown to the printer's own web server alone: open /octobridge/ there. To show it \
-                        to everybody in the network, set PAGE to anyone ([octobridge] page).";
-const NO_NAME: &str = "This is no name of the printer that the set-up page knows. Open it by the printer's address, or add \
-                       the name to PAGE_HOSTS ([octobridge] page_hosts).";
-const STRANGER: &str = "This form comes from another page. Load the set-up page, and try again.";
+const NOT_HERE: &str = SAID.not_here;
+const NO_NAME: &str = SAID.no_name;
+const STRANGER: &str = SAID.stranger;
 
 /// Whether a request for the page is answered; the error is what to say.
 pub(super) fn visitor(

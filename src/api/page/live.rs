@@ -2,7 +2,7 @@
 
 use super::super::answer::{Answer, Payload};
 use super::Visit;
-use crate::page::parts;
+use crate::page::{SAID, parts};
 use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
@@ -66,7 +66,7 @@ impl Stream {
 /// The answer whose body goes on for as long as the page is open.
 pub(super) fn answer(visit: &Visit<'_>) -> Answer {
     let Some(seat) = visit.seats.take() else {
-        return super::text(StatusCode::SERVICE_UNAVAILABLE, "The page is open too many times; close one.");
+        return super::text(StatusCode::SERVICE_UNAVAILABLE, SAID.too_many);
     };
     // One at a time: what a slow browser has not taken yet is not piled up, and what comes then is what is true then.
     let (send, events) = mpsc::channel(1);

@@ -9,7 +9,7 @@ pub(super) use live::{Seats, Stream};
 use super::answer::{Answer, fresh};
 use super::image;
 use super::view::{FetchPicture, View};
-use crate::page::{self, Act, MOST_FORM, Sight};
+use crate::page::{self, Act, MOST_FORM, SAID, Sight};
 use hyper::body::{Body, Incoming};
 use hyper::header::{
     ACCEPT, ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, REFERRER_POLICY,
@@ -110,13 +110,13 @@ pub(super) async fn answer(
     }
     let wanted = if place == Place::Do { &[Method::POST][..] } else { &[Method::GET, Method::HEAD] };
     if !wanted.contains(request.method()) {
-        let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "The page does not take this.");
+        let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, SAID.not_taken);
         let allowed = if place == Place::Do { "POST" } else { "GET, HEAD" };
         answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
         return Ok(answer);
     }
     if place != Place::Do && !request.body().is_end_stream() {
-        return Ok(text(StatusCode::PAYLOAD_TOO_LARGE, "No body is taken."));
+        return Ok(text(StatusCode::PAYLOAD_TOO_LARGE, SAID.no_body));
     }
     Ok(match place {
         Place::Page => {
@@ -128,7 +128,7 @@ pub(super) async fn answer(
         Place::Camera => match timeout(CAMERA_PATIENCE, desk.picture()).await {
             Ok(Ok(picture)) => image::answer(picture, request.headers()),
             Ok(Err(why)) => text(StatusCode::NOT_FOUND, &why),
-            Err(_) => text(StatusCode::NOT_FOUND, "The camera gave no picture within 15 s."),
+            Err(_) => text(StatusCode::NOT_FOUND, SAID.no_picture),
         },
         Place::Do => form(desk, request).await,
     })
@@ -142,25 +142,25 @@ async fn form(desk: &dyn Desk, request: Request<Incoming>) -> Answer {
     let is_form = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let is_form = is_form.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
     if !is_form {
-        return text(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The page takes its own forms alone.");
+        return text(StatusCode::UNSUPPORTED_MEDIA_TYPE, SAID.own_forms);
     }
     let scripted = request.headers().get(ACCEPT).is_some_and(|kind| kind == "text/plain");
     let body = match timeout(FORM_PATIENCE, whole_body(request.into_body())).await {
         Ok(Ok(body)) => body,
-        Ok(Err(status)) => return text(status, "The form is too large, or broke off."),
-        Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "The form did not come within 10 s."),
+        Ok(Err(status)) => return text(status, SAID.broken_form),
+        Err(_) => return text(StatusCode::REQUEST_TIMEOUT, SAID.late_form),
     };
     let act = match Act::read(&body) {
         Ok(act) => act,
         Err(error) => return text(StatusCode::BAD_REQUEST, &error.to_string()),
     };
     if !guard::is_same(act.key.expose(), &desk.sight().key) {
-        return text(StatusCode::FORBIDDEN, "The service was started anew meanwhile. Load the page again.");
+        return text(StatusCode::FORBIDDEN, SAID.anew);
     }
     match desk.act(act) {
         Ok(()) if scripted => fresh(StatusCode::NO_CONTENT, None, ""),
         Ok(()) => {
-            let mut answer = text(StatusCode::SEE_OTHER, "Done.");
+            let mut answer = text(StatusCode::SEE_OTHER, SAID.done);
             // The page as the browser sees it, whatever is before its path.
             answer.headers_mut().insert(LOCATION, HeaderValue::from_static("../"));
             answer

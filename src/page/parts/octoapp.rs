@@ -27,12 +27,12 @@ pub(super) fn draw(out: &mut Markup, octoapp: &OctoApp, card: &Card, form: Form<
             phones
         }
     };
-    course::draw(out, &card.course, &ENGLISH.octoapp_steps, form);
     if let Course::Waiting(invitation) = &card.course
         && invitation.link.is_none()
     {
         out.element("p", &[], ENGLISH.octoapp_no_address);
     }
+    course::draw(out, &card.course, &ENGLISH.octoapp_steps, form);
     if matches!(card.course, Course::Idle | Course::Done(_) | Course::Failed(_)) {
         out.wrap("div", &[("class", "row")], |out| {
             form.button(out, if phones.is_empty() { "main" } else { "" }, "pair", ENGLISH.octoapp_pair);

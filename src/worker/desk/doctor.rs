@@ -3,12 +3,12 @@
 use super::{Work, spawn};
 use crate::clock::Clock;
 use crate::doctor::{News, examine};
-use crate::page::Examination;
+use crate::page::{Examination, SAID};
 
 /// Begins it.
 pub(super) fn begin(work: Work) -> Result<(), String> {
     if !work.board.begin_examination() {
-        return Err("An examination goes on already.".to_owned());
+        return Err(SAID.examined.to_owned());
     }
     let board = work.board.clone();
     let begun = spawn(move || {

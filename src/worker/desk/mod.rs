@@ -20,7 +20,9 @@ use crate::bridge::prusa_connect::connect::line::REFUSED;
 use crate::clock::{Clock, SystemClock};
 use crate::log_file::Recent;
 use crate::page::Service as Kind;
-use crate::page::{Act, Card, Course, Deed, Job, OctoApp, PrusaConnect, Registration, Sight, Telegram};
+use crate::page::{
+    Act, Card, Course, Deed, Job, OctoApp, PrusaConnect, Registration, SAID, Sight, Telegram, fill,
+};
 use crate::printer::PrintState;
 use crate::settings::{BridgeName, Environment, Instance, PageFor, Secret, Settings};
 use crate::setup::Note;
@@ -157,7 +159,7 @@ impl Office {
         }
         let instance = work.settings.instances.iter().find(|instance| instance.name() == act.bridge);
         let Some(instance) = instance.cloned() else {
-            return Err("There is no such bridge any more. Load the page again.".to_owned());
+            return Err(SAID.no_bridge.to_owned());
         };
         let name = instance.name();
         match act.deed {
@@ -166,10 +168,7 @@ impl Office {
             Deed::Switch(on) => return switch::begin(work, &instance, on),
             Deed::Test => return test::begin(work, &instance),
             deed => {
-                let ticket = self
-                    .board
-                    .begin(&name)
-                    .ok_or("Something goes on for this bridge already. Wait for it, or cancel it first.")?;
+                let ticket = self.board.begin(&name).ok_or(SAID.goes_on)?;
                 return self.walk(work, ticket, &instance, deed);
             }
         }
@@ -202,8 +201,8 @@ impl Office {
 
 /// A connection that stands, in one line.
 fn connected(source: &SourceStatus) -> String {
-    let klippy = source.klippy.as_ref().map(|klippy| [", Klipper ", klippy.state.name()].concat());
-    ["Connected", klippy.as_deref().unwrap_or_default()].concat()
+    let klippy = source.klippy.as_ref().map(|klippy| fill(SAID.klipper, &[klippy.state.name()]));
+    [SAID.connected, klippy.as_deref().unwrap_or_default()].concat()
 }
 
 /// What is shown of a bridge's service.
@@ -223,7 +222,7 @@ fn service(instance: &Instance, line: &BridgeLine, facts: &Facts) -> Kind {
         BridgeName::Telegram => {
             let topic = instance.text("TELEGRAM_THREAD_ID").filter(|thread| *thread != "0");
             let chat = instance.text("TELEGRAM_CHAT_ID").map(|chat| match topic {
-                Some(topic) => [chat, ", topic ", topic].concat(),
+                Some(topic) => [chat, &fill(SAID.telegram_in_topic, &[topic])].concat(),
                 None => chat.to_owned(),
             });
             Kind::Telegram(Telegram { has_token: instance.text("TELEGRAM_BOT_TOKEN").is_some(), chat })
@@ -234,7 +233,7 @@ fn service(instance: &Instance, line: &BridgeLine, facts: &Facts) -> Kind {
 /// What is said at the end, with what is to be known besides, or still to be done by hand.
 fn said(text: &str, notes: impl IntoIterator<Item = Note>) -> String {
     notes.into_iter().fold(text.to_owned(), |said, note| match note {
-        Note::Beware(more) | Note::ByHand(more) => [&said, " Note: ", &more].concat(),
+        Note::Beware(more) | Note::ByHand(more) => said + &fill(SAID.note, &[&more]),
         Note::Done(_) => said,
     })
 }
@@ -242,5 +241,5 @@ fn said(text: &str, notes: impl IntoIterator<Item = Note>) -> String {
 /// Does something on a thread of its own.
 fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), String> {
     let thread = std::thread::Builder::new().name("page".to_owned()).spawn(work);
-    thread.map(drop).map_err(|error| format!("There is no thread for it ({error}). Try again later."))
+    thread.map(drop).map_err(|error| fill(SAID.no_thread, &[&error.to_string()]))
 }

@@ -4,7 +4,7 @@ use super::board::Ticket;
 use super::{Work, said};
 use crate::bridge::octoapp::pairing::{HELLO, News, PairError, Pairing};
 use crate::clock::Clock;
-use crate::page::{Course, Extra, Invitation};
+use crate::page::{Course, Extra, Invitation, SAID, fill};
 use crate::settings::BridgeName;
 use crate::setup::{Note, Place, find_addresses};
 use crate::tls;
@@ -25,7 +25,7 @@ pub(super) fn pair(work: &Work, ticket: &Ticket) -> Result<String, String> {
     let found = find_addresses(&work.control, tls.map_err(|error| error.to_string())?)?;
     let mut urls = found.urls.into_iter();
     let link = urls.next();
-    let extras = urls.map(|text| Extra { label: "From another network:", text }).collect();
+    let extras = urls.map(|text| Extra { label: SAID.octoapp_elsewhere, text }).collect();
     let until = work.clock.now().monotonic.saturating_add(PATIENCE);
     ticket.show(Course::Waiting(Invitation { link, extras, until, ..Invitation::default() }));
     let arrived = pairing.wait(PATIENCE, &mut |news| {
@@ -39,15 +39,16 @@ pub(super) fn pair(work: &Work, ticket: &Ticket) -> Result<String, String> {
     ticket.show(Course::Busy(None));
     let greeted = pairing.greet(&arrived, HELLO);
     let note = switch(&place, true)?;
-    greeted.map_err(|error| format!("{error}. {arrived} stays registered; send a test to try it again"))?;
-    Ok(said(&format!("{arrived}: registered, and was sent a first message."), note))
+    let arrived = arrived.to_string();
+    greeted.map_err(|error| fill(SAID.octoapp_stays, &[&error.to_string(), &arrived]))?;
+    Ok(said(&fill(SAID.octoapp_done, &[&arrived]), note))
 }
 
 /// Forgets all phones.
 pub(super) fn forget(work: &Work) -> Result<String, String> {
     let place = place(work)?;
     open(work, &place)?.forget().map_err(|error| error.to_string())?;
-    Ok(said("All phones are forgotten.", switch(&place, false)?))
+    Ok(said(SAID.octoapp_forgotten, switch(&place, false)?))
 }
 
 /// Switches the bridge on or off, where it is not.

@@ -7,7 +7,7 @@ use crate::bridge::prusa_connect::connect::registration::NOT_ENTERED;
 use crate::bridge::prusa_connect::pairing::{News, PairError, Pairing};
 use crate::bridge::prusa_connect::serial::Roots;
 use crate::clock::Clock;
-use crate::page::{Course, Extra, Invitation};
+use crate::page::{Course, Extra, Invitation, SAID};
 use crate::settings::Secret;
 use crate::setup::Stop;
 use crate::setup::prusa_connect::{Import, Target};
@@ -35,10 +35,7 @@ pub(super) fn pair(work: &Work, ticket: &Ticket) -> Result<String, String> {
         ticket.show(Course::Waiting(Invitation {
             link: Some(pairing.link(&waiting.code, &work.settings.general.printer_id)),
             code: Some(waiting.code.text.to_string()),
-            extras: vec![Extra {
-                label: "Or enter the code here:",
-                text: [&pairing.config.server, "/add"].concat(),
-            }],
+            extras: vec![Extra { label: SAID.prusa_add, text: [&pairing.config.server, "/add"].concat() }],
             until: work.clock.now().monotonic.saturating_add(life),
             remarks: Vec::new(),
         }));
@@ -52,10 +49,7 @@ pub(super) fn pair(work: &Work, ticket: &Ticket) -> Result<String, String> {
         }
     };
     ticket.show(Course::Busy(None));
-    target
-        .store(&pairing, &token)
-        .map(|notes| said("Prusa Connect has taken the printer.", notes))
-        .map_err(text)
+    target.store(&pairing, &token).map(|notes| said(SAID.prusa_done, notes)).map_err(text)
 }
 
 /// Takes the token of a file.
@@ -64,13 +58,13 @@ pub(super) fn import(work: &Work, file: &Secret) -> Result<String, String> {
     let import = target.import(file.expose()).map_err(text)?;
     let pairing = open(work, &target, Some(&import))?;
     let notes = target.take(&pairing, &import).map_err(text)?;
-    Ok(said("The token is taken. Should Connect refuse it, forget it and get a code instead.", notes))
+    Ok(said(SAID.prusa_imported, notes))
 }
 
 /// Forgets token and code.
 pub(super) fn forget(work: &Work) -> Result<String, String> {
     let notes = target(work)?.forget().map_err(text)?;
-    Ok(said("The registration is forgotten here. Remove the printer in Prusa Connect, too.", notes))
+    Ok(said(SAID.prusa_forgotten, notes))
 }
 
 fn target(work: &Work) -> Result<Target, String> {

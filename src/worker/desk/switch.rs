@@ -1,6 +1,7 @@
 //! A bridge's switch.
 
 use super::{Work, spawn};
+use crate::page::SAID;
 use crate::settings::Instance;
 use crate::setup::{Note, Place};
 
@@ -9,11 +10,7 @@ pub(super) fn begin(work: Work, instance: &Instance, on: bool) -> Result<(), Str
     let others =
         work.settings.instances.iter().any(|other| other.enabled.value && other.name() != instance.name());
     if !on && !others && !work.settings.serves_alone {
-        return Err(
-            "This is the last bridge that is on. Without any the service ends, and this page with it: switch it off where \
-             it was switched on, in the printer's settings."
-                .to_owned(),
-        );
+        return Err(SAID.last_bridge.to_owned());
     }
     let (name, bridge) = (instance.name(), instance.bridge);
     let label = (!instance.label.is_empty()).then(|| instance.label.clone());

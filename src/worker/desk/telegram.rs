@@ -4,7 +4,7 @@ use super::board::Ticket;
 use super::{Work, said};
 use crate::bridge::telegram::pairing::{Candidate, HELLO, News, PairError, Pairing};
 use crate::clock::Clock;
-use crate::page::{Choice, Course, Extra, Invitation};
+use crate::page::{Choice, Course, Extra, Invitation, SAID, fill};
 use crate::settings::{Instance, Secret};
 use crate::setup::Stop;
 use crate::setup::telegram::Target;
@@ -32,7 +32,7 @@ pub(super) fn pair(
 ) -> Result<String, String> {
     let target = target(work, instance)?;
     let stored = instance.text("TELEGRAM_BOT_TOKEN");
-    let token = token.or_else(|| stored.map(Secret::new)).ok_or("There is no token yet. Put one in.")?;
+    let token = token.or_else(|| stored.map(Secret::new)).ok_or(SAID.telegram_no_token)?;
     let name = instance.name();
     // Only one program may fetch a bot's messages.
     let same = instance.enabled.value && stored == Some(token.expose());
@@ -102,7 +102,7 @@ fn find(work: &Work, ticket: &Ticket, target: &Target, token: &str) -> Result<St
                 None => return Err(explain(&PairError::Cancelled)),
             },
             Err(PairError::Late(_)) if !found.is_empty() => {
-                return Err("no chat was chosen in time; start again".to_owned());
+                return Err(SAID.telegram_late.to_owned());
             }
             Err(error) => return Err(explain(&error)),
         }
@@ -112,23 +112,21 @@ fn find(work: &Work, ticket: &Ticket, target: &Target, token: &str) -> Result<St
         _ => None,
     };
     let jpeg = picture.as_ref().map(|shot| shot.frame.jpeg.as_ref());
-    pairing.greet(&chosen, HELLO, jpeg).map_err(|error| format!("{error}; nothing was stored"))?;
+    pairing
+        .greet(&chosen, HELLO, jpeg)
+        .map_err(|error| fill(SAID.telegram_not_stored, &[&error.to_string()]))?;
     let person = chosen.person.as_ref().filter(|_| control);
     let notes = target.store(token, &chosen, person).map_err(|stop| stop.to_string())?;
-    let text = format!("Messages about prints go to {} from now on; the first one is there.", chosen.title);
-    Ok(said(&text, notes))
+    Ok(said(&fill(SAID.telegram_done, &[&chosen.title]), notes))
 }
 
 fn invitation(pairing: &Pairing, until: Duration) -> Invitation {
     Invitation {
         link: Some(pairing.link(false)),
         extras: vec![
+            Extra { label: SAID.telegram_group, text: pairing.link(true) },
             Extra {
-                label: "For messages to a group, add the bot to it by this link:",
-                text: pairing.link(true),
-            },
-            Extra {
-                label: "For a topic of a group that the bot is in, write this there:",
+                label: SAID.telegram_topic,
                 text: format!("/start@{} {}", pairing.username, pairing.code()),
             },
         ],
@@ -139,13 +137,14 @@ fn invitation(pairing: &Pairing, until: Duration) -> Invitation {
 
 fn question(found: &[Candidate]) -> Course {
     let choice = |(number, candidate): (usize, &Candidate)| {
-        let topic = candidate.thread.map(|thread| format!(", topic {thread}")).unwrap_or_default();
-        Choice { value: number.to_string(), label: format!("{}{topic}", candidate.title) }
+        let topic = candidate.thread.map(|thread| fill(SAID.telegram_in_topic, &[&thread.to_string()]));
+        let label = [&candidate.title, topic.as_deref().unwrap_or_default()].concat();
+        Choice { value: number.to_string(), label }
     };
     let who = found.last().and_then(|candidate| candidate.person.as_ref());
-    let who = who.map_or("Somebody", |person| &person.name);
+    let who = who.map_or(SAID.telegram_somebody, |person| &person.name);
     Course::Asking {
-        question: format!("{who} sent the code. Where shall messages about prints go?"),
+        question: fill(SAID.telegram_question, &[who]),
         control: found.iter().any(|candidate| candidate.person.is_some()),
         choices: found.iter().enumerate().map(choice).collect(),
     }
@@ -153,20 +152,18 @@ fn question(found: &[Candidate]) -> Course {
 
 fn explain(error: &PairError) -> String {
     match error {
-        PairError::Poller => {
-            format!("{error}; end that one, or make a bot of its own for the printer with @BotFather")
-        }
+        PairError::Poller => fill(SAID.telegram_poller, &[&error.to_string()]),
         // It was waited for by and by.
         PairError::Late(_) => PairError::Late(PATIENCE).to_string(),
         // On the page it has no name but its field's.
-        error => error.to_string().replacen("TELEGRAM_BOT_TOKEN: ", "The token ", 1),
+        error => error.to_string().replacen("TELEGRAM_BOT_TOKEN: ", SAID.telegram_the_token, 1),
     }
 }
 
 /// Forgets the bot.
 pub(super) fn forget(work: &Work, instance: &Instance) -> Result<String, String> {
     let notes = target(work, instance)?.forget().map_err(|stop| stop.to_string())?;
-    Ok(said("The bot is forgotten.", notes))
+    Ok(said(SAID.telegram_forgotten, notes))
 }
 
 fn target(work: &Work, instance: &Instance) -> Result<Target, String> {

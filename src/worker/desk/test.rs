@@ -1,6 +1,7 @@
 //! A test message.
 
 use super::{Work, spawn};
+use crate::page::{SAID, fill};
 use crate::settings::Instance;
 use crate::setup::trial;
 
@@ -10,7 +11,7 @@ pub(super) fn begin(work: Work, instance: &Instance) -> Result<(), String> {
     work.board.tested(&name, None);
     spawn(move || {
         let outcome = trial::send(&work.settings, &instance, &|| Ok(work.control.clone()));
-        let told = outcome.map(|receivers| format!("A test message was taken{receivers}."));
+        let told = outcome.map(|receivers| fill(SAID.tested, &[&receivers]));
         let told = told.map_err(|stop| stop.to_string());
         work.board.tested(&name, Some(told));
     })
