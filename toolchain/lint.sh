@@ -22,9 +22,10 @@ tracked() {
     done
 }
 
-# Shell scripts are known by their first line, since those of the printer have no suffix.
+# Shell scripts are known by their first line, since those of the printer have no suffix. What fuzzing begins with is no
+# script, even where it looks like one.
 shell_scripts() {
-    tracked | while read -r file; do
+    tracked | grep -v '^fuzz/corpus/' | while read -r file; do
         case $(head -c 40 "$file" | head -n 1 | tr -d '\0') in
         '#!/bin/sh'* | '#!/bin/bash'* | '#!/usr/bin/env bash'* | '#!/usr/bin/env sh'*) echo "$file" ;;
         esac
