@@ -63,7 +63,9 @@ pub(super) fn fragments(filesystem: &Filesystem) -> Result<Vec<FragmentBlock>, R
         let size = record.get(8..).and_then(|rest| rest.first_chunk().copied()).map(u32::from_le_bytes);
         let size = size.unwrap_or_default();
         let end = start_at.checked_add(stored_len(size));
-        let inside = end.is_some_and(|end| end <= superblock.tables.inodes) && stored_len(size) > 0;
+        // One in the superblock would be another once that is written anew.
+        let behind = start_at >= filesystem.first_data();
+        let inside = behind && end.is_some_and(|end| end <= superblock.tables.inodes) && stored_len(size) > 0;
         if !inside || !is_block_size(size, superblock.block_size) {
             let found = format!("a block of {} bytes at {start_at:#x}", stored_len(size));
             let expected = "a block between the superblock and the first table";

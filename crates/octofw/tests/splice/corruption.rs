@@ -1,6 +1,7 @@
 //! Damaged images: an error, never a panic, never more memory than the limits allow.
 
 use std::fs;
+use std::path::Path;
 
 use octofw::squashfs::Filesystem;
 use octofw::squashfs::tree::Form;
@@ -54,6 +55,15 @@ fn every_cut_is_an_error() {
         let file = place.write("cut", &image[..cut]);
         assert!(Filesystem::open(&file).is_err(), "{cut}");
     }
+}
+
+/// A fragment in the superblock would have other content once that is written anew; a fuzzer made this one.
+#[test]
+fn a_fragment_in_the_superblock_is_refused() {
+    let image =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/fw_squashfs/fragment-in-superblock");
+    let error = Filesystem::open(&image).unwrap_err().reason();
+    assert!(error.contains("fragment table") && error.contains("a block of 6 bytes at 0x0"), "{error}");
 }
 
 /// One flipped bit in a table that is not compressed is an error or another tree, and a compressed one does not
