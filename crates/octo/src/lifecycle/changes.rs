@@ -12,6 +12,9 @@ use crate::runtime::{Condition, RuntimeError};
 use crate::session::{Session, State};
 use crate::store::sessions::{self, Change, NoRoom};
 
+/// How long the work on a session may hold it after its state was written.
+const LETTING_GO: Duration = Duration::from_secs(1);
+
 impl Lifecycle {
     /// Stops a session; its container stays. One that has ended already stays as it is. A start is interrupted.
     ///
@@ -117,10 +120,18 @@ impl Lifecycle {
         .await
     }
 
+    /// The right to work on a session that nobody works on. A moment is waited where it is settled already: whoever
+    /// was told so may come back before the work on it has let go.
     async fn hold_if_free(&self, id: Uuid, what: &'static str) -> Result<(Hold, Session), LifecycleError> {
         self.going_on()?;
         let before = self.get(id).await?;
-        let Some(hold) = self.0.desks.try_hold(&id) else {
+        let hold = match self.0.desks.try_hold(&id) {
+            None if matches!(before.status, State::Running | State::Stopped | State::Failed) => {
+                tokio::time::timeout(LETTING_GO, self.0.desks.hold(&id)).await.ok()
+            }
+            hold => hold,
+        };
+        let Some(hold) = hold else {
             return Err(LifecycleError::Conflict { what, state: before.status, busy: true });
         };
         Ok((hold, self.get(id).await?))

@@ -7,8 +7,10 @@
 use nix::unistd::{Gid, Uid, fchownat};
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use uuid::Uuid;
 
 use super::LifecycleError;
@@ -17,6 +19,10 @@ use crate::session::checks;
 
 /// The workspace in a home.
 const WORKSPACE: &str = "workspace";
+/// How the name of a home begins that is not yet whole. No user's does.
+const BEGUN: &str = ".new-";
+/// Nobody is still at work on a home that was begun so long ago.
+const LONG_BEGUN: Duration = Duration::from_secs(3600);
 /// What a new home has where there is no skeleton.
 const FOLDERS: [&str; 5] = [WORKSPACE, ".config", ".local/share", ".local/state", ".cache"];
 
@@ -78,7 +84,8 @@ impl Homes {
             source,
         };
         if !home.is_dir() {
-            let new = self.root.join(format!(".new-{}", Uuid::new_v4().simple()));
+            self.sweep();
+            let new = self.root.join(format!("{BEGUN}{}", Uuid::new_v4().simple()));
             let made = fs::create_dir_all(&self.root)
                 .and_then(|()| self.fill(&new))
                 // Another session of the user may have been faster; then its home stays.
@@ -98,6 +105,17 @@ impl Homes {
             Err(source) => return Err(failed("make", &workspace, source)),
         }
         Ok(home)
+    }
+
+    /// Removes homes that were begun and never became anybody's, because the server was killed meanwhile.
+    fn sweep(&self) {
+        for entry in fs::read_dir(&self.root).into_iter().flatten().flatten() {
+            let old = || entry.metadata().and_then(|found| found.modified()).ok()?.elapsed().ok();
+            let begun = entry.file_name().as_bytes().starts_with(BEGUN.as_bytes());
+            if begun && old().is_some_and(|age| age > LONG_BEGUN) {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
     }
 
     /// A new home at a place that nobody else knows.

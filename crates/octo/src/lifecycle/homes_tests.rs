@@ -45,6 +45,21 @@ fn a_home_that_is_there_is_left_alone_but_for_its_workspace() {
 }
 
 #[test]
+fn what_a_killed_server_began_goes_when_the_next_home_is_made() {
+    let place = place(|_, _| {});
+    let root = place.homes.prepare("usr_a").unwrap().parent().unwrap().to_owned();
+    for (name, age) in [(".new-old", 2), (".new-now", 0), (".other", 2)] {
+        fs::create_dir_all(root.join(name).join(WORKSPACE)).unwrap();
+        let made = std::time::SystemTime::now() - age * LONG_BEGUN;
+        fs::File::open(root.join(name)).unwrap().set_modified(made).unwrap();
+    }
+    place.homes.prepare("usr_b").unwrap();
+    let mut left: Vec<_> = root.read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, [".new-now", ".other", "usr_a", "usr_b"]);
+}
+
+#[test]
 fn a_skeleton_is_copied_with_modes_and_links() {
     let place = place(|root, container| {
         let skeleton = root.join("skel");

@@ -369,6 +369,20 @@ async fn a_start_gives_way_to_a_stop_and_a_deletion() {
 }
 
 #[tokio::test]
+async fn whoever_was_told_that_it_runs_may_go_on_at_once() {
+    let bed = bed().await;
+    let session = bed.running().await;
+    let hold = bed.lifecycle.0.desks.hold(&session.id).await;
+    let let_go = async {
+        tokio::task::yield_now().await;
+        drop(hold);
+    };
+    let (upgraded, ()) = tokio::join!(bed.lifecycle.upgrade(session.id), let_go);
+    assert_eq!(upgraded.unwrap().id, session.id);
+    bed.becomes(session.id, State::Running).await;
+}
+
+#[tokio::test]
 async fn operations_on_one_session_do_not_meet() {
     let bed = bed().await;
     let session = bed.running().await;
