@@ -39,6 +39,9 @@ SOURCE_DATE_EPOCH=$(toolchain/source-date.sh)
 export CARGO_INCREMENTAL SOURCE_DATE_EPOCH
 place=.cache/workshop/$arch
 mkdir -p "$place"
+# Tests ask for the programs at one time.
+exec 8>"$place.lock"
+flock 8
 
 # build TRIPLE LINKER PACKAGE PROGRAM...: builds the programs of a package and puts them into place.
 build() {
@@ -56,7 +59,7 @@ build() {
     underscored=$(echo "$triple" | tr - _)
     export CARGO_ENCODED_RUSTFLAGS
     export "CC_$underscored=$compiler" "CFLAGS_$underscored=$c_flags" CC_SHELL_ESCAPED_FLAGS=1
-    cargo build --quiet --locked --profile tool --bins --target "$triple" --package "$package"
+    cargo build --quiet --locked --profile tool --bins --target "$triple" --package "$package" 8>&-
     for program in "$@"; do
         built=$target_dir/$triple/tool/$program
         cmp -s "$built" "$place/$program" ||
