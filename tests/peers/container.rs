@@ -238,8 +238,8 @@ fn the_image_is_small_and_tells_what_it_is() {
     };
     assert_eq!(label("version"), env!("CARGO_PKG_VERSION"));
     assert_eq!(label("licenses"), env!("CARGO_PKG_LICENSE"));
-    // The program, its licences and an empty folder.
-    assert!(image["Size"].as_u64().unwrap() < 4_000_000, "{}", image["Size"]);
+    // The program for this processor, which is a third larger than the printer's, its licences and an empty folder.
+    assert!(image["Size"].as_u64().unwrap() < 4_250_000, "{}", image["Size"]);
 }
 
 #[test]
