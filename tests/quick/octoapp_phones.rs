@@ -333,7 +333,7 @@ fn a_phone_that_gets_no_push_stays_registered() {
     let _socket = moonraker.serve(&printer);
     service.refuse(503);
     let walk = walk(&printer, &[], "");
-    walk.wait_for("Waiting up to");
+    walk.wait_for("This printer is at");
     moonraker.register(PHONE, json!({"displayName": "Tablet"}));
     let (exit, said) = walk.end();
     assert!(exit == Some(1) && said.contains("answers 503") && said.contains("test octoapp"), "{said}");

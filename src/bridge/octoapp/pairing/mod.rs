@@ -75,6 +75,8 @@ pub(crate) struct Pairing {
     registry: Registry,
     addresses: Addresses,
     clock: SystemClock,
+    /// What was told to be registered: whoever is not in there is new, also before waiting begins.
+    told: Option<Vec<App>>,
 }
 
 impl Pairing {
@@ -90,7 +92,8 @@ impl Pairing {
     ) -> Result<Self, PairError> {
         let addresses = config::read(setting)?;
         let world = World::new(control, tls, Default::default());
-        Ok(Self { world, registry: Registry::new(String::new()), addresses, clock: SystemClock::new() })
+        let registry = Registry::new(String::new());
+        Ok(Self { world, registry, addresses, clock: SystemClock::new(), told: None })
     }
 
     /// Makes sure that nobody else looks after the printer, and finds its identity, which is kept in `data_dir`.
@@ -118,14 +121,18 @@ impl Pairing {
     /// If the database cannot be read.
     pub(crate) fn registered(&mut self) -> Result<Vec<String>, PairError> {
         let now = self.clock.now();
-        Ok(self.apps()?.iter().map(|app| described(app, now)).collect())
+        let apps = self.apps()?;
+        let told = apps.iter().map(|app| described(app, now)).collect();
+        self.told = Some(apps);
+        Ok(told)
     }
 
     fn apps(&mut self) -> Result<Vec<App>, PairError> {
         self.registry.apps(&mut self.world).map_err(PairError::Database)
     }
 
-    /// Waits for a phone to register, up to `patience`, and tells what happens meanwhile.
+    /// Waits for a phone to register, up to `patience`, and tells what happens meanwhile. New is who was not
+    /// [`registered`](Self::registered) when that was told last, or else when waiting begins.
     ///
     /// # Errors
     ///
@@ -136,7 +143,8 @@ impl Pairing {
         tell: &mut dyn FnMut(News) -> ControlFlow<()>,
     ) -> Result<Arrived, PairError> {
         let begun = self.clock.now();
-        let mut course = Course::new(&self.apps()?, begun, patience);
+        let known = self.told.take().map_or_else(|| self.apps(), Ok)?;
+        let mut course = Course::new(&known, begun, patience);
         let announced = self.registry.announce(&mut self.world, begun.unix);
         announced.map_err(|error| PairError::Database(error.why))?;
         course.announced(true, begun.monotonic);
