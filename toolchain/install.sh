@@ -64,6 +64,7 @@ END
         ;;
     quick) cat <<'END'
 busybox-static /bin/busybox
+cpio cpio
 minisign minisign
 faketime faketime
 shellcheck shellcheck
