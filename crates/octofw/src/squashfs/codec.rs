@@ -6,7 +6,7 @@
 use std::io::{Read as _, Write as _};
 use std::num::NonZeroU64;
 
-use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use flate2::{Compress, Compression, FlushCompress, Status};
 use lzma_rust2::{CheckType, LzmaOptions, XzOptions, XzReader, XzWriter};
 
 use super::Compressor;
@@ -88,10 +88,10 @@ impl Codec {
     pub fn decompress(&self, packed: &[u8], most: usize) -> Option<Vec<u8>> {
         match self.method {
             Method::Gzip { .. } => {
-                let mut block = Vec::with_capacity(most);
-                let status =
-                    Decompress::new(true).decompress_vec(packed, &mut block, FlushDecompress::Finish).ok()?;
-                (status == Status::StreamEnd).then_some(block)
+                let mut block = vec![0; most];
+                let length = libdeflater::Decompressor::new().zlib_decompress(packed, &mut block).ok()?;
+                block.truncate(length);
+                Some(block)
             }
             Method::Xz { .. } => {
                 let mut block = Vec::new();
