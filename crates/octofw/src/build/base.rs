@@ -1,9 +1,12 @@
 //! The base: its digest and whether its own sums are right, found out in one reading while other things are done.
+//!
+//! That takes most of a processor for as long as the MD5 of the base takes. It begins when somebody waits for it, or when
+//! the build says that there is a processor left ([`BaseFile::go_on`]).
 
 use std::cell::{OnceCell, RefCell};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Scope;
 
 use super::BuildError;
@@ -17,8 +20,15 @@ pub(super) struct BaseFile {
     path: PathBuf,
     looked: Looked,
     found: OnceCell<Found>,
-    /// Where it is still being read.
-    coming: RefCell<Option<Receiver<io::Result<Found>>>>,
+    /// Where it is still to be read.
+    coming: RefCell<Option<Coming>>,
+}
+
+/// What will be found.
+struct Coming {
+    /// Has it begin.
+    start: Sender<()>,
+    found: Receiver<io::Result<Found>>,
 }
 
 /// What came of reading it.
@@ -31,7 +41,7 @@ struct Found {
 }
 
 impl BaseFile {
-    /// Looks what the state knows of the base at `path`; where that is not all, begins to read it.
+    /// Looks what the state knows of the base at `path`; where that is not all, it will be read on a thread of `scope`.
     pub(super) fn begin<'scope>(
         path: &Path,
         state: &State,
@@ -46,14 +56,27 @@ impl BaseFile {
                 None
             }
             None => {
-                let (told, coming) = channel();
+                let (told, found) = channel();
+                let (start, started) = channel();
                 let path = path.to_owned();
-                // Whoever wanted to know may have failed meanwhile.
-                scope.spawn(move || told.send(read(&path)));
-                Some(coming)
+                scope.spawn(move || {
+                    // A build that fails before it has nobody who wants to know, then or meanwhile.
+                    if started.recv().is_ok() {
+                        let _ = told.send(read(&path));
+                    }
+                });
+                Some(Coming { start, found })
             }
         };
         Ok(Self { path: path.to_owned(), looked, found, coming: RefCell::new(coming) })
+    }
+
+    /// There is a processor left to read it.
+    pub(super) fn go_on(&self) {
+        if let Some(coming) = self.coming.borrow().as_ref() {
+            // It may have begun before.
+            let _ = coming.start.send(());
+        }
     }
 
     /// Its SHA-256 in lower-case hex; waits for it.
@@ -88,8 +111,9 @@ impl BaseFile {
     }
 
     fn found(&self) -> Result<&Found, BuildError> {
+        self.go_on();
         if let Some(coming) = self.coming.take() {
-            let found = coming.recv().map_err(|_| BuildError::Thread)?;
+            let found = coming.found.recv().map_err(|_| BuildError::Thread)?;
             let _ = self.found.set(found.map_err(|e| unreadable(&self.path, e))?);
         }
         self.found.get().ok_or(BuildError::Thread)

@@ -24,64 +24,85 @@ pub const SESSION: &str = "session";
 /// # Errors
 /// When fakeroot is missing or fails, or the session itself does.
 pub fn run(octofw: &Path, plan: &Plan, plan_file: &Path) -> Result<Report, BuildError> {
-    run_beside(octofw, plan, plan_file, || Ok(()))
+    prepare(plan, plan_file, || Ok(()))?.run(octofw)
 }
 
-/// As [`run`]; `beside` is done while the base is unpacked, and before anything of an overlay is.
+/// A plan of which everything is done that is better done before fakeroot is started.
+#[must_use]
+pub(crate) struct Prepared<'a> {
+    plan: Plan,
+    plan_file: &'a Path,
+    list: Option<List>,
+    /// The list of owners that fakeroot is given.
+    owners: Option<PathBuf>,
+}
+
+/// Prepares a plan; `beside` is done while the base is unpacked, and before anything of an overlay is.
 ///
 /// # Errors
-/// As [`run`], and those of `beside`.
-pub fn run_beside(
-    octofw: &Path,
+/// As [`session::prepare`], and those of `beside`.
+pub(crate) fn prepare<'a>(
     plan: &Plan,
-    plan_file: &Path,
+    plan_file: &'a Path,
     beside: impl FnOnce() -> Result<(), BuildError> + Send,
-) -> Result<Report, BuildError> {
-    let io = |source: io::Error| {
-        BuildError::system(format!("cannot hand the plan over in {}", plan_file.display()), source)
-    };
+) -> Result<Prepared<'a>, BuildError> {
     let list = List::make();
     let faked = list.as_ref().map(|list| list.file.clone());
-    let plan = &Plan { faked: faked.clone(), ..plan.clone() };
-    fs::write(plan_file, serde_json::to_vec(plan).map_err(io::Error::other).map_err(io)?).map_err(io)?;
+    let plan = Plan { faked, ..plan.clone() };
     let owners = thread::scope(|scope| {
         let beside = scope.spawn(beside);
-        let owners = session::prepare(plan)
+        let owners = session::prepare(&plan)
             .map_err(|error| BuildError::Session { message: whole(&error), wrong_input: false });
         beside.join().map_err(|_| BuildError::Thread)??;
         owners
     })?;
-    let mut command = Command::new("fakeroot");
-    if let Some(owners) = &owners {
-        // By that name, since fakeroot's script takes a path with a blank apart.
-        command = command.arg("-i").arg("/dev/stdin").input(owners);
-    }
-    if let Some(faked) = &faked {
-        command = command.arg("-s").arg(faked);
-    }
-    let started = command
-        .arg("--")
-        .arg(octofw)
-        .arg(SESSION)
-        .arg(plan_file)
-        // Owners on the disk stay those of the caller, also for root: every user gets the same session.
-        .env("FAKEROOTDONTTRYCHOWN", "1")
-        // A session inside another one shall not inherit it.
-        .without("FAKEROOTKEY")
-        .without("FAKED_MODE")
-        .without("LD_PRELOAD")
-        .remedy("install it with: apt-get install fakeroot")
-        .run_shown();
-    drop(list);
-    let outcome = fs::read(&plan.outcome).ok().and_then(|text| serde_json::from_slice(&text).ok());
-    match (started, outcome) {
-        (Ok(()), Some(Outcome::Done(report))) => Ok(report),
-        (_, Some(Outcome::Failed { message, wrong_input })) => {
-            Err(BuildError::Session { message, wrong_input })
+    Ok(Prepared { plan, plan_file, list, owners })
+}
+
+impl Prepared<'_> {
+    /// Runs it and returns what came of it. `octofw` is this program's own file.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub(crate) fn run(self, octofw: &Path) -> Result<Report, BuildError> {
+        let Self { plan, plan_file, list, owners } = self;
+        let io = |source: io::Error| {
+            BuildError::system(format!("cannot hand the plan over in {}", plan_file.display()), source)
+        };
+        fs::write(plan_file, serde_json::to_vec(&plan).map_err(io::Error::other).map_err(io)?).map_err(io)?;
+        let mut command = Command::new("fakeroot");
+        if let Some(owners) = &owners {
+            // By that name, since fakeroot's script takes a path with a blank apart.
+            command = command.arg("-i").arg("/dev/stdin").input(owners);
         }
-        (Err(error), _) => Err(error.into()),
-        (Ok(()), None) => {
-            Err(BuildError::Session { message: "the session left no outcome".into(), wrong_input: false })
+        if let Some(faked) = &plan.faked {
+            command = command.arg("-s").arg(faked);
+        }
+        let started = command
+            .arg("--")
+            .arg(octofw)
+            .arg(SESSION)
+            .arg(plan_file)
+            // Owners on the disk stay those of the caller, also for root: every user gets the same session.
+            .env("FAKEROOTDONTTRYCHOWN", "1")
+            // A session inside another one shall not inherit it.
+            .without("FAKEROOTKEY")
+            .without("FAKED_MODE")
+            .without("LD_PRELOAD")
+            .remedy("install it with: apt-get install fakeroot")
+            .run_shown();
+        drop(list);
+        let outcome = fs::read(&plan.outcome).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        match (started, outcome) {
+            (Ok(()), Some(Outcome::Done(report))) => Ok(report),
+            (_, Some(Outcome::Failed { message, wrong_input })) => {
+                Err(BuildError::Session { message, wrong_input })
+            }
+            (Err(error), _) => Err(error.into()),
+            (Ok(()), None) => {
+                let message = "the session left no outcome".into();
+                Err(BuildError::Session { message, wrong_input: false })
+            }
         }
     }
 }

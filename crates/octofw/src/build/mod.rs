@@ -131,7 +131,8 @@ pub fn build(settings: &Settings) -> Result<Finished, BuildError> {
     thread::scope(|scope| build_beside(scope, settings, &mut state, &overlays, progress, start))
 }
 
-/// The build proper. The base is read on threads of `scope` meanwhile, where it is not known yet.
+/// The build proper. The base is read on threads of `scope` meanwhile, where it is not known yet: at once, unless scripts
+/// need it unpacked, which keeps every processor busy first.
 fn build_beside<'scope>(
     scope: &'scope Scope<'scope, '_>,
     settings: &Settings,
@@ -141,6 +142,9 @@ fn build_beside<'scope>(
     start: Instant,
 ) -> Result<Finished, BuildError> {
     let base = BaseFile::begin(&settings.base, state, scope)?;
+    if !stages::any_scripts(overlays)? {
+        base.go_on();
+    }
     let work = Work { settings, progress, tools: tools::versions(&settings.tools)?, base };
 
     // What a pre-script makes can lie anywhere, so only a build without any can tell that nothing changed.

@@ -115,7 +115,10 @@ impl Work<'_> {
             Ok(())
         };
         let plan_file = scratch.path.join(PLAN);
-        let report = fakeroot::run_beside(&self.settings.octofw, &plan, &plan_file, lay_out);
+        let prepared = fakeroot::prepare(&plan, &plan_file, lay_out)?;
+        // Unpacking keeps every processor busy, the session does not.
+        self.base.go_on();
+        let report = prepared.run(&self.settings.octofw);
         let mut report = match laid {
             Some(laid) => laid.hold(report)?,
             None => report?,
@@ -157,7 +160,7 @@ impl Work<'_> {
 }
 
 /// Whether any overlay has a script.
-fn any_scripts(overlays: &[Overlay]) -> Result<bool, BuildError> {
+pub(super) fn any_scripts(overlays: &[Overlay]) -> Result<bool, BuildError> {
     for overlay in overlays {
         if overlay.has_scripts()? {
             return Ok(true);

@@ -97,7 +97,8 @@ pub fn try_out(settings: &Settings, run_scripts: bool) -> Result<Trial, BuildErr
         }
         Ok(())
     };
-    let report = fakeroot::run_beside(&settings.octofw, &plan, &scratch.join("plan.json"), lay_out);
+    let plan_file = scratch.join("plan.json");
+    let report = fakeroot::prepare(&plan, &plan_file, lay_out)?.run(&settings.octofw);
     let report = match laid {
         Some(laid) => laid.hold(report)?,
         None => report?,
