@@ -113,7 +113,7 @@ fn at_with(seconds: u64, jumps: &[(u64, i64)]) -> Moment {
 fn core(base: Base, place: &std::path::Path) -> Core<Base, FileStore> {
     let (outbox, _) = Outbox::open(&place.join("journal"), Limits::default());
     let addresses = Addresses { config: String::new(), send: None };
-    let file = PrintFile::new(place, "octoapp");
+    let file = PrintFile::new(place, place, "octoapp");
     let mut core = Core::new(base, Queue::new(outbox), file, "P".repeat(60), addresses, at(0));
     core.on_sight(crate::printer::Sight { snapshot: Default::default(), job: None, at: at(0) }, at(0));
     core
