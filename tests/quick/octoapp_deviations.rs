@@ -4,6 +4,7 @@
 use crate::octoapp_player::expect::compare;
 use crate::octoapp_player::world::{Log, play};
 use crate::octoapp_strictness::{android, strict, strict_but, vector};
+use octobridge::bridge::octoapp::rehearsal::encrypt;
 use serde_json::{Value, json};
 
 const FILE: &str = "benchy_0.2mm_PLA_1h12m.gcode";
@@ -291,6 +292,46 @@ fn d13_files_of_an_automation_tell_nothing() {
     let (automated, name) = ("ContinuousPrint_1.gcode", vector.to_string());
     let mut automatic: Value = serde_json::from_str(&name.replace(FILE, automated)).unwrap();
     let log = play(&automatic);
+#[test]
+fn d12_what_is_not_so_any_more_is_not_tried_again() {
+    let (taken, away) =
+        (json!({"status": 200, "json": {"invalidTokens": []}}), json!({"status": 503, "text": ""}));
+    // A pause at 29 that is told at 32; when and how it ends, and whether it is tried again at 37.
+    let paused = |t: f64, state: &str, is_told: bool| {
+        let mut vector = until("short_pause_dropped", 29.0);
+        happens(&mut vector, [status(29.0, json!({"print_stats": {"state": "paused"}}))]);
+        happens(&mut vector, [status(t, json!({"print_stats": {"state": state}}))]);
+        vector["clock"]["end_t"] = json!(60.0);
+        let log = recorded(&mut vector);
+        let pause = kinds(&log).iter().position(|(_, kind)| kind == "paused_gcode").unwrap();
+        let mut answers = vec![taken.clone(); pause];
+        answers.push(away.clone());
+        vector["backend_responses"] = answers.into();
+        let tried = play(&vector);
+        assert_eq!(tried.requests.len(), log.requests.len() + usize::from(is_told), "{t} {state}");
+        strict(&format!("D12, {state} at {t}"), &vector, &tried);
+        let other = if is_told { log } else { again(&tried, pause) };
+        assert!(compare(&vector, &other).is_err(), "{t} {state}");
+    };
+    paused(34.0, "printing", false);
+    paused(34.0, "complete", false);
+    paused(40.0, "printing", true);
+    paused(40.0, "complete", true);
+}
+
+/// The same with that request once more, five seconds later.
+fn again(log: &Log, index: usize) -> Log {
+    let (mut log, mut request) = (log.clone(), log.requests[index].clone());
+    request.t += 5.0;
+    let mut plain = android(&log, index);
+    plain["serverTime"] = json!(plain["serverTime"].as_u64().unwrap() + 5);
+    plain["serverTimePrecise"] = json!(plain["serverTimePrecise"].as_f64().unwrap() + 5.0);
+    let text = encrypt(&plain.to_string(), log.key.as_deref().unwrap(), [7; 16]);
+    request.body["androidData"] = json!(text);
+    log.requests.push(request);
+    log
+}
+
     assert_eq!(kinds(&log), told(&[(20.0, "custom")]));
     automatic["gcode_downloads"] = json!([]);
     // The plugin leaves out the start alone.

@@ -1,6 +1,7 @@
 //! The OctoApp bridge over the life of a printer: which pushes go out, by the rules of the protocol. The tables are
 //! written from those; `first` to `last` column: when, what happens, and what iPhones then get.
 
+mod meanwhile;
 mod rules;
 mod troubles;
 
@@ -25,6 +26,8 @@ struct Side {
     pushes: Vec<Value>,
     /// The service is away.
     away: bool,
+    /// The tokens that it calls dead.
+    dead: Vec<String>,
     /// The plugin runs; none: Moonraker does not answer.
     plugin: Option<bool>,
     /// The file that prints.
@@ -117,7 +120,7 @@ impl Peer for Shelf {
             return None;
         }
         side.pushes.push(serde_json::from_str(body.unwrap()).unwrap());
-        Some((200, br#"{"invalidTokens":[]}"#.to_vec()))
+        Some((200, json!({ "invalidTokens": side.dead }).to_string().into_bytes()))
     }
 
     fn modified_ms(&mut self, _path: &str) -> Option<u64> {

@@ -1,0 +1,94 @@
+//! What happened while nobody could look, or nothing could be sent.
+
+use super::*;
+
+/// A print at 20 % of which `fails` could not be told, and what came of it behind `then`, when the service is back.
+fn told_after(fails: impl FnOnce(&mut Printer), then: impl FnOnce(&mut Printer)) -> Vec<String> {
+    let shelf = Shelf::with_phone();
+    let mut printer = Printer::new(shelf.clone());
+    printer.begin("one.gcode");
+    printer.print_to(20);
+    printer.pass(1.0);
+    shelf.told();
+    shelf.0.borrow_mut().away = true;
+    fails(&mut printer);
+    printer.pass(1.0);
+    shelf.0.borrow_mut().away = false;
+    then(&mut printer);
+    printer.pass(100.0);
+    shelf.told()
+}
+
+#[test]
+fn what_is_not_so_any_more_is_not_tried_again() {
+    let pause = |printer: &mut Printer| {
+        printer.set(|print| print.state = PrintState::Paused);
+        printer.pass(3.0);
+    };
+    let resume = |printer: &mut Printer| printer.set(|print| print.state = PrintState::Printing);
+    let done = |printer: &mut Printer| printer.end(PrintState::Complete, JobStatus::Completed);
+    let cancel = |printer: &mut Printer| printer.end(PrintState::Cancelled, JobStatus::Cancelled);
+    let next = |printer: &mut Printer| printer.begin("two.gcode");
+    assert_eq!(told_after(pause, |_| ()), ["paused_from_gcode_title 20"], "it lasts");
+    assert_eq!(told_after(pause, resume), ["printing 20"]);
+    assert_eq!(told_after(pause, cancel), ["cancelled_title 20"]);
+    let both = |printer: &mut Printer| {
+        pause(printer);
+        resume(printer);
+    };
+    assert_eq!(told_after(both, |_| ()), ["printing 20"]);
+    assert_eq!(told_after(both, done), ["print_done_title 100"]);
+    assert_eq!(told_after(both, pause), ["paused_from_gcode_title 20"]);
+    let started = |printer: &mut Printer| {
+        done(printer);
+        printer.pass(6.0);
+        next(printer);
+    };
+    let told = told_after(started, |_| ());
+    assert_eq!(told, ["print_done_title 100", "start_title"], "an end of another print is tried on");
+    let told = told_after(started, cancel);
+    assert_eq!(told, ["print_done_title 100", "cancelled_title"]);
+    let told = told_after(started, pause);
+    assert_eq!(told, ["paused_from_gcode_title", "print_done_title 100"]);
+    // A message of the user's own says what it says.
+    let say = |printer: &mut Printer| {
+        printer.snapshot.app_message = Some("Hello".into());
+        printer.look();
+    };
+    assert_eq!(told_after(say, cancel), ["Hello", "cancelled_title 20"]);
+}
+
+#[test]
+fn a_live_activity_that_could_not_be_renewed_does_not_begin_behind_the_end() {
+    let shelf = Shelf::default();
+    shelf.register("ios:phone", "1", json!({"activityAutoStartToken": "activity:start"}));
+    shelf.register("activity:old", "1", json!({"expireAt": EPOCH + 1900}));
+    let mut printer = Printer::new(shelf.clone());
+    printer.begin("one.gcode");
+    printer.pass(115.0);
+    shelf.told();
+    shelf.0.borrow_mut().away = true;
+    printer.pass(6.0);
+    shelf.0.borrow_mut().away = false;
+    printer.end(PrintState::Complete, JobStatus::Completed);
+    printer.pass(100.0);
+    assert_eq!(shelf.told(), ["print_done_title 100"]);
+}
+
+#[test]
+fn what_is_held_back_goes_to_nobody_who_died_meanwhile() {
+    let shelf = Shelf::with_phone();
+    shelf.register("watch", "2", json!({"fcmTokenFallback": "watch-before"}));
+    shelf.register("tablet", "3", json!({"fcmTokenFallback": "tablet-before"}));
+    let mut printer = Printer::new(shelf.clone());
+    printer.begin("one.gcode");
+    printer.print_to(20);
+    printer.end(PrintState::Complete, JobStatus::Completed);
+    // By its own token, or by the one that stands in for it.
+    shelf.0.borrow_mut().dead = vec!["watch-before".to_owned(), "tablet".to_owned()];
+    printer.snapshot.app_message = Some("Hello".into());
+    printer.look();
+    assert_eq!(shelf.last_tokens(), ["ios:phone", "tablet", "watch"]);
+    printer.pass(10.0);
+    assert_eq!(shelf.last_tokens(), ["activity:running", "ios:phone"]);
+}
