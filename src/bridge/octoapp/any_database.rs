@@ -27,6 +27,8 @@ pub(super) struct Base {
     latest: f64,
     /// When each push came, by these; whether it tells that a Live Activity is over; its tokens.
     pushed: Vec<((f64, f64), bool, Vec<String>)>,
+    /// How many Live Activities were to begin in the place of others.
+    renewals: usize,
     /// The service refuses for the time being.
     away: bool,
     /// Nothing can be read, or nothing written.
@@ -70,6 +72,8 @@ impl Outside for Base {
         let tokens = body["targets"].as_array().unwrap().iter();
         let tokens: Vec<String> =
             tokens.map(|target| target["fcmToken"].as_str().unwrap().to_owned()).collect();
+        let renewal = body["androidData"] == "none" && body["apnsData"]["event"] == "start";
+        self.renewals += usize::from(renewal);
         let has_apple = body["apnsData"].is_object();
         let wants_apple = |token: &String| token.starts_with("ios:") || token.starts_with("activity:");
         assert_eq!(has_apple, tokens.iter().any(|token| wants_apple(token) || token == "start"), "{body}");
@@ -252,6 +256,9 @@ proptest! {
                 }
             }
         }
+        let is_activity = |record: &&Value| record["fcmToken"].as_str().is_some_and(|token| token.starts_with("activity:"));
+        let activities = records.iter().filter(is_activity).count();
+        prop_assert!(away > 0 || !jumps.is_empty() || core.outside.renewals <= activities, "each is renewed once");
         let over = core.outside.pushed.iter().filter(|(_, over, _)| *over);
         let mut over: Vec<&String> = over.flat_map(|(.., tokens)| tokens.iter().collect::<BTreeSet<_>>()).collect();
         let count = over.len();

@@ -29,11 +29,13 @@ pub(super) struct Registry {
     key: Option<Key>,
     /// Tokens of records that were found expired, and could perhaps not be deleted.
     condemned: Vec<String>,
+    /// The same of Live Activities that were renewed.
+    renewed: Vec<String>,
 }
 
 impl Registry {
     pub(super) fn new(printer_id: String) -> Self {
-        Self { printer_id, key: None, condemned: Vec::new() }
+        Self { printer_id, key: None, condemned: Vec::new(), renewed: Vec::new() }
     }
 
     /// The records.
@@ -53,6 +55,13 @@ impl Registry {
         let found: Vec<(&App, bool)> = found.collect();
         self.condemned = found.iter().map(|(app, _)| app.token.clone()).collect();
         found
+    }
+
+    /// The Live Activities of that list are renewed; says for each whether it is so for the first time.
+    pub(super) fn renew(&mut self, apps: &[&App]) -> Vec<bool> {
+        let fresh = apps.iter().map(|app| !self.renewed.contains(&app.token)).collect();
+        self.renewed = apps.iter().map(|app| app.token.clone()).collect();
+        fresh
     }
 
     /// The key, made if there is none yet. None while the database cannot be asked.

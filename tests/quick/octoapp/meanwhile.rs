@@ -76,6 +76,35 @@ fn a_live_activity_that_could_not_be_renewed_does_not_begin_behind_the_end() {
 }
 
 #[test]
+fn live_activities_outlive_the_process() {
+    let shelf = Shelf::default();
+    shelf.register("ios:phone", "1", json!({"activityAutoStartToken": "activity:start"}));
+    shelf.register("activity:renewed", "1", json!({"expireAt": EPOCH + 1900}));
+    shelf.register("activity:over", "2", json!({"expireAt": EPOCH + 100}));
+    let mut printer = Printer::new(shelf.clone());
+    printer.begin("one.gcode");
+    printer.print_to(20);
+    shelf.told();
+    // From then on nothing happens that is told.
+    printer.restart();
+    printer.pass(200.0);
+    let pushes = shelf.0.borrow().pushes.clone();
+    let mut seen: Vec<_> = pushes
+        .iter()
+        .map(|push| {
+            let (token, apple) = (&push["targets"][0]["fcmToken"], &push["apnsData"]);
+            let state = &apple["content-state"];
+            assert_eq!((&state["filePath"], &push["androidData"]), (&json!("one.gcode"), &json!("none")));
+            [token, &apple["event"], &state["state"]].map(|text| text.as_str().unwrap().to_owned())
+        })
+        .collect();
+    seen.sort();
+    assert_eq!(seen, [["activity:over", "end", "expired"], ["activity:start", "start", "printing"]]);
+    let names: Vec<String> = shelf.0.borrow().apps.iter().map(|(name, _)| name.clone()).collect();
+    assert_eq!(names, ["ios:phone"]);
+}
+
+#[test]
 fn what_is_held_back_goes_to_nobody_who_died_meanwhile() {
     let shelf = Shelf::with_phone();
     shelf.register("watch", "2", json!({"fcmTokenFallback": "watch-before"}));
