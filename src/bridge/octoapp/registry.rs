@@ -72,13 +72,13 @@ impl Registry {
         self.key.as_ref()
     }
 
-    /// The same; the error says why there is none, and what to do.
+    /// The same; the error says why there is none, and what to do. Read anew each time, since another process may have
+    /// written one; the one that is held counts where that fails.
     pub(super) fn seek_key<O: Outside>(&mut self, outside: &mut O) -> Result<&Key, String> {
-        let key = match self.key.take() {
-            Some(key) => key,
-            None => stored_key(outside, None)?,
-        };
-        Ok(self.key.insert(key))
+        match stored_key(outside, self.key.as_ref()) {
+            Ok(key) => Ok(self.key.insert(key)),
+            Err(why) => self.key.as_ref().ok_or(why),
+        }
     }
 
     /// Says that somebody is here.

@@ -1,6 +1,7 @@
 //! What happened while nobody could look, or nothing could be sent.
 
 use super::*;
+use crate::support::cipher::decrypt;
 
 /// A print at 20 % of which `fails` could not be told, and what came of it behind `then`, when the service is back.
 fn told_after(fails: impl FnOnce(&mut Printer), then: impl FnOnce(&mut Printer)) -> Vec<String> {
@@ -102,6 +103,34 @@ fn live_activities_outlive_the_process() {
     assert_eq!(seen, [["activity:over", "end", "expired"], ["activity:start", "start", "printing"]]);
     let names: Vec<String> = shelf.0.borrow().apps.iter().map(|(name, _)| name.clone()).collect();
     assert_eq!(names, ["ios:phone"]);
+}
+
+#[test]
+fn a_key_that_another_process_wrote_counts_from_the_next_push() {
+    let shelf = Shelf::default();
+    shelf.register("android", "1", json!({}));
+    let mut printer = Printer::new(shelf.clone());
+    let place = ["public", "encryptionKey"];
+    shelf.clone().write("octoapp", &place, &json!("first"));
+    printer.begin("one.gcode");
+    let type_with = |key: &str| {
+        let text = shelf.last()["androidData"].as_str().unwrap().to_owned();
+        decrypt(&text, key).ok().and_then(|plain| serde_json::from_str::<Value>(&plain).ok())
+    };
+    assert_eq!(type_with("first").unwrap()["type"], "printing");
+    shelf.clone().write("octoapp", &place, &json!("another"));
+    printer.print_to(20);
+    assert_eq!(type_with("another").unwrap()["progress"], "20");
+    // One that is no text, or gone, takes nothing away from the phones.
+    for odd in [json!(7), Value::Null] {
+        shelf.clone().write("octoapp", &place, &odd);
+        let before = shelf.0.borrow().pushes.len();
+        printer.set(|print| print.state = PrintState::Paused);
+        printer.pass(3.0);
+        printer.set(|print| print.state = PrintState::Printing);
+        assert_eq!(shelf.0.borrow().pushes.len(), before + 2, "{odd}");
+        assert_eq!(type_with("another").unwrap()["type"], "printing", "{odd}");
+    }
 }
 
 #[test]
