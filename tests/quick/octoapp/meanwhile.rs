@@ -3,6 +3,76 @@
 use super::*;
 use crate::support::cipher::decrypt;
 
+#[test]
+fn how_a_print_ended_while_moonraker_was_away_is_told_when_it_is_back() {
+    for (state, status, expected) in [
+        (PrintState::Complete, JobStatus::Completed, "print_done_title 100"),
+        (PrintState::Cancelled, JobStatus::Cancelled, "cancelled_title 20"),
+        (PrintState::Error, JobStatus::Error, "paused_from_gcode_title 20"),
+    ] {
+        for restarts in [false, true] {
+            let shelf = Shelf::with_phone();
+            let mut printer = Printer::new(shelf.clone());
+            printer.begin("one.gcode");
+            printer.print_to(20);
+            shelf.told();
+            printer.lose();
+            printer.pass(600.0);
+            let print = printer.snapshot.print.as_mut().unwrap();
+            (print.state, print.message) = (state, Some("Heater off".to_owned()));
+            let record = &mut Arc::make_mut(&mut printer.snapshot.history).jobs[0];
+            (record.status, record.total_duration) = (status, Some(Duration::from_secs(77)));
+            record.ended = Some(Duration::from_secs(EPOCH + 300));
+            assert!(shelf.told().is_empty());
+            if restarts {
+                printer.restart()
+            } else {
+                printer.look()
+            }
+            printer.pass(30.0);
+            let state = shelf.last()["apnsData"]["content-state"].clone();
+            assert_eq!(state["filePath"], "one.gcode");
+            assert_eq!(state["error"].as_str(), (status == JobStatus::Error).then_some("Heater off"));
+            assert_eq!(shelf.last_tokens(), ["activity:running", "ios:phone"], "{status:?} {restarts}");
+            let told = shelf.told();
+            // The next process does not know how far it was.
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert_eq!(told[0].split(' ').next(), expected.split(' ').next(), "{status:?} {restarts}");
+            assert!(restarts || told[0] == expected, "{told:?}");
+            printer.restart();
+            printer.pass(700.0);
+            assert!(shelf.told().is_empty(), "nothing is told twice");
+        }
+    }
+}
+
+#[test]
+fn that_klipper_is_gone_is_not_told_again_within_half_an_hour() {
+    let shelf = Shelf::with_phone();
+    let mut printer = Printer::new(shelf.clone());
+    printer.begin("one.gcode");
+    shelf.told();
+    // A start would be news; a print that is found is none.
+    for (number, pause, told) in [(0, 0.0, 1), (1, 60.0, 0), (2, 1900.0, 1)] {
+        printer.pass(pause);
+        if number > 0 {
+            printer.lose();
+            printer.begin(&format!("{number}.gcode"));
+            printer.pass(30.0);
+            assert!(shelf.told().is_empty(), "{number}");
+        }
+        printer.klipper(KlippyState::Shutdown);
+        printer.pass(15.0);
+        assert_eq!(shelf.told().len(), told, "{number}");
+        let print = printer.snapshot.print.as_mut().unwrap();
+        (print.state, print.file) = (PrintState::Standby, None);
+        Arc::make_mut(&mut printer.snapshot.history).jobs[0].status = JobStatus::KlippyShutdown;
+        printer.klipper(KlippyState::Ready);
+        printer.pass(30.0);
+        assert!(shelf.told().is_empty());
+    }
+}
+
 /// A print at 20 % of which `fails` could not be told, and what came of it behind `then`, when the service is back.
 fn told_after(fails: impl FnOnce(&mut Printer), then: impl FnOnce(&mut Printer)) -> Vec<String> {
     let shelf = Shelf::with_phone();

@@ -181,6 +181,13 @@ impl Printer {
         self.look();
     }
 
+    /// Moonraker goes away.
+    fn lose(&mut self) {
+        let (at, lost) = (moment(self.seconds), Observation::Lost { reason: "closed".to_owned() });
+        self.observer.observe(&lost, at).iter().for_each(|event| self.bridge.on_event(event, at));
+        self.bridge.work(at);
+    }
+
     fn look(&mut self) {
         let at = moment(self.seconds);
         let seen = Observation::Seen(Arc::new(self.snapshot.clone()));
