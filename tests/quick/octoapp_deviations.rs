@@ -90,7 +90,17 @@ fn d1_tokens_go_to_no_address_without_tls() {
 
 #[test]
 fn d2_a_running_activity_is_not_started() {
+    for place in ["activity:place", "a place of any form"] {
+        of_two_one_starts(place);
+    }
+}
+
+fn of_two_one_starts(place: &str) {
     let mut vector = until("push_to_start", 12.0);
+    let starts =
+        vector["apps"].as_array().unwrap().iter().find_map(|app| app["activityAutoStartToken"].as_str());
+    let starts = starts.unwrap().to_owned();
+    vector = serde_json::from_str(&vector.to_string().replace(&starts, place)).unwrap();
     let other = json!({"fcmToken": "activity:other", "fcmTokenFallback": null, "instanceId": "other", "expireAt": 2e9});
     vector["apps"].as_array_mut().unwrap().push(other.clone());
     let log = recorded(&mut vector);
@@ -283,16 +293,6 @@ fn d12_what_could_not_be_taken_is_tried_again() {
 }
 
 #[test]
-fn d13_files_of_an_automation_tell_nothing() {
-    let mut vector = vector("cancel_android");
-    let macro_says =
-        |t| status(t, json!({"gcode_macro _OCTOAPP_STATUS": {"notify_message": format!("Hello~~~{t}")}}));
-    vector["moonraker_messages"].as_array_mut().unwrap().insert(3, macro_says(20.0));
-    let ours = recorded(&mut vector);
-    let (automated, name) = ("ContinuousPrint_1.gcode", vector.to_string());
-    let mut automatic: Value = serde_json::from_str(&name.replace(FILE, automated)).unwrap();
-    let log = play(&automatic);
-#[test]
 fn d12_what_is_not_so_any_more_is_not_tried_again() {
     let (taken, away) =
         (json!({"status": 200, "json": {"invalidTokens": []}}), json!({"status": 503, "text": ""}));
@@ -332,6 +332,16 @@ fn again(log: &Log, index: usize) -> Log {
     log
 }
 
+#[test]
+fn d13_files_of_an_automation_tell_nothing() {
+    let mut vector = vector("cancel_android");
+    let macro_says =
+        |t| status(t, json!({"gcode_macro _OCTOAPP_STATUS": {"notify_message": format!("Hello~~~{t}")}}));
+    vector["moonraker_messages"].as_array_mut().unwrap().insert(3, macro_says(20.0));
+    let ours = recorded(&mut vector);
+    let (automated, name) = ("ContinuousPrint_1.gcode", vector.to_string());
+    let mut automatic: Value = serde_json::from_str(&name.replace(FILE, automated)).unwrap();
+    let log = play(&automatic);
     assert_eq!(kinds(&log), told(&[(20.0, "custom")]));
     automatic["gcode_downloads"] = json!([]);
     // The plugin leaves out the start alone.

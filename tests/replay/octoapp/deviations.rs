@@ -78,8 +78,11 @@ fn expired(course: &Course<'_>, wishes: &mut Wishes) {
     wishes.requests.retain_mut(|wanted| {
         let is_over = wanted.apple()["content-state"]["state"] == "expired";
         let (records, now) = (course.records_at(wanted.t), course.epoch + wanted.t);
-        let expired =
-            |token: &str| records.iter().any(|(name, record)| name == token && is_expired(record, now));
+        let expired = |token: &str| {
+            let starts = |record: &Value| record["activityAutoStartToken"] == token;
+            let mut its = records.iter().filter(|(name, record)| name == token || starts(record)).peekable();
+            its.peek().is_some() && its.all(|(_, record)| is_expired(record, now))
+        };
         is_over || wanted.strike(expired)
     });
 }
@@ -217,12 +220,12 @@ fn configurations(course: &Course<'_>, wishes: &mut Wishes) {
 fn tries(course: &Course<'_>, wishes: &mut Wishes) {
     let mut further = Vec::new();
     for failed in wishes.requests.iter().filter(|wanted| wanted.failed && !is_progress(course, wanted)) {
-        let mut again = failed.clone();
-        again.t += RETRY;
-        // The text for Android is made anew, that for iPhones is the first one.
         if wishes.requests.iter().any(|wanted| is_overtaken(course, failed, wanted)) {
             continue;
         }
+        let mut again = failed.clone();
+        again.t += RETRY;
+        // The text for Android is made anew, that for iPhones is the first one.
         for clock in ["serverTime", "serverTimePrecise"] {
             if let Some(clock) = again.value.pointer_mut(&format!("/android_plain/{clock}")) {
                 let later = clock.as_f64().unwrap() + RETRY;
@@ -240,9 +243,6 @@ fn tries(course: &Course<'_>, wishes: &mut Wishes) {
     wishes.requests.extend(further);
 }
 
-/// A progress, or what is told each hour: neither a start nor the end of a pause.
-fn is_progress(course: &Course<'_>, wanted: &Wanted) -> bool {
-    let alert = wanted.apple()["alert"].is_object() || wanted.apple()["event"] == "start";
 /// Whether what failed is not so any more once the other one is told, before it would be tried again.
 fn is_overtaken(course: &Course<'_>, failed: &Wanted, by: &Wanted) -> bool {
     let at = by.happened(course.epoch);
@@ -268,6 +268,9 @@ fn is_overtaken(course: &Course<'_>, failed: &Wanted, by: &Wanted) -> bool {
     }
 }
 
+/// A progress, or what is told each hour: neither a start nor the end of a pause.
+fn is_progress(course: &Course<'_>, wanted: &Wanted) -> bool {
+    let alert = wanted.apple()["alert"].is_object() || wanted.apple()["event"] == "start";
     let at = |t: f64| (wanted.t - t).abs() < EXACT;
     let starts = course.begun().any(|job| at(job.t));
     let resumes = course.turns.iter().any(|turn| turn.state == "printing" && at(turn.t));
