@@ -4,6 +4,7 @@
 use crate::octoapp_player::expect::compare;
 use crate::octoapp_player::world::{Log, play};
 use crate::octoapp_strictness::{android, strict, strict_but, vector};
+use octobridge::bridge::octoapp::rehearsal::encrypt;
 use serde_json::{Value, json};
 
 const FILE: &str = "benchy_0.2mm_PLA_1h12m.gcode";
@@ -89,7 +90,17 @@ fn d1_tokens_go_to_no_address_without_tls() {
 
 #[test]
 fn d2_a_running_activity_is_not_started() {
+    for place in ["activity:place", "a place of any form"] {
+        of_two_one_starts(place);
+    }
+}
+
+fn of_two_one_starts(place: &str) {
     let mut vector = until("push_to_start", 12.0);
+    let starts =
+        vector["apps"].as_array().unwrap().iter().find_map(|app| app["activityAutoStartToken"].as_str());
+    let starts = starts.unwrap().to_owned();
+    vector = serde_json::from_str(&vector.to_string().replace(&starts, place)).unwrap();
     let other = json!({"fcmToken": "activity:other", "fcmTokenFallback": null, "instanceId": "other", "expireAt": 2e9});
     vector["apps"].as_array_mut().unwrap().push(other.clone());
     let log = recorded(&mut vector);
@@ -279,6 +290,46 @@ fn d12_what_could_not_be_taken_is_tried_again() {
     assert_eq!(again.requests.len(), log.requests.len() + 1);
     assert!(compare(&end, &log).is_err(), "an end is tried again");
     strict("D12, an end", &end, &again);
+}
+
+#[test]
+fn d12_what_is_not_so_any_more_is_not_tried_again() {
+    let (taken, away) =
+        (json!({"status": 200, "json": {"invalidTokens": []}}), json!({"status": 503, "text": ""}));
+    // A pause at 29 that is told at 32; when and how it ends, and whether it is tried again at 37.
+    let paused = |t: f64, state: &str, is_told: bool| {
+        let mut vector = until("short_pause_dropped", 29.0);
+        happens(&mut vector, [status(29.0, json!({"print_stats": {"state": "paused"}}))]);
+        happens(&mut vector, [status(t, json!({"print_stats": {"state": state}}))]);
+        vector["clock"]["end_t"] = json!(60.0);
+        let log = recorded(&mut vector);
+        let pause = kinds(&log).iter().position(|(_, kind)| kind == "paused_gcode").unwrap();
+        let mut answers = vec![taken.clone(); pause];
+        answers.push(away.clone());
+        vector["backend_responses"] = answers.into();
+        let tried = play(&vector);
+        assert_eq!(tried.requests.len(), log.requests.len() + usize::from(is_told), "{t} {state}");
+        strict(&format!("D12, {state} at {t}"), &vector, &tried);
+        let other = if is_told { log } else { again(&tried, pause) };
+        assert!(compare(&vector, &other).is_err(), "{t} {state}");
+    };
+    paused(34.0, "printing", false);
+    paused(34.0, "complete", false);
+    paused(40.0, "printing", true);
+    paused(40.0, "complete", true);
+}
+
+/// The same with that request once more, five seconds later.
+fn again(log: &Log, index: usize) -> Log {
+    let (mut log, mut request) = (log.clone(), log.requests[index].clone());
+    request.t += 5.0;
+    let mut plain = android(&log, index);
+    plain["serverTime"] = json!(plain["serverTime"].as_u64().unwrap() + 5);
+    plain["serverTimePrecise"] = json!(plain["serverTimePrecise"].as_f64().unwrap() + 5.0);
+    let text = encrypt(&plain.to_string(), log.key.as_deref().unwrap(), [7; 16]);
+    request.body["androidData"] = json!(text);
+    log.requests.push(request);
+    log
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub(super) struct Base {
     latest: f64,
     /// When each push came, by these; whether it tells that a Live Activity is over; its tokens.
     pushed: Vec<((f64, f64), bool, Vec<String>)>,
+    /// How many Live Activities were to begin in the place of others.
+    renewals: usize,
     /// The service refuses for the time being.
     away: bool,
     /// Nothing can be read, or nothing written.
@@ -70,6 +72,8 @@ impl Outside for Base {
         let tokens = body["targets"].as_array().unwrap().iter();
         let tokens: Vec<String> =
             tokens.map(|target| target["fcmToken"].as_str().unwrap().to_owned()).collect();
+        let renewal = body["androidData"] == "none" && body["apnsData"]["event"] == "start";
+        self.renewals += usize::from(renewal);
         let has_apple = body["apnsData"].is_object();
         let wants_apple = |token: &String| token.starts_with("ios:") || token.starts_with("activity:");
         assert_eq!(has_apple, tokens.iter().any(|token| wants_apple(token) || token == "start"), "{body}");
@@ -113,7 +117,7 @@ fn at_with(seconds: u64, jumps: &[(u64, i64)]) -> Moment {
 fn core(base: Base, place: &std::path::Path) -> Core<Base, FileStore> {
     let (outbox, _) = Outbox::open(&place.join("journal"), Limits::default());
     let addresses = Addresses { config: String::new(), send: None };
-    let file = PrintFile::new(place, "octoapp");
+    let file = PrintFile::new(place, place, "octoapp");
     let mut core = Core::new(base, Queue::new(outbox), file, "P".repeat(60), addresses, at(0));
     core.on_sight(crate::printer::Sight { snapshot: Default::default(), job: None, at: at(0) }, at(0));
     core
@@ -252,6 +256,9 @@ proptest! {
                 }
             }
         }
+        let is_activity = |record: &&Value| record["fcmToken"].as_str().is_some_and(|token| token.starts_with("activity:"));
+        let activities = records.iter().filter(is_activity).count();
+        prop_assert!(away > 0 || !jumps.is_empty() || core.outside.renewals <= activities, "each is renewed once");
         let over = core.outside.pushed.iter().filter(|(_, over, _)| *over);
         let mut over: Vec<&String> = over.flat_map(|(.., tokens)| tokens.iter().collect::<BTreeSet<_>>()).collect();
         let count = over.len();

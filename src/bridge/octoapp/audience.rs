@@ -57,6 +57,11 @@ impl Target {
         app::is_over(self.expires, now)
     }
 
+    /// Whether it is one of those, by its own token or by the one that stands in for it.
+    pub(super) fn is_among(&self, tokens: &[String]) -> bool {
+        tokens.contains(&self.token) || self.fallback.as_ref().is_some_and(|token| tokens.contains(token))
+    }
+
     pub(super) fn token(&self) -> &str {
         &self.token
     }

@@ -265,6 +265,9 @@ impl<O: Outside, S: Store> Core<O, S> {
         if !matches!(push.kind, Kind::Custom | Kind::Beep) {
             self.last = Some(push.state.clone());
         }
+        let before = self.errands.len();
+        self.errands.retain(|errand| !errand.is_overtaken(&push));
+        self.report().dropped += (before - self.errands.len()) as u64;
         if urgency != Urgency::None {
             let step = Step::Address { push, urgent: urgency == Urgency::Full };
             self.run(Errand { key, ..Errand::new(step, at) }, now);
@@ -399,7 +402,7 @@ impl<O: Outside, S: Store> Core<O, S> {
     pub(super) fn forget(&mut self, tokens: &[String]) {
         for errand in &mut self.errands {
             if let Step::Send(letter) = &mut errand.step {
-                letter.targets.retain(|target| !tokens.iter().any(|token| token == target.token()));
+                letter.targets.retain(|target| !target.is_among(tokens));
             }
         }
     }

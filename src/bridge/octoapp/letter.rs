@@ -111,6 +111,26 @@ impl Errand {
         self.kind().is_some_and(Kind::is_end)
     }
 
+    /// Whether it failed so far, and would tell what is not so any more now that `push` is told: a print that is over would
+    /// look as if it ran, and one that runs as if it were paused.
+    pub(super) fn is_overtaken(&self, push: &Push) -> bool {
+        if self.tries == 0 {
+            return false;
+        }
+        // Only so do Live Activities begin. Behind the end nobody would end them.
+        let starts =
+            matches!(&self.step, Step::Send(letter) if letter.targets.iter().any(|target| target.starts));
+        let Some(old) = self.push() else { return starts && push.kind.is_end() };
+        let is_same = old.state.id == push.state.id;
+        match (old.kind, push.kind) {
+            (Kind::Custom | Kind::Beep | Kind::Done | Kind::Cancelled | Kind::Error, _) => false,
+            (_, Kind::Started) => !is_same,
+            (Kind::Interaction | Kind::Paused, Kind::Resume) => is_same,
+            (Kind::Started | Kind::Resume, Kind::Interaction) => is_same && !starts,
+            (_, kind) => is_same && kind.is_end(),
+        }
+    }
+
     /// Puts it off after a failure at `now`; false if it is not worth another try.
     pub(super) fn again(&mut self, now: Duration) -> bool {
         self.tries += 1;

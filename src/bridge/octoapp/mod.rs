@@ -144,8 +144,8 @@ impl OctoApp {
         let mailbox = Mailbox::default();
         let mut world = World::new(setup.control.clone(), Arc::clone(&setup.tls), mailbox.clone());
         let interrupt = world.interrupt();
-        let printer_id = secrets::printer_id(data_dir, &mut world);
-        let file = PrintFile::new(data_dir, id);
+        let printer_id = secrets::printer_id(data_dir, setup.printer_data, &mut world);
+        let file = PrintFile::new(data_dir, setup.printer_data, id);
         let core = Core::new(world, ends.clone(), file, printer_id, addresses, clock.now());
         let report = Arc::clone(&core.report);
         let (alive, ended) = mpsc::channel();

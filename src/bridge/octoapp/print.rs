@@ -3,6 +3,7 @@
 use super::outside::Outside;
 use super::print_info;
 use super::scan::Marks;
+use super::secrets::data_folders;
 use crate::clock::Moment;
 use crate::whole_file;
 use serde::{Deserialize, Serialize};
@@ -174,20 +175,21 @@ pub(super) fn fresh_print<O: Outside>(outside: &mut O) -> String {
 /// The file in which the print is kept.
 #[derive(Debug)]
 pub(super) struct PrintFile {
-    data_dir: PathBuf,
+    /// Where OctoApp's plugin may have kept what it knew.
+    plugins: [PathBuf; 2],
     path: PathBuf,
     kept: Option<Known>,
 }
 
 impl PrintFile {
-    pub(super) fn new(data_dir: &Path, id: &str) -> Self {
+    pub(super) fn new(data_dir: &Path, printer_data: &Path, id: &str) -> Self {
         let path = data_dir.join(format!("{id}-print.json"));
-        Self { data_dir: data_dir.to_owned(), path, kept: None }
+        Self { plugins: data_folders(data_dir, printer_data), path, kept: None }
     }
 
     /// Identity and start of a print that OctoApp's plugin followed so far; see [`print_info::read`].
     pub(super) fn inherited(&self, file: &str, began: Duration) -> Option<(String, Duration)> {
-        print_info::read(&self.data_dir, file, began)
+        print_info::read(&self.plugins, file, began)
     }
 
     /// What it holds. One that cannot be read holds nothing.
@@ -284,23 +286,23 @@ mod tests {
     fn the_file_keeps_a_print_until_its_end_is_told() {
         let place = tempfile::tempdir().unwrap();
         let known = Known { id: "A".into(), path: "a/b".into(), started_ms: 7, ..Known::default() };
-        let mut file = PrintFile::new(place.path(), "octoapp");
+        let mut file = PrintFile::new(place.path(), place.path(), "octoapp");
         assert_eq!(file.load(), None);
         file.keep(&known);
-        let mut again = PrintFile::new(place.path(), "octoapp");
+        let mut again = PrintFile::new(place.path(), place.path(), "octoapp");
         assert_eq!(again.load(), Some(known));
         again.forget("B");
-        assert!(PrintFile::new(place.path(), "octoapp").load().is_some());
+        assert!(PrintFile::new(place.path(), place.path(), "octoapp").load().is_some());
         // The next one begins before that.
         let next = Known { id: "C".into(), path: "c".into(), ..Known::default() };
         again.keep(&next);
         again.keep(&next);
-        let mut third = PrintFile::new(place.path(), "octoapp");
+        let mut third = PrintFile::new(place.path(), place.path(), "octoapp");
         assert_eq!(third.load(), Some(next));
         assert_eq!(third.former("a/b", None).map(|former| former.id.as_str()), Some("A"));
         assert_eq!(third.former("c", None), None);
         third.forget("C");
-        let mut fourth = PrintFile::new(place.path(), "octoapp");
+        let mut fourth = PrintFile::new(place.path(), place.path(), "octoapp");
         assert_eq!(fourth.load(), None);
         assert!(fourth.former("a/b", None).is_some());
         fourth.forget("A");
@@ -311,7 +313,7 @@ mod tests {
         assert_eq!(fourth.kept.as_ref().map(|kept| kept.former.len()), Some(MOST_FORMER));
         for junk in [&b"{"[..], b"[]", b"{\"id\":5}", b"{}"] {
             std::fs::write(place.path().join("octoapp-print.json"), junk).unwrap();
-            assert_eq!(PrintFile::new(place.path(), "octoapp").load(), None);
+            assert_eq!(PrintFile::new(place.path(), place.path(), "octoapp").load(), None);
         }
     }
 }

@@ -1,10 +1,9 @@
 //! What OctoApp's plugin keeps of a print under way, for who changes over from it in mid-print: phones know the print
 //! by its identity. The plugin's files are read alone.
 
-use super::secrets::data_folders;
 use crate::whole_file;
 use serde_json::Value;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The folder with a file for each print, in the data folder.
@@ -17,14 +16,14 @@ const MOST_ID: usize = 64;
 const SLACK: Duration = Duration::from_secs(600);
 
 /// Identity and start, as time since the Unix epoch, of the print of that file, which Klipper began at `began`. None
-/// where the plugin knows nothing of it, or of another print of the same file.
-pub(super) fn read(data_dir: &Path, file: &str, began: Duration) -> Option<(String, Duration)> {
+/// where the plugin, whose data is in one of `folders`, knows nothing of it, or of another print of the same file.
+pub(super) fn read(folders: &[PathBuf], file: &str, began: Duration) -> Option<(String, Duration)> {
     // Others the plugin cannot keep.
     if file.contains(['/', '\0']) {
         return None;
     }
     let name = format!("{file}.json");
-    data_folders(data_dir).into_iter().find_map(|folder| {
+    folders.iter().find_map(|folder| {
         let path = folder.join(FOLDER).join(&name);
         let bytes = match whole_file::read(&path, MOST_FILE) {
             Ok(bytes) => bytes,
@@ -67,8 +66,9 @@ mod tests {
         };
         let id = "0123456789ABCDEFGHIJKLMNOPQRSTUV";
         let right = info(id, 1_750_000_003.5, "a b.gcode");
-        for folder in ["octoapp", "octoapp-store"] {
-            let infos = printer.path().join(folder).join("PrintInfos");
+        let folders = ["octoapp", "octoapp-store"].map(|folder| printer.path().join(folder));
+        for folder in &folders {
+            let infos = folder.join("PrintInfos");
             std::fs::create_dir_all(&infos).unwrap();
             let file = infos.join("a b.gcode.json");
             for (text, found) in [
@@ -82,13 +82,13 @@ mod tests {
                 ("[]".to_owned(), false),
             ] {
                 std::fs::write(&file, &text).unwrap();
-                let read = read(&printer.path().join("octoapp"), "a b.gcode", began);
+                let read = read(&folders, "a b.gcode", began);
                 assert_eq!(read.as_ref().map(|(id, _)| id.as_str()), found.then_some(id), "{text}");
                 assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
             }
             std::fs::remove_file(&file).unwrap();
         }
-        assert_eq!(read(&printer.path().join("octoapp"), "../x", began), None);
+        assert_eq!(read(&folders, "../x", began), None);
     }
 
     proptest! {

@@ -30,10 +30,11 @@ fn filament_total(print: &Print) -> Option<f64> {
     print.metadata.as_deref()?.filament_total.map(f64::trunc).filter(|total| *total > 0.0)
 }
 
-/// A progress in whole per cent, rounded down.
+/// A progress in whole per cent, rounded down: 0.29 is 28, since it is a little less than 29 hundredths in binary, and so
+/// the plugin has it.
 pub(super) fn percent(progress: f64) -> u8 {
     // Within 0 and 100 by the clamp.
-    (progress.clamp(0.0, 1.0) * 100.0 + 1e-9) as u8
+    (progress.clamp(0.0, 1.0) * 100.0) as u8
 }
 
 /// The time left in whole seconds; -1 where it is not known. `factor` is that of the speed.
@@ -132,6 +133,25 @@ mod tests {
         assert_eq!(progress(&print(1.0, 0.9, 9950.0), &filament, false), Some(1.0));
         let slicer = Frontend::read(Some(&json!({"calcEtaTime": ["slicer"]})), None);
         assert_eq!(left(&print(320.0, 0.5, 0.0), &slicer, None), 4000);
+    }
+
+    #[test]
+    fn per_cents_are_those_of_the_plugin() {
+        for (progress, whole) in [
+            (0.0, 0),
+            (0.07, 7),
+            (0.28, 28),
+            (0.29, 28),
+            (0.57, 56),
+            (0.58, 57),
+            (0.999_999, 99),
+            (1.0, 100),
+            (1.5, 100),
+            (-0.5, 0),
+            (f64::NAN, 0),
+        ] {
+            assert_eq!(percent(progress), whole, "{progress}");
+        }
     }
 
     proptest! {

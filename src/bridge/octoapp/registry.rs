@@ -29,11 +29,13 @@ pub(super) struct Registry {
     key: Option<Key>,
     /// Tokens of records that were found expired, and could perhaps not be deleted.
     condemned: Vec<String>,
+    /// The same of Live Activities that were renewed.
+    renewed: Vec<String>,
 }
 
 impl Registry {
     pub(super) fn new(printer_id: String) -> Self {
-        Self { printer_id, key: None, condemned: Vec::new() }
+        Self { printer_id, key: None, condemned: Vec::new(), renewed: Vec::new() }
     }
 
     /// The records.
@@ -55,6 +57,13 @@ impl Registry {
         found
     }
 
+    /// The Live Activities of that list are renewed; says for each whether it is so for the first time.
+    pub(super) fn renew(&mut self, apps: &[&App]) -> Vec<bool> {
+        let fresh = apps.iter().map(|app| !self.renewed.contains(&app.token)).collect();
+        self.renewed = apps.iter().map(|app| app.token.clone()).collect();
+        fresh
+    }
+
     /// The key, made if there is none yet. None while the database cannot be asked.
     pub(super) fn key<O: Outside>(&mut self, outside: &mut O) -> Option<&Key> {
         if let Err(why) = self.seek_key(outside) {
@@ -63,13 +72,13 @@ impl Registry {
         self.key.as_ref()
     }
 
-    /// The same; the error says why there is none, and what to do.
+    /// The same; the error says why there is none, and what to do. Read anew each time, since another process may have
+    /// written one; the one that is held counts where that fails.
     pub(super) fn seek_key<O: Outside>(&mut self, outside: &mut O) -> Result<&Key, String> {
-        let key = match self.key.take() {
-            Some(key) => key,
-            None => stored_key(outside, None)?,
-        };
-        Ok(self.key.insert(key))
+        match stored_key(outside, self.key.as_ref()) {
+            Ok(key) => Ok(self.key.insert(key)),
+            Err(why) => self.key.as_ref().ok_or(why),
+        }
     }
 
     /// Says that somebody is here.

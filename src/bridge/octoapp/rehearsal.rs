@@ -134,7 +134,7 @@ impl<P: Peer> Rehearsal<P> {
     pub fn new(data_dir: &Path, peer: P, printer_id: &str, now: Moment) -> Self {
         let (outbox, _) = Outbox::open(&data_dir.join("outbox/octoapp.journal"), Limits::default());
         let addresses = Addresses { config: CONFIG_URL.to_owned(), send: None };
-        let file = PrintFile::new(data_dir, "octoapp");
+        let file = PrintFile::new(data_dir, data_dir, "octoapp");
         let queue = Queue::new(outbox);
         let world = World { peer, chance: 1, scans: Vec::new(), scanned: Scanned::default() };
         Self { core: Core::new(world, queue, file, printer_id.to_owned(), addresses, now) }

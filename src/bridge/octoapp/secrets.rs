@@ -23,15 +23,15 @@ const SOUND: std::ops::RangeInclusive<usize> = 40..=60;
 /// Largest file, in bytes.
 const MOST_FILE: u64 = 64 * 1024;
 
-/// The folders in which the plugin may have kept its data: that of this bridge, and that of its own installer.
-pub(super) fn data_folders(data_dir: &Path) -> Vec<PathBuf> {
-    let store = data_dir.parent().map(|printer| printer.join(STORE));
-    std::iter::once(data_dir.to_owned()).chain(store).collect()
+/// The folders in which the plugin may have kept its data: that of this bridge, and that of its own installer in the
+/// printer's, `printer_data`.
+pub(super) fn data_folders(data_dir: &Path, printer_data: &Path) -> [PathBuf; 2] {
+    [data_dir.to_owned(), printer_data.join(STORE)]
 }
 
 /// The identity that one of the plugin's files holds, or a fresh one; it is brought into the file in the data folder.
 /// A file that cannot be read is left alone.
-pub(super) fn printer_id<O: Outside>(data_dir: &Path, outside: &mut O) -> String {
+pub(super) fn printer_id<O: Outside>(data_dir: &Path, printer_data: &Path, outside: &mut O) -> String {
     let path = data_dir.join(FILE);
     let text = match whole_file::read_text(&path, MOST_FILE) {
         Ok(text) => Some(text),
@@ -46,7 +46,7 @@ pub(super) fn printer_id<O: Outside>(data_dir: &Path, outside: &mut O) -> String
     if let Some(id) = text.as_deref().and_then(|text| sound(ini::value(text, SECTION, KEY), &path)) {
         return id;
     }
-    let id = elsewhere(data_dir).unwrap_or_else(|| fresh_id(outside, LENGTH));
+    let id = elsewhere(printer_data).unwrap_or_else(|| fresh_id(outside, LENGTH));
     if let Some(text) = text
         && let Err(error) =
             whole_file::replace_for_owner(&path, ini::with(&text, SECTION, KEY, &id).as_bytes())
@@ -57,10 +57,9 @@ pub(super) fn printer_id<O: Outside>(data_dir: &Path, outside: &mut O) -> String
 }
 
 /// The identity from the plugin's other files.
-fn elsewhere(data_dir: &Path) -> Option<String> {
-    let printer = data_dir.parent()?;
-    let places =
-        [(printer.join(STORE).join(FILE), SECTION), (printer.join("config").join(SETTINGS), OLD_SECTION)];
+fn elsewhere(printer_data: &Path) -> Option<String> {
+    let settings = printer_data.join("config").join(SETTINGS);
+    let places = [(printer_data.join(STORE).join(FILE), SECTION), (settings, OLD_SECTION)];
     places.into_iter().find_map(|(path, section)| {
         let id = sound(ini::value(&read(&path)?, section, KEY), &path)?;
         log::info!("octoapp: the printer's identity is that of {}", path.display());
@@ -104,16 +103,22 @@ mod tests {
 
     /// Files of a printer, by their paths; gives its identity, and the files then.
     fn tried(files: &[(&str, &str)]) -> (String, Vec<String>) {
-        let printer = tempfile::tempdir().unwrap();
-        for folder in ["octoapp", "octoapp-store", "config"] {
-            std::fs::create_dir(printer.path().join(folder)).unwrap();
+        let place = tempfile::tempdir().unwrap();
+        // The data folder may lie elsewhere.
+        let printer = place.path().join("printer_data");
+        for folder in ["octoapp", "printer_data/octoapp-store", "printer_data/config"] {
+            std::fs::create_dir_all(place.path().join(folder)).unwrap();
         }
+        let at = |name: &str| match name.starts_with("octoapp/") {
+            true => place.path().join(name),
+            false => printer.join(name),
+        };
         for (name, text) in files {
-            std::fs::write(printer.path().join(name), text).unwrap();
+            std::fs::write(at(name), text).unwrap();
         }
-        let id = printer_id(&printer.path().join("octoapp"), &mut Base::default());
+        let id = printer_id(&place.path().join("octoapp"), &printer, &mut Base::default());
         let names = ["octoapp/octoapp.secrets", "octoapp-store/octoapp.secrets", "config/octoapp.conf"];
-        let read = |name: &&str| std::fs::read_to_string(printer.path().join(name)).unwrap_or_default();
+        let read = |name: &&str| std::fs::read_to_string(at(name)).unwrap_or_default();
         (id, names.iter().map(read).collect())
     }
 
@@ -150,7 +155,7 @@ mod tests {
         std::fs::create_dir(&data).unwrap();
         let file = data.join("octoapp.secrets");
         std::fs::write(&file, b"[secrets]\nprinter_id = \xff\n").unwrap();
-        assert_eq!(printer_id(&data, &mut Base::default()).len(), 60);
+        assert_eq!(printer_id(&data, printer.path(), &mut Base::default()).len(), 60);
         assert_eq!(std::fs::read(&file).unwrap(), b"[secrets]\nprinter_id = \xff\n");
     }
 

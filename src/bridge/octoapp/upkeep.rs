@@ -106,8 +106,11 @@ impl<O: Outside, S: Store> Core<O, S> {
             let letter = Letter { targets, high: true, push: None, apple, over: Vec::new() };
             Errand::new(Step::Send(letter), now.monotonic)
         };
-        let mut renewed = Vec::new();
-        if let Some(last) = self.last.clone() {
+        // A process that began in mid-print may have told nothing yet.
+        let seen = || self.print.as_ref().filter(|print| print.since.is_some()).map(|_| self.state(now));
+        let last = self.last.clone().or_else(seen);
+        let (mut nearly_over, mut places) = (Vec::new(), Vec::new());
+        if last.is_some() {
             for app in apps.iter().filter(|app| app.device() == Device::Activity) {
                 let left = app.expires.map(|expires| expires - now.unix.as_secs_f64());
                 if !left.is_some_and(|left| (0.0..=RENEWAL).contains(&left)) {
@@ -121,15 +124,21 @@ impl<O: Outside, S: Store> Core<O, S> {
                 let Some(target) = newest.and_then(|by| audience::Target::starting(app, by)) else {
                     continue;
                 };
-                self.run(request(vec![target], apple::renewal(&last, now.unix)), now);
-                renewed.push(app);
+                nearly_over.push(app);
+                places.push(target);
             }
         }
-        Registry::delete(&mut self.outside, renewed.into_iter().map(|app| &app.name));
+        let fresh = self.registry.renew(&nearly_over);
+        if let Some(last) = &last {
+            for (target, _) in places.into_iter().zip(fresh).filter(|(_, fresh)| *fresh) {
+                self.run(request(vec![target], apple::renewal(last, now.unix)), now);
+            }
+        }
+        Registry::delete(&mut self.outside, nearly_over.into_iter().map(|app| &app.name));
         let expired = self.registry.condemn(&apps, now.unix);
         let activities = expired.iter().filter(|(app, fresh)| *fresh && app.device() == Device::Activity);
         let targets: Vec<_> = activities.map(|(app, _)| audience::Target::of(app).anyway()).collect();
-        if let Some(last) = self.last.clone().filter(|_| !targets.is_empty()) {
+        if let Some(last) = last.filter(|_| !targets.is_empty()) {
             self.run(request(targets, apple::expired(&last, now.unix)), now);
         }
         Registry::delete(&mut self.outside, expired.into_iter().map(|(app, _)| &app.name));

@@ -55,7 +55,8 @@ impl PairOctoApp {
             forget(&mut pairing, self.yes)?;
             return switch(&place, false, environment);
         }
-        pairing.prepare(&place.settings.paths.data).map_err(stop)?;
+        let paths = &place.settings.paths;
+        pairing.prepare(&paths.data, &paths.printer_data).map_err(stop)?;
         let known = pairing.registered().map_err(stop)?;
         if !known.is_empty() {
             say("These are registered with this printer already:");

@@ -20,7 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(600);
 pub(super) fn pair(work: &Work, ticket: &Ticket) -> Result<String, String> {
     let place = place(work)?;
     let mut pairing = open(work, &place)?;
-    pairing.prepare(&work.settings.paths.data).map_err(|error| error.to_string())?;
+    let paths = &work.settings.paths;
+    pairing.prepare(&paths.data, &paths.printer_data).map_err(|error| error.to_string())?;
     let tls = tls::client_config(work.settings.text("EXTRA_CA_FILE").map(Path::new));
     let found = find_addresses(&work.control, tls.map_err(|error| error.to_string())?)?;
     let mut urls = found.urls.into_iter();

@@ -1,6 +1,6 @@
 //! Beside OctoApp's own plugin, which Moonraker knows as its agent `OctoApp`.
 
-use super::{launch, register, stored, wait_for_announcement, wait_for_state};
+use super::{bed_with, launch, register, stored, wait_for_announcement, wait_for_state};
 use crate::support::bed::{Bed, Job};
 use crate::support::push_service::PushService;
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ impl Plugin {
 
 #[test]
 fn beside_the_plugin_the_bridge_is_off_and_says_so() {
-    let bed = Bed::up();
+    let bed = bed_with("");
     let service = PushService::start();
     register(&bed, "android", "1", json!({}));
     register(&bed, "gone", "2", json!({"expireAt": 1}));

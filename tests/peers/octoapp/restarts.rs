@@ -1,8 +1,8 @@
 //! Every part restarts in mid-print.
 
 use super::table::{Row, Seen, compare};
-use super::{register, start, stored, wait_for_records, wait_for_state};
-use crate::support::bed::{Bed, Job, Part};
+use super::{bed_with, register, start, stored, wait_for_records, wait_for_state};
+use crate::support::bed::{Job, Part};
 use crate::support::program::Program;
 use crate::support::push_service::{PushService, word};
 use crate::support::wait;
@@ -22,7 +22,8 @@ const TABLE: &[Row] = &[
     ),
     ("its first layer is done", "AP", "first_layer_done", LAYER_1, "one.gcode"),
     ("its third layer is done", "AP", "third_layer_done", LAYER_3, "one.gcode"),
-    // The program is killed, Moonraker is killed, both are: nothing is told of that, and the print is the same.
+    // The program is killed, restarted in order, Moonraker is killed, both are: nothing is told of that, and the print is
+    // the same.
     (
         "3 s after a pause",
         "ALP",
@@ -72,9 +73,9 @@ fn wait_until_connected(program: &Program) {
 
 #[test]
 fn restarts_of_every_part_are_told_as_the_table_says() {
-    let bed = Bed::up();
+    let bed = bed_with("");
     let service = PushService::start();
-    let program = start(&bed, &service);
+    let mut program = start(&bed, &service);
     let public = stored(&bed, "octoapp", "public");
     register(&bed, "android", "1", json!({}));
     register(&bed, "ios:phone", "2", json!({}));
@@ -87,6 +88,8 @@ fn restarts_of_every_part_are_told_as_the_table_says() {
     });
 
     kill_worker(&program);
+    wait_until_connected(&program);
+    program.restart();
     wait_until_connected(&program);
     bed.kill(Part::Moonraker);
     std::thread::sleep(Duration::from_secs(2));

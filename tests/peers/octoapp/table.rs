@@ -151,6 +151,8 @@ impl<'k> Seen<'k> {
         // The texts of both are made at different times where the push is held back.
         let source = state["sourceTime"].as_u64().unwrap() as f64 / 1000.0;
         assert!(then - source < 7.0 && source <= then + 0.1, "{android} {apple}");
+        let is_end = ["completed", "idle", "error"].contains(&android["type"].as_str().unwrap());
+        assert!(!is_end || then - source >= 4.99, "ends are held back for 5 s: {android} {apple}");
         assert!(state["printTime"].is_u64(), "{state}");
         if apple["event"] == "start" {
             assert_eq!(apple["attributes-type"], "PrintActivityAttributes");

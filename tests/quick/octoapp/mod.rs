@@ -1,6 +1,7 @@
 //! The OctoApp bridge over the life of a printer: which pushes go out, by the rules of the protocol. The tables are
 //! written from those; `first` to `last` column: when, what happens, and what iPhones then get.
 
+mod meanwhile;
 mod rules;
 mod troubles;
 
@@ -25,6 +26,8 @@ struct Side {
     pushes: Vec<Value>,
     /// The service is away.
     away: bool,
+    /// The tokens that it calls dead.
+    dead: Vec<String>,
     /// The plugin runs; none: Moonraker does not answer.
     plugin: Option<bool>,
     /// The file that prints.
@@ -117,7 +120,7 @@ impl Peer for Shelf {
             return None;
         }
         side.pushes.push(serde_json::from_str(body.unwrap()).unwrap());
-        Some((200, br#"{"invalidTokens":[]}"#.to_vec()))
+        Some((200, json!({ "invalidTokens": side.dead }).to_string().into_bytes()))
     }
 
     fn modified_ms(&mut self, _path: &str) -> Option<u64> {
@@ -176,6 +179,13 @@ impl Printer {
         self.bridge =
             Rehearsal::new(self.place.path(), self.shelf.clone(), &"P".repeat(60), moment(self.seconds));
         self.look();
+    }
+
+    /// Moonraker goes away.
+    fn lose(&mut self) {
+        let (at, lost) = (moment(self.seconds), Observation::Lost { reason: "closed".to_owned() });
+        self.observer.observe(&lost, at).iter().for_each(|event| self.bridge.on_event(event, at));
+        self.bridge.work(at);
     }
 
     fn look(&mut self) {

@@ -78,8 +78,11 @@ fn expired(course: &Course<'_>, wishes: &mut Wishes) {
     wishes.requests.retain_mut(|wanted| {
         let is_over = wanted.apple()["content-state"]["state"] == "expired";
         let (records, now) = (course.records_at(wanted.t), course.epoch + wanted.t);
-        let expired =
-            |token: &str| records.iter().any(|(name, record)| name == token && is_expired(record, now));
+        let expired = |token: &str| {
+            let starts = |record: &Value| record["activityAutoStartToken"] == token;
+            let mut its = records.iter().filter(|(name, record)| name == token || starts(record)).peekable();
+            its.peek().is_some() && its.all(|(_, record)| is_expired(record, now))
+        };
         is_over || wanted.strike(expired)
     });
 }
@@ -213,10 +216,13 @@ fn configurations(course: &Course<'_>, wishes: &mut Wishes) {
 }
 
 /// D12: a push that the service could not take is tried again, and taken then: nothing of the recording is left for that
-/// try. Progress is not, since the next one comes anyway.
+/// try. Progress is not, since the next one comes anyway, nor is what is not so any more by then.
 fn tries(course: &Course<'_>, wishes: &mut Wishes) {
     let mut further = Vec::new();
     for failed in wishes.requests.iter().filter(|wanted| wanted.failed && !is_progress(course, wanted)) {
+        if wishes.requests.iter().any(|wanted| is_overtaken(course, failed, wanted)) {
+            continue;
+        }
         let mut again = failed.clone();
         again.t += RETRY;
         // The text for Android is made anew, that for iPhones is the first one.
@@ -235,6 +241,31 @@ fn tries(course: &Course<'_>, wishes: &mut Wishes) {
         further.push(again);
     }
     wishes.requests.extend(further);
+}
+
+/// Whether what failed is not so any more once the other one is told, before it would be tried again.
+fn is_overtaken(course: &Course<'_>, failed: &Wanted, by: &Wanted) -> bool {
+    let at = by.happened(course.epoch);
+    if !by.is_push() || at <= failed.t + EXACT || at >= failed.t + RETRY - EXACT {
+        return false;
+    }
+    let over = |wanted: &Wanted| {
+        let ends = [("completed", "completed"), ("idle", "cancelled"), ("error", "error")];
+        ends.iter().any(|(android, apple)| wanted.tells(android, apple))
+    };
+    let paused =
+        |wanted: &Wanted| wanted.tells("paused_gcode", "pausedGcode") || wanted.tells("paused", "paused");
+    let runs = |wanted: &Wanted| wanted.tells("printing", "printing") && !is_progress(course, wanted);
+    let starts = |wanted: &Wanted| {
+        runs(wanted) && course.begun().any(|job| (job.t - wanted.happened(course.epoch)).abs() < EXACT)
+    };
+    let custom = failed.android()["type"] == "custom" || failed.apple()["collapseId"].is_string();
+    match () {
+        () if over(failed) || custom => false,
+        () if over(by) || starts(by) => true,
+        () if paused(by) => runs(failed) && failed.apple()["event"] != "start",
+        () => runs(by) && paused(failed),
+    }
 }
 
 /// A progress, or what is told each hour: neither a start nor the end of a pause.

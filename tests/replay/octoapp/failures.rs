@@ -79,7 +79,7 @@ pub(super) fn told(course: &Course<'_>, wishes: &mut Wishes) {
         let body =
             json!({"targets": targets, "highPriority": true, "apnsData": content, "androidData": null});
         let value = json!({"method": "POST", "url": url, "body": body, "android_plain": plain});
-        wishes.requests.push(Wanted { t, later: Vec::new(), value, failed: false });
+        wishes.requests.push(Wanted { t, later: Vec::new(), value, failed: false, places: Vec::new() });
         wishes.delete(course, t, &activities);
     }
 }

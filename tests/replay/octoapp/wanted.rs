@@ -17,6 +17,8 @@ pub(super) struct Wanted {
     pub(super) value: Value,
     /// The service fails at it, and another try is worth it.
     pub(super) failed: bool,
+    /// Places where Live Activities can be started, whose tokens may have any form.
+    pub(super) places: Vec<String>,
 }
 
 impl Wanted {
@@ -60,7 +62,10 @@ impl Wanted {
         if left.len() == targets.len() {
             return true;
         }
-        let apple = |target: &Value| ["ios:", "activity:"].iter().any(|kind| token(target).starts_with(kind));
+        let apple = |target: &Value| {
+            let token = token(target);
+            ["ios:", "activity:"].iter().any(|kind| token.starts_with(kind)) || self.places.contains(&token)
+        };
         if !left.iter().any(apple) {
             self.value["body"]["apnsData"] = Value::Null;
         }
@@ -86,6 +91,12 @@ impl Wishes {
     pub(super) fn of(vector: &Value) -> Self {
         let mut answers = vector["backend_responses"].as_array().into_iter().flatten();
         let mut requests = Vec::new();
+        let written = vector["moonraker_messages"].as_array().into_iter().flatten();
+        let written = written.flat_map(|message| message["db_set"].as_array().into_iter().flatten());
+        let records = vector["apps"].as_array().into_iter().flatten().chain(written.map(|change| &change[2]));
+        let places =
+            records.filter_map(|record| record["activityAutoStartToken"].as_str().map(str::to_owned));
+        let places: Vec<String> = places.collect();
         for value in vector["expected_requests"].as_array().unwrap() {
             let answer = if value["method"] == "POST" { answers.next() } else { None };
             let failed = answer.is_some_and(|answer| match answer["status"].as_u64() {
@@ -93,7 +104,8 @@ impl Wishes {
                 Some(status) => matches!(status, 408 | 429 | 500..),
             });
             let t = value["t"].as_f64().unwrap();
-            requests.push(Wanted { t, later: Vec::new(), value: value.clone(), failed });
+            let places = places.clone();
+            requests.push(Wanted { t, later: Vec::new(), value: value.clone(), failed, places });
         }
         let delete = |delete: &Value| {
             let key = match delete["key"].as_array() {

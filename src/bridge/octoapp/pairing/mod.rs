@@ -96,16 +96,17 @@ impl Pairing {
         Ok(Self { world, registry, addresses, clock: SystemClock::new(), told: None })
     }
 
-    /// Makes sure that nobody else looks after the printer, and finds its identity, which is kept in `data_dir`.
+    /// Makes sure that nobody else looks after the printer, and finds its identity, which is kept in `data_dir`, or was by
+    /// the plugin in the printer's own directory, `printer_data`.
     ///
     /// # Errors
     ///
     /// If OctoApp's own plugin does.
-    pub(crate) fn prepare(&mut self, data_dir: &Path) -> Result<(), PairError> {
+    pub(crate) fn prepare(&mut self, data_dir: &Path, printer_data: &Path) -> Result<(), PairError> {
         if self.plugin_runs() {
             return Err(PairError::Plugin);
         }
-        self.registry = Registry::new(secrets::printer_id(data_dir, &mut self.world));
+        self.registry = Registry::new(secrets::printer_id(data_dir, printer_data, &mut self.world));
         Ok(())
     }
 
