@@ -27,7 +27,7 @@ pub struct Refused(pub ApiError);
 pub(crate) const DEV_ORIGINS: [&str; 2] = ["http://localhost:3000", "http://localhost:3001"];
 
 /// See the module.
-pub async fn identify(State(app): State<App>, request: Request, next: Next) -> Response {
+pub async fn identify(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     match who(&app, &parts).await {
         Ok(Some((identity, log_in))) => {
