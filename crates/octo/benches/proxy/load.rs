@@ -10,7 +10,7 @@ pub(crate) struct Load {
     pub(crate) path: &'static str,
     pub(crate) connections: usize,
     /// Lines of the request's head.
-    pub(crate) headers: &'static str,
+    pub(crate) headers: String,
 }
 
 /// What came of it.

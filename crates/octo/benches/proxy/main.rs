@@ -43,7 +43,7 @@ fn main() -> std::process::ExitCode {
     let peer = |value: f64| Some((value, format!("nginx {}", nginx.version)));
 
     let prefix = "/sessions/cold-lamp/files";
-    let large = Load { path: "/large", connections: 8, headers: "" };
+    let large = Load { path: "/large", connections: 8, headers: String::new() };
     let (ours, theirs) = load::both(&large, (proxy.address, prefix), (nginx.address, ""));
     rows.push(row(
         "1 MB bodies down, 8 at once",
@@ -53,7 +53,7 @@ fn main() -> std::process::ExitCode {
         Some(theirs.milliseconds_each() / 0.8),
     ));
     for connections in [1, 32] {
-        let small = Load { path: "/small", connections, headers: "" };
+        let small = Load { path: "/small", connections, headers: String::new() };
         let (ours, theirs) = load::both(&small, (proxy.address, prefix), (nginx.address, ""));
         rows.push(row(
             &format!("100 byte answers, {connections} at once"),

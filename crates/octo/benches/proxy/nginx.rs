@@ -37,7 +37,7 @@ pub(crate) fn start(service: SocketAddr) -> Nginx {
         "daemon off; worker_processes auto; pid {place}/pid; error_log {place}/error.log;\n\
          events {{ worker_connections 4096; }}\n\
          http {{ access_log off; keepalive_requests 100000000; {temporary}\
-         upstream service {{ server {service}; keepalive 8; keepalive_requests 100000000; }}\n\
+         upstream service {{ server {service}; keepalive 32; keepalive_requests 100000000; }}\n\
          server {{ listen {address}; location / {{ proxy_pass http://service; proxy_http_version 1.1;\n\
          proxy_set_header Connection \"\"; proxy_set_header X-Forwarded-For $remote_addr; }} }} }}\n"
     );

@@ -162,8 +162,10 @@ fn requests(bed: &Bed, rows: &mut Vec<Row>) {
     bed.must("alice", "POST", "/api/sessions?wait=60", Some(json!({})), 201);
     let nginx = nginx::start(service.address);
     let prefix = format!("/sessions/{id}/files");
+    let token = token(bed);
     for connections in [1, 32] {
-        let load = Load { path: "/small", connections, headers: "X-Dev-User: alice\r\n" };
+        let headers = format!("Authorization: Bearer {token}\r\n");
+        let load = Load { path: "/small", connections, headers };
         let (ours, theirs) = load::both(&load, (bed.address(), &prefix), (nginx.address, ""));
         let peer = |value: f64| Some((value, format!("nginx {}", nginx.version)));
         let what = format!("100 byte answers through the whole server, {connections} at once");
@@ -182,4 +184,13 @@ fn requests(bed: &Bed, rows: &mut Vec<Row>) {
             None,
         ));
     }
+}
+
+/// Of somebody who may use all sessions, and logged in as people do.
+fn token(bed: &Bed) -> String {
+    let new = json!({"username": "bench", "email": "bench@example.com", "password": "correct horse", "role": "admin"});
+    bed.must("root", "POST", "/api/admin/users", Some(new), 201);
+    let known = json!({"username": "bench", "password": "correct horse"});
+    let answer = bed.must("root", "POST", "/api/auth/login", Some(known), 200);
+    answer["token"].as_str().unwrap().to_owned()
 }

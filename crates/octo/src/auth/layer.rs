@@ -18,7 +18,6 @@ use super::token::TokenError;
 use super::{Identity, dev, origin};
 use crate::api::error::{ApiError, Code};
 use crate::server::App;
-use crate::store::users::User;
 
 /// Why nobody is there although the request brought something.
 #[derive(Debug, Clone)]
@@ -28,7 +27,7 @@ pub struct Refused(pub ApiError);
 pub(crate) const DEV_ORIGINS: [&str; 2] = ["http://localhost:3000", "http://localhost:3001"];
 
 /// See the module.
-pub async fn identify(State(app): State<App>, request: Request, next: Next) -> Response {
+pub async fn identify(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     match who(&app, &parts).await {
         Ok(Some((identity, log_in))) => {
@@ -78,7 +77,7 @@ async fn who(app: &App, request: &Parts) -> Result<Option<(Identity, LogIn)>, Ap
         }
     };
     let is_word = log_in.epoch.is_none();
-    let (user, log_in) = load(app, log_in).await?;
+    let user = app.log_ins.user(&log_in, Timestamp::now()).await?;
     if is_word && !dev::is_dev(&user) {
         return Err(refused("user_not_found", "there is no such user any more"));
     }
@@ -87,21 +86,13 @@ async fn who(app: &App, request: &Parts) -> Result<Option<(Identity, LogIn)>, Ap
             "a page of another site sent this with your cookie; use this server's own page, or a token in Authorization",
         ));
     }
-    let identity = Identity { user_id: user.id, username: user.username, role: user.role, by_cookie };
+    let (user_id, username) = (user.id.clone(), user.username.clone());
+    let identity = Identity { user_id, username, role: user.role, by_cookie };
     Ok(Some((identity, log_in)))
 }
 
 fn crossed(message: &str) -> ApiError {
     ApiError::new(Code::Forbidden, message).with(json!({"reason": "cross_origin"}))
-}
-
-/// The user as they are now.
-async fn load(app: &App, log_in: LogIn) -> Result<(User, LogIn), ApiError> {
-    let dev_mode = app.config.auth.dev_mode;
-    let now = Timestamp::now();
-    let asked = log_in.clone();
-    let user = app.store.glance(move |connection| asked.user(connection, dev_mode, now)).await?;
-    Ok((user?, log_in))
 }
 
 /// Whether the request comes from a page of ours, or one of the settings.

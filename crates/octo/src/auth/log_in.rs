@@ -1,5 +1,5 @@
-//! Log-ins, and what they opened: a stream or a socket ends with the log-in that it was opened with. Else somebody whom an
-//! administrator keeps out would go on typing in a terminal that is open.
+//! Log-ins: whose they are, and what they opened. A stream or a socket ends with the log-in that it was opened with. Else
+//! somebody whom an administrator keeps out would go on typing in a terminal that is open.
 //!
 //! Log-ins that hold something are looked at again and again, and at once when something changes here: users can be changed
 //! beside the server too, at the command line.
@@ -17,13 +17,13 @@ use super::dev;
 use super::token::{Claims, LEEWAY};
 use crate::api::error::{ApiError, Code};
 use crate::store::users::{self, User};
-use crate::store::{Store, StoreError, tokens};
+use crate::store::{Moment, Store, StoreError, tokens};
 
 /// How often log-ins that hold something are looked at.
 const EVERY: Duration = Duration::from_secs(5);
 
 /// A log-in, as far as it must be known to tell whether it still counts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LogIn {
     /// The user.
     pub user: String,
@@ -51,7 +51,7 @@ impl LogIn {
     ///
     /// # Errors
     /// What the database says; inside, why the log-in does not count any more.
-    pub(super) fn user(
+    fn user(
         &self,
         connection: &Connection,
         dev_mode: bool,
@@ -71,19 +71,29 @@ impl LogIn {
         if self.epoch.is_some_and(|epoch| epoch != user.token_epoch) {
             return Ok(Err(refused("invalid_token", "this log-in was ended; log in again")));
         }
+        Ok(self.in_time(now).map(|()| user))
+    }
+
+    /// Whether its time is not over.
+    fn in_time(&self, now: Timestamp) -> Result<(), ApiError> {
         if self.exp.is_some_and(|exp| now.as_second() >= exp.saturating_add(LEEWAY)) {
-            return Ok(Err(refused("token_expired", "the token has expired; log in again")));
+            return Err(refused("token_expired", "the token has expired; log in again"));
         }
-        Ok(Ok(user))
+        Ok(())
     }
 }
 
-/// What log-ins hold.
+/// Log-ins whose users are remembered.
+const KNOWN: usize = 10_000;
+
+/// Log-ins: who they are, and what they hold.
 pub struct LogIns {
     store: Store,
     dev_mode: bool,
     held: Mutex<Held>,
     changed: Notify,
+    /// Users by log-ins that count, as they are at a moment of the database.
+    known: Mutex<(Moment, HashMap<LogIn, Arc<User>>)>,
 }
 
 #[derive(Default)]
@@ -98,7 +108,44 @@ impl LogIns {
     /// Of the users in this database.
     #[must_use]
     pub fn new(store: Store, dev_mode: bool) -> Self {
-        Self { store, dev_mode, held: Mutex::default(), changed: Notify::new() }
+        Self { store, dev_mode, held: Mutex::default(), changed: Notify::new(), known: Mutex::default() }
+    }
+
+    /// The user of a log-in as they are now. Nothing is looked up again while nobody wrote anything to the database, be it
+    /// another process; so what ends a log-in does so at once.
+    ///
+    /// # Errors
+    /// Why the log-in does not count any more, or that the database does not answer.
+    pub async fn user(&self, log_in: &LogIn, now: Timestamp) -> Result<Arc<User>, ApiError> {
+        // Before the look: what is written meanwhile belongs to a later moment.
+        let moment = self.store.moment();
+        if let Some(user) = moment.and_then(|moment| self.recall(log_in, moment)) {
+            return log_in.in_time(now).map(|()| user);
+        }
+        let (asked, dev_mode) = (log_in.clone(), self.dev_mode);
+        let found = self.store.glance(move |connection| asked.user(connection, dev_mode, now)).await?;
+        let user = Arc::new(found?);
+        if let Some(moment) = moment {
+            self.remember(log_in, moment, &user);
+        }
+        Ok(user)
+    }
+
+    fn recall(&self, log_in: &LogIn, moment: Moment) -> Option<Arc<User>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        (known.0 == moment).then(|| known.1.get(log_in).cloned()).flatten()
+    }
+
+    fn remember(&self, log_in: &LogIn, moment: Moment, user: &Arc<User>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.0 > moment {
+            return;
+        }
+        if known.0 < moment || known.1.len() >= KNOWN {
+            known.1.clear();
+        }
+        known.0 = moment;
+        known.1.insert(log_in.clone(), Arc::clone(user));
     }
 
     /// Something about users or log-ins has changed: what is held is looked at now.

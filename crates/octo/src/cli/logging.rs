@@ -3,13 +3,12 @@
 use clap::ValueEnum;
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
-use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
+use super::behind::Behind;
 use super::one_line::OneLine;
 
 /// When to use colour.
@@ -59,7 +58,7 @@ pub struct Logging<'a> {
 /// Starts the log. `RUST_LOG` wins over the level.
 ///
 /// # Errors
-/// When the file cannot be opened.
+/// When the file cannot be opened, or the system gives no thread.
 pub fn start(logging: &Logging<'_>) -> io::Result<()> {
     let variable = |name: &str| std::env::var_os(name).as_deref().and_then(OsStr::to_str).map(str::to_owned);
     let directives = if logging.quiet {
@@ -69,17 +68,17 @@ pub fn start(logging: &Logging<'_>) -> io::Result<()> {
     };
     let filter = EnvFilter::try_new(&directives)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, format!("RUST_LOG: {error}")))?;
-    let (writer, terminal) = match logging.file {
+    let (writer, terminal): (Box<dyn Write + Send>, bool) = match logging.file {
         Some(path) => {
             if let Some(folder) = path.parent() {
                 std::fs::create_dir_all(folder)?;
             }
             let file = OpenOptions::new().create(true).append(true).open(path)?;
-            (BoxMakeWriter::new(Arc::new(file)), false)
+            (Box::new(file), false)
         }
-        None => (BoxMakeWriter::new(io::stderr), io::stderr().is_terminal()),
+        None => (Box::new(io::stderr()), io::stderr().is_terminal()),
     };
-    begin(logging, filter, writer, logging.color.is_on(terminal, &variable));
+    begin(logging, filter, Behind::new(writer)?, logging.color.is_on(terminal, &variable));
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! What `octo` is asked on the command line: one file a command. Only here is anything printed.
 
+mod behind;
 mod completions;
 mod config;
 pub mod duration;

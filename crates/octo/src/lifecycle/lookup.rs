@@ -1,6 +1,7 @@
 //! Sessions as people and programs ask for them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
@@ -24,17 +25,24 @@ impl Lifecycle {
     /// # Errors
     /// [`LifecycleError::NotFound`], [`LifecycleError::Ambiguous`].
     pub async fn find(&self, who: &Identity, text: &str) -> Result<Session, LifecycleError> {
+        self.found(who, text).await.map(Arc::unwrap_or_clone)
+    }
+
+    /// As [`Self::find`], for every request that goes on to a session.
+    pub(super) async fn found(&self, who: &Identity, text: &str) -> Result<Arc<Session>, LifecycleError> {
         let owner = (!who.is_admin()).then(|| who.user_id.clone());
         let key = format!("{}/{text}", owner.as_deref().unwrap_or("*"));
         let now = *self.0.changed.borrow();
-        let known =
-            lock(&self.0.known).get(&key).filter(|(count, _)| *count == now).map(|(_, known)| known.clone());
+        let known = lock(&self.0.known)
+            .get(&key)
+            .filter(|(count, _)| *count == now)
+            .map(|(_, known)| Arc::clone(known));
         if let Some(session) = known {
             return Ok(session);
         }
         let mut found = sessions::named(&self.0.store, owner, text).await?;
         let session = match (found.pop(), found.pop()) {
-            (Some(session), None) if who.may_use(&session.user_id) => session,
+            (Some(session), None) if who.may_use(&session.user_id) => Arc::new(session),
             (Some(_), Some(_)) => return Err(LifecycleError::Ambiguous(text.to_owned())),
             _ => return Err(LifecycleError::NotFound),
         };
@@ -42,7 +50,7 @@ impl Lifecycle {
         if known.len() >= KNOWN {
             known.clear();
         }
-        known.insert(key, (now, session.clone()));
+        known.insert(key, (now, Arc::clone(&session)));
         Ok(session)
     }
 

@@ -73,7 +73,7 @@ struct Inner {
     /// Counts changes of sessions.
     changed: watch::Sender<u64>,
     /// Sessions by user and name, with the count at which they were true.
-    known: Mutex<HashMap<String, (u64, Session)>>,
+    known: Mutex<HashMap<String, (u64, Arc<Session>)>>,
 }
 
 impl Lifecycle {

@@ -3,6 +3,7 @@
 use serde_json::json;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{GLANCE, Lifecycle, LifecycleError};
@@ -35,13 +36,13 @@ type Later<'a, T> = Pin<Box<dyn Future<Output = Result<T, ApiError>> + Send + 'a
 impl Targets for Lifecycle {
     fn find<'a>(&'a self, who: &'a Identity, session: &'a str, service: Service) -> Later<'a, Target> {
         Box::pin(async move {
-            let mut session = Lifecycle::find(self, who, session).await?;
+            let mut session = self.found(who, session).await?;
             if session.status == State::Stopped && self.0.config.sessions.auto_resume {
-                session = match self.resume(session.id).await {
+                session = Arc::new(match self.resume(session.id).await {
                     // Somebody was faster.
                     Err(LifecycleError::Conflict { .. }) => self.no_more_stopped(session.id).await?,
                     resumed => resumed?,
-                };
+                });
             }
             let state = session.status;
             if state.is_active() {

@@ -53,7 +53,7 @@ impl From<&Config> for Limits {
             connect: Duration::from_secs(5),
             answer: Duration::from_secs(600),
             keep_alive: Duration::from_secs(20),
-            kept: 8,
+            kept: 32,
             trusted: config.server.trusted_proxies.clone(),
         }
     }

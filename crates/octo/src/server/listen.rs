@@ -39,6 +39,10 @@ impl Default for Limits {
     }
 }
 
+/// How often each loop wakes for nothing: shorter than what requests wait for at most, so that no timer of theirs is the
+/// next one. To set one that is the next costs two calls of the system, for every request.
+const PULSE: Duration = Duration::from_secs(10);
+
 /// Threads that serve connections, each with a loop of its own. A connection stays with one of them, so that a request and
 /// its answer wake no other thread: that costs more than all that is done with a small one.
 #[derive(Debug)]
@@ -58,9 +62,13 @@ impl Loops {
         for _ in 0..count {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             handles.push(runtime.handle().clone());
-            std::thread::Builder::new()
-                .name("connections".into())
-                .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+            std::thread::Builder::new().name("connections".into()).spawn(move || {
+                runtime.block_on(async {
+                    loop {
+                        tokio::time::sleep(PULSE).await;
+                    }
+                });
+            })?;
         }
         Ok(Self { handles })
     }

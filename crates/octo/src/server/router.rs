@@ -24,19 +24,21 @@ pub fn router(app: App) -> Router {
         let proxies = proxy::Proxies::new(targets, limits, app.ending.clone(), app.tasks.clone());
         routes = routes.merge(proxy::routes(proxies));
     }
+    // Each layer takes it anew for every request: one count for all its parts.
+    let shared = Arc::new(app.clone());
     routes
         .fallback(missing)
         .method_not_allowed_fallback(wrong_method)
         // The first below is the innermost.
-        .layer(from_fn_with_state(app.clone(), audit::record))
-        .layer(from_fn_with_state(app.clone(), identify))
-        .layer(from_fn_with_state(app.clone(), body::watch))
+        .layer(from_fn_with_state(Arc::clone(&shared), audit::record))
+        .layer(from_fn_with_state(Arc::clone(&shared), identify))
+        .layer(from_fn_with_state(Arc::clone(&shared), body::watch))
         // The layer above has the limit of the settings; extractors have smaller ones of their own.
         .layer(DefaultBodyLimit::disable())
-        .layer(from_fn_with_state(app.clone(), cors::permit))
-        .layer(from_fn_with_state(app.clone(), ending::refuse))
+        .layer(from_fn_with_state(Arc::clone(&shared), cors::permit))
+        .layer(from_fn_with_state(Arc::clone(&shared), ending::refuse))
         .layer(from_fn(request_id::name))
-        .layer(from_fn_with_state(app.clone(), peer::find))
+        .layer(from_fn_with_state(shared, peer::find))
         .with_state(app)
 }
 

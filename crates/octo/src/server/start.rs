@@ -77,6 +77,8 @@ pub async fn serve(config: Config, around: &Surroundings) -> Result<(), ServeErr
     tracing::info!("octo ends, within {grace:?}; a second signal ends it at once");
     signals.leave_at_next();
     end::in_order(app, served, grace).await;
+    // Also brings what waits of the log to its end.
+    tracing::info!("octo has ended");
     Ok(())
 }
 

@@ -120,6 +120,19 @@ impl StoreError {
     }
 }
 
+/// What sees whether somebody wrote.
+struct Changes {
+    connection: Connection,
+    /// SQLite's own count; it means something on this connection alone.
+    seen: i64,
+    moment: Moment,
+}
+
+/// A stretch of time in which nobody wrote: two that are the same are before and after the same writes, also of other
+/// processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Moment(u64);
+
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
 /// The database. Clones share it.
@@ -134,6 +147,7 @@ struct Shared {
     readers: Mutex<Vec<Connection>>,
     /// Readers that wait for nobody.
     glances: Mutex<Vec<Connection>>,
+    changes: Mutex<Changes>,
     places: Arc<Semaphore>,
     /// Writes that still happen before one never returns, as when the process is killed there; negative for all.
     #[cfg(test)]
@@ -163,6 +177,7 @@ impl Store {
             Ok(reader)
         };
         let glances = (0..GLANCES).map(|_| at_once()).collect::<Result<_, _>>().map_err(failed)?;
+        let changes = Changes { connection: at_once().map_err(failed)?, seen: 0, moment: Moment::default() };
         let (writer, mut jobs) = mpsc::channel::<Job>(QUEUE);
         // Ends when the last clone is dropped; what is queued is written before.
         std::thread::Builder::new()
@@ -180,6 +195,7 @@ impl Store {
             writer,
             readers: Mutex::new(readers),
             glances: Mutex::new(glances),
+            changes: Mutex::new(changes),
             places: Arc::new(Semaphore::new(READERS)),
             #[cfg(test)]
             writes_left: (-1).into(),
@@ -254,6 +270,21 @@ impl Store {
         if self.shared.writer.send(job).await.is_ok() {
             let _ = done.await;
         }
+    }
+
+    /// Which moment it is; what was read since it began and before it ends is still so. `None` where that cannot be told now.
+    #[must_use]
+    pub fn moment(&self) -> Option<Moment> {
+        let mut changes = lock(&self.shared.changes);
+        let asked = changes
+            .connection
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)));
+        let now: i64 = asked.ok()?;
+        if std::mem::replace(&mut changes.seen, now) != now {
+            changes.moment.0 += 1;
+        }
+        Some(changes.moment)
     }
 
     /// Runs `work`, which takes some microseconds, on a connection that cannot write: here where one is free and nobody is

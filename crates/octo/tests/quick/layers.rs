@@ -121,7 +121,7 @@ async fn a_body_of_unknown_length_is_counted() {
     let read = |body: Body| async { to_bytes(body, usize::MAX).await.map_or(413, |_| 200_u16).to_string() };
     let router = axum::Router::new()
         .route("/", axum::routing::post(read))
-        .layer(axum::middleware::from_fn_with_state(app, octo::server::layers::body::watch));
+        .layer(axum::middleware::from_fn_with_state(Arc::new(app), octo::server::layers::body::watch));
     for (pieces, expected) in [(16, "200"), (17, "413")] {
         let pieces = (0..pieces).map(|_| Ok::<_, io::Error>(Bytes::from(vec![0; 65_536])));
         let body = Body::from_stream(futures_util::stream::iter(pieces));

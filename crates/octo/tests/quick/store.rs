@@ -175,3 +175,30 @@ fn a_glance_sees_what_was_written() {
     }
     assert_eq!(count(&bed), 3);
 }
+
+/// What is remembered counts as long as a moment lasts: nobody may write in it, be it another process.
+#[test]
+fn a_moment_ends_when_somebody_writes() {
+    let bed = Bed::new();
+    let store = &bed.app.store;
+    let first = store.moment().unwrap();
+    let read: Result<i64, StoreError> = bed.runtime.block_on(store.read(|connection| {
+        Ok(connection.query_row("SELECT count(*) FROM invite_codes", [], |row| row.get(0))?)
+    }));
+    read.unwrap();
+    assert_eq!(store.moment(), Some(first), "reading ends nothing");
+    let new = NewInvite { max_uses: 1, ..NewInvite::default() };
+    let done: Result<Invite, invites::InviteError> = bed
+        .runtime
+        .block_on(store.write(move |transaction| invites::create(transaction, &new, Timestamp::now())));
+    done.unwrap();
+    let second = store.moment().unwrap();
+    assert!(second > first);
+    let beside = rusqlite::Connection::open(bed.app.config.database()).unwrap();
+    beside.execute("UPDATE invite_codes SET note = 'beside'", []).unwrap();
+    let third = store.moment().unwrap();
+    assert!(third > second);
+    beside.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    beside.execute("UPDATE invite_codes SET note = 'again'", []).unwrap();
+    assert!(store.moment().unwrap() > third, "also when the log of writes began anew");
+}

@@ -159,6 +159,81 @@ fn a_change_of_the_user_counts_at_once() {
     assert_eq!(me(&bed, &token), (401, "user_not_found".into()));
 }
 
+/// Protects against a log-in that is remembered: what an operator writes at the command line, in another process, ends it with
+/// the next request, and so does every other way to end one.
+#[test]
+fn what_is_remembered_of_a_log_in_ends_with_it() {
+    let bed = Bed::new();
+    let admin = bed.bearer("root", Role::Admin);
+    let admin = [("authorization", admin.as_str())];
+    let beside = rusqlite::Connection::open(bed.app.config.database()).unwrap();
+    let used = |name: &str| {
+        let id = bed.user(name, Role::User).id;
+        let token = bed.token(name);
+        for _ in 0..3 {
+            assert_eq!(me(&bed, &token).0, 200);
+        }
+        (format!("/api/admin/users/{id}"), token)
+    };
+    let written = |sql: &str| {
+        assert_eq!(beside.execute(sql, []).unwrap(), 1, "{sql}");
+    };
+    let (_, token) = used("anna");
+    written("UPDATE users SET is_active = 0 WHERE username = 'anna'");
+    assert_eq!(me(&bed, &token), (401, "user_not_found".into()));
+    written("UPDATE users SET is_active = 1 WHERE username = 'anna'");
+    assert_eq!(me(&bed, &token).0, 200);
+    written("UPDATE users SET token_epoch = token_epoch + 1 WHERE username = 'anna'");
+    assert_eq!(me(&bed, &token), (401, "invalid_token".into()));
+    written("UPDATE users SET token_epoch = token_epoch - 1, role = 'admin' WHERE username = 'anna'");
+    let answer = bed.get("/api/admin/users", &[("authorization", &format!("Bearer {token}"))]);
+    assert_eq!(answer.status, 200, "the role is looked up too");
+    written("UPDATE users SET role = 'user' WHERE username = 'anna'");
+    let answer = bed.get("/api/admin/users", &[("authorization", &format!("Bearer {token}"))]);
+    assert_eq!(answer.status, 403);
+    written("DELETE FROM users WHERE username = 'anna'");
+    assert_eq!(me(&bed, &token), (401, "user_not_found".into()));
+
+    let (_, token) = used("bert");
+    let answer = bed.send("POST", "/api/auth/logout", &[("authorization", &format!("Bearer {token}"))], None);
+    assert_eq!(answer.status, 204);
+    assert_eq!(me(&bed, &token), (401, "invalid_token".into()));
+    let (path, token) = used("carl");
+    assert_eq!(bed.post(&format!("{path}/deactivate"), &admin, &json!({})).status, 200);
+    assert_eq!(me(&bed, &token), (401, "user_not_found".into()));
+    let (path, token) = used("dora");
+    assert_eq!(bed.with_json("PUT", &path, &admin, &json!({"password": "another horse"})).status, 200);
+    assert_eq!(me(&bed, &token), (401, "invalid_token".into()));
+    let (path, token) = used("emil");
+    assert_eq!(bed.send("DELETE", &path, &admin, None).status, 204);
+    assert_eq!(me(&bed, &token), (401, "user_not_found".into()));
+}
+
+/// Protects against a log-in that is remembered beyond its end, which nobody writes down.
+#[test]
+fn what_is_remembered_of_a_log_in_ends_in_time() {
+    let bed = Bed::new();
+    let anna = bed.user("anna", Role::User);
+    let made = Timestamp::now();
+    let token = bed.app.auth.tokens.issue(&anna, made).unwrap();
+    let log_in = octo::auth::LogIn::from(bed.app.auth.tokens.read(&token, made).unwrap());
+    let end = Timestamp::from_second(log_in.exp.unwrap()).unwrap();
+    let user = |seconds: i64| {
+        let now = end + SignedDuration::from_secs(seconds);
+        let found = bed.runtime.block_on(bed.app.log_ins.user(&log_in, now));
+        found.map(|user| user.id.clone()).map_err(|error| error.details.unwrap()["reason"].clone())
+    };
+    // The first is remembered; nothing is written between.
+    for (seconds, wanted) in [
+        (-60, Ok(anna.id.clone())),
+        (29, Ok(anna.id.clone())),
+        (30, Err(json!("token_expired"))),
+        (29, Ok(anna.id.clone())),
+    ] {
+        assert_eq!(user(seconds), wanted, "{seconds} s after the end");
+    }
+}
+
 #[test]
 fn what_comes_first_counts_and_a_malformed_header_hides_a_good_cookie() {
     let bed = Bed::new();

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::Value;
+use std::sync::Arc;
 
 use super::request_id::RequestId;
 use crate::api::error::ApiError;
@@ -31,7 +32,7 @@ pub struct Note {
 
 /// Records a request that could change something. One of the API is carried to its end, also when the client leaves; what goes
 /// on to a session's services ends with its client.
-pub async fn record(State(app): State<App>, request: Request, next: Next) -> Response {
+pub async fn record(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     if !origin::could_change(request.method(), request.headers()) {
         return next.run(request).await;
     }
@@ -45,7 +46,7 @@ pub async fn record(State(app): State<App>, request: Request, next: Next) -> Res
     }
 }
 
-async fn recorded(app: App, mut request: Request, next: Next) -> Response {
+async fn recorded(app: Arc<App>, mut request: Request, next: Next) -> Response {
     let mut entry = entry(&mut request).await;
     let mut response = next.run(request).await;
     let note = response.extensions_mut().remove::<Note>();

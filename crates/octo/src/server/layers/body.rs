@@ -9,6 +9,7 @@ use http::header::CONTENT_LENGTH;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use std::future::Future as _;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use thiserror::Error;
@@ -58,7 +59,7 @@ impl From<BodyError> for ApiError {
 }
 
 /// Refuses a body whose announced length is too large, and watches one that comes.
-pub async fn watch(State(app): State<App>, request: Request, next: Next) -> Response {
+pub async fn watch(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let limit = app.config.server.max_upload_size_mb.saturating_mul(1024 * 1024);
     let mut lengths = request.headers().get_all(CONTENT_LENGTH).iter();
     if let Some(length) = lengths.next() {

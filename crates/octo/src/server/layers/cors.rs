@@ -8,6 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
+use std::sync::Arc;
 
 use crate::auth::{layer::DEV_ORIGINS, origin};
 use crate::config::schema;
@@ -51,7 +52,7 @@ pub fn permission(origin: &str, auth: &schema::Auth) -> Permission {
 }
 
 /// Answers a browser's questions beforehand, and marks answers that a page may read.
-pub async fn permit(State(app): State<App>, request: Request, next: Next) -> Response {
+pub async fn permit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let Some(origin) = request.headers().get(header::ORIGIN).cloned() else {
         return next.run(request).await;
     };

@@ -5,12 +5,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::HeaderValue;
 use http::header::CONNECTION;
+use std::sync::Arc;
 
 use crate::api::error::{ApiError, Code};
 use crate::server::App;
 
 /// Refuses with 503 once the server ends; what was begun before goes on.
-pub async fn refuse(State(app): State<App>, request: Request, next: Next) -> Response {
+pub async fn refuse(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     if !app.ending.is_cancelled() {
         return next.run(request).await;
     }

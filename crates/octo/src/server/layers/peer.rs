@@ -4,12 +4,13 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use crate::auth::Client;
 use crate::server::App;
 
 /// Leaves a [`Client`] in the request.
-pub async fn find(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub async fn find(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let peer = request
         .extensions()
         .get::<ConnectInfo<SocketAddr>>()

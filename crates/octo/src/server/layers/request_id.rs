@@ -13,6 +13,8 @@ use crate::auth::Client;
 
 /// The header that carries it, both ways.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+/// By what the lines of the log about requests are known.
+pub const TARGET: &str = "octo::requests";
 /// Characters of a name that a client chose.
 const LONGEST: usize = 64;
 
@@ -42,7 +44,7 @@ pub async fn name(mut request: Request, next: Next) -> Response {
         response.headers_mut().insert(HEADER, header);
     }
     tracing::info!(
-        target: "octo::requests",
+        target: TARGET,
         %method,
         path,
         status = response.status().as_u16(),
