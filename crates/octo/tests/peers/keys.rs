@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use std::fs;
 
+use super::bed::leftovers::LABEL;
 use super::bed::{Bed, common_image, get, remove, wait};
 
 fn text<'v>(session: &'v Value, name: &str) -> &'v str {
@@ -142,7 +143,7 @@ fn a_session_is_in_the_network_that_the_settings_name() {
     let mut bed = Bed::new();
     bed.configure("", common_image());
     let own = format!("octo-test-{}", bed.tag);
-    get(&["network", "create", &own]);
+    get(&["network", "create", "--label", &format!("{LABEL}={}", bed.tag), &own]);
     for (network, published) in [("", true), ("host", false), (own.as_str(), true)] {
         bed.variables = vec![("OCTO__CONTAINER__NETWORK", network.into())];
         bed.serve();
