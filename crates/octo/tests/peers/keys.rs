@@ -117,7 +117,8 @@ fn what_happens_by_itself() {
     // Stopped and used: it is resumed.
     bed.must("alice", "POST", &of("/stop"), None, 204);
     bed.must("alice", "GET", &format!("/sessions/{id}/files/health"), None, 200);
-    assert_eq!(bed.show(id)["status"], "running");
+    // The file server may answer before all have.
+    wait("the resumption", || (bed.show(id)["status"] == "running").then_some(()));
 
     // Stopped long ago: its container goes, its files stay.
     assert_eq!(bed.exec(id, &["touch", "/home/dev/workspace/kept"])["exit_code"], 0);
