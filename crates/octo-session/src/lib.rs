@@ -3,6 +3,8 @@
 
 pub mod files;
 pub mod init;
+pub mod keys;
 pub mod pages;
+mod same;
 pub mod server;
 pub mod terminal;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use octo_session::files::{self, Arguments, Settings};
+use octo_session::keys::{self, SessionKey};
 use octo_session::{pages, server};
 
 fn main() -> ExitCode {
@@ -24,6 +25,7 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let served = runtime.block_on(async {
         let router = files::router(settings.root, settings.limits)?;
         let router = if settings.own_pages { pages::own_alone(router) } else { router };
+        let router = keys::holders_alone(router, SessionKey::given());
         let listener = server::listen(settings.bind, settings.port).await?;
         tracing::info!("files on {}", listener.local_addr()?);
         server::serve(listener, router, async {

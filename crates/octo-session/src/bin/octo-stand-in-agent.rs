@@ -1,6 +1,7 @@
 //! Stands in for an agent server in tests: answers what the workshop asks of one, and tells what reached it.
 //!
-//! OPENCODE_PORT is where it listens (41820), and OCTO_STAND_IN_DELAY how many seconds it takes to start.
+//! OPENCODE_PORT is where it listens (41820), and OCTO_STAND_IN_DELAY how many seconds it takes to start. With
+//! OPENCODE_SERVER_PASSWORD it demands that password, as opencode does.
 
 use std::convert::Infallible;
 use std::io::Write;
@@ -11,6 +12,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Query, Request};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
@@ -47,11 +50,26 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         }
         let listener = server::listen(Ipv4Addr::UNSPECIFIED.into(), port).await?;
         let end = async { drop(server::told_to_end().await) };
-        server::serve(listener, routes(), end).await?;
+        server::serve(listener, guarded(routes()), end).await?;
         Ok(())
     });
     runtime.shutdown_background();
     served
+}
+
+/// The same routes for whoever has the user and the password of the environment, as opencode has it.
+fn guarded(router: Router) -> Router {
+    use base64::Engine as _;
+    let variable = |name| std::env::var(name).ok().filter(|text: &String| !text.is_empty());
+    let Some(password) = variable("OPENCODE_SERVER_PASSWORD") else { return router };
+    let user = variable("OPENCODE_SERVER_USERNAME").unwrap_or_else(|| "opencode".to_owned());
+    let credential = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+    let wanted = format!("Basic {credential}");
+    router.layer(middleware::from_fn(move |request: Request, next: Next| {
+        let given = request.headers().get(header::AUTHORIZATION).map(|given| given.as_bytes().to_vec());
+        let may = given.is_some_and(|given| given == wanted.as_bytes());
+        async move { if may { next.run(request).await } else { StatusCode::UNAUTHORIZED.into_response() } }
+    }))
 }
 
 fn routes() -> Router {

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
+use octo_session::keys::{self, SessionKey};
 use octo_session::server;
 use octo_session::terminal::{self, Options};
 
@@ -22,6 +23,7 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let served = runtime.block_on(async {
         let (router, handle) = terminal::router(options);
+        let router = keys::holders_alone(router, SessionKey::given());
         let listener = server::listen(options.interface, options.port).await?;
         tracing::info!("terminals on {}", listener.local_addr()?);
         let ending = handle.clone();

@@ -1,7 +1,7 @@
 //! The workspace over HTTP: tree, files, uploads, archives; nothing outside its root.
 //!
-//! It knows no users: whoever reaches its port may do all this. The workshop's server lets nobody else reach it, and
-//! asks before it passes a request on.
+//! It knows no users: whoever reaches its port may do all this, or whoever has the session's key where there is one
+//! ([`crate::keys`]). The workshop's server asks people who they are before it passes a request on.
 
 mod ask;
 mod change;

@@ -2,10 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderName, header};
 
-/// Whether two secrets are equal, in a time that tells nothing of where they differ.
-pub(super) fn same(one: &str, other: &str) -> bool {
-    one.len() == other.len() && one.bytes().zip(other.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
-}
+use crate::same::same;
 
 /// Whether `Authorization` carries the credential, which is in base64 as it is sent.
 pub(super) fn has_credential(headers: &HeaderMap, credential: &str) -> bool {

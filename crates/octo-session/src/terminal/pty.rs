@@ -45,6 +45,8 @@ pub(crate) fn start(program: &Program, size: Size, name: &str) -> io::Result<(Pt
         .args(arguments)
         .env("TERM", &program.terminal_type)
         .env("OCTO_TERMINAL", name)
+        // What runs here shows its environment to people, in logs and in screenshots.
+        .env_remove(crate::keys::VARIABLE)
         .stdin(Stdio::from(theirs.try_clone()?))
         .stdout(Stdio::from(theirs.try_clone()?))
         .stderr(Stdio::from(theirs))

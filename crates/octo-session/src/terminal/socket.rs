@@ -11,10 +11,10 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::guard::same;
 use super::protocol::{self, Said, Size, Tell};
 use super::shell::{Next, Shell};
 use super::terminals::Terminals;
+use crate::same::same;
 
 /// How long a client may take to say who it is.
 const HELLO: Duration = Duration::from_secs(60);

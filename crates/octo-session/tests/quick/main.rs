@@ -6,6 +6,7 @@ mod bed;
 mod cut_off;
 mod files;
 mod init;
+mod keys;
 mod pages;
 mod terminal;
 mod uploads;

@@ -114,24 +114,32 @@ async fn login(
         return Err(wrong());
     }
     let name = username.clone();
-    let found =
-        app.store.read(move |connection| users::for_login(connection, &name)).await.map_err(internal)?;
-    let (mut user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
+    let (found, oldest) = app
+        .store
+        .read(move |connection| {
+            Ok::<_, StoreError>((
+                users::for_login(connection, &name)?,
+                users::highest_bcrypt_cost(connection)?,
+            ))
+        })
+        .await
+        .map_err(internal)?;
+    let (mut user, mut hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
     let id = user.as_ref().map(|user| user.id.clone());
-    let mut verdict =
-        app.auth.passwords.verify(password.clone(), hash.clone()).await.map_err(ApiError::internal)?;
-    let mut hash = hash;
-    if !verdict.right
-        && app.config.auth.dev_mode
-        && let Some(of_dev) = dev::named(&app.config.auth.dev_users, &username)
-    {
-        let dev_hash = of_dev.password_hash.reveal().to_owned();
-        verdict =
-            app.auth.passwords.verify(password.clone(), Some(dev_hash)).await.map_err(ApiError::internal)?;
-        let id = of_dev.id.clone();
-        let row = app.store.read(move |connection| users::by_id(connection, &id)).await.map_err(internal)?;
-        user = row.filter(dev::is_dev);
-        hash = None;
+    let verify = |hash: Option<String>, oldest| app.auth.passwords.verify(password.clone(), hash, oldest);
+    let mut verdict = verify(hash.clone(), oldest).await.map_err(ApiError::internal)?;
+    if !verdict.right && app.config.auth.dev_mode {
+        let all = &app.config.auth.dev_users;
+        let of_dev = dev::named(all, &username);
+        let dev_hash = of_dev.map(|of_dev| of_dev.password_hash.reveal().to_owned());
+        verdict = verify(dev_hash, dev::highest_bcrypt_cost(all)).await.map_err(ApiError::internal)?;
+        if let Some(of_dev) = of_dev {
+            let id = of_dev.id.clone();
+            let row =
+                app.store.read(move |connection| users::by_id(connection, &id)).await.map_err(internal)?;
+            user = row.filter(dev::is_dev);
+            hash = None;
+        }
     }
     let Some(user) = user.filter(|user| verdict.right && user.is_active) else {
         let note = Note { action: Some("auth.login".into()), resource: id, ..Note::default() };
@@ -264,7 +272,8 @@ async fn change_password(
     let id = identity.user_id.clone();
     let hash =
         app.store.read(move |connection| users::password_hash(connection, &id)).await.map_err(internal)?;
-    let verdict = app.auth.passwords.verify(current_password, hash).await.map_err(ApiError::internal)?;
+    let verdict =
+        app.auth.passwords.verify(current_password, hash, None).await.map_err(ApiError::internal)?;
     if !verdict.right {
         return Err(ApiError::new(Code::Unauthorized, "the current password is wrong")
             .with(json!({"reason": "invalid_credentials"})));

@@ -1,7 +1,7 @@
 //! From where a request comes: the connection's other end, or what a trusted proxy says of it.
 
 use http::header::HeaderMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// From where a request comes. A layer puts it into the request's extensions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,4 +58,15 @@ fn parse(text: &str) -> Option<IpAddr> {
         .ok()
         .or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
         .or_else(|| text.strip_prefix('[')?.strip_suffix(']')?.parse().ok())
+}
+
+/// What one client has for certain: a customer of IPv6 has at least the lower 64 bits to choose from.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        address => address,
+    }
 }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::password::bcrypt_cost;
 use crate::config::schema::DevUser;
 use crate::store::users::{self, NewUser, User, UserError};
 use crate::store::{Store, StoreError};
@@ -46,4 +47,10 @@ pub async fn provide(store: &Store, users: &[DevUser]) -> Result<Vec<String>, St
 #[must_use]
 pub fn named<'a>(users: &'a [DevUser], name: &str) -> Option<&'a DevUser> {
     users.iter().find(|user| user.id == name || user.email.eq_ignore_ascii_case(name))
+}
+
+/// The highest cost among their hashes.
+#[must_use]
+pub fn highest_bcrypt_cost(users: &[DevUser]) -> Option<u32> {
+    users.iter().filter_map(|user| bcrypt_cost(user.password_hash.reveal())).max()
 }

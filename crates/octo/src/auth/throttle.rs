@@ -6,9 +6,11 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::Instant;
+
+use super::client::network;
 
 /// Tries of a user from one address before there is a pause.
 const PAIR: u32 = 5;
@@ -136,15 +138,4 @@ fn keys(user: &str, address: IpAddr) -> [Key; 3] {
     let user: String = user.chars().take(64).flat_map(char::to_lowercase).collect();
     let address = network(address);
     [Key::Pair(user.clone(), address), Key::Address(address), Key::User(user)]
-}
-
-/// A customer of IPv6 has at least the lower 64 bits to choose from.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        address => address,
-    }
 }

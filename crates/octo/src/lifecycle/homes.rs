@@ -86,7 +86,8 @@ impl Homes {
         if !home.is_dir() {
             self.sweep();
             let new = self.root.join(format!("{BEGUN}{}", Uuid::new_v4().simple()));
-            let made = fs::create_dir_all(&self.root)
+            let made = self
+                .make_root()
                 .and_then(|()| self.fill(&new))
                 // Another session of the user may have been faster; then its home stays.
                 .and_then(|()| match fs::rename(&new, &home) {
@@ -105,6 +106,16 @@ impl Homes {
             Err(source) => return Err(failed("make", &workspace, source)),
         }
         Ok(home)
+    }
+
+    /// Makes the folder of all homes. Others on this machine cannot enter it: whatever its user makes of the modes in a home,
+    /// also a program that would run as its owner, is there for nobody but the container.
+    fn make_root(&self) -> io::Result<()> {
+        fs::create_dir_all(self.root.parent().unwrap_or(&self.root))?;
+        match fs::DirBuilder::new().mode(0o700).create(&self.root) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !self.root.is_dir() => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Removes homes that were begun and never became anybody's, because the server was killed meanwhile.

@@ -27,7 +27,10 @@ fn a_new_home_has_its_folders_and_belongs_to_the_user_inside() {
             assert_eq!(home.join(folder).metadata().unwrap().uid(), 1000, "{folder}");
         }
     }
-    assert_eq!(home.metadata().unwrap().permissions().mode() & 0o777, 0o750);
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&home), 0o750);
+    // Whatever modes its user gives in a home: nobody else of this machine comes so far.
+    assert_eq!(mode(home.parent().unwrap()), 0o700);
     let all: Vec<_> =
         home.parent().unwrap().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(all, ["usr_a"], "nothing half made");

@@ -92,6 +92,9 @@ impl Lifecycle {
         }
         env.insert("OCTO_SESSION_ID".to_owned(), session.id.to_string());
         env.insert("OCTO_SESSION_NAME".to_owned(), session.readable_id.clone());
+        for key in Service::ALL.iter().filter_map(|service| self.0.keys.of(session.id, *service)) {
+            env.extend(key.variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        }
         // As the first process of the image reads it.
         env.insert("WORKSPACE".to_owned(), workspace);
         if let Some(agent) = &session.agent {

@@ -11,6 +11,7 @@ mod end;
 mod error;
 mod homes;
 mod idle;
+mod keys;
 mod launch;
 mod lookup;
 mod readiness;
@@ -43,6 +44,7 @@ use crate::store::sessions::{self, Change, Room};
 use crate::store::{Store, StoreError};
 use desks::Desks;
 use homes::Homes;
+use keys::Keys;
 
 /// How long an answer to somebody waits for the runtime's opinion.
 const GLANCE: Duration = Duration::from_secs(5);
@@ -60,6 +62,7 @@ struct Inner {
     /// The installation's id, a label of its containers.
     instance: String,
     homes: Homes,
+    keys: Keys,
     tasks: TaskTracker,
     ending: CancellationToken,
     /// Who works on which session.
@@ -80,7 +83,7 @@ impl Lifecycle {
     /// Of these parts. `tasks` and `ending` are the server's.
     ///
     /// # Errors
-    /// When the database refuses to tell which installation this is.
+    /// When the database refuses to tell which installation this is, or the secret beside it cannot be had.
     pub async fn new(
         config: Arc<Config>,
         store: Store,
@@ -90,6 +93,7 @@ impl Lifecycle {
     ) -> Result<Self, StoreError> {
         let instance = sessions::instance(&store, Timestamp::now()).await?;
         let homes = Homes::new(&config.container);
+        let keys = Keys::open(store.folder())?;
         let desks = Desks::new(ending.clone());
         let askers = Desks::new(ending.clone());
         Ok(Self(Arc::new(Inner {
@@ -98,6 +102,7 @@ impl Lifecycle {
             runtime,
             instance,
             homes,
+            keys,
             tasks,
             ending,
             desks,

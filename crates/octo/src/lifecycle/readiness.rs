@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Lifecycle;
+use super::keys::Key;
 use crate::runtime::Condition;
 use crate::session::reconcile::ended;
 use crate::session::{Service, Session};
@@ -73,7 +74,9 @@ impl Lifecycle {
             Service::Files => "/health",
             Service::Terminal => "/",
         };
-        matches!(timeout(ANSWER, status(self.address(session, service), path)).await, Ok(Some(200..=299)))
+        let key = self.0.keys.of(session.id, service);
+        let asked = status(self.address(session, service), path, key.as_deref());
+        matches!(timeout(ANSWER, asked).await, Ok(Some(200..=299)))
     }
 }
 
@@ -86,9 +89,12 @@ const fn name(service: Service) -> &'static str {
 }
 
 /// The status with which a service answers a path; `None` where it does not answer in HTTP.
-async fn status(address: SocketAddr, path: &str) -> Option<u16> {
+async fn status(address: SocketAddr, path: &str, key: Option<&Key>) -> Option<u16> {
     let mut stream = TcpStream::connect(address).await.ok()?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let key = key
+        .and_then(|key| Some(format!("{}: {}\r\n", key.name, key.value.to_str().ok()?)))
+        .unwrap_or_default();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{key}\r\n");
     stream.write_all(request.as_bytes()).await.ok()?;
     let mut head = [0; 12];
     stream.read_exact(&mut head).await.ok()?;

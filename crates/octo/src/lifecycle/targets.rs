@@ -1,5 +1,6 @@
 //! Sessions as the proxies see them.
 
+use http::{HeaderName, HeaderValue};
 use serde_json::json;
 use std::future::Future;
 use std::pin::Pin;
@@ -65,6 +66,10 @@ impl Targets for Lifecycle {
 
     fn look_again(&self, session: Uuid) -> Later<'_, State> {
         Box::pin(async move { Ok(self.look(session).await?.status) })
+    }
+
+    fn key(&self, session: Uuid, service: Service) -> Option<(HeaderName, HeaderValue)> {
+        self.0.keys.of(session, service).map(|key| (key.name.clone(), key.value.clone()))
     }
 
     fn used(&self, session: Uuid, _: Use) {

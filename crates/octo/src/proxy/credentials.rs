@@ -8,6 +8,9 @@ use percent_encoding::percent_decode;
 /// The cookie that holds a log-in.
 pub const COOKIE: &str = "auth_token";
 
+/// The header with a session's key, which the server alone may set.
+pub const SESSION_KEY: HeaderName = HeaderName::from_static("x-octo-session-key");
+
 /// Names of parameters of a query that hold a log-in or a ticket for one.
 const PARAMETERS: [&[u8]; 2] = [b"token", b"ticket"];
 
@@ -16,6 +19,7 @@ pub fn strip(headers: &mut HeaderMap) {
     headers.remove(header::AUTHORIZATION);
     headers.remove(header::PROXY_AUTHORIZATION);
     headers.remove(HeaderName::from_static("x-dev-user"));
+    headers.remove(SESSION_KEY);
     let kept: Vec<HeaderValue> = headers
         .get_all(header::COOKIE)
         .iter()
@@ -79,6 +83,7 @@ mod tests {
         headers.append("authorization", HeaderValue::from_static("Bearer secret"));
         headers.append("authorization", HeaderValue::from_static("Basic secret"));
         headers.append("x-dev-user", HeaderValue::from_static("secret"));
+        headers.append("x-octo-session-key", HeaderValue::from_static("secret"));
         headers.append("x-other", HeaderValue::from_static("stays"));
         strip(&mut headers);
         assert_eq!(headers.len(), 1);

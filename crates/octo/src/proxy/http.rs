@@ -109,6 +109,9 @@ pub(super) fn request(
     *request.method_mut() = ask.parts.method.clone();
     *request.uri_mut() = uri(ask)?;
     *request.headers_mut() = request::headers(&ask.parts.headers, &origin);
+    if let Some((name, key)) = shared.targets.key(target.session, ask.route.service) {
+        request.headers_mut().insert(name, key);
+    }
     Ok(request)
 }
 

@@ -1,5 +1,6 @@
 //! What a proxy must know of sessions.
 
+use http::{HeaderName, HeaderValue};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -43,6 +44,12 @@ pub trait Targets: Send + Sync {
     /// The session's state now, after looking at its container: asked when a service that should answer does not.
     fn look_again(&self, session: Uuid)
     -> Pin<Box<dyn Future<Output = Result<State, ApiError>> + Send + '_>>;
+
+    /// The header that the service demands of whoever reaches its port; `None` where it demands none. Cheap: asked for every
+    /// request.
+    fn key(&self, _session: Uuid, _service: Service) -> Option<(HeaderName, HeaderValue)> {
+        None
+    }
 
     /// Tells that the session is in use. Cheap; may be called for every frame.
     fn used(&self, session: Uuid, how: Use);

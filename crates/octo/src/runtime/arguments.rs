@@ -134,8 +134,17 @@ impl Manner {
         let mut value = from.as_os_str().to_owned();
         value.push(":");
         value.push(to);
+        let mut options = Vec::new();
         if self.selinux {
-            value.push(":Z");
+            options.push("Z");
+        }
+        if self.kind == Kind::Podman {
+            // Beside no-new-privileges, which settings may lift. Docker refuses these words for a folder of the host.
+            options.extend(["nosuid", "nodev"]);
+        }
+        if !options.is_empty() {
+            value.push(":");
+            value.push(options.join(","));
         }
         line.set("--volume", value);
     }

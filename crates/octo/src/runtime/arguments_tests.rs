@@ -48,7 +48,9 @@ const PLAIN: &str = "run --detach --pull=never --name=octo-0a1b2c3d --hostname=o
 fn a_container_is_asked_for_with_all_that_belongs_to_it() {
     for kind in [Kind::Podman, Kind::Docker] {
         let arguments = manner(kind).launch(&a_launch(), Path::new("/state/e"));
-        assert_eq!(said(&arguments).join(" "), PLAIN);
+        let options = if kind == Kind::Podman { ":nosuid,nodev" } else { "" };
+        let expected = PLAIN.replace(":/home/dev ", &format!(":/home/dev{options} "));
+        assert_eq!(said(&arguments).join(" "), expected);
     }
 }
 
@@ -66,10 +68,14 @@ fn what_differs_by_machine_and_settings_is_said_where_it_applies() {
         (|manner, _| manner.rootless = true, &["--userns=keep-id:uid=1000,gid=1000"], &[]),
         (
             |manner, _| manner.selinux = true,
-            &["--volume=/data/home/usr_a:/home/dev:Z"],
+            &["--volume=/data/home/usr_a:/home/dev:Z,nosuid,nodev"],
             &["--volume=/data/home/usr_a:/home/dev "],
         ),
-        (|_, launch| launch.workspace = Some("/ws/a".into()), &["--volume=/ws/a:/home/dev/workspace"], &[]),
+        (
+            |_, launch| launch.workspace = Some("/ws/a".into()),
+            &["--volume=/ws/a:/home/dev/workspace:nosuid,nodev"],
+            &[],
+        ),
         (|_, launch| launch.publish_host = "::1".parse().unwrap(), &["--publish=[::1]:41820:41820"], &[]),
         (|manner, _| manner.run = vec!["--memory=1g".into()], &["--memory=1g -- octo-dev:latest"], &[]),
     ];

@@ -6,6 +6,7 @@ mod end;
 pub mod layers;
 pub mod listen;
 mod patient;
+mod places;
 mod router;
 mod start;
 

@@ -9,18 +9,19 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// The connection.
-pub(super) struct Patient<S> {
+/// The connection, and the places that it takes.
+pub(super) struct Patient<S, P> {
     inner: S,
     patience: Duration,
     /// While nothing is taken.
     alarm: Option<Pin<Box<Sleep>>>,
+    _places: P,
 }
 
-impl<S> Patient<S> {
+impl<S, P> Patient<S, P> {
     /// Breaks off when nothing is taken for so long.
-    pub(super) const fn new(inner: S, patience: Duration) -> Self {
-        Self { inner, patience, alarm: None }
+    pub(super) const fn new(inner: S, patience: Duration, places: P) -> Self {
+        Self { inner, patience, alarm: None, _places: places }
     }
 
     fn judged<T>(&mut self, context: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -36,7 +37,7 @@ impl<S> Patient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin, P: Unpin> AsyncRead for Patient<S, P> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -46,7 +47,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncWrite + Unpin, P: Unpin> AsyncWrite for Patient<S, P> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -90,7 +91,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn whoever_takes_nothing_is_left() {
         let (ours, _theirs) = duplex(1000);
-        let mut ours = Patient::new(ours, PATIENCE);
+        let mut ours = Patient::new(ours, PATIENCE, ());
         let begun = Instant::now();
         let error = ours.write_all(&[0; 2000]).await.unwrap_err();
         assert_eq!((error.kind(), begun.elapsed()), (io::ErrorKind::TimedOut, PATIENCE));
@@ -99,7 +100,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn whoever_takes_little_by_little_is_not() {
         let (ours, mut theirs) = duplex(1000);
-        let mut ours = Patient::new(ours, PATIENCE);
+        let mut ours = Patient::new(ours, PATIENCE, ());
         let taking = async {
             let mut piece = [0; 500];
             for _ in 0..10 {

@@ -70,8 +70,10 @@ pub async fn serve(config: Config, around: &Surroundings) -> Result<(), ServeErr
     };
     let (ending, routes) = (app.ending.clone(), router(app.clone()));
     let loops = listen::Loops::start().map_err(ServeError::Threads)?;
+    let proxies = app.config.server.trusted_proxies.clone().into();
+    let limits = listen::Limits { proxies, ..listen::Limits::default() };
     let served = tokio::spawn(async move {
-        listen::serve_on(&loops, listener, routes, listen::Limits::default(), ending).await;
+        listen::serve_on(&loops, listener, routes, limits, ending).await;
     });
     signals.next().await;
     tracing::info!("octo ends, within {grace:?}; a second signal ends it at once");

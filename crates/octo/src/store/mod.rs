@@ -334,6 +334,12 @@ impl Store {
         .map_err(|_| StoreError::Closed)?
     }
 
+    /// The folder of the database.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.shared.path.parent().unwrap_or(Path::new("."))
+    }
+
     /// An error of SQLite with the file's name, for use inside [`Self::write`] and [`Self::read`].
     pub fn failed(&self) -> impl Fn(rusqlite::Error) -> StoreError + Send + 'static {
         let path = self.shared.path.clone();

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::id::NoRandomness;
 use super::{StoreError, time};
 use crate::auth::Role;
+use crate::auth::password::bcrypt_cost;
 pub use changes::{create, delete, logged_in, provide, rehash, update};
 
 /// A user as the API shows them. The hash of the password is not in it.
@@ -229,6 +230,21 @@ pub fn for_login(connection: &Connection, name: &str) -> Result<Option<(User, Op
 pub fn password_hash(connection: &Connection, id: &str) -> Result<Option<String>, StoreError> {
     let sql = "SELECT password_hash FROM users WHERE id = ?1";
     Ok(connection.prepare_cached(sql)?.query_row([id], |row| row.get(0)).optional()?.flatten())
+}
+
+/// The highest cost among hashes of bcrypt's, which older installations have; `None` once there is none.
+///
+/// # Errors
+/// What SQLite says.
+pub fn highest_bcrypt_cost(connection: &Connection) -> Result<Option<u32>, StoreError> {
+    let sql = "SELECT password_hash FROM users WHERE password_hash GLOB '$2*'";
+    let mut statement = connection.prepare_cached(sql)?;
+    let hashes = statement.query_map([], |row| row.get::<_, String>(0))?;
+    let mut highest = None;
+    for hash in hashes {
+        highest = highest.max(bcrypt_cost(&hash?));
+    }
+    Ok(highest)
 }
 
 /// Users, by name.

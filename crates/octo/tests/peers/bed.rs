@@ -4,14 +4,17 @@
 //! `toolchain/with-docker.sh` it is docker instead. All of a bed's containers carry a label of their own, and are gone when
 //! the bed is.
 
+#[path = "bed/leftovers.rs"]
+pub(crate) mod leftovers;
+
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::{Once, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Patience with podman on a busy machine.
@@ -194,6 +197,8 @@ impl Bed {
     /// Without a server yet.
     pub(crate) fn new() -> Self {
         static COUNT: AtomicU16 = AtomicU16::new(0);
+        static SWEPT: Once = Once::new();
+        SWEPT.call_once(leftovers::sweep);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let process = std::process::id();
         let folder = tempfile::tempdir().unwrap();
@@ -203,7 +208,7 @@ impl Bed {
         fs::create_dir(folder.path().join("on")).unwrap();
         let bed = Self {
             folder,
-            tag: format!("t{process}-{count}"),
+            tag: leftovers::tag(count),
             port,
             base,
             variables: Vec::new(),
@@ -220,14 +225,24 @@ impl Bed {
             r#"#!/bin/sh
 here=${{0%/*}}
 ulimit -S -f unlimited
-if [ "$1" = run ] && mv "$here/on/record" "$here/run" 2>/dev/null; then
+if [ "$1" = run ] && [ -e "$here/on/record" ]; then
+    mv "$here/on/record" "$here/run"
     printf '%s\n' "$@" >"$here/run"
     for word; do
         case $word in --env-file=*) cp "${{word#--env-file=}}" "$here/run-variables" ;; esac
     done
 fi
 case $1 in container | image | network) verb=$1-$2 ;; *) verb=$1 ;; esac
-if mv "$here/on/$verb" "$here/done.$$" 2>/dev/null; then
+if [ $verb = network-create ]; then
+    shift 2
+    set -- network create --label={label}={tag} "$@"
+fi
+step=$verb
+if [ -e "$here/calls" ]; then
+    echo "$verb" >>"$here/calls"
+    step=$verb.$(grep -cx -e "$verb" "$here/calls")
+fi
+if [ -e "$here/on/$step" ] && mv "$here/on/$step" "$here/done.$$" 2>/dev/null; then
     read -r what <"$here/done.$$"
     case $what in
     kill-before) kill -9 $PPID; exit 1 ;;
@@ -239,7 +254,9 @@ if mv "$here/on/$verb" "$here/done.$$" 2>/dev/null; then
 fi
 exec {engine} "$@"
 "#,
-            engine = engine().program.display()
+            engine = engine().program.display(),
+            label = leftovers::LABEL,
+            tag = self.tag,
         );
         let path = self.folder.path().join("podman");
         fs::write(&path, script).unwrap();
@@ -288,7 +305,7 @@ exec {engine} "$@"
 
     /// The image that is this bed's alone.
     fn image_name(&self) -> String {
-        format!("localhost/octo-test/{}:latest", self.tag)
+        format!("{}{}:latest", leftovers::IMAGES, self.tag)
     }
 
     /// Starts the server without waiting for it.
@@ -321,6 +338,21 @@ exec {engine} "$@"
         fs::write(self.folder.path().join("on").join(verb), format!("{what}\n")).unwrap();
     }
 
+    /// From now on calls are written down and numbered: [`Self::at`] and [`Self::came`] take `run.2` for the second.
+    pub(crate) fn number_calls(&self) {
+        fs::write(self.folder.path().join("calls"), "").unwrap();
+    }
+
+    /// The calls since they are numbered, as `run.1`, in their order; from now on they are not.
+    pub(crate) fn numbered_calls(&self) -> Vec<String> {
+        let path = self.folder.path().join("calls");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::remove_file(path).unwrap();
+        let verbs: Vec<&str> = text.lines().collect();
+        let number = |at: usize| verbs[..=at].iter().filter(|verb| **verb == verbs[at]).count();
+        verbs.iter().enumerate().map(|(at, verb)| format!("{verb}.{}", number(at))).collect()
+    }
+
     /// The next call of a command of podman's waits until [`Self::release`].
     pub(crate) fn hold(&self, verb: &str) {
         fs::write(self.folder.path().join("held"), "").unwrap();
@@ -344,6 +376,11 @@ exec {engine} "$@"
     /// Whether a call that was waited for has come.
     pub(crate) fn came(&self, verb: &str) -> bool {
         !self.folder.path().join("on").join(verb).exists()
+    }
+
+    /// Takes back an order that nothing came for.
+    pub(crate) fn forget(&self, verb: &str) {
+        let _ = fs::remove_file(self.folder.path().join("on").join(verb));
     }
 
     /// Whether the server can write to files; what it calls can in any case.
@@ -447,8 +484,14 @@ exec {engine} "$@"
 
     /// The id of the installation.
     pub(crate) fn instance(&self) -> String {
-        let database = rusqlite::Connection::open(self.folder.path().join("data/sessions.db")).unwrap();
-        database.query_row("SELECT id FROM instance", [], |row| row.get(0)).unwrap()
+        self.instance_if_any().unwrap()
+    }
+
+    fn instance_if_any(&self) -> Option<String> {
+        let path = self.folder.path().join("data/sessions.db");
+        let as_it_is = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
+        let database = rusqlite::Connection::open_with_flags(path, as_it_is).ok()?;
+        database.query_row("SELECT id FROM instance", [], |row| row.get(0)).ok()
     }
 
     /// Networks of this installation.
@@ -500,19 +543,11 @@ impl Drop for Bed {
             let _ = process.kill();
             let _ = process.wait();
         }
-        let filter = format!("label=octo.test={}", self.tag);
-        let ids = podman(&["ps", "-aq", "--filter", &filter]).output();
-        let ids = ids.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-        let ids: Vec<&str> = ids.lines().collect();
-        if !ids.is_empty() {
-            let _ = podman(&[&["rm", "-f"], at_once(), &*ids].concat()).output();
-        }
-        if self.folder.path().join("data/sessions.db").exists() && !std::thread::panicking() {
-            let networks = self.networks();
-            if !networks.is_empty() {
-                let names: Vec<&str> = networks.iter().map(String::as_str).collect();
-                let _ = podman(&[&["network", "rm", "-f"], &*names].concat()).output();
-            }
+        // While its test fails too: nothing here may panic.
+        leftovers::remove(&format!("{}={}", leftovers::LABEL, self.tag));
+        if let Some(instance) = self.instance_if_any() {
+            // Those that were made without the wrapper.
+            leftovers::remove_networks(&format!("octo.instance={instance}"));
         }
         if self.own_image.load(Ordering::Relaxed) {
             let own = self.image_name();

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use std::fs;
 
+use super::bed::leftovers::LABEL;
 use super::bed::{Bed, common_image, get, remove, wait};
 
 fn text<'v>(session: &'v Value, name: &str) -> &'v str {
@@ -116,7 +117,8 @@ fn what_happens_by_itself() {
     // Stopped and used: it is resumed.
     bed.must("alice", "POST", &of("/stop"), None, 204);
     bed.must("alice", "GET", &format!("/sessions/{id}/files/health"), None, 200);
-    assert_eq!(bed.show(id)["status"], "running");
+    // The file server may answer before all have.
+    wait("the resumption", || (bed.show(id)["status"] == "running").then_some(()));
 
     // Stopped long ago: its container goes, its files stay.
     assert_eq!(bed.exec(id, &["touch", "/home/dev/workspace/kept"])["exit_code"], 0);
@@ -142,7 +144,7 @@ fn a_session_is_in_the_network_that_the_settings_name() {
     let mut bed = Bed::new();
     bed.configure("", common_image());
     let own = format!("octo-test-{}", bed.tag);
-    get(&["network", "create", &own]);
+    get(&["network", "create", "--label", &format!("{LABEL}={}", bed.tag), &own]);
     for (network, published) in [("", true), ("host", false), (own.as_str(), true)] {
         bed.variables = vec![("OCTO__CONTAINER__NETWORK", network.into())];
         bed.serve();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::net::TcpListener;
 
-use super::bed::{self, Bed, LATE, SILENT, fetch, get, own_image, wait};
+use super::bed::{self, Bed, LATE, SILENT, docker, fetch, get, own_image, wait};
 
 fn id(session: &Value) -> &str {
     session["id"].as_str().unwrap()
@@ -53,6 +53,19 @@ fn a_session_lives_and_keeps_its_files() {
     assert!(!config["CreateCommand"].to_string().contains("not-for-ps"), "{config}");
     let left = std::fs::read_dir(bed.folder.path().join("state/variables")).unwrap().count();
     assert_eq!(left, 0, "a file with variables is left");
+
+    // A file in a home makes nobody another, whatever its mode says.
+    let status = bed.exec(id, &["cat", "/proc/self/status"]);
+    let line = |name: &str| {
+        let value = status["stdout"].as_str().unwrap().lines().find_map(|line| line.strip_prefix(name));
+        value.unwrap_or_else(|| panic!("no {name} in {status}")).trim().to_owned()
+    };
+    assert_eq!((line("NoNewPrivs:"), line("CapEff:")), ("1".into(), "0".repeat(16)));
+    let mounts = bed.exec(id, &["cat", "/proc/self/mounts"])["stdout"].as_str().unwrap().to_owned();
+    let home = mounts.lines().find(|line| line.split(' ').nth(1) == Some("/home/dev")).unwrap();
+    let options: Vec<&str> = home.split(' ').nth(3).unwrap().split(',').collect();
+    // Docker has no such options for a folder of the host.
+    assert!(docker().is_some() || ["nosuid", "nodev"].iter().all(|it| options.contains(it)), "{home}");
 
     // It is the terminal's user who runs commands, and nothing of them is an option or a shell's.
     assert!(bed.exec(id, &["id"])["stdout"].as_str().unwrap().starts_with("uid=1000 gid=1000"));

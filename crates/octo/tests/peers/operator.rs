@@ -11,7 +11,7 @@ use super::bed::{Bed, common_image, engine_environment, get, own_image, podman, 
 
 /// What a run gave.
 #[derive(Debug)]
-struct Run {
+pub(crate) struct Run {
     code: Option<i32>,
     out: String,
     err: String,
@@ -20,14 +20,14 @@ struct Run {
 impl Run {
     /// What it printed, if it ended well.
     #[track_caller]
-    fn well(self) -> String {
+    pub(crate) fn well(self) -> String {
         assert_eq!(self.code, Some(0), "{self:?}");
         self.out
     }
 
     /// Why it failed, with this code.
     #[track_caller]
-    fn badly(self, code: i32) -> String {
+    pub(crate) fn badly(self, code: i32) -> String {
         assert_eq!(self.code, Some(code), "{self:?}");
         assert!(self.err.lines().any(|line| line.starts_with("Error: ")), "{self:?}");
         self.err
@@ -35,14 +35,14 @@ impl Run {
 }
 
 /// Somebody at a terminal.
-struct Operator<'b> {
+pub(crate) struct Operator<'b> {
     bed: &'b Bed,
-    variables: Vec<(&'static str, String)>,
-    home: tempfile::TempDir,
+    pub(crate) variables: Vec<(&'static str, String)>,
+    pub(crate) home: tempfile::TempDir,
 }
 
 impl<'b> Operator<'b> {
-    fn new(bed: &'b Bed, user: &str) -> Self {
+    pub(crate) fn new(bed: &'b Bed, user: &str) -> Self {
         let variables = vec![("OCTO_DEV_USER", user.to_owned())];
         Self { bed, variables, home: tempfile::tempdir().unwrap() }
     }
@@ -58,7 +58,7 @@ impl<'b> Operator<'b> {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Run {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         let done = self.command(arguments).output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Run { code: done.status.code(), out: text(done.stdout), err: text(done.stderr) }
@@ -66,20 +66,20 @@ impl<'b> Operator<'b> {
 
     /// For people.
     #[track_caller]
-    fn told(&self, arguments: &[&str]) -> String {
+    pub(crate) fn told(&self, arguments: &[&str]) -> String {
         self.run(arguments).well()
     }
 
     /// For programs: by both spellings the same.
     #[track_caller]
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let run = self.run(&[&["--format", "json"], arguments].concat()).well();
         serde_json::from_str(&run).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {run}"))
     }
 
     /// What only reads, in all formats, which say the same; gives the JSON.
     #[track_caller]
-    fn read(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn read(&self, arguments: &[&str]) -> Value {
         let short: Value = serde_json::from_str(&self.told(&[arguments, &["--json"]].concat())).unwrap();
         for format in [&["--yaml"][..], &["--format", "yaml"]] {
             let yaml = self.told(&[arguments, format].concat());
@@ -272,30 +272,53 @@ fn somebody_who_was_invited_comes_in_and_goes() {
     root.told(&["session", "delete", made["id"].as_str().unwrap()]);
 }
 
-/// Settings of podman with a store of their own, so that nothing is pruned that others need.
-fn own_store(folder: &std::path::Path) -> Vec<(&'static str, String)> {
-    let place = folder.join("store");
-    fs::create_dir_all(place.join("tmp")).unwrap();
-    let mut variables = Vec::new();
-    for name in ["CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF"] {
-        let given = engine_environment().into_iter().find(|(set, _)| set == name);
-        let Some((_, file)) = given else { continue };
-        let file = PathBuf::from(file);
-        let (from, to) = (file.parent().unwrap().display().to_string(), place.display().to_string());
-        let text = fs::read_to_string(&file).unwrap().replace(&from, &to);
-        let own = place.join(file.file_name().unwrap());
-        fs::write(&own, text).unwrap();
-        variables.push((name, own.display().to_string()));
+/// A store of podman's own for one test, so that nothing is pruned that others need; gone with this.
+pub(crate) struct OwnStore {
+    place: PathBuf,
+    /// What podman needs to be told.
+    pub(crate) variables: Vec<(&'static str, String)>,
+}
+
+impl OwnStore {
+    pub(crate) fn new(folder: &std::path::Path) -> Self {
+        let place = folder.join("store");
+        fs::create_dir_all(place.join("tmp")).unwrap();
+        let mut variables = Vec::new();
+        for name in ["CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF"] {
+            let given = engine_environment().into_iter().find(|(set, _)| set == name);
+            let Some((_, file)) = given else { continue };
+            let file = PathBuf::from(file);
+            let (from, to) = (file.parent().unwrap().display().to_string(), place.display().to_string());
+            let text = fs::read_to_string(&file).unwrap().replace(&from, &to);
+            let own = place.join(file.file_name().unwrap());
+            fs::write(&own, text).unwrap();
+            variables.push((name, own.display().to_string()));
+        }
+        Self { place, variables }
     }
-    variables
+}
+
+impl Drop for OwnStore {
+    fn drop(&mut self) {
+        // Without settings of its own there is no store of its own.
+        if self.variables.iter().any(|(name, _)| *name == "CONTAINERS_STORAGE_CONF") {
+            let _ = podman(&["rmi", "-a", "-f"]).envs(self.variables.clone()).output();
+        }
+        if !nix::unistd::geteuid().is_root() {
+            // What is left belongs to users that only podman may be.
+            let place = self.place.display().to_string();
+            let _ = podman(&["unshare", "rm", "-rf", &place]).envs(self.variables.clone()).status();
+        }
+        let _ = Command::new("umount").arg(self.place.join("store/overlay")).stderr(Stdio::null()).status();
+    }
 }
 
 #[test]
 fn octoctl_builds_lists_and_prunes_images() {
     let bed = Bed::new();
     let mut operator = Operator::new(&bed, "alice");
-    let store = own_store(operator.home.path());
-    operator.variables.extend(store.clone());
+    let store = OwnStore::new(operator.home.path());
+    operator.variables.extend(store.variables.clone());
     let folder = operator.home.path().join("container");
     fs::create_dir(&folder).unwrap();
     fs::copy("/bin/busybox", operator.home.path().join("busybox")).unwrap();
@@ -325,16 +348,4 @@ fn octoctl_builds_lists_and_prunes_images() {
     assert!(pulled.contains("pull failed"), "{pulled}");
     assert_eq!(operator.run(&["image", "pull", "a b"]).code, Some(2));
     operator.run(&["image", "build", "nowhere"]).badly(1);
-
-    let mut all = podman(&["rmi", "-a", "-f"]);
-    ran(all.envs(store.clone()));
-    if !nix::unistd::geteuid().is_root() {
-        // What is left belongs to users that only podman may be.
-        let place = operator.home.path().join("store").display().to_string();
-        let _ = podman(&["unshare", "rm", "-rf", &place]).envs(store).status();
-    }
-    let _ = Command::new("umount")
-        .arg(operator.home.path().join("store/store/overlay"))
-        .stderr(Stdio::null())
-        .status();
 }

@@ -228,6 +228,60 @@ fn a_terminal_is_opened_before_it_is_there_and_ttyd_may_be_it() {
     assert!(page.is_some_and(|(status, text)| status == 200 && text.to_string().contains("app.js")));
 }
 
+/// Protects against the other users of this machine: they reach the ports, and get nothing there.
+#[test]
+fn a_published_port_answers_the_server_alone() {
+    light();
+    let mut bed = Bed::start_with("require_agent = true", LIGHT);
+    let session = bed.running("alice");
+    let id = session["id"].as_str().unwrap();
+    let holds = |bed: &Bed, when: &str| {
+        let shown = bed.show(id);
+        for (service, path, refused) in [
+            ("fileserver_port", "/health", 403),
+            ("fileserver_port", "/tree?path=.", 403),
+            ("ttyd_port", "/", 403),
+            ("ttyd_port", "/terminals", 403),
+            ("opencode_port", "/session", 401),
+        ] {
+            let url = format!("http://127.0.0.1:{}{path}", shown[service]);
+            for headers in
+                [&[][..], &[("x-octo-session-key", "guessed"), ("authorization", "Basic b3BlbmNvZGU6eA==")]]
+            {
+                let asked = ureq::get(&url).config().http_status_as_error(false).build();
+                let asked = headers.iter().fold(asked, |asked, (name, value)| asked.header(*name, *value));
+                assert_eq!(asked.call().unwrap().status(), refused, "{when}: {service}{path}");
+            }
+        }
+        bed.must("alice", "GET", &format!("/sessions/{id}/opencode/session"), None, 200);
+        bed.must("alice", "GET", &format!("/sessions/{id}/files/health"), None, 200);
+        bed.must("alice", "GET", &format!("/sessions/{id}/terminal/terminals"), None, 200);
+    };
+    holds(&bed, "new");
+    // What a client says of the key does not count, and no program of somebody else's learns it.
+    let url = |rest: &str| format!("{}/sessions/{id}{rest}", bed.url());
+    let say =
+        |rest: &str| ureq::get(url(rest)).header("x-dev-user", "alice").header("x-octo-session-key", "mine");
+    assert_eq!(say("/files/health").call().unwrap().status(), 200);
+    let told = say("/opencode/anything").call().unwrap().body_mut().read_to_string().unwrap();
+    assert!(told.contains("/anything") && !told.contains("octo-session-key"), "{told}");
+    block_on(async {
+        let mut socket = connect(&bed, &format!("/sessions/{id}/terminal"), None).await;
+        socket.send(Message::binary(&b"echo k${OCTO_SESSION_KEY}k; echo $((40 + 2))\r"[..])).await.unwrap();
+        let told = until(&mut socket, false, "42").await.concat();
+        assert!(told.contains("kk"), "the key is in a shell's environment: {told}");
+    });
+    bed.kill();
+    bed.serve();
+    holds(&bed, "after a new start of the server");
+    bed.must("alice", "POST", &format!("/api/sessions/{id}/stop"), None, 204);
+    bed.must("alice", "POST", &format!("/api/sessions/{id}/resume?wait=60"), None, 200);
+    holds(&bed, "resumed");
+    let upgraded = bed.must("alice", "POST", &format!("/api/sessions/{id}/upgrade?wait=60"), None, 200);
+    assert_eq!(upgraded["status"], "running", "{upgraded}");
+    holds(&bed, "upgraded");
+}
+
 /// Everything until the socket's end.
 async fn until_closed(socket: &mut Socket) -> Vec<String> {
     let mut told = Vec::new();

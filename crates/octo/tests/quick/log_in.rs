@@ -2,8 +2,8 @@
 
 use crate::support::{Bed, PASSWORD, cheap, dev_user};
 use octo::auth::Role;
+use octo::auth::password::Work;
 use serde_json::json;
-use std::time::{Duration, Instant};
 
 #[test]
 fn a_log_in_gives_a_token_and_a_cookie() {
@@ -67,34 +67,60 @@ fn a_refusal_does_not_say_what_was_wrong() {
     );
 }
 
-/// Protects against learning who has an account by the time of the answer.
+/// What verifying costs at a log-in that is refused.
+fn cost_of(bed: &Bed, name: &str) -> Work {
+    let before = bed.app.auth.passwords.done();
+    let answer = bed.log_in(name, "wrong");
+    assert_eq!(answer.status, 401, "{name}: {answer:?}");
+    let after = bed.app.auth.passwords.done();
+    Work { argon2: after.argon2 - before.argon2, bcrypt: after.bcrypt - before.bcrypt }
+}
+
+/// Protects against learning who has an account by the time of the answer: whoever is named, there or not, the same is done.
 #[test]
-fn an_unknown_name_costs_as_much_as_a_wrong_password() {
-    let bed = Bed::made(
-        |_| {},
-        |app| {
-            let auth = std::sync::Arc::get_mut(&mut app.auth).unwrap();
-            auth.passwords =
-                octo::auth::password::Passwords::new(argon2::Params::new(2048, 1, 1, None).unwrap());
-        },
-        octo::server::listen::Limits::default(),
+fn an_unknown_name_costs_as_much_as_any_other() {
+    let bed = Bed::new();
+    bed.user("anna", Role::User);
+    bed.user_with("carl", Role::User, None);
+    let bob = bed.user("bob", Role::User);
+    let off = octo::store::users::Change { is_active: Some(false), ..Default::default() };
+    let done: Result<_, octo::store::users::UserError> = bed.runtime.block_on(
+        bed.app
+            .store
+            .write(move |change| octo::store::users::update(change, &bob.id, &off, jiff::Timestamp::now())),
     );
-    let hash = bed.app.auth.passwords.hash_now(PASSWORD).unwrap();
-    let took = |name: &str| -> Duration {
-        let begun = Instant::now();
-        assert_eq!(bed.log_in(name, "wrong").status, 401);
-        begun.elapsed()
-    };
-    took("warm-up");
-    // By turns, since other work on this machine slows some; and of many names, since one has few tries.
-    let (known, unknown): (Vec<_>, Vec<_>) = (0..12)
-        .map(|number| {
-            bed.user_with(&format!("anna{number}"), Role::User, Some(hash.clone()));
-            (took(&format!("anna{number}")), took(&format!("nobody{number}")))
-        })
-        .unzip();
-    let (known, unknown) = (known.into_iter().min().unwrap(), unknown.into_iter().min().unwrap());
-    assert!(unknown * 3 > known, "known {known:?}, unknown {unknown:?}");
+    done.unwrap();
+    let names = ["nobody", "anna", "ANNA@example.org", "bob", "carl", "", "nobody@example.org"];
+    for name in names {
+        assert_eq!(cost_of(&bed, name), Work { argon2: 1, bcrypt: 0 }, "{name}");
+    }
+    // With hashes of older installations, and of different costs.
+    for (name, cost) in [("dora", 4), ("emil", 6)] {
+        bed.user_with(name, Role::User, Some(bcrypt::hash(PASSWORD, cost).unwrap()));
+    }
+    for name in names.into_iter().chain(["dora", "emil"]) {
+        assert_eq!(cost_of(&bed, name), Work { argon2: 1, bcrypt: 1 << 6 }, "{name}");
+    }
+    // Who comes in gets a new hash; once all have one, nobody pays for the old ones.
+    bed.token("emil");
+    assert_eq!(cost_of(&bed, "nobody"), Work { argon2: 1, bcrypt: 1 << 4 });
+    bed.token("dora");
+    assert_eq!(cost_of(&bed, "dora"), Work { argon2: 1, bcrypt: 0 });
+}
+
+/// The same with users of the settings.
+#[test]
+fn an_unknown_name_costs_as_much_in_the_development_mode() {
+    let bed = Bed::with(|config| {
+        config.auth.dev_mode = true;
+        config.auth.dev_users = vec![dev_user("devon", Role::Admin), dev_user("dirk", Role::User)];
+        config.auth.dev_users[1].password_hash =
+            octo::config::Secret::new(bcrypt::hash(PASSWORD, 5).unwrap());
+    });
+    bed.user("anna", Role::User);
+    for name in ["nobody", "anna", "devon", "devon@dev.example.org", "dirk"] {
+        assert_eq!(cost_of(&bed, name), Work { argon2: 2, bcrypt: 1 << 5 }, "{name}");
+    }
 }
 
 #[test]

@@ -5,9 +5,10 @@ use octo::auth::Role;
 use octo::server::App;
 use octo::server::listen::Limits;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+use tokio::net::TcpSocket;
 
 fn limited(limits: Limits) -> Bed {
     Bed::made(|_| {}, |_: &mut App| {}, limits)
@@ -52,6 +53,115 @@ fn connections_are_bounded() {
     drop(first.pop());
     third.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     assert!(third.read(&mut buffer).unwrap() > 0);
+}
+
+/// The answer to a request on a connection from this address of the machine's, or why there is none.
+async fn asked(from: [u8; 4], to: SocketAddr) -> std::io::Result<(tokio::net::TcpStream, String)> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((from, 0).into())?;
+    let mut stream = socket.connect(to).await?;
+    stream.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await?;
+    let mut said = String::new();
+    let mut buffer = [0; 4096];
+    while !said.ends_with('}') && !said.ends_with("}\n") {
+        match stream.read(&mut buffer).await? {
+            0 => break,
+            count => said.push_str(std::str::from_utf8(&buffer[..count]).unwrap()),
+        }
+    }
+    Ok((stream, said))
+}
+
+/// Protects everybody else: one address may not take all places. Without it, the second address would wait for ever.
+#[test]
+fn one_address_cannot_shut_the_others_out() {
+    let (one, other, proxy) = ([127, 0, 0, 1], [127, 0, 0, 2], [127, 0, 0, 3]);
+    let limits =
+        Limits { connections: 203, of_address: 200, proxies: [proxy.into()].into(), ..Limits::default() };
+    let bed = limited(limits);
+    let to = bed.address;
+    bed.runtime.block_on(async {
+        let mut open = Vec::new();
+        for _ in 0..200 {
+            let (stream, said) = asked(one, to).await.unwrap();
+            assert!(said.starts_with("HTTP/1.1 200 "), "{said}");
+            open.push(stream);
+        }
+        for _ in 0..5 {
+            let (_, said) = asked(one, to).await.unwrap();
+            assert!(said.starts_with("HTTP/1.1 429 ") && said.contains("\"TOO_MANY_REQUESTS\""), "{said}");
+        }
+        let (_kept, said) = asked(other, to).await.unwrap();
+        assert!(said.starts_with("HTTP/1.1 200 "), "{said}");
+        // One that ends makes room, as soon as the server sees it.
+        open.pop();
+        let until = Instant::now() + Duration::from_secs(20);
+        while !asked(one, to).await.is_ok_and(|(_, said)| said.starts_with("HTTP/1.1 200 ")) {
+            assert!(Instant::now() < until, "a place is never free again");
+        }
+    });
+    // A proxy brings many people.
+    let limits = Limits { of_address: 2, proxies: [proxy.into()].into(), ..Limits::default() };
+    let bed = limited(limits);
+    bed.runtime.block_on(async {
+        let mut open = Vec::new();
+        for _ in 0..20 {
+            let (stream, said) = asked(proxy, bed.address).await.unwrap();
+            assert!(said.starts_with("HTTP/1.1 200 "), "{said}");
+            open.push(stream);
+        }
+    });
+}
+
+/// Protects the bounds: what became a terminal is no request any more, and takes a place all the same.
+#[test]
+fn a_connection_that_was_upgraded_keeps_its_place() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    let upgrade = |mut request: axum::extract::Request| async move {
+        let promised = hyper::upgrade::on(&mut request);
+        tokio::spawn(async move {
+            let mut io = hyper_util::rt::TokioIo::new(promised.await.unwrap());
+            // Until the client goes.
+            let _ = tokio::io::copy(&mut io, &mut tokio::io::sink()).await;
+        });
+        let switching = http::StatusCode::SWITCHING_PROTOCOLS;
+        (switching, [("connection", "upgrade"), ("upgrade", "x")])
+    };
+    let router = axum::Router::new()
+        .route("/up", axum::routing::get(upgrade))
+        .route("/health", axum::routing::get(|| async { "{}" }));
+    let limits = Limits { connections: 1, ..Limits::default() };
+    runtime.spawn(octo::server::listen::serve(listener, router, limits, Default::default()));
+    let mut upgraded = TcpStream::connect(address).unwrap();
+    upgraded.write_all(b"GET /up HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n").unwrap();
+    let mut buffer = [0; 4096];
+    let read = upgraded.read(&mut buffer).unwrap();
+    assert!(buffer[..read].starts_with(b"HTTP/1.1 101 "));
+    let mut other = TcpStream::connect(address).unwrap();
+    other.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    other.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    assert!(other.read(&mut buffer).is_err(), "it waits");
+    drop(upgraded);
+    other.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    assert!(other.read(&mut buffer).unwrap() > 0);
+}
+
+/// Protects the memory, as a client sees it: the answer arrives although the rest of the head is never read.
+#[test]
+fn a_head_that_is_too_large_is_refused_in_words() {
+    let bed = Bed::new();
+    let mut stream = TcpStream::connect(bed.address).unwrap();
+    let head = format!("GET /health HTTP/1.1\r\nhost: x\r\nx-long: {}\r\n\r\n", "x".repeat(300_000));
+    // The server may close before it has all.
+    let _ = stream.write_all(head.as_bytes());
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut answer = [0; 100];
+    let read = stream.read(&mut answer).unwrap();
+    let answer = String::from_utf8_lossy(&answer[..read]).into_owned();
+    assert!(answer.starts_with("HTTP/1.1 431 Request Header Fields Too Large\r\n"), "{answer}");
+    assert_eq!(bed.get("/health", &[]).status, 200);
 }
 
 /// Protects against clients that ask for much and read nothing: without it their place is never free again.
