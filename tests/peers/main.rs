@@ -31,6 +31,9 @@ mod prusa_connect;
 mod reproducible;
 mod schemathesis;
 mod siege;
+#[allow(dead_code, reason = "the tests of the splicer use the rest")]
+#[path = "../../crates/octofw/tests/splice/model.rs"]
+mod splice_model;
 mod stand_ins;
 mod telegram_prints;
 #[allow(dead_code, reason = "the vectors use the rest")]

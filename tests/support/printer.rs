@@ -158,6 +158,11 @@ impl Printer {
         port
     }
 
+    /// Further disks, read-only, from `/dev/vdc` on, from the next boot on.
+    pub(crate) fn disks(&mut self, images: Vec<PathBuf>) {
+        self.machine.disks = images;
+    }
+
     /// Where every packet is recorded from the next boot on.
     pub(crate) fn record_packets(&mut self) -> PathBuf {
         let path = self.folder.path().join("packets.pcap");

@@ -77,6 +77,27 @@ impl<T: Display> Display for Painted<T> {
     }
 }
 
+/// A text that somebody else wrote, without anything that a terminal would follow, in one line: control characters are
+/// written out.
+pub(crate) fn plain(text: &str) -> String {
+    written_out(text, char::is_control)
+}
+
+/// The same where the text has lines of its own.
+pub(crate) fn plain_lines(text: &str) -> String {
+    written_out(text, |letter| letter.is_control() && !matches!(letter, '\n' | '\t'))
+}
+
+fn written_out(text: &str, is_odd: impl Fn(char) -> bool) -> String {
+    text.chars().fold(String::new(), |mut plain, letter| {
+        match is_odd(letter) {
+            true => plain.extend(letter.escape_default()),
+            false => plain.push(letter),
+        }
+        plain
+    })
+}
+
 /// A number of bytes for people, in decimal units: `12 B`, `1.2 kB`, `253.9 MB`, `2.1 GB`.
 pub(crate) fn bytes(number: u64) -> String {
     // Tenths, rounded half up, in whole numbers: equal on every machine.
@@ -128,6 +149,13 @@ mod tests {
             (count(1, "file", "files"), count(0, "file", "files")),
             ("1 file".into(), "0 files".into())
         );
+    }
+
+    #[test]
+    fn nothing_of_a_text_moves_the_cursor() {
+        let text = "a\u{1b}[2Jb\tc\nd\u{9b}é";
+        assert_eq!(plain(text), "a\\u{1b}[2Jb\\tc\\nd\\u{9b}é");
+        assert_eq!(plain_lines(text), "a\\u{1b}[2Jb\tc\nd\\u{9b}é");
     }
 
     #[test]

@@ -158,3 +158,22 @@ fn what_cannot_be_read_is_named_with_its_exit_code() {
         assert!(error.contains(&path.display().to_string()), "{error}");
     }
 }
+
+/// What a stranger's image holds goes to a terminal.
+#[test]
+fn nothing_in_an_image_moves_the_cursor() {
+    let (a, b) = (Side::new(), Side::new());
+    let odd = "x\u{1b}[2J\u{9b}1A";
+    b.file(&format!("etc/init.d/S20{odd}"), "#!/bin/sh\n", 0o755);
+    b.file("etc/printer.cfg", &format!("[printer]\nmax_velocity: {odd}\n[{odd}]\n{odd}: 1\n"), 0o644);
+    b.file("var/lib/dpkg/status", &format!("Package: {odd}\nVersion: {odd}\n"), 0o644);
+    b.file(&format!("usr/lib/python3.11/site-packages/{odd}-1.{odd}.dist-info/METADATA"), "", 0o644);
+    symlink(odd, b.place("etc/link")).unwrap();
+    let printed = String::from_utf8(diff(&a.pack(&[]), &b.pack(&[]), &[]).stdout).unwrap();
+    assert!(!printed.contains(|letter: char| letter.is_control() && letter != '\n'), "{printed:?}");
+    for shown in
+        ["+ S20x\\u{1b}[2J", "max_velocity: 300 -> x\\u{1b}[2J", "x\\u{1b}[2J\\u{9b}1A (dpkg): none -> "]
+    {
+        assert!(printed.contains(shown), "{shown} in {printed}");
+    }
+}

@@ -150,6 +150,32 @@ fn what_lies_between_parts_comes_back() {
     assert!(bed.path("apart/parts/package-file.padding").exists());
 }
 
+/// The part table may name its parts in another order than they lie in. That could not be packed again as it was.
+#[test]
+fn parts_that_lie_in_another_order_are_refused() {
+    let bed = Bed::new();
+    let image = Image::open(&bed.path("firmware.bin")).unwrap();
+    let rom = image.rkaf_span();
+    let mut bytes =
+        fs::read(bed.path("firmware.bin")).unwrap()[rom.offset as usize..rom.end() as usize].to_vec();
+    // The positions of the last two parts, which are equally long.
+    let [oem, userdata] = [10, 11].map(|part| 140 + part * 112 + 96);
+    let position = |bytes: &[u8], at: usize| bytes[at..at + 4].to_vec();
+    let (first, second) = (position(&bytes, oem), position(&bytes, userdata));
+    bytes[oem..oem + 4].copy_from_slice(&second);
+    bytes[userdata..userdata + 4].copy_from_slice(&first);
+    let end = bytes.len() - 4;
+    let crc = octofw::container::rkcrc::rkcrc(&bytes[..end]).to_le_bytes();
+    bytes[end..].copy_from_slice(&crc);
+    fs::write(bed.path("rom.img"), bytes).unwrap();
+    bed.fine(&["verify", "rom.img"]);
+    for more in [&[][..], &["--dry-run"]] {
+        let words = [&["unpack", "rom.img", "--out", "apart", "--no-root"], more].concat();
+        bed.fails(&words, 3, "the parts of its rom image do not lie one behind the other");
+        assert!(!bed.path("apart").exists());
+    }
+}
+
 #[test]
 fn a_tree_that_was_copied_is_still_the_same() {
     let bed = Bed::new();

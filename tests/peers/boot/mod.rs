@@ -12,3 +12,4 @@ mod off;
 mod page;
 mod power;
 mod prints;
+mod spliced;

@@ -35,6 +35,8 @@ pub struct Machine {
     pub root: PathBuf,
     /// The disk for `/oem`; what the guest writes stays on it.
     pub oem: OemDisk,
+    /// Images that become further disks, read-only, from `/dev/vdc` on.
+    pub disks: Vec<PathBuf>,
     /// Memory in MiB.
     pub memory: u32,
     /// Number of processors.
@@ -57,6 +59,7 @@ impl Machine {
             initramfs,
             root,
             oem,
+            disks: Vec::new(),
             memory: 512,
             processors: 2,
             clock: GuestClock::Host,
@@ -90,6 +93,11 @@ impl Machine {
         add("-device", "virtio-blk-device,drive=root,bus=virtio-mmio-bus.0".to_owned());
         add("-drive", format!("file={},format=raw,if=none,id=oem", file(self.oem.path())));
         add("-device", "virtio-blk-device,drive=oem,bus=virtio-mmio-bus.1".to_owned());
+        for (number, disk) in self.disks.iter().enumerate() {
+            add("-drive", format!("file={},format=raw,if=none,id=disk{number},readonly=on", file(disk)));
+            let bus = number.saturating_add(2);
+            add("-device", format!("virtio-blk-device,drive=disk{number},bus=virtio-mmio-bus.{bus}"));
+        }
         let web = self.web.iter().map(|port| format!(",hostfwd=tcp:127.0.0.1:{port}-:80"));
         add("-netdev", "user,id=n0,restrict=off".to_owned() + &web.collect::<String>());
         let address = self.network_address.iter().map(|address| format!(",mac={address}"));
@@ -228,12 +236,7 @@ impl Guest {
             let at = find(output, end.as_bytes())? + end.len();
             find(output.get(at..)?, b">").map(|length| at + length + 1)
         })?;
-        let shown = self.console.since(from);
-        let begin = format!("\n<begin-{number}>\n");
-        let (_, shown) = shown.split_once(&begin).unwrap_or_default();
-        let (text, rest) = shown.split_once(&end).unwrap_or((shown, ""));
-        let status = rest.split('>').next().and_then(|status| status.parse().ok()).unwrap_or(-1);
-        Ok(Output { status, text: text.to_owned() })
+        Ok(output_of(number, &self.console.since(from)))
     }
 
     /// Switches the guest off in the proper way, through init, and waits for QEMU's end.
@@ -307,6 +310,14 @@ impl Guest {
         let killed = self.qemu.kill().and_then(|()| self.qemu.wait());
         killed.map(drop).map_err(Error::Qemu)
     }
+}
+
+/// What the command of this number did, by what the console showed between its marks.
+pub(crate) fn output_of(number: u32, shown: &str) -> Output {
+    let (_, shown) = shown.split_once(&format!("\n<begin-{number}>\n")).unwrap_or_default();
+    let (text, rest) = shown.split_once(&format!("\n<end-{number}:")).unwrap_or((shown, ""));
+    let status = rest.split('>').next().and_then(|status| status.parse().ok()).unwrap_or(-1);
+    Output { status, text: text.to_owned() }
 }
 
 impl Drop for Guest {

@@ -40,7 +40,7 @@ use colour::Colour;
 use crate::build::progress::Progress;
 use crate::command::whole;
 use crate::image::ImageError;
-use crate::paint::{Ink, Paint};
+use crate::paint::{Ink, Paint, plain_lines};
 use crate::program::ProgramError;
 
 /// Builds, inspects and verifies printer firmware images. It never needs root.
@@ -188,7 +188,7 @@ impl Failure {
     fn message(&self, paint: Paint) -> Option<String> {
         let error = self.error.as_ref()?;
         let whose = paint.ink(Ink::Gone, format!("{}:", self.command.as_deref().unwrap_or("octofw")));
-        Some(format!("{whose} {}", whole(error.as_ref())))
+        Some(format!("{whose} {}", plain_lines(&whole(error.as_ref()))))
     }
 }
 

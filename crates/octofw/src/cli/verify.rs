@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Failure, Status, print, print_json};
 use crate::image::Image;
-use crate::paint::{Ink, Paint};
+use crate::paint::{Ink, Paint, plain};
 use crate::plan::space::{self, Space};
 use crate::sign::{PublicKey, public_key};
 use crate::verify::{Finding, Severity, Signed, VerifyOptions, verify};
@@ -81,10 +81,11 @@ impl Args {
             for Finding { code, severity, message } in &findings {
                 // Writing to a String cannot fail.
                 let ink = if *severity == Severity::Error { Ink::Gone } else { Ink::Warning };
-                let _ = writeln!(text, "{}  {code}: {message}", paint.ink(ink, format!("{severity:<7}")));
+                let severity = paint.ink(ink, format!("{severity:<7}"));
+                let _ = writeln!(text, "{severity}  {code}: {}", plain(message));
             }
             for line in space::beside(&self.file).iter().flat_map(Space::lines) {
-                let _ = writeln!(text, "{line}");
+                let _ = writeln!(text, "{}", plain(&line));
             }
             let (ink, verdict) = if errors == 0 { (Ink::Added, "sound") } else { (Ink::Gone, "not sound") };
             let verdict = paint.ink(ink, verdict);

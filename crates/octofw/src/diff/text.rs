@@ -6,6 +6,7 @@ use super::init::InitWhat;
 use super::paths::{Content, Facts, PathChange};
 use super::{ProgramChange, Report};
 use crate::elf::Elf;
+use crate::paint::plain;
 
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -25,8 +26,8 @@ impl Display for Report {
                 InitWhat::Gone => ('-', ""),
                 InitWhat::NotExecutable => ('-', ", is there but may not be executed"),
             };
-            let after = change.after.as_ref().map(|name| format!(", after {name}")).unwrap_or_default();
-            writeln!(f, "  {sign} {}{after}{what}", change.script)?;
+            let after = change.after.as_ref().map(|name| format!(", after {}", plain(name)));
+            writeln!(f, "  {sign} {}{}{what}", plain(&change.script), after.unwrap_or_default())?;
         }
         head(f, "Settings", self.settings.len())?;
         let mut file = "";
@@ -35,7 +36,7 @@ impl Display for Report {
                 file = &change.path;
                 writeln!(f, "  {file}")?;
             }
-            let key = format!("[{}] {}", change.section, change.key);
+            let key = format!("[{}] {}", plain(&change.section), plain(&change.key));
             writeln!(f, "    {key}: {}", turn(change.a.as_deref(), change.b.as_deref()))?;
         }
         head(f, "Programs and libraries", self.programs.len())?;
@@ -45,7 +46,7 @@ impl Display for Report {
         head(f, "Packages", self.packages.len())?;
         for change in &self.packages {
             let versions = turn(change.a.as_deref(), change.b.as_deref());
-            writeln!(f, "  {} ({}): {versions}", change.name, change.kind)?;
+            writeln!(f, "  {} ({}): {versions}", plain(&change.name), change.kind)?;
         }
         Ok(())
     }
@@ -78,7 +79,7 @@ fn head(f: &mut Formatter<'_>, title: &str, rows: usize) -> fmt::Result {
 fn turn(a: Option<&str>, b: Option<&str>) -> String {
     let shown = |value: Option<&str>| match value {
         None => "none".to_owned(),
-        Some(value) => value.replace('\n', " | "),
+        Some(value) => plain(&value.replace('\n', " | ")),
     };
     format!("{} -> {}", shown(a), shown(b))
 }
@@ -131,15 +132,21 @@ fn program(f: &mut Formatter<'_>, change: &ProgramChange) -> fmt::Result {
     if let (None, Some(elf)) | (Some(elf), None) = (&change.a, &change.b) {
         let sign = if change.a.is_none() { '+' } else { '-' };
         let symbols = if elf.stripped { "stripped" } else { "with symbols" };
-        let loader = elf.interpreter.as_ref().map_or("static".to_owned(), |name| format!("loaded by {name}"));
-        let needs =
-            if elf.needs.is_empty() { String::new() } else { format!(", needs {}", elf.needs.join(" ")) };
+        let loader = elf.interpreter.as_ref().map(|name| format!("loaded by {}", plain(name)));
+        let loader = loader.unwrap_or_else(|| "static".to_owned());
+        let needs = match elf.needs.join(" ") {
+            names if names.is_empty() => names,
+            names => format!(", needs {}", plain(&names)),
+        };
         return writeln!(f, "  {sign} {}  {}, {loader}{needs}, {symbols}", change.path, elf.machine);
     }
     let list = |elf: Option<&Elf>| elf.map(|elf| elf.needs.clone()).unwrap_or_default();
     let (a, b) = (list(change.a.as_ref()), list(change.b.as_ref()));
     let signed = |sign: char, list: &[String], other: &[String]| -> Vec<String> {
-        list.iter().filter(|name| !other.contains(name)).map(|name| format!("{sign}{name}")).collect()
+        list.iter()
+            .filter(|name| !other.contains(name))
+            .map(|name| format!("{sign}{}", plain(name)))
+            .collect()
     };
     let mut parts = signed('+', &b, &a);
     parts.extend(signed('-', &a, &b));

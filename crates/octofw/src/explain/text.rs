@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Explanation;
-use crate::paint::{Ink, Paint, bytes, count};
+use crate::paint::{Ink, Paint, bytes, count, plain};
 use crate::plan::{described, name_of_kind};
 
 /// Most further names that are told.
@@ -17,7 +17,7 @@ impl Explanation {
         let mut line = |name: &str, what: &str| {
             let name = paint.ink(Ink::Faint, format!("{name:<9}"));
             // Writing to a String cannot fail.
-            let _ = writeln!(out, "  {name} {what}");
+            let _ = writeln!(out, "  {name} {}", plain(what));
         };
         if !self.is_known() {
             for link in &self.links {
@@ -30,7 +30,7 @@ impl Explanation {
             for note in &self.notes {
                 line("note", note);
             }
-            return format!("{}\n{out}", paint.ink(Ink::Warning, &self.path));
+            return format!("{}\n{out}", paint.ink(Ink::Warning, plain(&self.path)));
         }
         for link in &self.links {
             line("link", &format!("{} -> {}", link.path, link.target));
@@ -78,7 +78,7 @@ impl Explanation {
             line("note", note);
         }
         let kind = self.after.as_ref().or(self.before.as_ref()).map(|state| name_of_kind(state.kind));
-        let title = format!("{} ({})", self.path, kind.unwrap_or("nothing"));
+        let title = format!("{} ({})", plain(&self.path), kind.unwrap_or("nothing"));
         format!("{}\n{out}", paint.ink(Ink::Strong, title))
     }
 }

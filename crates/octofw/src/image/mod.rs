@@ -281,8 +281,15 @@ impl Image {
     /// # Errors
     /// If there is no such part or it cannot be read.
     pub fn part_sha256(&self, name: &str) -> Result<[u8; 32], ImageError> {
+        self.sha256_of(self.span_of(name)?)
+    }
+
+    /// SHA-256 of any range of the file.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn sha256_of(&self, span: Span) -> Result<[u8; 32], ImageError> {
         let mut sha256 = Sha256::new();
-        let span = self.span_of(name)?;
         let taken = self.source.for_each_piece(span, |piece| sha256.update(piece));
         taken.map_err(|source| self.unreadable(source))?;
         Ok(sha256.finalize().into())

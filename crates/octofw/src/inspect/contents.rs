@@ -2,18 +2,29 @@
 
 use std::fmt;
 
-use super::{PartReport, verdict};
+use super::{LoaderReport, PartReport, verdict};
+use crate::image::LOADER;
+use crate::paint::plain;
 use crate::parts::{Content, Ext4, Fit, FitImage, Hash, Loader, LoaderEntry, Resource};
 
-pub(super) fn of_parts(f: &mut fmt::Formatter<'_>, parts: &[PartReport]) -> fmt::Result {
+/// The loader of RKFW, unless it is one of the parts, and the parts.
+pub(super) fn of_parts(
+    f: &mut fmt::Formatter<'_>,
+    loader: Option<&LoaderReport>,
+    parts: &[PartReport],
+) -> fmt::Result {
+    let loader = loader.filter(|loader| loader.same_as.is_none());
+    let loader = loader.map(|loader| (LOADER, &loader.content, &loader.unreadable));
+    let parts = parts.iter().map(|part| (part.file.as_str(), &part.content, &part.unreadable));
+    let all = loader.into_iter().chain(parts);
     let mut shown =
-        parts.iter().filter(|part| part.content.is_some() || part.unreadable.is_some()).peekable();
+        all.filter(|(_, content, unreadable)| content.is_some() || unreadable.is_some()).peekable();
     if shown.peek().is_some() {
         writeln!(f, "\nContents")?;
     }
-    for part in shown {
-        write!(f, "  {:<16}", part.file)?;
-        match (&part.content, &part.unreadable) {
+    for (file, content, unreadable) in shown {
+        write!(f, "  {file:<18}")?;
+        match (content, unreadable) {
             (Some(content), _) => write(f, content)?,
             (None, Some(reason)) => writeln!(f, "cannot be read: {reason}")?,
             (None, None) => writeln!(f)?,
@@ -111,15 +122,4 @@ fn write_ext4(f: &mut fmt::Formatter<'_>, ext4: &Ext4) -> fmt::Result {
         "    {free_blocks} of {blocks} blocks of {block_size} bytes free, {free_inodes} of {inodes} inodes free, sum of the superblock {}",
         ext4.sum_ok.map_or("none", |ok| verdict(Some(ok)))
     )
-}
-
-/// A text of the file without anything that a terminal would follow.
-fn plain(text: &str) -> String {
-    text.chars().fold(String::new(), |mut plain, letter| {
-        match letter.is_control() {
-            true => plain.extend(letter.escape_default()),
-            false => plain.push(letter),
-        }
-        plain
-    })
 }

@@ -92,12 +92,30 @@ pub struct RkfwReport {
     pub time: String,
     /// Bytes of the boot loader.
     pub loader_size: u64,
+    /// The boot loader, which lies in front of the rom image; the printer is rescued with it.
+    pub loader: LoaderReport,
     /// Bytes of the rom image with its CRC.
     pub image_size: u64,
     /// MD5 at its end.
     pub md5: String,
     /// Whether it is that of the content; `null` where no sums were taken.
     pub md5_ok: Option<bool>,
+}
+
+/// The boot loader of RKFW.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LoaderReport {
+    /// SHA-256 of it; `null` where no sums were taken.
+    pub sha256: Option<String>,
+    /// The file of the rom image with the same bytes, as it is in the vendor's images; `null` where there is none, or no
+    /// sums were taken.
+    pub same_as: Option<String>,
+    /// What is in it, where that is known here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content>,
+    /// Why it cannot be read, where it begins as a boot loader.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
 }
 
 /// RKAF.

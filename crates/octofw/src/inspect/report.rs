@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use super::{
-    EntryReport, PartReport, PartitionReport, Report, RkafReport, RkfwReport, RootfsReport, UpfileReport,
+    EntryReport, LoaderReport, PartReport, PartitionReport, Report, RkafReport, RkfwReport, RootfsReport,
+    UpfileReport,
 };
 use crate::container::parameter::Parameter;
 use crate::container::rkaf::{NO_PARTITION, Part, version_text};
 use crate::container::upfile::EntryKind;
 use crate::container::{FormatError, Kind, Layer, SourceFile, Span};
 use crate::digest::hex;
-use crate::image::{Image, ImageError, ROOTFS};
+use crate::image::{Image, ImageError, LOADER, ROOTFS};
 use crate::parts::{self, Content, Look, PartError};
 use crate::squashfs::{ReadError, Superblock, dead_bytes_at};
 
@@ -76,16 +77,6 @@ pub(super) fn of_image(image: &Image, sums: bool) -> Result<Report, ImageError> 
             })
             .collect(),
     });
-    let rkfw = image.rkfw().map(|rkfw| RkfwReport {
-        version: version_text(rkfw.version),
-        code: format!("{:#010x}", rkfw.code),
-        chip: format!("{:#010x}", rkfw.chip),
-        time: rkfw.time.to_string(),
-        loader_size: rkfw.loader.len,
-        image_size: rkfw.image.len,
-        md5: hex(image.rkfw_md5()),
-        md5_ok: is_ok(Layer::Rkfw),
-    });
     let header = image.rkaf();
     let mut parts = Vec::with_capacity(header.parts.len());
     for part in &header.parts {
@@ -101,14 +92,7 @@ pub(super) fn of_image(image: &Image, sums: bool) -> Result<Report, ImageError> 
             Some(_) => None,
             None => inside(image, part, sums)?,
         };
-        let (content, unreadable) = match look {
-            Some(Ok(look)) => {
-                wrong_inside.extend(look.wrong);
-                (Some(look.content), None)
-            }
-            Some(Err(error)) => (None, Some(error.to_string())),
-            None => (None, None),
-        };
+        let (content, unreadable) = shown(look, &mut wrong_inside);
         parts.push(PartReport {
             name: part.name.to_string(),
             file: file.to_owned(),
@@ -120,6 +104,20 @@ pub(super) fn of_image(image: &Image, sums: bool) -> Result<Report, ImageError> 
             unreadable,
         });
     }
+    let rkfw = match image.rkfw() {
+        None => None,
+        Some(rkfw) => Some(RkfwReport {
+            version: version_text(rkfw.version),
+            code: format!("{:#010x}", rkfw.code),
+            chip: format!("{:#010x}", rkfw.chip),
+            time: rkfw.time.to_string(),
+            loader_size: rkfw.loader.len,
+            loader: loader(image, rkfw.loader, &parts, sums, &mut wrong_inside)?,
+            image_size: rkfw.image.len,
+            md5: hex(image.rkfw_md5()),
+            md5_ok: is_ok(Layer::Rkfw),
+        }),
+    };
     let rkaf = RkafReport {
         length: header.length,
         version: version_text(header.version),
@@ -150,6 +148,35 @@ pub(super) fn of_image(image: &Image, sums: bool) -> Result<Report, ImageError> 
     })
 }
 
+/// What came of looking into something, and why it cannot be shown. Wrong sums go to `wrong`.
+fn shown(
+    look: Option<Result<Look, FormatError>>,
+    wrong: &mut Vec<FormatError>,
+) -> (Option<Content>, Option<String>) {
+    match look {
+        Some(Ok(look)) => {
+            wrong.extend(look.wrong);
+            (Some(look.content), None)
+        }
+        Some(Err(error)) => (None, Some(error.to_string())),
+        None => (None, None),
+    }
+}
+
+/// The boot loader that lies at `at`, in front of the rom image of these parts.
+fn loader(
+    image: &Image,
+    at: Span,
+    parts: &[PartReport],
+    sums: bool,
+    wrong: &mut Vec<FormatError>,
+) -> Result<LoaderReport, ImageError> {
+    let sha256 = if sums { Some(hex(&image.sha256_of(at)?)) } else { None };
+    let same = sha256.as_ref().and_then(|_| parts.iter().find(|part| part.sha256 == sha256));
+    let (content, unreadable) = shown(look_into(image, at, LOADER, sums)?, wrong);
+    Ok(LoaderReport { same_as: same.map(|part| part.file.clone()), sha256, content, unreadable })
+}
+
 /// What is in a part, where that is known here.
 fn inside(image: &Image, part: &Part, sums: bool) -> Result<Option<Result<Look, FormatError>>, ImageError> {
     let file = part.file.text();
@@ -158,11 +185,21 @@ fn inside(image: &Image, part: &Part, sums: bool) -> Result<Option<Result<Look, 
         "parameter.txt" => sound(Content::of_parameter(image.parameter())),
         "package-file" => sound(Content::of_list(image.package_file())),
         _ if part.is_self() || file == ROOTFS => Ok(None),
-        _ => match parts::of_part(image.source(), image.span_of(file)?, file, sums) {
-            Ok(look) => Ok(look.map(Ok)),
-            Err(PartError::Format(error)) => Ok(Some(Err(error))),
-            Err(PartError::Io(error)) => Err(image.unreadable(error)),
-        },
+        _ => look_into(image, image.span_of(file)?, file, sums),
+    }
+}
+
+/// Looks into what lies at `at`.
+fn look_into(
+    image: &Image,
+    at: Span,
+    name: &str,
+    sums: bool,
+) -> Result<Option<Result<Look, FormatError>>, ImageError> {
+    match parts::of_part(image.source(), at, name, sums) {
+        Ok(look) => Ok(look.map(Ok)),
+        Err(PartError::Format(error)) => Ok(Some(Err(error))),
+        Err(PartError::Io(error)) => Err(image.unreadable(error)),
     }
 }
 

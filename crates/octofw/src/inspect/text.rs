@@ -30,7 +30,8 @@ impl fmt::Display for Report {
             }
         }
         if let Some(rkaf) = &self.rkaf {
-            contents::of_parts(f, &rkaf.parts)?;
+            let loader = self.rkfw.as_ref().map(|rkfw| &rkfw.loader);
+            contents::of_parts(f, loader, &rkaf.parts)?;
         }
         if let Some(content) = &self.content {
             writeln!(f)?;
@@ -60,9 +61,18 @@ fn write_upfile(f: &mut fmt::Formatter<'_>, upfile: &UpfileReport) -> fmt::Resul
 }
 
 fn write_rkfw(f: &mut fmt::Formatter<'_>, rkfw: &RkfwReport) -> fmt::Result {
-    let RkfwReport { version, code, chip, time, loader_size, image_size, md5, md5_ok } = rkfw;
+    let RkfwReport { version, code, chip, time, loader_size, loader, image_size, md5, md5_ok } = rkfw;
     writeln!(f, "\nRKFW    version {version}, code {code}, chip {chip}, built {time}")?;
-    writeln!(f, "  loader {loader_size} bytes, rom image {image_size} bytes, MD5 {md5} {}", verdict(*md5_ok))
+    writeln!(
+        f,
+        "  loader {loader_size} bytes, rom image {image_size} bytes, MD5 {md5} {}",
+        verdict(*md5_ok)
+    )?;
+    match (&loader.same_as, &loader.sha256) {
+        (Some(file), _) => writeln!(f, "  the loader is {file} of the rom image, byte for byte"),
+        (None, Some(_)) => writeln!(f, "  the loader is ANOTHER ONE than each part of the rom image"),
+        (None, None) => Ok(()),
+    }
 }
 
 fn write_rkaf(f: &mut fmt::Formatter<'_>, rkaf: &RkafReport) -> fmt::Result {

@@ -24,6 +24,9 @@ const REGULAR: u32 = 0o100_000;
 const DIRECTORY: u32 = 0o040_000;
 const LINK: u32 = 0o120_000;
 
+/// A device that no machine has, for inodes that are no more.
+const NOWHERE: u64 = u64::MAX;
+
 /// Threads that look at files.
 const MOST_THREADS: usize = 4;
 
@@ -227,12 +230,31 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Adds the entry of one path as it is in the tree now.
+    /// Adds the entries of paths that came into the tree, as they are now; all names of an inode come together. One that
+    /// has the number of an inode which is known by other names has taken it over from that, which is no more: those
+    /// names keep being one inode, under a number that the build machine gives to nobody.
     ///
     /// # Errors
-    /// When it cannot be read.
-    pub fn add(&mut self, root: &Path, path: &[u8]) -> io::Result<()> {
-        self.entries.insert(path.to_owned(), entry(&place(root, path))?);
+    /// When one cannot be read; the error names the path.
+    pub fn add(&mut self, root: &Path, paths: &[Vec<u8>]) -> io::Result<()> {
+        let mut came = BTreeMap::new();
+        for path in paths {
+            came.insert(path.clone(), entry(&place(root, path))?);
+        }
+        let taken: BTreeSet<_> = came.values().map(|entry| entry.inode).collect();
+        let is_gone = |inode: &(u64, u64)| inode.0 == NOWHERE;
+        let mut next = self.entries.values().map(|entry| entry.inode).filter(is_gone).count() as u64;
+        let mut renamed = BTreeMap::new();
+        for (path, known) in &mut self.entries {
+            if taken.contains(&known.inode) && !came.contains_key(path) {
+                let number = *renamed.entry(known.inode).or_insert_with(|| {
+                    next += 1;
+                    next
+                });
+                known.inode = (NOWHERE, number);
+            }
+        }
+        self.entries.extend(came);
         Ok(())
     }
 
@@ -444,6 +466,32 @@ mod tests {
         }
         let snapshot = Snapshot::take(root.path()).unwrap();
         (root, snapshot)
+    }
+
+    /// A file that comes late may get the number of one that was deleted meanwhile.
+    #[test]
+    fn a_number_that_was_taken_over_makes_no_hard_link() {
+        let (root, mut snapshot) = sample();
+        let (linked, alone) = (snapshot.get("a").unwrap().inode, snapshot.get("gone").unwrap().inode);
+        // As if their inodes had been given to files that come now.
+        for (old, new) in [("a", "x"), ("gone", "y")] {
+            fs::rename(root.path().join(old), root.path().join(new)).unwrap();
+        }
+        fs::remove_file(root.path().join("a2")).unwrap();
+        snapshot.add(root.path(), &[b"x".to_vec(), b"y".to_vec()]).unwrap();
+        let inode = |path: &str| snapshot.get(path).unwrap().inode;
+        assert_eq!((inode("x"), inode("y")), (linked, alone));
+        assert_eq!(inode("a"), inode("a2"));
+        let different: BTreeSet<_> = ["a", "gone", "x", "y", "e"].map(inode).into();
+        assert_eq!(different.len(), 5);
+        assert_eq!(snapshot.hard_links(), 1);
+
+        // Once more, with a name that lost its inode before.
+        fs::rename(root.path().join("x"), root.path().join("z")).unwrap();
+        snapshot.add(root.path(), &[b"z".to_vec()]).unwrap();
+        let inode = |path: &str| snapshot.get(path).unwrap().inode;
+        let different: BTreeSet<_> = ["a", "gone", "x", "y", "z", "e"].map(inode).into();
+        assert_eq!((inode("z"), different.len()), (linked, 6));
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! What the commands of scripts tell the session, as lines of JSON in a file.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use nix::libc;
 use serde::{Deserialize, Serialize};
 
 /// Most bytes of the file that count; a script could write anything into it.
-const MOST: usize = 1 << 20;
+const MOST: u64 = 1 << 20;
 
 /// One thing that is said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,13 +57,25 @@ pub fn append(path: &Path, said: &Said) -> io::Result<()> {
 /// # Errors
 /// When the file cannot be read or emptied.
 pub fn take(path: &Path) -> io::Result<Vec<Said>> {
-    let bytes = match fs::read(path) {
+    let bytes = match left_in(path, MOST) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(e),
     };
     fs::remove_file(path)?;
-    Ok(parse(bytes.get(..MOST).unwrap_or(&bytes)))
+    Ok(parse(&bytes))
+}
+
+/// The beginning of a file that a script could reach, at most so many bytes. A pipe in its place has nothing to say, and
+/// nobody waits at it.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn left_in(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 pub(crate) fn parse(bytes: &[u8]) -> Vec<Said> {
@@ -83,6 +97,19 @@ mod tests {
         }
         assert_eq!(take(&path).unwrap(), said);
         assert!(take(&path).unwrap().is_empty());
+    }
+
+    /// Scripts know the file by their environment.
+    #[test]
+    fn what_a_script_put_in_its_place_is_read_no_further_than_it_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("said");
+        append(&path, &Said::Note("first".into())).unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_len(4 << 40).unwrap();
+        assert_eq!(take(&path).unwrap(), [Said::Note("first".into())]);
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(take(&path).unwrap().is_empty());
+        assert!(!path.exists());
     }
 
     proptest::proptest! {

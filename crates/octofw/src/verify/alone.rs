@@ -3,8 +3,10 @@
 use std::io::Read as _;
 
 use super::Finding;
+use crate::container::Layer;
 use crate::container::rkaf::{NO_PARTITION, REST};
-use crate::image::{Image, ImageError, ROOTFS};
+use crate::image::{Image, ImageError, LOADER, ROOTFS};
+use crate::parts::{self, PartError};
 use crate::squashfs::{Compressor, dead_bytes_at};
 
 /// The printer's newer updater refuses less.
@@ -22,7 +24,31 @@ pub(super) fn check(image: &Image, findings: &mut Vec<Finding>) -> Result<(), Im
     findings.extend(unreadable(image));
     check_dead_bytes(image, findings)?;
     check_container(image, findings);
+    check_inner_sums(image, findings)?;
     check_misc(image, findings)
+}
+
+/// The sums that parts state of themselves, and so does the boot loader in front of them. U-Boot starts no image with a
+/// wrong one; the others are for tools.
+fn check_inner_sums(image: &Image, findings: &mut Vec<Finding>) -> Result<(), ImageError> {
+    let files = image.rkaf().files().into_iter().filter(|part| !part.is_self());
+    let files = files.map(|part| (part.file.text(), image.rkaf().data(part, image.rkaf_span().offset)));
+    let loader = image.rkfw().map(|rkfw| (LOADER, rkfw.loader));
+    for (name, at) in files.filter(|(name, _)| *name != ROOTFS).chain(loader) {
+        let look = match parts::of_part(image.source(), at, name, true) {
+            Ok(Some(look)) => look,
+            Ok(None) | Err(PartError::Format(_)) => continue,
+            Err(PartError::Io(error)) => return Err(image.unreadable(error)),
+        };
+        findings.extend(look.wrong.iter().map(|error| {
+            let message = format!("{name}: {error}");
+            match error.layer {
+                Layer::Fit => Finding::error(error.code(), message),
+                _ => Finding::warning(error.code(), message),
+            }
+        }));
+    }
+    Ok(())
 }
 
 /// A build keeps the base's data where it is, also what it replaced; a release need not carry that.

@@ -4,6 +4,8 @@
 //! | code | severity | means |
 //! |---|---|---|
 //! | `upfile-sum`, `rkfw-sum`, `rkaf-sum`, `parameter-sum` | error | a sum does not match |
+//! | `fit-sum` | error | the sum of an image in `boot.img` or `uboot.img` does not match, and U-Boot would not start it |
+//! | `loader-sum`, `resource-sum`, `ext4-sum` | warning | so it is with the boot loader, in the rom image or in front of it, and other parts |
 //! | `package-file-differs` | error | the list of parts is not the part table |
 //! | `partition-differs` | error | the part table and `mtdparts=` disagree |
 //! | `slot-overflow` | error | a part is larger than its partition |

@@ -94,10 +94,10 @@ fn inspect_tells_people_every_layer() {
         "8192 bytes, 8192 used, 10 inodes, 4 ids",
         "extended attributes none, flags duplicates_removed, exportable",
         "\n                403a:stand-in\n                415:standin\n",
-        "\nContents\n  package-file    list of 12 parts\n    package-file  package-file\n",
-        "\n  parameter.txt   settings of the flash\n    ATAG: 0x00200800\n",
-        "\n  misc.img        no debug record\n",
-        "\n  boot.img        flattened image tree \"stand-in without a kernel\", 0 images, 0 configurations\n",
+        "\nContents\n  package-file      list of 12 parts\n    package-file  package-file\n",
+        "\n  parameter.txt     settings of the flash\n    ATAG: 0x00200800\n",
+        "\n  misc.img          no debug record\n",
+        "\n  boot.img          flattened image tree \"stand-in without a kernel\", 0 images, 0 configurations\n",
     ] {
         assert!(text.contains(expected), "{expected:?} is not in:\n{text}");
     }

@@ -9,6 +9,7 @@
 mod command_line;
 mod corruption;
 mod forged;
+mod loader;
 mod part_lists;
 mod rebuild;
 mod samples;

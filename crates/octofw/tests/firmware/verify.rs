@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use octofw::container::SourceFile;
 use octofw::image::{Image, Rebuild};
+use octofw::parts::{self, Content};
 use octofw::standin::container::{ContainerOptions, Size};
 use octofw::verify::{Severity, VerifyOptions, verify};
 
@@ -55,6 +57,30 @@ fn sums_are_findings() {
         bytes[at] ^= 1;
         fs::write(&path, bytes).unwrap();
         assert_eq!(codes(&path, None, false), expected, "{at:#x}");
+    }
+}
+
+/// An image of a kernel as U-Boot takes it, with its sums; in its place in the file all other sums are right.
+#[test]
+fn an_image_that_u_boot_would_not_start_is_an_error() {
+    let kernel = include_bytes!("../../../../fuzz/corpus/fw_containers/fit");
+    let sample = Sample::new();
+    fs::write(sample.path("kernel"), kernel).unwrap();
+    let source = SourceFile::open(&sample.path("kernel")).unwrap();
+    let Ok(Some((look, _))) = parts::of_file(&source, true) else { panic!("the seed of the fuzzer is none") };
+    let Content::Fit(fit) = look.content else { panic!("no image tree") };
+    let summed = fit.images.iter().find(|image| image.hash.is_some() && image.size > 0).unwrap();
+    let boot = Image::open(&sample.base).unwrap().span_of("boot.img").unwrap().offset as usize;
+    for (flip, expected) in [(0, &[][..]), (1, &["fit-sum"])] {
+        let mut altered = Altered::of(&sample);
+        let rom = Image::open(&sample.base).unwrap().rkaf_span().offset as usize;
+        let place = altered.rom(boot - rom);
+        place[..kernel.len()].copy_from_slice(kernel);
+        place[summed.offset as usize] ^= flip;
+        let path = altered.write(&sample.path("boot.bin"));
+        let findings = verify(&path, &VerifyOptions::default()).unwrap();
+        let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+        assert_eq!(errors.map(|finding| finding.code.as_str()).collect::<Vec<_>>(), expected);
     }
 }
 

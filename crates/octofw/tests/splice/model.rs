@@ -304,6 +304,11 @@ impl Place {
         Self(tempfile::tempdir().unwrap())
     }
 
+    /// One in a folder of somebody's choice.
+    pub(crate) fn below(folder: &Path) -> Self {
+        Self(tempfile::tempdir_in(folder).unwrap())
+    }
+
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }

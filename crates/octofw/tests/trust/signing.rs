@@ -147,3 +147,25 @@ fn a_flasher_is_told_what_is_not_as_it_was_signed() {
     fs::remove_file(bed.path(MANIFEST)).unwrap();
     assert_eq!(codes(&with_key), ["manifest-missing"]);
 }
+
+/// A manifest is a stranger's text until its signature was found good, and what is told of it goes to a terminal.
+#[test]
+fn nothing_in_a_manifest_moves_the_cursor() {
+    let bed = Bed::built();
+    keys(&bed);
+    let manifest: serde_json::Value = serde_json::from_str(&bed.read(MANIFEST)).unwrap();
+    let told = manifest["result"]["sha256"].as_str().unwrap();
+    let named = manifest["overlays"][0]["name"].as_str().unwrap();
+    let odd = bed.read(MANIFEST).replace(named, r"x\u001b[2J\u009b1A\ny");
+    let verify = ["verify", "dist/firmware.bin", "--base", "base.bin", "--key", "key.pub"];
+    for text in [odd.clone(), odd.replace(told, r"\u001b]0;sound\u0007")] {
+        bed.write(MANIFEST, &text);
+        for words in [&verify[..], &["explain", "/etc/new", "--image", "dist/firmware.bin"]] {
+            let printed = said(&bed.octofw(words));
+            assert!(!printed.contains(|letter: char| letter.is_control() && letter != '\n'), "{printed:?}");
+            assert!(!printed.lines().any(|line| line.trim() == "y"), "{printed}");
+        }
+    }
+    let printed = said(&bed.octofw(&verify));
+    assert!(printed.contains(r"\u{1b}]0;sound\u{7}"), "{printed}");
+}

@@ -23,7 +23,7 @@ use super::faked::Faked;
 use super::inside::Tree;
 use super::packing::{Packing, PackingError};
 use super::partial::Partial;
-use super::snapshot::{Snapshot, shown};
+use super::snapshot::Snapshot;
 use super::splicing::{self, Base, SplicingError};
 use super::steps::Steps;
 use super::unpacking;
@@ -165,11 +165,9 @@ impl<'a> Session<'a> {
                 continue;
             }
             if let Some(partial) = &mut partial {
-                for path in partial.bring(overlay)? {
-                    let read = || system(format!("cannot read {}", shown(&path)));
-                    base.add(&plan.tree, &path).map_err(read())?;
-                    before.add(&plan.tree, &path).map_err(read())?;
-                }
+                let came = partial.bring(overlay)?;
+                base.add(&plan.tree, &came).map_err(system("cannot look at what came of the base"))?;
+                before.add(&plan.tree, &came).map_err(system("cannot look at what came of the base"))?;
             }
             match &mut watch {
                 Some(watch) => {
