@@ -208,6 +208,21 @@ fn an_open_page_is_sent_what_changed_and_nothing_else() {
     assert!(wait_for(&mut reader, "data: ").contains("pressed 1 times"));
 }
 
+/// Nobody looks at a page that was closed, and it is let go before the time is told the next time: whoever loads the page
+/// again and again is not turned away for the pages of before.
+#[test]
+fn a_page_that_was_closed_is_let_go_at_once() {
+    let (rest, _) = start(Who::Proxy);
+    let (_, mut reader) = watch(&rest);
+    wait_for(&mut reader, "event: clock");
+    wait_for(&mut reader, "\"id\":\"log\"");
+    reader.get_ref().shutdown(std::net::Shutdown::Write).unwrap();
+    let mut left = String::new();
+    while reader.read_line(&mut left).unwrap() > 0 {
+        assert!(!left.contains("event: clock"), "{left}");
+    }
+}
+
 #[test]
 fn pages_are_open_in_bounded_number_and_closed_ones_make_room() {
     let (rest, _) = start(Who::Proxy);
