@@ -10,7 +10,7 @@ use hyper::header::{CONNECTION, HeaderValue};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
@@ -133,13 +133,15 @@ pub(super) async fn run(
     mut shutdown: watch::Receiver<bool>,
 ) {
     let peer = stream.peer_addr().ok().map(|address| address.ip());
+    let client = Client(Rc::new(RefCell::new(stream)));
+    let line = client.clone();
     let stops = shutdown.clone();
     let service = service_fn(|request: Request<Incoming>| {
         let (view, pulse) = (Rc::clone(&view), Rc::clone(&pulse));
-        let (seats, stops) = (seats.clone(), stops.clone());
+        let (seats, stops, client) = (seats.clone(), stops.clone(), client.clone());
         async move {
             pulse.enter(Phase::Answering);
-            let visit = Visit { view: &view, peer, seats: &seats, shutdown: &stops };
+            let visit = Visit { view: &view, peer, client: &client, seats: &seats, shutdown: &stops };
             let mut answer: Answer = match page::answer(visit, request).await {
                 Ok(answer) => answer,
                 Err(request) => routes::answer(&*view, &request).await,
@@ -153,7 +155,7 @@ pub(super) async fn run(
             Ok::<_, Infallible>(answer)
         }
     });
-    let io = Io { stream, pulse: Rc::clone(&pulse), rest: MOST_REST };
+    let io = Io { client: line, pulse: Rc::clone(&pulse), rest: MOST_REST };
     let http = http1::Builder::new()
         .half_close(true)
         .header_read_timeout(None)
@@ -180,9 +182,26 @@ pub(super) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
     let _ = shutdown.wait_for(|stop| *stop).await;
 }
 
+/// The other end of a connection.
+#[derive(Debug, Clone)]
+pub(super) struct Client(Rc<RefCell<TcpStream>>);
+
+impl Client {
+    /// Whether it has closed, or said that it sends no more. While an answer goes on nobody reads, so that nothing but
+    /// the next write would show it.
+    pub(super) fn has_gone(&self, cx: &mut Context<'_>) -> bool {
+        let mut byte = [0; 1];
+        matches!(self.0.borrow().poll_peek(cx, &mut ReadBuf::new(&mut byte)), Poll::Ready(Ok(0) | Err(_)))
+    }
+
+    fn with<T>(&self, act: impl FnOnce(Pin<&mut TcpStream>) -> T) -> T {
+        act(Pin::new(&mut *self.0.borrow_mut()))
+    }
+}
+
 /// The stream as hyper wants it.
 struct Io {
-    stream: TcpStream,
+    client: Client,
     pulse: Rc<Pulse>,
     /// Bytes that may still be thrown away at the end.
     rest: usize,
@@ -191,7 +210,7 @@ struct Io {
 impl Io {
     fn read_some(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(into);
-        Pin::new(&mut self.stream).poll_read(cx, &mut buffer).map_ok(|()| buffer.filled().len())
+        self.client.with(|stream| stream.poll_read(cx, &mut buffer)).map_ok(|()| buffer.filled().len())
     }
 
     /// Notes whether the client takes bytes.
@@ -225,17 +244,17 @@ impl Read for Io {
 }
 
 impl Write for Io {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let result = self.client.with(|stream| stream.poll_write(cx, bytes));
         self.wrote(result)
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
+        let result = self.client.with(|stream| stream.poll_write_vectored(cx, parts));
         self.wrote(result)
     }
 
@@ -256,7 +275,7 @@ impl Write for Io {
     /// with bytes unread would take the answer away from the client.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.pulse.phase.get() != Phase::Closing {
-            std::task::ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            std::task::ready!(self.client.with(|stream| stream.poll_shutdown(cx)))?;
             self.pulse.enter(Phase::Closing);
         }
         let mut some = [0; 2048];

@@ -25,14 +25,19 @@ impl Markup {
     }
 
     /// An element with a sentence in it, which may come from where sentences go on: it begins with a great letter. A path
-    /// stays as it is.
+    /// stays as it is. What has lines of its own, such as settings to be written somewhere, keeps them.
     pub(super) fn sentence(&mut self, name: &str, attributes: &[(&str, &str)], text: &str) {
         self.open(name, attributes);
         let mut rest = text.chars();
         if let Some(first) = rest.next() {
             self.text(first.to_ascii_uppercase().encode_utf8(&mut [0; 4]));
         }
-        self.text(rest.as_str());
+        let mut lines = rest.as_str().lines();
+        self.text(lines.next().unwrap_or_default());
+        for line in lines {
+            self.open("br", &[]);
+            self.text(line);
+        }
         self.close(name);
     }
 
@@ -93,9 +98,14 @@ mod tests {
         out.open("br", &[]);
         assert_eq!(out.done(), "<p class=\"a &quot;b&quot;\" hidden><b>1 &lt; 2 &amp; 3</b></p><br>");
         assert_eq!(text("a\u{7}\nb"), "a\u{fffd} b");
-        for (said, shown) in
-            [("", ""), ("no <way>", "No &lt;way&gt;"), ("/tmp/a", "/tmp/a"), ("<", "&lt;"), ("ü", "ü")]
-        {
+        for (said, shown) in [
+            ("", ""),
+            ("no <way>", "No &lt;way&gt;"),
+            ("/tmp/a", "/tmp/a"),
+            ("<", "&lt;"),
+            ("ü", "ü"),
+            ("write:\n[a]\n<b>: 1\n", "Write:<br>[a]<br>&lt;b&gt;: 1"),
+        ] {
             let mut out = Markup::default();
             out.sentence("p", &[], said);
             assert_eq!(out.done(), format!("<p>{shown}</p>"));

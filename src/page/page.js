@@ -48,6 +48,12 @@
   // The page's parts, as they change.
   const lost = document.body.dataset.lost;
   let down = false;
+  // Why something is refused, in the service's own words. Those of a web server in between are not for people.
+  const why = answer => {
+    if (answer.headers.get('content-type')?.startsWith('text/plain')) return answer.text();
+    down = true;
+    return lost;
+  };
   const live = () => {
     const events = new EventSource('page/live');
     events.addEventListener('clock', event => {
@@ -78,8 +84,8 @@
       setTimeout(live, 3000);
       fetch('page/live').then(async answer => {
         if (answer.status === 401) location.reload();
-        else if (!answer.ok && answer.headers.get('content-type')?.startsWith('text/plain')) say(await answer.text());
-        else answer.body.cancel();
+        else if (answer.ok) answer.body.cancel();
+        else say(await why(answer));
       }, () => {});
     });
   };
@@ -107,7 +113,8 @@
     button?.setAttribute('aria-busy', 'true');
     try {
       const answer = await fetch(form.action, { method: 'POST', body, headers: { Accept: 'text/plain' } });
-      say(answer.ok ? '' : await answer.text());
+      if (answer.status === 401) location.reload();
+      say(answer.ok ? '' : await why(answer));
       if (answer.ok) form.querySelectorAll('input:not([type=hidden]), textarea').forEach(field => { field.value = ''; });
     } catch {
       say(lost);

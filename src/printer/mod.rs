@@ -14,6 +14,7 @@ mod observation;
 mod observer;
 mod progress;
 mod snapshot;
+mod told;
 mod webcam;
 
 pub use estimates::{EstimateBy, Estimates};

@@ -255,6 +255,31 @@ fn what_is_mistyped_in_our_sections_is_named_and_elsewhere_not() {
     assert!(said[1].contains("`prot`") && said[1].contains("`port`"), "{said:?}");
 }
 
+/// Whoever says nothing, or something that means nothing, has a page for the printer's own web server alone.
+#[test]
+fn everybody_sees_the_page_only_where_that_is_said() {
+    let table = [
+        ("", PageFor::Proxy, 0),
+        ("page: proxy\n", PageFor::Proxy, 0),
+        ("page: anyone\n", PageFor::Anyone, 0),
+        ("page: Nobody\n", PageFor::Nobody, 0),
+        ("page: everybody\n", PageFor::Proxy, 1),
+        ("page: true\n", PageFor::Proxy, 1),
+        ("page:\n", PageFor::Proxy, 0),
+    ];
+    for (line, page, problems) in table {
+        let printer = Printer::new();
+        let settings = printer.file("config/extended/extended2.cfg", &format!("[octobridge]\n{line}")).load();
+        assert_eq!((settings.general.page, settings.problems.len()), (page, problems), "{line}");
+        assert_eq!(settings.general.page_hosts, [""; 0], "{line}");
+    }
+    let printer = Printer::new();
+    let hosts = "[octobridge]\npage_hosts: printer.example.org, u1.example.org\n";
+    let settings = printer.file("config/extended/extended2.cfg", hosts).load();
+    assert_eq!(settings.general.page_hosts, ["printer.example.org", "u1.example.org"]);
+    assert_eq!(settings.general.page, PageFor::Proxy);
+}
+
 /// By the tables of the container image and of the printer.
 #[test]
 fn settings_of_the_whole_program_have_their_types_and_limits() {

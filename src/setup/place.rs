@@ -120,24 +120,40 @@ impl Place {
     pub(crate) fn set(&self, values: &[(&'static str, String)]) -> Result<Note, Stop> {
         let lines: String = values.iter().map(|(key, value)| format!("  {key}: {value}\n")).collect();
         let lines = format!("  [{}]\n{lines}", self.section);
-        let Some(cfg) = &self.cfg else { return Ok(Note::ByHand(self.by_hand(values, &lines))) };
+        let Some(cfg) = &self.cfg else { return Ok(Note::ByHand(self.by_hand(values))) };
         set_in_file(cfg, &self.section, values)
             .map_err(|error| Stop::Failed(format!("{error}. Still to be written:\n{lines}")))?;
         Ok(Note::Done(format!("Stored in {}:\n{lines}", cfg.display())))
     }
 
-    /// How a person sets what has no file here.
-    fn by_hand(&self, values: &[(&'static str, String)], lines: &str) -> String {
+    /// How a person sets what has no file here: in the environment, and in a file what has no place there.
+    fn by_hand(&self, values: &[(&'static str, String)]) -> String {
         let section = self.bridge.section();
-        let of = |key: &str| ALL_KEYS.iter().find(|known| known.cfg == Some((section, key)));
-        let variables =
-            values.iter().filter_map(|(key, value)| Some(format!("  {}={value}\n", of(key)?.name)));
-        let variables: String = variables.collect();
-        if variables.is_empty() {
-            let place = self.settings.paths.cfg_files().into_iter().next().unwrap_or_default();
-            return format!("There is no settings file here. Write this into {}:\n{lines}", place.display());
+        let (mut variables, mut lines) = (String::new(), String::new());
+        for (key, value) in values {
+            match ALL_KEYS.iter().find(|known| known.cfg == Some((section, *key))) {
+                Some(known) => variables += &format!("  {}={value}\n", known.name),
+                None => lines += &format!("  {key}: {value}\n"),
+            }
         }
-        format!("There is no settings file here. Give the program this in its environment:\n{variables}")
+        let mut said = "There is no settings file here.".to_owned();
+        if self.bridge == BridgeName::Telegram {
+            // Without a file, its chat in the environment is the switch.
+            if variables.is_empty() {
+                let (put, into) = if lines.contains("true") { ("Put", "into") } else { ("Take", "out of") };
+                said +=
+                    &format!(" {put} TELEGRAM_CHAT_ID {into} the program's environment, and start it again.");
+            }
+            lines.clear();
+        }
+        if !variables.is_empty() {
+            said += &format!(" Give the program this in its environment, and start it again:\n{variables}");
+        }
+        if !lines.is_empty() {
+            let place = self.settings.paths.cfg_files().into_iter().next().unwrap_or_default();
+            said += &format!(" Write this into {}:\n  [{}]\n{lines}", place.display(), self.section);
+        }
+        said
     }
 
     /// Where its section is written, for people; none off a printer.

@@ -65,12 +65,11 @@ impl Domain {
         let events = self.observer.observe(&what, at);
         let mut shared = self.shared.borrow_mut();
         for event in events {
-            let job = event.job.as_ref().map(|job| format!(" of {}", job.file)).unwrap_or_default();
             let level = match event.kind {
                 EventKind::Progress { .. } | EventKind::Layer { .. } => log::Level::Debug,
                 _ => log::Level::Info,
             };
-            log::log!(level, "{:?}{job}", event.kind);
+            log::log!(level, "{event}");
             shared.bridges.on_event(event);
         }
         match what {

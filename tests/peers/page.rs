@@ -2,7 +2,9 @@
 
 mod console;
 mod failures;
+mod gate;
 mod late;
+mod nginx;
 mod proxy;
 mod states;
 

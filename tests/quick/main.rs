@@ -37,6 +37,8 @@ mod octoapp_phones;
 mod octoapp_player;
 mod octoapp_strictness;
 mod outbox;
+mod page_by_hand;
+mod page_failures;
 mod pairing;
 #[allow(dead_code, reason = "the vectors use the rest")]
 #[path = "../replay/player.rs"]

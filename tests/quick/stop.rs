@@ -61,7 +61,9 @@ fn while_a_photo_is_uploaded() {
     chats[0].wait_for_message("Started", Outcome::Done, SOON);
     chats[0].wait_for("a photo", SOON, |calls| calls.iter().find(|call| call.method == "sendPhoto").cloned());
     printer.turn("FINISH");
-    wait::until("the end in the log", SOON, || program.log().contains("Finished").then_some(()));
+    wait::until("the end in the log", SOON, || {
+        program.log().contains(": the print is finished").then_some(())
+    });
     drop(printer);
     let left = ends_in_time("photo", &mut program);
     assert!(left.iter().any(|body| body.contains("Completed: cube")), "{left:?}");

@@ -27,5 +27,6 @@ pub(crate) mod siege;
 pub(crate) mod tap;
 pub(crate) mod telegram;
 pub(crate) mod virtual_time;
+pub(crate) mod visitor;
 pub(crate) mod wait;
 pub(crate) mod watcher;

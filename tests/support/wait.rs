@@ -2,14 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-/// Asks `condition` again and again until it gives a value, at most for `within`; panics with `awaited` otherwise.
-pub(crate) fn until<T>(awaited: &str, within: Duration, mut condition: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + within;
+/// Asks `condition` again and again until it gives a value, at most for `time`; panics with `awaited` otherwise.
+pub(crate) fn until<T>(awaited: &str, time: Duration, condition: impl FnMut() -> Option<T>) -> T {
+    within(time, condition).unwrap_or_else(|| panic!("waited {time:?} in vain for {awaited}"))
+}
+
+/// The same for whoever says more about it; none when the time is over.
+pub(crate) fn within<T>(time: Duration, mut condition: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + time;
     loop {
         if let Some(value) = condition() {
-            return value;
+            return Some(value);
         }
-        assert!(Instant::now() < deadline, "waited {within:?} in vain for {awaited}");
+        if Instant::now() >= deadline {
+            return None;
+        }
         std::thread::park_timeout(Duration::from_millis(50));
     }
 }

@@ -1,6 +1,7 @@
 //! An open page is kept true: it is sent each part that changed, as server-sent events.
 
 use super::super::answer::{Answer, Payload};
+use super::super::connection::Client;
 use super::Visit;
 use crate::page::{SAID, parts};
 use bytes::Bytes;
@@ -54,12 +55,14 @@ impl Drop for Seat {
 #[derive(Debug)]
 pub(in super::super) struct Stream {
     events: mpsc::Receiver<Bytes>,
+    client: Client,
     _seat: Seat,
 }
 
 impl Stream {
     pub(in super::super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        self.events.poll_recv(cx)
+        // A page that was closed makes room for another at once.
+        if self.client.has_gone(cx) { Poll::Ready(None) } else { self.events.poll_recv(cx) }
     }
 }
 
@@ -110,7 +113,8 @@ pub(super) fn answer(visit: &Visit<'_>) -> Answer {
             }
         }
     });
-    let mut answer = Response::new(Payload::Live(Stream { events, _seat: seat }));
+    let mut answer =
+        Response::new(Payload::Live(Stream { events, client: visit.client.clone(), _seat: seat }));
     let headers = answer.headers_mut();
     let rows = [
         (CONTENT_TYPE, "text/event-stream"),

@@ -7,6 +7,7 @@ pub use guard::{Admits, Who};
 pub(super) use live::{Seats, Stream};
 
 use super::answer::{Answer, fresh};
+use super::connection::Client;
 use super::image;
 use super::view::{FetchPicture, View};
 use crate::page::{self, Act, MOST_FORM, SAID, Sight};
@@ -88,6 +89,8 @@ pub(super) struct Visit<'a> {
     pub(super) view: &'a Rc<dyn View>,
     /// The other end of the connection.
     pub(super) peer: Option<IpAddr>,
+    /// The same, to see when it has gone.
+    pub(super) client: &'a Client,
     /// Seats for those who watch the page.
     pub(super) seats: &'a Seats,
     /// True when the program stops.

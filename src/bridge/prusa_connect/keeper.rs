@@ -40,8 +40,8 @@ impl FileKeeper {
 impl Keeper for FileKeeper {
     fn keep(&mut self, commands: &Commands) {
         let trouble = self.commands.keep(commands).err().map(|error| error.to_string());
-        if trouble.is_some() && trouble != self.trouble {
-            log::error!("{}: what Connect asked for is not kept over a restart: {trouble:?}", self.id);
+        if let Some(why) = trouble.as_ref().filter(|_| trouble != self.trouble) {
+            log::error!("{}: what Connect asked for is not kept over a restart: {why}", self.id);
         }
         self.trouble = trouble.or_else(|| self.locked.clone());
     }

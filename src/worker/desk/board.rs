@@ -264,6 +264,16 @@ mod tests {
     }
 
     #[test]
+    fn one_examination_at_a_time() {
+        let board = Board::default();
+        assert!(board.begin_examination() && !board.begin_examination());
+        board.examine(|examination| {
+            *examination = Examination::Done { sections: Vec::new(), at: Duration::ZERO };
+        });
+        assert!(board.begin_examination());
+    }
+
+    #[test]
     fn facts_are_looked_up_once_in_a_while() {
         let board = Board::default();
         let second = Duration::from_secs(1);

@@ -21,7 +21,11 @@ pub(super) fn begin(work: Work, instance: &Instance, on: bool) -> Result<(), Str
             Ok(_) => None,
             Err(stop) => Some(Err(stop.to_string())),
         };
+        // Where nothing was written the settings stay those that are known.
+        let written = outcome.is_none();
         work.board.tested(&name, outcome);
-        work.board.ask_to_reload();
+        if written {
+            work.board.ask_to_reload();
+        }
     })
 }

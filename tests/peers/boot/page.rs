@@ -202,6 +202,11 @@ fn the_page_is_behind_the_printers_login() {
     assert!(settings.ends_with("cameras: off\nenabled: true\n"), "{settings}");
     assert!(settings.contains("printer_id: Workshop"), "{settings}");
 
+    // Where its owner has the REST server listen in the whole network, the page is still the web server's alone.
+    let wide = format!(
+        "sed 's/^printer_id: .*/&\\nbind: 0.0.0.0/' /oem/{EXTENDED} >/tmp/wide && cat /tmp/wide >/oem/{EXTENDED}"
+    );
+    booted.done(&wide);
     // After a restart of the service the page has another key, and the login still counts.
     assert_eq!(booted.service("restart").status, 0);
     let fresh = wait::until("the page of the next service", SOON, || {
@@ -211,6 +216,10 @@ fn the_page_is_behind_the_printers_login() {
     assert_ne!(fresh, key);
     let (status, why) = visitor.send(&cookie, &key, "bridge=telegram&do=test");
     assert!(status == 403 && why.contains("Load the page again"), "{status} {why}");
+    let shown = direct(&mut booted, "10.0.2.15", "10.0.2.15");
+    assert!(shown.contains("403") && !shown.contains("Workshop"), "{shown}");
+    let shown = booted.done("wget -q -O - http://10.0.2.15:8000/api/");
+    assert_eq!(shown.trim(), "OK", "what the REST server shows to all");
 
     // Who logs out is out, and a service that is off says so to whoever is in.
     let (status, answer) = visitor.ask("POST", "/access/logout", &[&bearer], "");

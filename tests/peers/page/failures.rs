@@ -229,6 +229,9 @@ fn what_goes_wrong_with_files_switches_and_the_printer() {
     std::fs::write(&path, place.cfg() + "[octoapp]\nenabled: true\n").unwrap();
     let head = browser.wait_for("#head", "No connection to the printer");
     assert!(!head.contains("Nothing is being printed"), "{head}");
+    // What happened is told in words.
+    let log = browser.wait_for("#log", "the connection to the printer is lost");
+    assert!(!log.contains("SourceLost"), "{log}");
     browser.click(&button(CONNECT, "off"));
     browser.wait_for("#problems", "What to do:");
     fails(&browser, OCTOAPP, "pair", &["No connection to the printer: "]);

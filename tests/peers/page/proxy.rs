@@ -1,7 +1,8 @@
 //! The set-up page behind Debian's nginx with the image's own drop-in, where Moonraker demands logins.
 
-use super::{CONNECT, button, judge};
-use crate::support::bed::{Bed, Setup, environment, free_port};
+use super::nginx::Nginx;
+use super::{CONNECT, SOON, button, judge};
+use crate::support::bed::{Bed, Part, Setup};
 use crate::support::browser::{Browser, Look};
 use crate::support::http;
 use crate::support::program::Program;
@@ -10,67 +11,6 @@ use crate::support::wait;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-
-const SOON: Duration = Duration::from_secs(40);
-
-/// The web server of the printer, as its front ends set it up, with this overlay's drop-in.
-struct Nginx {
-    process: Child,
-    port: u16,
-    _folder: tempfile::TempDir,
-}
-
-impl Nginx {
-    fn start(moonraker: u16, program: &Program) -> Self {
-        let overlay = Path::new(env!("CARGO_MANIFEST_DIR")).join("overlay");
-        let drop_in =
-            std::fs::read_to_string(overlay.join("usr/local/share/octobridge/nginx/octobridge.conf"))
-                .unwrap();
-        let web = overlay.join("usr/local/share/octobridge/web");
-        let drop_in = drop_in
-            .replace("http://127.0.0.1:8000/", &format!("http://{}/", program.address))
-            .replace("/usr/local/share/octobridge/web", web.to_str().unwrap());
-        let folder = tempfile::tempdir().unwrap();
-        // Its workers are another user where this is root.
-        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(folder.path(), open).unwrap();
-        let (port, place) = (free_port(), folder.path().display());
-        let conf = format!(
-            "daemon off;\npid {place}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n\
-             types {{ text/html html; text/css css; text/javascript js; }}\naccess_log off;\n\
-             client_body_temp_path {place}/body; proxy_temp_path {place}/proxy; fastcgi_temp_path {place}/f;\n\
-             uwsgi_temp_path {place}/u; scgi_temp_path {place}/s;\n\
-             upstream apiserver {{ server 127.0.0.1:{moonraker}; }}\n\
-             server {{ listen 127.0.0.1:{port};\n{drop_in}\n}}\n}}\n"
-        );
-        let path = folder.path().join("nginx.conf");
-        std::fs::write(&path, conf).unwrap();
-        let process = Command::new(environment("NGINX_PROGRAM", ".cache/nginx/usr/sbin/nginx"))
-            .arg("-c")
-            .arg(&path)
-            .args(["-p", folder.path().to_str().unwrap(), "-e", "stderr"])
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
-        wait::until("nginx", SOON, || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
-        Self { process, port, _folder: folder }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let id = nix::unistd::Pid::from_raw(i32::try_from(self.process.id()).unwrap());
-        let _ = nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM);
-        let _ = self.process.wait();
-    }
-}
 
 /// Makes a user, over the socket that is always trusted; gives the login that Moonraker answers with.
 fn login(bed: &Bed) -> String {
@@ -98,7 +38,7 @@ fn the_printers_login_counts() {
         cfg += &format!("[octoapp]\nenabled: true\n[prusa_connect]\nurl: {}\n", connect.url());
         std::fs::write(path, cfg).unwrap();
     });
-    let nginx = Nginx::start(bed.port(), &program);
+    let nginx = Nginx::start(bed.port(), program.address);
     let status = |path: &str| http::request(nginx.port, "GET", path, None).0;
 
     // Without a login nothing is shown, and nothing is done.
@@ -131,8 +71,23 @@ fn the_printers_login_counts() {
     browser.open(&nginx.url("/"));
     assert_eq!(browser.run("return document.cookie"), "");
 
+    // What the web server says of a service that is away is not for people: an open page has words of its own for it.
+    browser.open(&nginx.url("/octobridge/"));
+    browser.wait_for(CONNECT, "Code:");
     program.stop();
+    browser.click("#doctor button");
+    browser.wait_for("#notice", "The printer does not answer.");
+    let pressed = "return document.querySelector('[aria-busy]') === null";
+    wait::until("the answer", SOON, || (browser.run(pressed) == true).then_some(()));
+    let said = browser.text("#notice").unwrap();
+    assert!(!said.contains('<') && !said.contains("502"), "{said}");
     browser.open(&nginx.url("/octobridge/"));
     browser.wait_for("h1", "Octobridge does not run");
     judge(&browser, "off");
+
+    // Nor is what it says of a Moonraker that is away.
+    bed.kill(Part::Moonraker);
+    browser.open(&nginx.url("/octobridge/"));
+    browser.wait_for("h1", "Moonraker does not answer");
+    judge(&browser, "away");
 }

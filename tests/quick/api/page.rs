@@ -54,16 +54,19 @@ fn the_page_and_its_files() {
     // Of a form, a browser says where it comes from, and to no other site.
     assert_eq!(get(&rest, "/", "u1.local").header("referrer-policy"), "same-origin");
     let policy = get(&rest, "/", "u1.local").header("content-security-policy").to_owned();
-    for rule in [
+    let rules = [
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "frame-ancestors 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "form-action 'self'",
         "base-uri 'none'",
-    ] {
-        assert!(policy.contains(rule), "{rule}: {policy}");
-    }
-    assert!(!policy.contains("unsafe") && !policy.contains("http"), "{policy}");
+        "frame-ancestors 'self'",
+    ];
+    assert_eq!(policy.split("; ").collect::<Vec<_>>(), rules);
+    // The page has a key in it, which no cache is to keep.
+    assert_eq!(get(&rest, "/", "u1.local").header("cache-control"), "no-store");
     assert_eq!(get(&rest, "/page/", "u1").status, 404);
     assert_eq!(get(&rest, "/page/other", "u1").status, 404);
     assert_eq!(get(&rest, "/page/do", "u1").status, 405);
@@ -108,6 +111,7 @@ fn only_the_pages_own_forms_count() {
         ("of nowhere", "Host: u1.local\r\nOrigin: null".to_owned(), &good, 403),
         ("that says nothing of where it comes from", "Host: u1.local".to_owned(), &good, 403),
         ("that the browser calls strange", format!("{OWN}\r\nSec-Fetch-Site: cross-site"), &good, 403),
+        ("of a neighbour", format!("{OWN}\r\nSec-Fetch-Site: same-site"), &good, 403),
         ("without the key", OWN.to_owned(), "bridge=telegram&do=test", 403),
         ("with another key", OWN.to_owned(), "key=0123456789abcdee&bridge=telegram&do=test", 403),
         ("that means nothing", OWN.to_owned(), "key=0123456789abcdef&do=reboot", 400),
@@ -206,6 +210,21 @@ fn an_open_page_is_sent_what_changed_and_nothing_else() {
     // The next that comes is the part that changed.
     wait_for(&mut reader, "event: ");
     assert!(wait_for(&mut reader, "data: ").contains("pressed 1 times"));
+}
+
+/// Nobody looks at a page that was closed, and it is let go before the time is told the next time: whoever loads the page
+/// again and again is not turned away for the pages of before.
+#[test]
+fn a_page_that_was_closed_is_let_go_at_once() {
+    let (rest, _) = start(Who::Proxy);
+    let (_, mut reader) = watch(&rest);
+    wait_for(&mut reader, "event: clock");
+    wait_for(&mut reader, "\"id\":\"log\"");
+    reader.get_ref().shutdown(std::net::Shutdown::Write).unwrap();
+    let mut left = String::new();
+    while reader.read_line(&mut left).unwrap() > 0 {
+        assert!(!left.contains("event: clock"), "{left}");
+    }
 }
 
 #[test]

@@ -159,6 +159,52 @@ fn the_page_has_a_switch_for_the_link_that_the_script_takes() {
     }
 }
 
+/// The page reads all four fields of a link, and shows one without a condition always.
+#[test]
+fn the_page_leads_to_where_the_web_server_has_the_set_up_page() {
+    let page = switches();
+    let links = page["links"].as_hash().unwrap();
+    assert_eq!(links.len(), 1);
+    let link = &page["links"]["octobridge"];
+    assert!(link["label"].as_str().is_some() && link["icon"].as_str().is_some());
+    assert!(link.as_hash().unwrap()[&Yaml::String("condition".to_owned())].is_null());
+    let url = link["url"].as_str().unwrap();
+    let conf = fs::read_to_string(shipped("usr/local/share/octobridge/nginx/octobridge.conf")).unwrap();
+    assert!(conf.contains(&format!("location = {url} {{")), "{url}");
+    // Mainsail's entry leads there, too.
+    let script = fs::read_to_string(shipped("usr/local/share/octobridge/mainsail-link")).unwrap();
+    assert!(script.contains(&format!("\"href\": \"{url}\"")), "{url}");
+}
+
+/// The page runs these with `sh -c`: it leaves the block out where the condition fails, and a line whose command fails.
+#[test]
+fn the_status_is_shown_while_a_bridge_is_on() {
+    let page = switches();
+    let status = &page["status"]["octobridge"];
+    let folder = tempfile::tempdir().unwrap();
+    let service = folder.path().join("S66octoapp");
+    let run = |command: &Yaml, code: i32| {
+        let said = format!("#!/bin/sh\necho \"octobridge: says $1\"\necho 'octoapp: on' >&2\nexit {code}\n");
+        fs::write(&service, said).unwrap();
+        fs::set_permissions(&service, fs::Permissions::from_mode(0o755)).unwrap();
+        let command = command.as_str().unwrap().replace("/etc/init.d/S66octoapp", service.to_str().unwrap());
+        let outputs =
+            [vec!["/usr/bin/dash", "-c"], vec![busybox().to_str().unwrap(), "ash", "-c"]].map(|shell| {
+                let output = Command::new(shell[0]).args(&shell[1..]).arg(&command).output().unwrap();
+                (output.status.success(), String::from_utf8(output.stdout).unwrap())
+            });
+        assert_eq!(outputs[0], outputs[1]);
+        outputs[0].clone()
+    };
+    // Running, dead though it should run, and nothing switched on.
+    for (code, shown) in [(0, true), (1, true), (3, false)] {
+        assert_eq!(run(&status["if_cmd"], code), (shown, String::new()), "{code}");
+    }
+    for code in [0, 1] {
+        assert_eq!(run(&status["items"][0]["cmd"], code), (true, "octobridge: says status\n".to_owned()));
+    }
+}
+
 #[test]
 fn every_program_that_the_page_names_is_shipped() {
     let path = shipped("usr/local/share/octobridge/firmware-config/53_octobridge.yaml");

@@ -1,0 +1,136 @@
+//! Failures of what is pressed on the set-up page that need no printer: each is shown, with what to do about it. Those that
+//! need one are in the browser tests.
+
+use crate::support::program::Program;
+use crate::support::telegram::Telegram;
+use crate::support::visitor::Visitor;
+use crate::support::wait;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const TOKEN: &str = "123:SECRETTOKEN";
+const ADA: i64 = 5;
+/// Far longer than anything takes on loopback.
+const SOON: Duration = Duration::from_secs(30);
+/// Nobody answers there.
+const NOWHERE: &str = "source: moonraker\nmoonraker_url: ws://127.0.0.1:9/websocket";
+
+fn cfg(data: &Path) -> PathBuf {
+    data.join("config/extended/extended2.cfg")
+}
+
+/// A service with these further lines in its settings.
+fn service(more: &str) -> (Program, Visitor) {
+    let program = Program::prepared(NOWHERE, &[], |data| {
+        let text = std::fs::read_to_string(cfg(data)).unwrap();
+        std::fs::write(cfg(data), text + "[octoapp]\nenabled: true\n" + more).unwrap();
+    });
+    let visitor = Visitor::of(program.address);
+    (program, visitor)
+}
+
+#[test]
+fn what_is_not_there_or_goes_on_already_is_refused_with_a_reason() {
+    let (_program, visitor) = service("");
+    let refused = |form: &str, part: &str| {
+        let (status, said) = visitor.try_to_send(form);
+        assert!(status == 409 && said.contains(part), "{form}: {status} {said}");
+    };
+    refused("bridge=telegram+shed&do=on", "There is no such bridge any more. Load the page again.");
+    refused("bridge=nonsense&do=test", "There is no such bridge any more. Load the page again.");
+    refused("bridge=octoapp&do=off", "where it was switched on, in the printer's settings");
+    // A server that answers nobody keeps it busy.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (_program, visitor) =
+        service(&format!("[prusa_connect]\nurl: http://{}\n", silent.local_addr().unwrap()));
+    visitor.send("bridge=prusa_connect&do=pair");
+    let (status, said) = visitor.try_to_send("bridge=prusa_connect&do=pair");
+    assert!(status == 409 && said.contains("Wait for it, or cancel it first."), "{status} {said}");
+    visitor.send("bridge=prusa_connect&do=cancel");
+    visitor.send("bridge=prusa_connect&do=pair");
+}
+
+#[test]
+fn a_printer_or_a_server_out_of_reach_is_named() {
+    let (_program, visitor) = service("[prusa_connect]\nurl: http://127.0.0.1:9\n");
+    // Which phones there are is Moonraker's to say.
+    visitor
+        .wait_for("<p class=\"notice\">Moonraker's database cannot be used: no connection to the printer: ");
+    visitor.wait_for("<p class=\"state fail\">No connection to the printer");
+    visitor.send("bridge=octoapp&do=pair");
+    visitor.wait_for(
+        "<p class=\"notice\" role=\"status\">No connection to the printer: cannot connect to Moonraker",
+    );
+    visitor.send("bridge=prusa_connect&do=pair");
+    visitor.wait_for("annot reach http://127.0.0.1:9");
+}
+
+#[test]
+fn settings_that_cannot_be_changed_are_named_and_what_was_to_be_written() {
+    let telegram = Telegram::plain(TOKEN, ADA);
+    let (program, visitor) = service(&format!("[telegram]\napi_url: {}\n", telegram.url()));
+    let path = cfg(&program.data());
+    // Somebody writes there, and does it wrong: the service goes on by what it has read.
+    let before = std::fs::read_to_string(&path).unwrap() + "[\n";
+    std::fs::write(&path, &before).unwrap();
+    let kept = "mend that line, nothing was changed. Still to be written:<br>  [telegram]<br>  enabled: true";
+    visitor.send("bridge=telegram&do=on");
+    let page = visitor.wait_for(kept);
+    assert!(page.contains(&format!("{} line ", path.display())), "{page}");
+
+    // The token is kept, so that nothing but these lines is left to do.
+    visitor.send(&format!("bridge=telegram&do=pair&token={TOKEN}"));
+    let page = visitor.wait_for("?start=");
+    let (_, rest) = page.split_once("?start=").unwrap();
+    let code: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
+    telegram.say(ADA, ADA, &format!("/start {code}"));
+    visitor.wait_for("sent the code");
+    visitor.send("bridge=telegram&do=choose+0");
+    let page = visitor.wait_for(&format!("{kept}<br>  chat_id: 5</p>"));
+    assert!(page.contains("The token is stored, but "), "{page}");
+    let token = program.data().join("octoapp/telegram_bot_token");
+    assert_eq!(std::fs::read_to_string(token).unwrap(), TOKEN);
+    assert!(!visitor.page().contains("SECRET"));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
+
+    // A file that is gone is the firmware's to make again; meanwhile the service goes on by what it has read.
+    std::fs::remove_file(&path).unwrap();
+    visitor.send("bridge=prusa_connect&do=on");
+    visitor.wait_for("There is no extended2.cfg or extended.cfg in ");
+    visitor.wait_for("the firmware makes it while it boots: restart the printer, then try again");
+    assert!(!path.exists() && visitor.page().contains("aria-checked=\"true\""));
+}
+
+/// What the settings say of the page is what the service does, from the next reading on.
+#[test]
+fn who_sees_the_page_is_what_the_settings_say() {
+    let (mut program, visitor) = service("");
+    let load = |host: &str| visitor.as_host(host).status();
+    assert_eq!([load("u1"), load("printer.example.org")], [200, 403]);
+    let key = visitor.key();
+    assert!(key.len() == 32 && key.bytes().all(|byte| byte.is_ascii_hexdigit()), "{key}");
+    let path = cfg(&program.data());
+    let before = std::fs::read_to_string(&path).unwrap();
+    let set = |line: &str| {
+        let text = before.replace("[octobridge]\n", &format!("[octobridge]\n{line}\n"));
+        std::fs::write(&path, text).unwrap();
+        program.reload();
+    };
+    set("page_hosts: printer.example.org");
+    wait::until("the further name", SOON, || (load("printer.example.org") == 200).then_some(()));
+    assert_eq!([load("u1"), load("other.example.org")], [200, 403]);
+    set("page: nobody");
+    wait::until("the end of the page", SOON, || (load("u1") == 404).then_some(()));
+    set("page: anyone");
+    wait::until("the page", SOON, || (load("u1") == 200).then_some(()));
+    assert_eq!(
+        load("other.example.org"),
+        403,
+        "a name of somebody's own is none of the printer's for anyone"
+    );
+    // The key lasts as long as the service, and no longer.
+    assert_eq!(visitor.key(), key);
+    program.restart();
+    assert_ne!(visitor.key(), key);
+}
