@@ -150,6 +150,34 @@ fn what_lies_between_parts_comes_back() {
     assert!(bed.path("apart/parts/package-file.padding").exists());
 }
 
+/// What lies between parts beyond the end of a block would be lost.
+#[test]
+fn parts_with_room_between_them_are_refused() {
+    let bed = Bed::new();
+    let image = Image::open(&bed.path("firmware.bin")).unwrap();
+    let rom = image.rkaf_span();
+    let mut bytes =
+        fs::read(bed.path("firmware.bin")).unwrap()[rom.offset as usize..rom.end() as usize].to_vec();
+    // A block in front of the last part, userdata.img.
+    let last = 140 + 11 * 112 + 96;
+    let number = |bytes: &[u8], at: usize| u32::from_le_bytes(*bytes[at..].first_chunk().unwrap());
+    let (position, length) = (number(&bytes, last), number(&bytes, 4));
+    bytes[last..last + 4].copy_from_slice(&(position + 2048).to_le_bytes());
+    bytes[4..8].copy_from_slice(&(length + 2048).to_le_bytes());
+    let at = position as usize;
+    bytes.splice(at..at, [7; 2048]);
+    let end = bytes.len() - 4;
+    let crc = octofw::container::rkcrc::rkcrc(&bytes[..end]).to_le_bytes();
+    bytes[end..].copy_from_slice(&crc);
+    fs::write(bed.path("rom.img"), bytes).unwrap();
+    bed.fine(&["verify", "rom.img"]);
+    for more in [&[][..], &["--dry-run"]] {
+        let words = [&["unpack", "rom.img", "--out", "apart", "--no-root"], more].concat();
+        bed.fails(&words, 3, "the parts of its rom image do not lie one behind the other");
+        assert!(!bed.path("apart").exists());
+    }
+}
+
 #[test]
 fn a_tree_that_was_copied_is_still_the_same() {
     let bed = Bed::new();
