@@ -62,7 +62,11 @@ pub(crate) fn run(bytes: &[u8]) {
         assert!(loader.entries.iter().all(|entry| entry.offset + entry.size + 4 <= length));
         assert_eq!(loader.crc_ok, Some(look.wrong.is_empty()));
     }
-    let _ = Report::of(&file.0, true).map(|report| report.to_string());
+    if let Ok(report) = Report::of(&file.0, true) {
+        // It goes to terminals.
+        let text = report.to_string();
+        assert!(!text.contains(|letter: char| letter.is_control() && letter != '\n'), "{text:?}");
+    }
     if let Ok(image) = Image::read(&file.0) {
         let _ = image.check();
         for name in image.names() {

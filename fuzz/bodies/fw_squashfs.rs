@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Cursor, Write};
 use std::path::PathBuf;
 
+use octofw::diff::Report;
 use octofw::squashfs::splice::{Splice, SpliceError};
 use octofw::squashfs::tree::{Form, Node};
 use octofw::squashfs::{Filesystem, Tree};
@@ -44,6 +45,19 @@ pub(crate) fn run(bytes: &[u8]) {
         other => panic!("{other:?}"),
     }
     assert_eq!(text, b"new content");
+    differ(&tree, &files);
+}
+
+/// Compares the two by meaning, unless that takes long. What is told goes to terminals.
+fn differ(base: &Tree, files: &Files) {
+    let is_long = |node: &Node| matches!(&node.form, Form::File(stored) if stored.size > MOST);
+    if base.paths().iter().any(|(_, id)| base.node(*id).is_none_or(is_long)) {
+        return;
+    }
+    let Ok(report) = Report::of(&files.base, &files.result) else { return };
+    assert!(report.paths.iter().any(|change| change.path == "/new"), "{report}");
+    let text = report.to_string();
+    assert!(!text.contains(|letter: char| letter.is_control() && letter != '\n'), "{text:?}");
 }
 
 /// Holds what is there against what was meant: names, attributes, and content as far as the base had it.

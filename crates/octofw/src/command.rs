@@ -15,7 +15,7 @@ use thiserror::Error;
 
 /// How much of the end of a command's output an error shows, in bytes and in lines.
 const TAIL_BYTES: u64 = 4096;
-const TAIL_LINES: usize = 20;
+pub(crate) const TAIL_LINES: usize = 20;
 /// The most that [`Command::output`] reads, in bytes: a listing of a full root has two megabytes.
 const MOST_OUTPUT: u64 = 256 << 20;
 
@@ -298,13 +298,18 @@ fn tail(file: &mut File) -> io::Result<String> {
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
     let mut bytes = Vec::new();
     file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
-    let text: String = String::from_utf8_lossy(&bytes)
+    Ok(end_of(&bytes))
+}
+
+/// The last lines of what a program printed, without anything that a terminal would follow.
+pub(crate) fn end_of(printed: &[u8]) -> String {
+    let text: String = String::from_utf8_lossy(printed)
         .chars()
         .filter(|c| !c.is_control() || *c == '\n' || *c == '\t')
         .collect();
     let lines: Vec<&str> = text.trim_end().lines().collect();
     let first = lines.len().saturating_sub(TAIL_LINES);
-    Ok(lines.iter().skip(first).copied().collect::<Vec<_>>().join("\n"))
+    lines.iter().skip(first).copied().collect::<Vec<_>>().join("\n")
 }
 
 fn described(status: ExitStatus) -> String {

@@ -47,8 +47,8 @@ pub struct State {
     known: Known,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Known {
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Known {
     form: u32,
     /// The stage key of the build that wrote the output.
     key: Option<String>,
@@ -142,9 +142,7 @@ impl State {
         }
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(system)?;
-        // A file that was cut off or is of another version is no state at all.
-        let known = serde_json::from_slice(&text).ok().filter(|known: &Known| known.form == FORM);
-        Ok(Self { path, file, known: known.unwrap_or_default() })
+        Ok(Self { path, file, known: parse(&text).unwrap_or_default() })
     }
 
     /// SHA-256 of a file in hex, from memory where the file has not changed since.
@@ -250,6 +248,11 @@ impl State {
         self.file.seek(SeekFrom::Start(0))?;
         self.file.write_all(&text)
     }
+}
+
+/// What a build left. A file that was cut off or is of another version is no state at all.
+pub(crate) fn parse(text: &[u8]) -> Option<Known> {
+    serde_json::from_slice(text).ok().filter(|known: &Known| known.form == FORM)
 }
 
 impl Drop for State {

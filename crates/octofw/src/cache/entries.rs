@@ -89,7 +89,7 @@ pub fn entries(cache: &Path) -> Result<Vec<Entry>, CacheError> {
 }
 
 /// What a name in one of the folders stands for; nothing where it is not one that we make.
-fn kind_of(folder: &str, name: &str) -> Option<Kind> {
+pub(crate) fn kind_of(folder: &str, name: &str) -> Option<Kind> {
     let is_hex = |text: &str, length: usize| {
         text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     };

@@ -7,7 +7,7 @@
 //! ([`Alone`]), so that nothing goes away under a build.
 
 mod bound;
-mod entries;
+pub(crate) mod entries;
 mod place;
 mod users;
 

@@ -138,7 +138,7 @@ fn is_debian(os_release: &str) -> bool {
 }
 
 /// The private configuration. `dump` is the machine's, of which only the network settings are kept.
-fn configuration(root: &Path, own_sources: bool, dump: &str) -> String {
+pub(crate) fn configuration(root: &Path, own_sources: bool, dump: &str) -> String {
     let root = root.display();
     let mut text = format!(
         "Dir::State \"{root}/state\";\nDir::State::status \"{root}/status\";\nDir::Cache \"{root}/cache\";\n\

@@ -4,7 +4,7 @@
 //!
 //! Below the cache directory: `apt/` is a private apt state, `debs/` holds the fetched packages ([`crate::cache`]).
 
-mod apt;
+pub(crate) mod apt;
 pub(crate) mod control;
 
 use std::fs::{self, File};
@@ -304,7 +304,7 @@ fn deb(package: &str, version: &str, sha256: &str, path: PathBuf) -> Deb {
 }
 
 /// Takes `NAME_VERSION_arm64.deb` apart.
-fn name_and_version(file: &str) -> Option<(&str, &str)> {
+pub(crate) fn name_and_version(file: &str) -> Option<(&str, &str)> {
     let stem = file.strip_suffix(".deb")?.strip_suffix(ARCHITECTURE)?.strip_suffix('_')?;
     stem.split_once('_')
 }

@@ -65,12 +65,11 @@ pub(crate) fn versions(root: &Root) -> Result<Versions, DiffError> {
         }
     }
     for library in LIBRARIES {
-        for python in root.names(library).into_iter().filter(|name| name.starts_with("python3")) {
+        for version in root.names(library).into_iter().filter(|name| name.starts_with("python3")) {
             for place in ["site-packages", "dist-packages"] {
-                let folder = format!("{library}/{python}/{place}");
+                let folder = format!("{library}/{version}/{place}");
                 for name in root.names(&folder) {
-                    let parts = name.strip_suffix(".dist-info").and_then(|rest| rest.rsplit_once('-'));
-                    if let Some((name, version)) = parts {
+                    if let Some((name, version)) = python(&name) {
                         found.insert(("python", name.to_owned()), version.to_owned());
                     }
                 }
@@ -78,6 +77,11 @@ pub(crate) fn versions(root: &Root) -> Result<Versions, DiffError> {
         }
     }
     Ok(found)
+}
+
+/// Name and version of a Python package, by the folder that tells of it.
+pub(crate) fn python(folder: &str) -> Option<(&str, &str)> {
+    folder.strip_suffix(".dist-info")?.rsplit_once('-')
 }
 
 /// Name and version of a package that is installed.

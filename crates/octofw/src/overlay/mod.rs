@@ -3,7 +3,7 @@
 //! The layout is the community's: `pre-scripts/*.sh`, `patches/**/*.patch`, `scripts/*.sh`, `root/`, all optional, and
 //! an `owners` table of ours. Not here: the order of overlays among each other and the session they are applied in.
 
-mod last_line;
+pub(crate) mod last_line;
 pub mod layout;
 pub mod owners;
 pub mod patches;

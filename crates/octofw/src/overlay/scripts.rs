@@ -148,7 +148,7 @@ fn started_as(script: &Path, directory: &Path) -> std::io::Result<PathBuf> {
     Ok(within.unwrap_or(script))
 }
 
-fn interpreter(script: &[u8]) -> Option<String> {
+pub(crate) fn interpreter(script: &[u8]) -> Option<String> {
     let line = script.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
     let word = std::str::from_utf8(line).ok()?.split_whitespace().next()?;
     word.starts_with('/').then(|| word.to_owned())

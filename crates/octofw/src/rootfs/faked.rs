@@ -16,15 +16,15 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 /// Owners and modes, as far as they are not as they are on the disk, by device and inode.
-pub(super) type Owners = HashMap<(u64, u64), Remembered>;
+pub(crate) type Owners = HashMap<(u64, u64), Remembered>;
 
 /// What is known of one inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Remembered {
+pub(crate) struct Remembered {
     /// Permission bits and type.
-    pub(super) mode: u32,
-    pub(super) uid: u32,
-    pub(super) gid: u32,
+    pub(crate) mode: u32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
 }
 
 /// The process that remembers.
@@ -90,9 +90,13 @@ fn process(file: &Path) -> Option<Pid> {
     None
 }
 
-/// Reads the lines that `fakeroot -s` writes and `-i` reads. `None` where one of them has another form.
-fn parse(text: &str) -> Option<Owners> {
+/// Reads the lines that `fakeroot -s` writes and `-i` reads. `None` where one of them has another form, or the last one
+/// has no end: the list may still be on its way.
+pub(crate) fn parse(text: &str) -> Option<Owners> {
     let mut owners = Owners::new();
+    if !text.is_empty() && !text.ends_with('\n') {
+        return None;
+    }
     for line in text.lines() {
         let mut fields = line.split(',').map(|field| field.split_once('='));
         let mut next = |name: &str| match fields.next() {
@@ -103,6 +107,7 @@ fn parse(text: &str) -> Option<Owners> {
         let inode = next("ino")?.parse().ok()?;
         let mode = u32::from_str_radix(next("mode")?, 8).ok()?;
         let (uid, gid) = (next("uid")?.parse().ok()?, next("gid")?.parse().ok()?);
+        let [_links, _device]: [u64; 2] = [next("nlink")?.parse().ok()?, next("rdev")?.parse().ok()?];
         owners.insert((device, inode), Remembered { mode, uid, gid });
     }
     Some(owners)
@@ -115,6 +120,8 @@ pub(super) fn real(place: &Path) -> io::Result<rustix::fs::Stat> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -125,14 +132,36 @@ mod tests {
         assert_eq!(owners.len(), 2);
         assert_eq!(owners[&(0xfe00, 10_346_510)], Remembered { mode: 0o100_644, uid: 1, gid: 2 });
         assert_eq!(owners[&(0xfe00, 7)], Remembered { mode: 0o20_600, uid: 0, gid: 5 });
-        for other in
-            ["dev=fe00,ino=1", "ino=1,dev=1,mode=1,uid=1,gid=1", "dev=x,ino=1,mode=1,uid=1,gid=1", "\n"]
-        {
+        for other in [
+            "dev=fe00,ino=1\n",
+            "ino=1,dev=1,mode=1,uid=1,gid=1,nlink=1,rdev=0\n",
+            "dev=x,ino=1,mode=1,uid=1,gid=1,nlink=1,rdev=0\n",
+            "dev=1,ino=1,mode=1,uid=1,gid=1\n",
+            "dev=1,ino=1,mode=1,uid=1,gid=1,nlink=1,rdev=0",
+            "\n",
+        ] {
             assert_eq!(parse(other), None, "{other:?}");
         }
     }
 
-    proptest::proptest! {
+    fn any_owners() -> impl Strategy<Value = Owners> {
+        let one = any::<(u32, u32, u32)>().prop_map(|(mode, uid, gid)| Remembered { mode, uid, gid });
+        proptest::collection::hash_map(any::<(u64, u64)>(), one, 0..20)
+    }
+
+    proptest! {
+        #[test]
+        fn what_fakeroot_wrote_is_read(owners in any_owners(), cut: proptest::sample::Index) {
+            let line = |((device, inode), Remembered { mode, uid, gid }): (&(u64, u64), &Remembered)| {
+                format!("dev={device:x},ino={inode},mode={mode:o},uid={uid},gid={gid},nlink=1,rdev=0\n")
+            };
+            let text: String = owners.iter().map(line).collect();
+            prop_assert_eq!(parse(&text), Some(owners.clone()));
+            // A list that was cut off is none, but where a line ends.
+            let cut = &text[..cut.index(text.len() + 1)];
+            prop_assert_eq!(parse(cut).is_some(), cut.is_empty() || cut.ends_with('\n'), "{:?}", cut);
+        }
+
         #[test]
         fn no_text_makes_it_panic(text: String) {
             let _ = parse(&text);

@@ -3,7 +3,7 @@
 //! Commands of ours say it themselves; here is what other programs let on: a path of the root that is not there, a
 //! command that is not found, an address that nobody reaches.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::inside::Tree;
 use crate::command::CommandError;
@@ -43,7 +43,11 @@ pub(super) fn of(
     let OverlayError::Failed { source: CommandError::Failed { tail, .. }, .. } = error else {
         return Vec::new();
     };
-    let modules = empty_submodules(directory);
+    of_output(tail, &empty_submodules(directory), tree)
+}
+
+/// What a program lacked, by the end of what it printed.
+pub(crate) fn of_output(tail: &str, modules: &[String], tree: &Tree) -> Vec<Lack> {
     for line in tail.lines().rev() {
         if let Some(module) = modules.iter().find(|module| line.contains(module.as_str())) {
             return vec![Lack::Network { what: format!("the submodule {module}") }];
@@ -82,8 +86,10 @@ fn missing_path(line: &str, tree: &Tree) -> Option<PathBuf> {
     let root = tree.root().to_str()?;
     let (_, rest) = line.split_once(root)?;
     let end = rest.find(|c: char| c.is_whitespace() || "'\"`:;,)’".contains(c)).unwrap_or(rest.len());
-    let path = PathBuf::from(rest.get(..end)?.trim_start_matches('/'));
-    matches!(tree.look(&path), Ok(None)).then_some(path)
+    // What begins as the root's name and goes on otherwise lies beside it.
+    let path = PathBuf::from(rest.get(..end)?.strip_prefix('/')?.trim_start_matches('/'));
+    let is_below = path.components().all(|part| matches!(part, Component::Normal(_)));
+    (is_below && matches!(tree.look(&path), Ok(None))).then_some(path)
 }
 
 /// The command that a shell did not find: `x.sh: line 3: ffmpeg: command not found`, `x.sh: 3: go: not found`.
@@ -101,13 +107,17 @@ fn address(line: &str) -> Option<&str> {
 /// Folders of the tree's submodules that were not fetched.
 fn empty_submodules(directory: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(directory.join(".gitmodules")).unwrap_or_default();
-    let paths = text.lines().filter_map(|line| line.trim().strip_prefix("path"));
-    let paths =
-        paths.filter_map(|rest| rest.trim_start().strip_prefix('=')).map(|path| path.trim().to_owned());
-    let is_empty = |path: &String| {
+    let is_empty = |path: &&str| {
         !std::fs::read_dir(directory.join(path)).is_ok_and(|mut entries| entries.next().is_some())
     };
-    paths.filter(|path| !path.is_empty()).filter(is_empty).collect()
+    submodules(&text).filter(is_empty).map(str::to_owned).collect()
+}
+
+/// The folders that a `.gitmodules` names.
+pub(crate) fn submodules(text: &str) -> impl Iterator<Item = &str> {
+    let values =
+        text.lines().filter_map(|line| line.trim().strip_prefix("path")?.trim_start().strip_prefix('='));
+    values.map(str::trim).filter(|path| !path.is_empty())
 }
 
 #[cfg(test)]
@@ -138,6 +148,8 @@ mod tests {
                 vec![Lack::Vendor { what: "/info/c".into() }],
             ),
             (format!("{root}/etc: not found"), Vec::new()),
+            (format!("{root}.tools/x: not found"), Vec::new()),
+            (format!("{root}/etc/../../x: not found"), Vec::new()),
             (
                 "./x.sh: line 3: ffmpeg: command not found".into(),
                 vec![Lack::Program { what: "ffmpeg".into() }],

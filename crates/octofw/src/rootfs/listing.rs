@@ -36,7 +36,7 @@ pub enum ListingError {
 }
 
 /// One line of a listing, with the columns' padding taken out.
-type Line = Vec<u8>;
+pub(crate) type Line = Vec<u8>;
 
 /// Compares a squashfs, which begins at `offset` in its file, with the tree it was unpacked to, or packed from.
 ///
@@ -52,7 +52,7 @@ pub fn compare(squashfs: &Path, offset: u64, tree: &Snapshot) -> Result<(), List
         .remedy("install it with: apt-get install squashfs-tools")
         .output()?;
     let mut there = parsed(&listing);
-    let mut here: Vec<Line> = tree.entries.iter().map(|(path, entry)| expected(path, entry)).collect();
+    let mut here = parsed(&listed(tree));
     there.sort_unstable();
     here.sort_unstable();
     if there == here {
@@ -66,8 +66,9 @@ pub fn compare(squashfs: &Path, offset: u64, tree: &Snapshot) -> Result<(), List
     Err(ListingError::Differs { name, differences: differences.join("\n") })
 }
 
-/// The lines of a listing. A directory's size is an inner matter of squashfs and left out.
-fn parsed(listing: &[u8]) -> Vec<Line> {
+/// The lines of a listing. A directory's size is an inner matter of squashfs and left out. A name that holds the end of a
+/// line has more than one, of which those count that look like one.
+pub(crate) fn parsed(listing: &[u8]) -> Vec<Line> {
     listing.split(|byte| *byte == b'\n').filter_map(parsed_line).collect()
 }
 
@@ -98,14 +99,19 @@ fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((word, rest.get(1..)?))
 }
 
-fn expected(path: &[u8], entry: &Entry) -> Line {
+/// What unsquashfs would list of a tree.
+fn listed(tree: &Snapshot) -> Vec<u8> {
+    let lines: Vec<Line> = tree.entries.iter().map(|(path, entry)| listed_line(path, entry)).collect();
+    lines.join(&b'\n')
+}
+
+fn listed_line(path: &[u8], entry: &Entry) -> Line {
     let size = match entry.kind {
-        Kind::Directory => "-".to_owned(),
         Kind::CharacterDevice | Kind::BlockDevice => device(entry.device),
-        Kind::File | Kind::Link | Kind::Fifo | Kind::Socket => entry.size.to_string(),
+        Kind::Directory | Kind::File | Kind::Link | Kind::Fifo | Kind::Socket => entry.size.to_string(),
     };
     let (date, time) = date_and_time(entry.modified.0);
-    let head = format!("{} {}/{} {size} {date} {time} ", mode_text(entry), entry.uid, entry.gid);
+    let head = format!("{} {}/{} {size} {date} {time} {PREFIX}", mode_text(entry), entry.uid, entry.gid);
     let mut line = head.into_bytes();
     if !path.is_empty() {
         line.push(b'/');
@@ -152,6 +158,13 @@ fn mode_text(entry: &Entry) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::fs::symlink;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     fn entry(kind: Kind, mode: u32, size: u64) -> Entry {
@@ -216,7 +229,8 @@ mod tests {
         ];
         for (line, path, entry) in cases {
             let parsed = parsed_line(line.as_bytes()).unwrap();
-            assert_eq!(shown(&parsed), shown(&expected(path.as_bytes(), &entry)), "{line}");
+            let listed = listed_line(path.as_bytes(), &entry);
+            assert_eq!(shown(&parsed), shown(&parsed_line(&listed).unwrap()), "{line}");
         }
     }
 
@@ -234,9 +248,90 @@ mod tests {
         }
     }
 
-    proptest::proptest! {
+    /// Names that a listing does not escape, as unsquashfs itself lists them.
+    #[test]
+    fn names_that_look_like_something_else_are_found_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        fs::create_dir(&root).unwrap();
+        // A name cannot hold the slash between the owner and the group, but a folder and a file in it do.
+        fs::create_dir(root.join("x\n-rw-r--r-- 0")).unwrap();
+        let names: [&[u8]; 6] = [
+            b"two\nlines",
+            b"x\n-rw-r--r-- 0/0 1 2023-11-14 22:13 squashfs-root",
+            b" begins with a blank",
+            b"a -> b",
+            b"squashfs-root",
+            b"no\xfftext",
+        ];
+        for name in names {
+            fs::write(root.join(OsStr::from_bytes(name)), name).unwrap();
+        }
+        symlink("a\nb", root.join("link")).unwrap();
+        let image = folder.path().join("image");
+        let pack = || {
+            let words = ["-noappend", "-quiet", "-no-progress"];
+            let made = std::process::Command::new("mksquashfs").arg(&root).arg(&image).args(words).output();
+            assert!(made.unwrap().status.success());
+        };
+        pack();
+        compare(&image, 0, &Snapshot::take(&root).unwrap()).unwrap();
+        fs::write(root.join("two\nlines"), "another length").unwrap();
+        let error = compare(&image, 0, &Snapshot::take(&root).unwrap()).unwrap_err().to_string();
+        assert!(error.contains("/two"), "{error}");
+    }
+
+    fn any_entry() -> impl Strategy<Value = Entry> {
+        let kind = prop_oneof![
+            Just(Kind::File),
+            Just(Kind::Directory),
+            Just(Kind::Link),
+            Just(Kind::CharacterDevice),
+            Just(Kind::BlockDevice),
+            Just(Kind::Fifo),
+            Just(Kind::Socket),
+        ];
+        let numbers = (0u32..0o10000, any::<u32>(), any::<u32>(), any::<u64>());
+        let times = (0i64..8_000_000_000, 0u64..4096, 0u64..1 << 20);
+        (kind, numbers, times, "[^\0]{1,20}").prop_map(|(kind, numbers, times, target)| {
+            let ((mode, uid, gid, size), (time, major, minor)) = (numbers, times);
+            let target = (kind == Kind::Link).then(|| target.into_bytes());
+            let device = (major, minor);
+            Entry { uid, gid, modified: (time, 0), device, target, ..entry(kind, mode, size) }
+        })
+    }
+
+    proptest! {
+        /// Each line holds all of its entry, but for a directory's size.
         #[test]
-        fn no_listing_makes_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+        fn what_is_listed_is_read_as_it_was(
+            path in "[^\0\n]{1,40}",
+            one in any_entry(),
+            other in any_entry(),
+            wide in 0usize..12,
+        ) {
+            let line = listed_line(path.as_bytes(), &one);
+            let read = parsed_line(&line).unwrap();
+            let end = [b" /", path.as_bytes()].concat();
+            prop_assert!(read.windows(end.len()).any(|part| part == end));
+            // The columns are as wide as what is in them.
+            let text = shown(&line).replacen(' ', &" ".repeat(wide + 1), 3);
+            prop_assert_eq!(parsed_line(text.as_bytes()), parsed_line(shown(&line).as_bytes()));
+            let facts = |entry: &Entry| (
+                entry.kind,
+                entry.mode,
+                (entry.uid, entry.gid),
+                entry.modified.0 / 60,
+                (entry.kind != Kind::Directory && !entry.kind.is_device()).then_some(entry.size),
+                entry.kind.is_device().then_some(entry.device),
+                entry.target.clone(),
+            );
+            let same = parsed_line(&listed_line(path.as_bytes(), &other)) == Some(read);
+            prop_assert_eq!(same, facts(&one) == facts(&other));
+        }
+
+        #[test]
+        fn no_listing_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             parsed(&bytes);
         }
     }

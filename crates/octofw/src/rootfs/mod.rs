@@ -5,9 +5,9 @@
 
 pub mod architecture;
 mod checks;
-mod faked;
+pub(crate) mod faked;
 pub mod inside;
-mod lacking;
+pub(crate) mod lacking;
 pub mod listing;
 pub mod packing;
 mod partial;

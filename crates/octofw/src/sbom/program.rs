@@ -91,11 +91,16 @@ pub fn sources(manifest: &Path, target: &str) -> Result<Sources, SbomError> {
         .remedy("install Rust with rustup")
         .output()
         .map_err(|source| SbomError::Cargo { package: "the workspace".to_owned(), source })?;
-    let told: Answer = serde_json::from_slice(&output).map_err(|source| SbomError::Json {
+    sources_of(&output).map_err(|source| SbomError::Json {
         path: manifest.to_path_buf(),
         what: "workspace that cargo metadata tells of",
         source,
-    })?;
+    })
+}
+
+/// Where each crate lies, as `cargo metadata` tells it.
+pub(crate) fn sources_of(metadata: &[u8]) -> Result<Sources, serde_json::Error> {
+    let told: Answer = serde_json::from_slice(metadata)?;
     let folders = told.packages.into_iter().map(|package| {
         let folder = package.manifest_path.parent().map(Path::to_path_buf).unwrap_or_default();
         ((package.name, package.version), folder)

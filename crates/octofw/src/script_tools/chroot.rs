@@ -78,18 +78,8 @@ impl<'a> Inside<'a> {
         let mut first = Vec::new();
         let read = File::open(&place).and_then(|file| file.take(FIRST_LINE).read_to_end(&mut first));
         read.map_err(system(format!("cannot read {} of the root", name.display())))?;
-        let first = String::from_utf8_lossy(&first);
-        let Some(line) = first.strip_prefix("#!").and_then(|rest| rest.lines().next()) else { return Ok(()) };
-        let mut words = line.split_whitespace();
-        let interpreter = words.next().unwrap_or_default();
-        // What `env` starts is found as we find it.
-        let by_env = words.next().filter(|_| interpreter.ends_with("/env"));
-        match [Some(interpreter), by_env]
-            .into_iter()
-            .flatten()
-            .find(|name| self.place_of(Path::new(name)).is_none())
-        {
-            Some(missing) => Err(self.surroundings.vendor(missing)),
+        match started_by(&first).into_iter().find(|name| self.place_of(Path::new(name)).is_none()) {
+            Some(missing) => Err(self.surroundings.vendor(&missing)),
             None => Ok(()),
         }
     }
@@ -183,6 +173,17 @@ impl<'a> Inside<'a> {
         }
         Ok(())
     }
+}
+
+/// What a script is started by, as its first line tells; nothing for what is no script.
+pub(crate) fn started_by(first: &[u8]) -> Vec<String> {
+    let first = String::from_utf8_lossy(first);
+    let Some(line) = first.strip_prefix("#!").and_then(|rest| rest.lines().next()) else { return Vec::new() };
+    let mut words = line.split_whitespace();
+    let interpreter = words.next().unwrap_or_default();
+    // What `env` starts is found as we find it.
+    let by_env = words.next().filter(|_| interpreter.ends_with("/env"));
+    [Some(interpreter), by_env].into_iter().flatten().map(str::to_owned).collect()
 }
 
 /// A folder that stands for the build machine: it holds the emulator and nothing else.
