@@ -9,7 +9,7 @@ use super::{Cli, Failure, Status, print};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example: octofw completions bash >~/.local/share/bash-completion/completions/octofw\n\
-                        Example: octofw completions zsh >~/.zfunc/_octofw (with fpath+=~/.zfunc before compinit)\n\
+                        Example: octofw completions zsh >~/.zfunc/_octofw  # with fpath+=~/.zfunc before compinit\n\
                         Example: octofw completions fish >~/.config/fish/completions/octofw.fish"
 )]
 pub(super) struct Args {

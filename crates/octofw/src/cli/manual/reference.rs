@@ -13,7 +13,8 @@ const HEAD: &str = "\
 Made from the program's own definition (`octofw manual`); a test fails when it is stale. [building.md](building.md)
 tells what to do when, [ci.md](ci.md) how a pipeline does it, [lint.md](lint.md) the rules of `octofw lint`.
 
-It never needs root. Results go to standard output, everything else to standard error: there, how long each stage took
+`make overlay` leaves the program at `target/tool/octofw`, and `cargo build --locked --profile tool -p octofw` makes it
+alone. It never needs root. Results go to standard output, everything else to standard error: there, how long each stage took
 is told only on a terminal (`--verbose` tells it always). What `--json` prints is stable; `\"schema\"` grows when it
 changes.
 ";
