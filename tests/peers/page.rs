@@ -116,6 +116,8 @@ fn judge(browser: &Browser, name: &str) {
         }
     }
     browser.be(browser.look());
+    // What is said stays in sight at the top, above what is scrolled below it, until somebody scrolls back.
+    browser.run("scrollTo(0, 0)");
 }
 
 /// Opens the page in a browser, and waits until the printer is on it.

@@ -21,10 +21,9 @@ pub(super) fn begin(work: Work, instance: &Instance, on: bool) -> Result<(), Str
             Ok(_) => None,
             Err(stop) => Some(Err(stop.to_string())),
         };
-        // Where nothing was written the settings stay those that are known.
-        let written = outcome.is_none();
         work.board.tested(&name, outcome);
-        if written {
+        // A file that is broken is named once it is read. One that is gone would end the service.
+        if work.settings.paths.cfg_files().iter().any(|path| path.exists()) {
             work.board.ask_to_reload();
         }
     })
