@@ -39,8 +39,6 @@ impl Bed {
             .arg(&bed.image)
             .arg("--out")
             .arg(bed.folder.join("parts")));
-        // What is not on the disk yet would be written while others are measured.
-        run(&mut Command::new("sync"));
         bed
     }
 
@@ -182,7 +180,10 @@ pub(crate) fn print_memory(command: &[String]) {
     println!("{}", peak / 1024);
 }
 
+/// Seconds of some work, which begins when the disk has taken all that others wrote: else whoever comes behind one that
+/// leaves 500 MB to be written, as unsquashfs does, waits for that too.
 fn timed(work: impl FnOnce()) -> f64 {
+    run(&mut Command::new("sync"));
     let start = Instant::now();
     work();
     start.elapsed().as_secs_f64()
