@@ -44,12 +44,13 @@ overlay:
 	$(install) overlay $(if $(OVERLAYS),scripts)
 	@toolchain/build-image.sh
 
+# Tests with real peers mostly wait for them, so two run for each processor.
 .PHONY: test
 test:
 	$(install) overlay scripts cross container podman boot test page axe nginx docker ttyd moonraker connect-sdk validators schemathesis
 	@toolchain/build-image.sh --again
 	@FIRMWARE_UNDER_TEST="$$(sed -n 's/^OUT=//p' .cache/image-settings)" \
-		cargo test --locked --workspace --no-fail-fast
+		RUST_TEST_THREADS="$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))}" cargo test --locked --workspace --no-fail-fast
 
 .PHONY: test-quick
 test-quick:
