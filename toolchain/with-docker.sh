@@ -27,7 +27,8 @@ if [ "${WITH_DOCKER_INSIDE:-}" = "" ]; then
         echo "no docker daemon answers, and there are no namespaces here in which to start one" >&2
         exit 77
     fi
-    # On a disk: a container's files cannot be laid over others that are in an overlay themselves.
+    # On a disk: a container's files cannot be laid over others that are in an overlay themselves. The X's are mktemp's way
+    # of asking for a name that nobody has.
     place=$(mktemp -d "$top/.cache/docker/run.XXXXXX")
     WITH_DOCKER_INSIDE=$place unshare --mount --net --propagation private "$0" "$@" || code=$?
     rmdir /sys/fs/cgroup/octo-test-$$ /sys/fs/cgroup/*/octo-test-$$ 2>/dev/null || true
