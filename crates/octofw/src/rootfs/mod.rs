@@ -5,6 +5,7 @@
 
 pub mod architecture;
 mod checks;
+mod contents;
 pub(crate) mod faked;
 pub mod inside;
 pub(crate) mod lacking;

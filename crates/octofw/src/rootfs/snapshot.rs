@@ -96,7 +96,8 @@ pub struct Entry {
     pub modified: Instant,
     /// Last change of anything about it, which no program can set.
     pub changed: Instant,
-    /// Whether a file has another content than in the base although its size, its time and its inode are the same.
+    /// A mark that is turned over when a file has got another content although its size, its time and its inode are the
+    /// same; see [`Snapshot::mark_rewritten`].
     pub rewritten: bool,
     /// Device and inode on the build machine: equal for hard links.
     pub inode: (u64, u64),
@@ -203,15 +204,15 @@ impl Snapshot {
         changes
     }
 
-    /// Finds the files that were written over with content of the same length and given their old time again. `differs`
-    /// tells whether the file at a path has another content than in the base.
+    /// Finds the files that were written over with content of the same length and given their old time again: their mark
+    /// is turned over. `other` tells whether the file at a path has another content than at the moment of `before`.
     ///
     /// # Errors
-    /// Whatever `differs` fails with.
+    /// Whatever `other` fails with.
     pub fn mark_rewritten<E>(
         &mut self,
         before: &Snapshot,
-        mut differs: impl FnMut(&[u8]) -> Result<bool, E>,
+        mut other: impl FnMut(&[u8]) -> Result<bool, E>,
     ) -> Result<(), E> {
         let mut known: BTreeMap<(u64, u64), bool> = BTreeMap::new();
         for (path, now) in &mut self.entries {
@@ -220,12 +221,13 @@ impl Snapshot {
                     && (was.inode, was.size, was.modified) == (now.inode, now.size, now.modified)
             };
             let Some(was) = before.entries.get(path).filter(same) else { continue };
-            now.rewritten = match known.get(&now.inode) {
-                _ if was.changed == now.changed => was.rewritten,
-                Some(differs) => *differs,
-                None => differs(path)?,
+            let is_other = match known.get(&now.inode) {
+                _ if was.changed == now.changed => false,
+                Some(known) => *known,
+                None => other(path)?,
             };
-            known.insert(now.inode, now.rewritten);
+            now.rewritten = was.rewritten != is_other;
+            known.insert(now.inode, is_other);
         }
         Ok(())
     }

@@ -8,13 +8,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::checks;
+use super::contents::Contents;
 use super::faked::Faked;
 use super::inside::{Leads, Tree};
 use super::session::{self, Plan, SessionError, system};
 use super::snapshot::{Entry, Kind, Snapshot, What, place, shown};
-use super::splicing::Base;
 use crate::command::whole;
-use crate::digest;
 use crate::overlay::patches::PATCHES;
 use crate::overlay::root::ROOT;
 use crate::overlay::scripts::{self, PRE_SCRIPTS, SCRIPTS};
@@ -147,14 +146,12 @@ impl Part {
 pub(super) struct Watch<'a> {
     plan: &'a Plan,
     watching: Watching,
-    /// The base, for files that a script wrote over without leaving a trace; none where only parts are on the disk.
-    readable: Option<&'a Base>,
+    /// For files that a script wrote over without leaving a trace; none where only parts of the root are on the disk.
+    contents: Option<Contents<'a>>,
     /// Who remembers owners, where he can be asked for all at once.
     faked: Option<&'a Faked>,
     /// Whether a script was passed over.
     skipped: bool,
-    /// The content of every file that a part has made or changed: no more that of the base.
-    digests: HashMap<Vec<u8>, String>,
     pub(super) seen: Vec<Seen>,
 }
 
@@ -162,10 +159,10 @@ impl<'a> Watch<'a> {
     pub(super) fn new(
         plan: &'a Plan,
         watching: Watching,
-        readable: Option<&'a Base>,
+        contents: Option<Contents<'a>>,
         faked: Option<&'a Faked>,
     ) -> Self {
-        Self { plan, watching, readable, faked, skipped: false, digests: HashMap::new(), seen: Vec::new() }
+        Self { plan, watching, contents, faked, skipped: false, seen: Vec::new() }
     }
 
     /// Has `carry_out` apply each part of the overlay of this number to the tree, of which `before` is a snapshot, and
@@ -200,8 +197,11 @@ impl<'a> Watch<'a> {
             if failure.is_some() && clear_rejects(tree.root(), &before, &after)? {
                 after = self.look(overlay, &before)?;
             }
-            let changes = changes(&before, &after, &sources);
-            self.remember(&before, &after)?;
+            let since = after.since(&before);
+            if let Some(contents) = &mut self.contents {
+                contents.remember(&since, &after)?;
+            }
+            let changes = changes(since, &before, &after, &sources);
             self.seen.push(Seen { overlay: number, part, changes, failure });
             before = after;
             if !goes_on {
@@ -216,42 +216,20 @@ impl<'a> Watch<'a> {
         let mut after = Snapshot::take_with(root, self.faked).map_err(system("cannot walk the root"))?;
         // Before anything is read.
         checks::check_sizes(overlay, before, &after)?;
-        let Some(readable) = self.readable else { return Ok(after) };
-        // The mark says "another content than in the base". Between two steps only its change counts, so it is turned
-        // over where the content is another one than after the step before.
-        after.mark_rewritten(before, |path| {
-            let was = before.entries.get(path).is_some_and(|entry| entry.rewritten);
-            let other = match self.digests.get(path) {
-                Some(known) => *known != self.digest(path)?,
-                None => readable.differs(root, path)?,
-            };
-            Ok::<_, SessionError>(was != other)
-        })?;
+        if let Some(contents) = &self.contents {
+            contents.mark(&mut after, before)?;
+        }
         Ok(after)
-    }
-
-    fn remember(&mut self, before: &Snapshot, after: &Snapshot) -> Result<(), SessionError> {
-        if self.readable.is_none() {
-            return Ok(());
-        }
-        for (path, what) in after.since(before) {
-            let is_file = after.entries.get(&path).is_some_and(|entry| entry.kind == Kind::File);
-            if is_file && matches!(what, What::Added | What::Replaced) {
-                let digest = self.digest(&path)?;
-                self.digests.insert(path, digest);
-            }
-        }
-        Ok(())
-    }
-
-    fn digest(&self, path: &[u8]) -> Result<String, SessionError> {
-        let read = digest::of_file(&place(&self.plan.tree, path));
-        Ok(read.map_err(system(format!("cannot read {}", shown(path))))?.0)
     }
 }
 
-fn changes(before: &Snapshot, after: &Snapshot, sources: &Sources) -> Vec<SeenChange> {
-    let list = after.since(before).into_iter().map(|(path, what)| SeenChange {
+fn changes(
+    since: BTreeMap<Vec<u8>, What>,
+    before: &Snapshot,
+    after: &Snapshot,
+    sources: &Sources,
+) -> Vec<SeenChange> {
+    let list = since.into_iter().map(|(path, what)| SeenChange {
         source: sources.find(&path),
         what,
         before: before.entries.get(&path).map(State::of),

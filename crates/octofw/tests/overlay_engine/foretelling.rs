@@ -251,3 +251,39 @@ fn of_every_kind_of_deed_the_plan_says_what_comes() {
         assert!(check(&[first.clone(), second.clone(), scripts.clone()], true, classic));
     }
 }
+
+/// What only looks like a change is nobody's.
+#[test]
+fn who_sets_what_is_so_already_changes_nothing() {
+    let replaced = Deed::File { path: 7, content: 0, mode: 0o644 };
+    let owner_again = Deed::Owner { path: 3, mode: 2, owner: 2 };
+    for classic in [false, true] {
+        let same = vec![Deed::Script { body: 0 }, owner_again.clone()];
+        assert!(check(&[vec![replaced.clone()], same], true, classic));
+    }
+}
+
+/// Two scripts write over a file, and the second one writes what was there: only times of the kernel's tell.
+#[test]
+fn what_a_script_wrote_back_is_nobodys_change() {
+    let rewrite = |from: &str, to: &str| {
+        format!(
+            "cd $1\ncp -p etc/config /tmp/.$$\nsed s/{from}/{to}/ /tmp/.$$ >etc/config\ntouch -r /tmp/.$$ etc/config\nrm /tmp/.$$"
+        )
+    };
+    let build = |bodies: &[(&str, &str)]| {
+        let mut desk = Desk::new();
+        for (number, (from, to)) in bodies.iter().enumerate() {
+            desk.overlay(&format!("{number:02}-overlay"), |o| {
+                o.script("scripts/1.sh", &rewrite(from, to));
+            });
+        }
+        assert_eq!(desk.build(&[]).code, Some(0));
+        let manifest: Manifest =
+            serde_json::from_slice(&std::fs::read(desk.path("made.manifest.json")).unwrap()).unwrap();
+        manifest.changes.into_iter().map(|change| (change.path, change.overlays)).collect::<Vec<_>>()
+    };
+    assert_eq!(build(&[("two", "TWO"), ("TWO", "two")]), []);
+    let both = ["00-overlay", "01-overlay"].map(str::to_owned).to_vec();
+    assert_eq!(build(&[("two", "TWO"), ("TWO", "2wo")]), [("etc/config".to_owned(), both)]);
+}

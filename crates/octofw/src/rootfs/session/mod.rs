@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use nix::sys::stat::{Mode, umask};
 
 use super::checks;
+use super::contents::Contents;
 use super::faked::Faked;
 use super::inside::Tree;
 use super::packing::{Packing, PackingError};
@@ -155,9 +156,12 @@ impl<'a> Session<'a> {
         let mut steps = Steps::begin(plan).map_err(system("cannot lay out the commands for scripts"))?;
         let mut touched: BTreeMap<Vec<u8>, BTreeSet<usize>> = BTreeMap::new();
         let mut before = base.clone();
+        // Where only parts of the root are on the disk no script runs, and what is written gets a new inode.
         let whole_tree = self.readable.filter(|_| partial.is_none());
+        let contents = || whole_tree.map(|readable| Contents::new(&plan.tree, readable));
+        let mut known = contents();
         let mut watch =
-            plan.watch.map(|watching| Watch::new(plan, watching, whole_tree, self.faked.as_ref()));
+            plan.watch.map(|watching| Watch::new(plan, watching, contents(), self.faked.as_ref()));
         for (number, overlay) in plan.overlays.iter().enumerate() {
             let start = Instant::now();
             progress.begin(&format!("overlay {}", overlay.name));
@@ -177,10 +181,14 @@ impl<'a> Session<'a> {
             }
             let mut after = self.take()?;
             checks::check_sizes(overlay, &before, &after)?;
-            if let Some(readable) = whole_tree {
-                after.mark_rewritten(&before, |path| readable.differs(&plan.tree, path))?;
+            if let Some(known) = &known {
+                known.mark(&mut after, &before)?;
             }
-            for path in after.since(&before).into_keys() {
+            let changes = after.since(&before);
+            if let Some(known) = &mut known {
+                known.remember(&changes, &after)?;
+            }
+            for path in changes.into_keys() {
                 touched.entry(path).or_default().insert(number);
             }
             before = after;
@@ -188,6 +196,9 @@ impl<'a> Session<'a> {
         }
 
         let mut last = before;
+        if let Some(known) = &known {
+            known.mark_in_all(&mut last, &base)?;
+        }
         last.settle_times(&plan.tree, &base, plan.epoch).map_err(system("cannot set a time"))?;
         let changes = checks::changes(plan, &base, &last, &touched, &mut steps.steps)?;
         checks::check_owners(&base, &last)?;
