@@ -155,8 +155,7 @@ mod tests {
         }
 
         #[test]
-        fn a_query_without_token_survives_byte_for_byte(sent in "[a-s0-9=&%+;/?]{0,60}") {
-            prop_assume!(!sent.contains('%'));
+        fn a_query_without_token_survives_byte_for_byte(sent in "([a-s0-9=&+;/?]|%2[0-9A-F]){0,60}") {
             prop_assert_eq!(query(&sent), sent);
         }
     }
