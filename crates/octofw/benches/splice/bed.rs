@@ -1,6 +1,5 @@
 //! The image, the overlays, and each thing that is measured.
 
-use std::cell::Cell;
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -15,13 +14,12 @@ const OCTOFW: &str = env!("CARGO_BIN_EXE_octofw");
 /// The argument with which this program measures the memory of a command.
 pub(crate) const MEMORY: &str = "memory-of";
 
-/// A place for all rounds, on one disk.
+/// A place for all rounds, on one file system.
 pub(crate) struct Bed {
     pub(crate) folder: PathBuf,
     /// The base's squashfs, and the image around it.
     root: PathBuf,
     pub(crate) image: PathBuf,
-    trees: Cell<u32>,
 }
 
 impl Bed {
@@ -30,16 +28,16 @@ impl Bed {
         fs::create_dir_all(folder).unwrap();
         let image = folder.join("base.bin");
         write_container(root, &ContainerOptions::default(), &image).unwrap();
-        let bed = Self { folder: folder.to_owned(), root: root.to_owned(), image, trees: Cell::new(0) };
+        let bed = Self { folder: folder.to_owned(), root: root.to_owned(), image };
         bed.overlay("plain", false);
         bed.overlay("script", true);
-        run(Command::new(OCTOFW)
-            .arg("unpack")
-            .arg("--no-root")
-            .arg(&bed.image)
-            .arg("--out")
-            .arg(bed.folder.join("parts")));
         bed
+    }
+
+    /// Lays out the parts of the image, for [`Self::pack`].
+    pub(crate) fn lay_out_parts(&self) {
+        let parts = self.folder.join("parts");
+        run(Command::new(OCTOFW).args(["unpack", "--no-root"]).arg(&self.image).arg("--out").arg(parts));
     }
 
     pub(crate) fn clear(&self) {
@@ -131,9 +129,7 @@ impl Bed {
 
     /// The tools, as root: without owners that cost them extra.
     pub(crate) fn reference(&self, packing: &Packing, packs: bool) -> (f64, Option<f64>) {
-        // A tree that goes makes the next one slow on some file systems, so all stay until the end.
-        self.trees.set(self.trees.get() + 1);
-        let tree = self.folder.join(format!("tree-{}", self.trees.get()));
+        let tree = self.folder.join("tree");
         let image = self.folder.join("packed");
         let unpack = timed(|| {
             run(Command::new("unsquashfs").args(["-no-progress", "-quiet", "-d"]).arg(&tree).arg(&self.root))
@@ -147,6 +143,7 @@ impl Bed {
                 fs::remove_file(&image).unwrap();
             })
         });
+        fs::remove_dir_all(&tree).unwrap();
         (unpack, pack)
     }
 
