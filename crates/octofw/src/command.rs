@@ -6,10 +6,10 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufRead as _, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, ExitStatus, Stdio};
 
 use thiserror::Error;
 
@@ -65,8 +65,6 @@ enum Output {
     Together,
     /// Standard output for the caller, standard error for the error's tail.
     Apart,
-    /// Standard error goes to ours.
-    ShowErrors,
 }
 
 /// A command line with its surroundings. Standard input is empty, unless a file is given.
@@ -196,12 +194,20 @@ impl Command {
         Ok(line.unwrap_or_default().to_owned())
     }
 
-    /// Runs it with its standard error on ours, for commands that report progress.
+    /// Starts it with its standard error on ours, for commands that report progress. What it prints on standard output
+    /// is for the caller to read while it runs.
     ///
     /// # Errors
-    /// When it cannot be started or does not end with status 0.
-    pub fn run_shown(&self) -> Result<(), CommandError> {
-        self.start(Output::ShowErrors).map(|_| ())
+    /// When it cannot be started.
+    pub fn begin(&self) -> Result<Running, CommandError> {
+        let mut child = self
+            .prepared()?
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .map_err(|e| self.not_started(e))?;
+        let output = child.stdout.take().map(BufReader::new);
+        Ok(Running { command: self.clone(), child, output })
     }
 
     /// Runs it with our own standard output and errors, and gives its exit code: 128 and the number for a signal, as a
@@ -245,16 +251,13 @@ impl Command {
         let output = tempfile::tempfile().map_err(|e| self.lost(e))?;
         let mut errors = match kind {
             Output::Together => output.try_clone(),
-            Output::Apart | Output::ShowErrors => tempfile::tempfile(),
+            Output::Apart => tempfile::tempfile(),
         }
         .map_err(|e| self.lost(e))?;
         let clone = |file: &File| file.try_clone().map(Stdio::from).map_err(|e| self.lost(e));
 
         let mut command = self.prepared()?;
-        command.stdout(clone(&output)?).stderr(match kind {
-            Output::ShowErrors => Stdio::inherit(),
-            Output::Together | Output::Apart => clone(&errors)?,
-        });
+        command.stdout(clone(&output)?).stderr(clone(&errors)?);
         let status = command.status().map_err(|e| self.not_started(e))?;
         if status.success() {
             return Ok((output, errors));
@@ -278,6 +281,52 @@ impl Command {
 
     fn tail(&self, file: &mut File) -> Result<String, CommandError> {
         tail(file).map_err(|e| self.lost(e))
+    }
+}
+
+/// A command that was started. It is waited for at the latest when this goes.
+#[derive(Debug)]
+pub struct Running {
+    command: Command,
+    child: Child,
+    output: Option<BufReader<ChildStdout>>,
+}
+
+impl Running {
+    /// The next line of its standard output, without its end; `None` when there is none any more, or what there is is no
+    /// line: it is longer than 4096 bytes or no text.
+    pub fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        self.output.as_mut()?.take(TAIL_BYTES).read_line(&mut line).ok()?;
+        line.strip_suffix('\n').map(str::to_owned)
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// When it does not end with status 0.
+    pub fn end(mut self) -> Result<(), CommandError> {
+        let status = self.wait().map_err(|e| self.command.lost(e))?;
+        if status.success() {
+            return Ok(());
+        }
+        let line = self.command.line();
+        Err(CommandError::Failed { line, status: described(status), tail: String::new() })
+    }
+
+    /// Reads past what nobody asked for, so that it never waits for its reader.
+    fn wait(&mut self) -> io::Result<ExitStatus> {
+        if let Some(mut output) = self.output.take() {
+            io::copy(&mut output, &mut io::sink())?;
+        }
+        self.child.wait()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Where its end was told, this returns at once; else nobody is left who could be told.
+        let _ = self.wait();
     }
 }
 
@@ -376,6 +425,23 @@ mod tests {
         assert_eq!(version("echo tool version 1.2; exit 1").unwrap(), "tool version 1.2");
         assert!(version("echo no such option; exit 1").is_err());
         assert!(matches!(Command::new("octofw-no-such").version(), Err(CommandError::Missing { .. })));
+    }
+
+    #[test]
+    fn a_command_that_runs_is_read_line_by_line() {
+        let begin = |script: &str| Command::new("sh").args(["-c", script]).begin().unwrap();
+        let mut running = begin("echo one; echo two; exit 3");
+        assert_eq!(running.line().as_deref(), Some("one"));
+        assert_eq!(running.line().as_deref(), Some("two"));
+        assert_eq!(running.line(), None);
+        let error = running.end().unwrap_err().to_string();
+        assert!(error.ends_with("ended with exit status 3"), "{error}");
+
+        let mut running = begin("head -c 5000 /dev/zero | tr '\\0' x; echo");
+        assert_eq!(running.line(), None, "longer than a line may be");
+        drop(running);
+        assert!(begin("printf 'no end'").line().is_none());
+        assert!(begin("true").end().is_ok());
     }
 
     #[test]

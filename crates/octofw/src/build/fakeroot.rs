@@ -13,7 +13,7 @@ use nix::unistd::mkfifo;
 use tempfile::TempDir;
 
 use super::BuildError;
-use crate::command::{Command, whole};
+use crate::command::{Command, Running, whole};
 use crate::rootfs::session::{self, Outcome, Plan, Report};
 
 /// The hidden command of `octofw` that carries out a plan.
@@ -65,6 +65,14 @@ impl Prepared<'_> {
     /// # Errors
     /// As [`run`].
     pub(crate) fn run(self, octofw: &Path) -> Result<Report, BuildError> {
+        self.begin(octofw)?.end()
+    }
+
+    /// Starts the session. `octofw` is this program's own file.
+    ///
+    /// # Errors
+    /// When fakeroot is missing, or the session cannot be told its plan.
+    pub(crate) fn begin(self, octofw: &Path) -> Result<Session, BuildError> {
         let Self { plan, plan_file, list, owners } = self;
         let io = |source: io::Error| {
             BuildError::system(format!("cannot hand the plan over in {}", plan_file.display()), source)
@@ -78,7 +86,7 @@ impl Prepared<'_> {
         if let Some(faked) = &plan.faked {
             command = command.arg("-s").arg(faked);
         }
-        let started = command
+        let running = command
             .arg("--")
             .arg(octofw)
             .arg(SESSION)
@@ -90,10 +98,37 @@ impl Prepared<'_> {
             .without("FAKED_MODE")
             .without("LD_PRELOAD")
             .remedy("install it with: apt-get install fakeroot")
-            .run_shown();
+            .begin()?;
+        Ok(Session { running, _list: list, outcome: plan.outcome })
+    }
+}
+
+/// A session that was started.
+#[derive(Debug)]
+pub(crate) struct Session {
+    running: Running,
+    /// Goes after the session.
+    _list: Option<List>,
+    outcome: PathBuf,
+}
+
+impl Session {
+    /// Waits until the session has written the new root, and returns how many bytes that has; `None` where it does not say
+    /// so before its end. What it still does then is to prove it.
+    pub(crate) fn written(&mut self) -> Option<u64> {
+        session::size_told(&self.running.line()?)
+    }
+
+    /// Waits for its end and returns what came of it.
+    ///
+    /// # Errors
+    /// When fakeroot fails, or the session itself does.
+    pub(crate) fn end(self) -> Result<Report, BuildError> {
+        let Self { running, _list: list, outcome } = self;
+        let ended = running.end();
         drop(list);
-        let outcome = fs::read(&plan.outcome).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        match (started, outcome) {
+        let outcome = fs::read(outcome).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        match (ended, outcome) {
             (Ok(()), Some(Outcome::Done(report))) => Ok(report),
             (_, Some(Outcome::Failed { message, wrong_input })) => {
                 Err(BuildError::Session { message, wrong_input })
@@ -109,6 +144,7 @@ impl Prepared<'_> {
 
 /// Where fakeroot writes what it remembers: in a folder for temporary files, since its script takes a path with a blank
 /// apart.
+#[derive(Debug)]
 struct List {
     folder: TempDir,
     file: PathBuf,

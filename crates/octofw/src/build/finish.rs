@@ -3,23 +3,32 @@
 use std::fs::{self, File};
 use std::path::Path;
 use std::thread;
-use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 
-use super::stages::MadeRoot;
 use super::state::State;
 use super::work::Work;
 use super::{BuildError, proof};
-use crate::container::Span;
 use crate::digest;
 use crate::image::{Image, ROOTFS, Rebuild, Rebuilt};
-use crate::manifest::{Built, Manifest, Root, SCHEMA};
+use crate::manifest::{AppliedOverlay, Built, Manifest, Root, SCHEMA};
+use crate::rootfs::packing::Packing;
+use crate::rootfs::session::{Plan, Report};
 use crate::rootfs::steps::Step;
 use crate::sbom::inside;
 
+/// A new root, and how it came to be.
+pub(super) struct MadeRoot {
+    pub(super) plan: Plan,
+    pub(super) report: Report,
+    /// How the base's root is packed.
+    pub(super) packing: Packing,
+    /// The overlays as they were when they were applied.
+    pub(super) applied: Vec<AppliedOverlay>,
+}
+
 /// What is known of an image that is written.
-struct Sealed {
+pub(super) struct Sealed {
     rebuilt: Rebuilt,
     sha256: String,
     size: u64,
@@ -27,15 +36,14 @@ struct Sealed {
 }
 
 impl Work<'_> {
+    /// Writes the manifest, and puts both in their places.
     pub(super) fn finish(
         &self,
         state: &mut State,
         image: &Image,
         made: MadeRoot,
+        sealed: Sealed,
     ) -> Result<(Manifest, Vec<Step>), BuildError> {
-        let start = Instant::now();
-        self.progress.begin("write the image");
-        let sealed = self.seal(image, &made)?;
         let MadeRoot { plan, report, packing, applied } = made;
         let slot_size = sealed.rebuilt.slot_limit;
         let manifest = Manifest {
@@ -68,29 +76,48 @@ impl Work<'_> {
             return Err(BuildError::BaseChanged { path: self.settings.base.clone() });
         }
         self.put_in_place(state, &plan.result, &manifest)?;
-        self.progress.done("write the image", start);
         Ok((manifest, report.steps))
     }
 
-    /// Writes everything around the new root, and shows that it is right and on the disk. What can be done at the same
-    /// time is: the disk takes the root, and the unpacked tree goes, while sums are taken.
-    fn seal(&self, image: &Image, made: &MadeRoot) -> Result<Sealed, BuildError> {
-        let path = made.plan.result.as_path();
+    /// Writes everything around the new root, which has `size` bytes, and shows that it is right and on the disk. What can
+    /// be done at the same time is: the disk takes the root, the session `ended` and gave its report, and the unpacked tree
+    /// goes, while sums are taken.
+    pub(super) fn seal(
+        &self,
+        image: &Image,
+        plan: &Plan,
+        size: u64,
+        ended: impl FnOnce() -> Result<Report, BuildError> + Send,
+    ) -> (Result<Sealed, BuildError>, Result<Report, BuildError>) {
+        thread::scope(|scope| {
+            let report = scope.spawn(|| {
+                let report = ended();
+                // What stays behind goes with the build folder.
+                let _ = fs::remove_dir_all(&plan.tree);
+                report
+            });
+            let sealed = self.seal_beside(image, plan, size);
+            (sealed, report.join().unwrap_or(Err(BuildError::Thread)))
+        })
+    }
+
+    fn seal_beside(&self, image: &Image, plan: &Plan, size: u64) -> Result<Sealed, BuildError> {
+        let path = plan.result.as_path();
         let failed = |action: &str| {
             let what = format!("cannot {action} {}", path.display());
             move |e| BuildError::system(what, e)
         };
         let suffix = self.settings.version_suffix.as_deref();
-        let root_at = Span::new(made.plan.result_offset, made.report.size);
         let file = File::open(path).map_err(failed("read"))?;
         let rebuild = Rebuild { base: image, rootfs: path, version_suffix: suffix };
         thread::scope(|scope| {
-            scope.spawn(|| fs::remove_dir_all(&made.plan.tree));
             scope.spawn(|| file.sync_data());
-            let (rebuilt, written) = rebuild.complete(root_at.len)?;
+            let (rebuilt, written) = rebuild.complete(size)?;
             let synced = scope.spawn(|| file.sync_all());
             let digest = scope.spawn(|| digest::of_file(path));
             proof::prove(image, path, &written)?;
+            // That of the base too, where nobody wanted it before.
+            self.base.sha256()?;
             synced.join().map_err(|_| BuildError::Thread)?.map_err(failed("write"))?;
             let (sha256, size) = digest.join().map_err(|_| BuildError::Thread)?.map_err(failed("read"))?;
             let root_sha256 = digest::hex(&written.sha256.unwrap_or_default());

@@ -141,7 +141,9 @@ fn build_beside<'scope>(
     progress: Progress,
     start: Instant,
 ) -> Result<Finished, BuildError> {
-    let base = BaseFile::begin(&settings.base, state, scope)?;
+    let compares = !settings.force && !settings.rehearse && state.has_key();
+    let early = compares || settings.lock.is_some() || settings.sbom.is_some();
+    let base = BaseFile::begin(&settings.base, state, scope, early)?;
     if !stages::any_scripts(overlays)? {
         base.go_on();
     }
@@ -155,7 +157,7 @@ fn build_beside<'scope>(
     if !pre_scripts {
         let hashes = hashes(overlays)?;
         work.admit(&hashes)?;
-        if !settings.force && !settings.rehearse && state.has_key() {
+        if compares {
             work.base.note(state)?;
             let key = work.key(state, &hashes)?;
             if let Some(manifest) = work.current(state, &key) {

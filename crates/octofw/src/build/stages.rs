@@ -4,8 +4,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::environment::{self, Places};
+use super::fakeroot::Session;
+use super::finish::MadeRoot;
 use super::scratch::{PLAN, Scratch};
 use super::state::State;
+use super::untouched::Untouched;
 use super::work::{Work, hashes};
 use super::{BuildError, fakeroot, parts};
 use crate::image::{Image, ROOTFS};
@@ -17,17 +20,24 @@ use crate::rootfs::steps::Step;
 use crate::sbom::inside;
 use crate::verify;
 
+/// The last stage, as it is told.
+const IMAGE: &str = "write the image";
 /// What is said of the bill of materials in an image, which is made before the overlays are applied.
 const BILL_BEFORE: &str = "the bill of materials inside the image lists overlays as they were before their pre-scripts ran; that beside the image lists what came of them";
 
-/// A new root, and how it came to be.
-pub(super) struct MadeRoot {
-    pub(super) plan: Plan,
-    pub(super) report: Report,
+/// A session at work, and what it was started with.
+struct Begun<'a> {
+    plan: Plan,
+    session: Session,
+    /// How many bytes the new root has, which is written; none where the session does not tell before its end.
+    size: Option<u64>,
     /// How the base's root is packed.
-    pub(super) packing: Packing,
-    /// The overlays as they were when they were applied.
-    pub(super) applied: Vec<AppliedOverlay>,
+    packing: Packing,
+    /// The base's parts, which scripts find beside them.
+    laid: Option<Untouched<'a>>,
+    /// The overlays as they were when the session began, and how many of them were given.
+    applied: Vec<AppliedOverlay>,
+    given: usize,
 }
 
 impl Work<'_> {
@@ -45,6 +55,7 @@ impl Work<'_> {
             });
         }
         let scratch = Scratch::make(&self.settings.out)?;
+        let parts = parts::folder(&scratch.path);
         let mut pre_scripts = false;
         for overlay in overlays {
             pre_scripts |= overlay.has_pre_scripts()?;
@@ -53,36 +64,69 @@ impl Work<'_> {
         if pre_scripts {
             self.base.check()?;
         }
-        let made = self.make_root(&image, &scratch, overlays);
+        let begun = self.begin_root(&image, &scratch, &parts, overlays);
         // A damaged base explains whatever else went wrong.
         self.base.check()?;
-        let made = made?;
+        let Begun { plan, session, size, packing, laid, mut applied, given } = begun?;
+        let ended = || {
+            let report = session.end();
+            match laid {
+                Some(laid) => laid.hold(report),
+                None => report,
+            }
+        };
+        let (start, sealed, report) = match size {
+            // The root is proven while the image around it is made.
+            Some(size) => {
+                let start = self.begin_image();
+                let (sealed, report) = self.seal(&image, &plan, size, ended);
+                // What the session says explains more.
+                let report = report?;
+                (start, sealed?, report)
+            }
+            None => {
+                let report = ended()?;
+                let start = self.begin_image();
+                let (sealed, report) = self.seal(&image, &plan, report.size, || Ok(report));
+                (start, sealed?, report?)
+            }
+        };
+        let report = self.look_at(report, &mut applied, given)?;
         self.base.note(state)?;
         state.note_right_sums(self.base.sha256()?);
-        self.finish(state, &image, made)
+        let made = MadeRoot { plan, report, packing, applied };
+        let finished = self.finish(state, &image, made, sealed)?;
+        self.progress.done(IMAGE, start);
+        Ok(finished)
     }
 
-    fn make_root(
+    fn begin_image(&self) -> Instant {
+        self.progress.begin(IMAGE);
+        Instant::now()
+    }
+
+    /// Starts the session, and waits until it has written the new root, or ended.
+    fn begin_root<'a>(
         &self,
-        image: &Image,
+        image: &'a Image,
         scratch: &Scratch,
+        parts: &'a Path,
         overlays: &[Overlay],
-    ) -> Result<MadeRoot, BuildError> {
+    ) -> Result<Begun<'a>, BuildError> {
         let start = Instant::now();
         self.progress.begin("read the base");
-        let parts = parts::folder(&scratch.path);
         let base_at = image.span_of(ROOTFS)?;
         let packing = Packing::of_span(&self.settings.base, base_at)?;
         let epoch = self.settings.epoch.unwrap_or(packing.superblock.mkfs_time);
         let tree = scratch.root()?;
-        let places = Places { build: &scratch.path, root: &tree, parts: &parts };
+        let places = Places { build: &scratch.path, root: &tree, parts };
         let variables = environment::variables(self.settings, places, epoch, |name| std::env::var(name).ok());
         let given = overlays.len();
         let mut overlays = overlays.to_vec();
         if let Some(place) = &self.settings.sbom {
             overlays.push(self.bill(&self.base(image)?, &overlays, epoch, place, &scratch.path)?);
         }
-        let mut applied = hashes(&overlays)?;
+        let applied = hashes(&overlays)?;
         let scripted = any_scripts(&overlays)?;
         self.progress.done("read the base", start);
         let plan = Plan {
@@ -110,7 +154,7 @@ impl Work<'_> {
         let mut laid = None;
         let lay_out = || {
             if scripted {
-                laid = Some(parts::lay_out(image, &scratch.path, &parts)?);
+                laid = Some(parts::lay_out(image, &scratch.path, parts)?);
             }
             Ok(())
         };
@@ -118,18 +162,25 @@ impl Work<'_> {
         let prepared = fakeroot::prepare(&plan, &plan_file, lay_out)?;
         // Unpacking keeps every processor busy, the session does not.
         self.base.go_on();
-        let report = prepared.run(&self.settings.octofw);
-        let mut report = match laid {
-            Some(laid) => laid.hold(report)?,
-            None => report?,
-        };
-        for overlay in &mut applied {
+        let mut session = prepared.begin(&self.settings.octofw)?;
+        let size = session.written();
+        Ok(Begun { plan, session, size, packing, laid, applied, given })
+    }
+
+    /// Holds what the pre-scripts made of the overlays against the lock, and says what the report has to say.
+    fn look_at(
+        &self,
+        mut report: Report,
+        applied: &mut [AppliedOverlay],
+        given: usize,
+    ) -> Result<Report, BuildError> {
+        for overlay in &mut *applied {
             if let Some(made) = report.made.get(&overlay.name) {
                 overlay.tree_sha256.clone_from(made);
             }
         }
         if !report.made.is_empty() {
-            self.admit(applied.get(..given).unwrap_or(&applied))?;
+            self.admit(applied.get(..given).unwrap_or(applied))?;
             if self.settings.sbom.is_some() {
                 report.notes.push(BILL_BEFORE.to_owned());
             }
@@ -137,7 +188,7 @@ impl Work<'_> {
         for note in &report.notes {
             self.progress.say(&format!("note: {note}"));
         }
-        Ok(MadeRoot { plan, report, packing, applied })
+        Ok(report)
     }
 
     /// The overlay that puts the bill of materials into the image, made in the build folder.

@@ -81,6 +81,16 @@ pub(super) struct Looked {
 }
 
 impl Looked {
+    /// Whether no change since then can stay unseen.
+    pub(super) fn is_settled(&self) -> bool {
+        self.stamp.settled(self.at)
+    }
+
+    /// Whether the file has not changed since.
+    pub(super) fn is_still(&self) -> bool {
+        Stamp::of_file(&self.real).is_some_and(|stamp| stamp == self.stamp)
+    }
+
     /// The file's SHA-256 in lower-case hex, where it is known.
     pub(super) fn sha256(&self) -> Option<&str> {
         self.sha256.as_deref()

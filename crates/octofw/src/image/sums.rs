@@ -22,14 +22,15 @@ impl Image {
         Ok(wrong)
     }
 
-    /// As [`Image::check_sums`], and the SHA-256 of the whole file, in lower-case hex, while that is read.
+    /// As [`Image::check_sums`], and the SHA-256 of the whole file, in lower-case hex, while that is read, where it is
+    /// asked for.
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub(crate) fn check_sums_and_digest(&self) -> io::Result<(Vec<FormatError>, String)> {
+    pub(crate) fn check_sums_with(&self, digest: bool) -> io::Result<(Vec<FormatError>, Option<String>)> {
         let mut wrong = Vec::new();
-        let sha256 = self.check_all(Some(self.source.span()), &mut wrong)?;
-        Ok((wrong, hex(&sha256.unwrap_or_default())))
+        let sha256 = self.check_all(digest.then(|| self.source.span()), &mut wrong)?;
+        Ok((wrong, sha256.map(|sha256| hex(&sha256))))
     }
 
     fn check_all(&self, sha256: Option<Span>, wrong: &mut Vec<FormatError>) -> io::Result<Option<[u8; 32]>> {

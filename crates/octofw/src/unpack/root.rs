@@ -9,7 +9,7 @@ use super::{PARTS, TABLE, TREE, UnpackError};
 use crate::container::{SourceFile, Span};
 use crate::image::ROOTFS;
 use crate::rootfs::snapshot::{Entry, Kind, Snapshot};
-use crate::rootfs::splicing::{Base, SplicingError, device};
+use crate::rootfs::splicing::{Base, Parts, SplicingError, device};
 use crate::rootfs::unpacking;
 use crate::squashfs::splice::Splice;
 use crate::squashfs::tree::{Form, Node, NodeId};
@@ -64,7 +64,8 @@ pub(super) fn pack(folder: &Path, out: &Path) -> Result<bool, UnpackError> {
         return Ok(false);
     }
     let splice = Splice::begin(&base.filesystem, out).map_err(SplicingError::from)?;
-    base.write(&root, (&before, &last), epoch, (out, 0), (splice, || Ok(())))?;
+    let parts = Parts { splice, copied: || Ok(()), written: |_| () };
+    base.write(&root, (&before, &last), epoch, (out, 0), parts)?;
     Ok(true)
 }
 

@@ -2,7 +2,8 @@
 //!
 //! `octofw build` starts itself again as `fakeroot -- octofw session PLAN`. One process tree does all the work on the
 //! tree, so that the ownership database lives exactly as long as the files it describes: an inode number that is used
-//! again can never bring back an old owner. The outcome goes to a file that the plan names.
+//! again can never bring back an old owner. The outcome goes to a file that the plan names; that the new root is written is
+//! said before, on standard output, so that the image around it can be made while the root is proven.
 
 mod error;
 mod plan;
@@ -10,7 +11,7 @@ mod tools;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::thread::{self, ScopedJoinHandle};
@@ -25,7 +26,7 @@ use super::inside::Tree;
 use super::packing::{Packing, PackingError};
 use super::partial::Partial;
 use super::snapshot::Snapshot;
-use super::splicing::{self, Base, SplicingError};
+use super::splicing::{self, Base, Parts, SplicingError};
 use super::steps::Steps;
 use super::unpacking;
 use super::watch::Watch;
@@ -41,6 +42,9 @@ pub use plan::{Outcome, Plan, Report, Scripting};
 
 /// Longer than a tick of any kernel's clock.
 pub(super) const TICK: Duration = Duration::from_millis(20);
+
+/// What the session says of the new root, before the number of its bytes.
+const WRITTEN: &str = "written ";
 
 /// Carries out the plan in the file `plan` and writes the outcome where the plan says.
 ///
@@ -211,10 +215,15 @@ impl<'a> Session<'a> {
 
         let start = Instant::now();
         progress.begin("pack the root");
+        let written = |size| {
+            progress.done("pack the root", start);
+            tell_size(size);
+        };
         let (base, result, size, packed, dead_bytes) = match self.splice.zip(begun) {
             Some((readable, begun)) => {
                 let to = (plan.result.as_path(), plan.result_offset);
-                let made = readable.write(&plan.tree, (&base, &last), plan.epoch, to, (begun, copied))?;
+                let parts = Parts { splice: begun, copied, written };
+                let made = readable.write(&plan.tree, (&base, &last), plan.epoch, to, parts)?;
                 let base = splicing::counts(&readable.tree);
                 (base, made.counts, made.size, Packed::Spliced, made.dead_bytes)
             }
@@ -222,10 +231,10 @@ impl<'a> Session<'a> {
                 let size = tools::pack(plan, &self.packing)?;
                 let at = Span::new(plan.result_offset, size);
                 tools::prove_equal(&plan.result, at, &Packing::of_span(&plan.result, at)?, &last)?;
+                progress.done("pack the root", start);
                 (checks::counts(&base), checks::counts(&last), size, Packed::Repacked, 0)
             }
         };
-        progress.done("pack the root", start);
         Ok(Report { changes, notes, base, result, size, packed, dead_bytes, made, steps, seen })
     }
 
@@ -246,6 +255,18 @@ impl<'a> Session<'a> {
         thread::sleep(TICK);
         Ok(base)
     }
+}
+
+/// Tells whoever started the session that the new root is written, while it is proven still.
+fn tell_size(size: u64) {
+    let mut out = io::stdout().lock();
+    // Where nobody wants to know, it goes unsaid.
+    let _ = writeln!(out, "{WRITTEN}{size}").and_then(|()| out.flush());
+}
+
+/// How many bytes a line of the session's standard output tells of; `None` where it tells of none.
+pub(crate) fn size_told(line: &str) -> Option<u64> {
+    line.strip_prefix(WRITTEN)?.parse().ok()
 }
 
 /// Does what is better done before the session: unpacks the whole base where scripts need it, which fakeroot would make

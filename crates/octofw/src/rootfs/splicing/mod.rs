@@ -99,19 +99,21 @@ impl Base {
     }
 
     /// Writes the new root to a file, so many bytes behind its start: what `last` says, where that differs from `before`.
-    /// The splice was begun there; `copied` waits until the base's data is there too.
+    /// Then proves it.
     pub(crate) fn write<'a>(
         &'a self,
         root: &Path,
         (before, last): (&Snapshot, &Snapshot),
         epoch: u32,
         (out, offset): (&Path, u64),
-        (mut splice, copied): (Splice<'a>, impl FnOnce() -> Result<(), SplicingError>),
+        parts: Parts<'a, impl FnOnce() -> Result<(), SplicingError>, impl FnOnce(u64)>,
     ) -> Result<Made, SplicingError> {
+        let Parts { mut splice, copied, written } = parts;
         if self.is_unchanged(before, last) {
             drop(splice);
             copied()?;
             let size = self.filesystem.copy_with_time(out, offset, epoch)?;
+            written(size);
             let dead_bytes = self.filesystem.dead_bytes(&self.tree);
             return Ok(Made { size, counts: counts(&self.tree), dead_bytes });
         }
@@ -119,6 +121,8 @@ impl Base {
         edit.all(&mut splice)?;
         let Edit { tree, stored, .. } = edit;
         let size = splice.finish(&tree, epoch)?;
+        copied()?;
+        written(size);
         let made = open_at(out, Span::new(offset, size))?;
         let there = made.tree()?;
         Proof { base: self, filesystem: &made, meant: &tree, there: &there }.prove()?;
@@ -135,9 +139,18 @@ impl Base {
             }
         }
         compare("the new squashfs", &there, last, false)?;
-        copied()?;
         Ok(Made { size, counts: counts(&there), dead_bytes: made.dead_bytes(&there) })
     }
+}
+
+/// What a new root is written with.
+pub(crate) struct Parts<'a, Copied, Written> {
+    /// The splice that was begun in the file.
+    pub(crate) splice: Splice<'a>,
+    /// Waits until the base's data is there too.
+    pub(crate) copied: Copied,
+    /// Is told how many bytes the new root has, once all of it is there.
+    pub(crate) written: Written,
 }
 
 /// What was written.
