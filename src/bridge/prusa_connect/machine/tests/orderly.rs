@@ -146,8 +146,7 @@ proptest! {
                 prop_assert!(from == to || to != State::Idle || ended.is_none() || held > 10.99, "{from:?} for {held}");
                 match to {
                     State::Finished | State::Stopped => ended = Some(ended.unwrap_or(rig.now)),
-                    // Unless Klipper itself starts anew.
-                    State::Busy | State::Error if rig.snapshot.klippy.state == KlippyState::Ready => {}
+                    State::Busy | State::Error => {}
                     _ => ended = None,
                 }
                 if let Some(job) = news.job {
@@ -155,6 +154,10 @@ proptest! {
                     ids.push(job);
                 }
                 last = to;
+            }
+            // Klipper itself starts anew, which is no news where the state was an error already.
+            if rig.snapshot.klippy.state != KlippyState::Ready && matches!(last, State::Busy | State::Error) {
+                ended = None;
             }
             prop_assert_eq!(rig.machine.state(), last);
             if rig.machine.job().is_some() {
