@@ -18,6 +18,10 @@ quick_tests = $(filter-out peers,$(sort \
 	$(foreach crate,$(wildcard crates/*),$(patsubst $(crate)/tests/%/main.rs,%,$(wildcard $(crate)/tests/*/main.rs)) \
 	$(patsubst $(crate)/tests/%.rs,%,$(wildcard $(crate)/tests/*.rs)))))
 
+# What random tests try follows from the commit: whoever tests it again tests the same, and the next commit something new.
+SEED = $(shell commit=$$(git rev-parse HEAD 2>/dev/null | cut -c1-15); echo $$((0x$${commit:-0})))
+seeded = $(if $(filter-out random,$(SEED)),PROPTEST_RNG_SEED=$(SEED))
+
 .PHONY: help
 help:
 	@echo 'make overlay     build dist/firmware.bin: our program and overlay, baked into a base image'
@@ -28,6 +32,7 @@ help:
 	@echo '                 CROSS=WAY         auto, cross (in a container) or native (default: auto)'
 	@echo '                 OFFLINE=1         fetch nothing; what is missing is named with the command that gets it'
 	@echo 'make test        run every test there is; VECTORS_DIR=DIR for other vectors'
+	@echo '                 SEED=NUMBER       what random tests begin with (default: the commit), or random'
 	@echo 'make test-quick  run the tests that need no QEMU, podman or Moonraker'
 	@echo 'make boot        boot dist/firmware.bin in QEMU; CONSOLE=1 leaves a console'
 	@echo 'make bench       measure size, memory and speed into dist/bench/, and compare with the budgets; ONLY=NAME'
@@ -50,12 +55,12 @@ test:
 	$(install) overlay scripts cross container podman boot test page axe nginx docker ttyd moonraker connect-sdk validators schemathesis
 	@toolchain/build-image.sh --again
 	@FIRMWARE_UNDER_TEST="$$(sed -n 's/^OUT=//p' .cache/image-settings)" \
-		RUST_TEST_THREADS="$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))}" cargo test --locked --workspace --no-fail-fast
+		RUST_TEST_THREADS="$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))}" $(seeded) cargo test --locked --workspace --no-fail-fast
 
 .PHONY: test-quick
 test-quick:
 	$(install) overlay scripts quick
-	@cargo test --locked --workspace --no-fail-fast --lib --bins $(addprefix --test ,$(quick_tests))
+	@$(seeded) cargo test --locked --workspace --no-fail-fast --lib --bins $(addprefix --test ,$(quick_tests))
 
 .PHONY: boot
 boot:
