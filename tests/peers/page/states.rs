@@ -11,6 +11,7 @@ use octobridge::doctor::{Finding, Section};
 use octobridge::log_file::Line;
 use octobridge::page::*;
 use octobridge::status::{BridgeLine, Health, ProblemLine};
+use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -41,6 +42,19 @@ fn every_state_is_sound() {
     }
 }
 
+/// What can have the focus and is behind the notice when it gets it, wherever the page was scrolled to.
+const COVERED: &str = "
+    const covered = [];
+    for (const one of document.querySelectorAll('a[href], button, input, select, summary')) {
+        if (!one.checkVisibility()) continue;
+        document.activeElement.blur();
+        scrollTo(0, scrollY + one.getBoundingClientRect().top);
+        one.focus();
+        const [said, focused] = [document.querySelector('#notice'), one].map(e => e.getBoundingClientRect());
+        if (focused.top < said.bottom && focused.bottom > said.top) covered.push(one.outerHTML.slice(0, 80));
+    }
+    return covered";
+
 #[test]
 fn one_page_too_many_says_so_and_goes_on_when_another_is_closed() {
     let rest = serve(samples::all().remove(0).1);
@@ -56,6 +70,10 @@ fn one_page_too_many_says_so_and_goes_on_when_another_is_closed() {
     let browser = Browser::start(Look::default());
     browser.open(&format!("http://{}/", rest.address));
     browser.wait_for("#notice", "The page is open too many times; close one.");
+    for look in [Look::default(), Look { size: (390, 700), ..Look::default() }] {
+        browser.be(look);
+        assert_eq!(browser.run(COVERED), json!([]), "{:?}", look.size);
+    }
     others.clear();
     browser.wait_without("#notice", "too many");
     browser.open("about:blank");
