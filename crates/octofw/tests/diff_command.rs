@@ -144,6 +144,28 @@ fn every_kind_of_difference_is_told_by_its_meaning() {
 }
 
 #[test]
+fn of_many_names_of_a_file_the_first_are_told() {
+    let (a, b) = (Side::new(), Side::new());
+    for (side, last) in [(&a, "x"), (&b, "y")] {
+        for name in (10..50).map(|number| number.to_string()).chain([last.to_owned()]) {
+            fs::hard_link(side.place("etc/big"), side.place(&format!("many/{name}"))).unwrap();
+        }
+    }
+    let (one, other) = (a.pack(&[]), b.pack(&[]));
+    let found = report(&one, &other);
+    // Each of the 40, the file itself, and the name that is another.
+    assert_eq!(found["paths"].as_array().unwrap().len(), 43);
+    let facts = &found["paths"][0]["a"];
+    let told: Vec<String> = (10..26).map(|number| format!("/many/{number}")).collect();
+    assert_eq!((&found["paths"][0]["path"], &facts["links"]), (&json!("/etc/big"), &json!(told)));
+    assert_eq!(facts["more_links"], 25);
+    let text = String::from_utf8(diff(&one, &other, &[]).stdout).unwrap();
+    assert!(text.contains("  ~ /etc/big  further names\n"), "{text}");
+    assert!(text.contains("also /etc/big, /many/10, "), "{text}");
+    assert!(text.contains(", /many/24 and 25 more\n"), "{text}");
+}
+
+#[test]
 fn what_cannot_be_read_is_named_with_its_exit_code() {
     let side = Side::new();
     let sound = side.pack(&[]);

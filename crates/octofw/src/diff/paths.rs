@@ -20,6 +20,9 @@ pub struct PathChange {
     pub b: Option<Facts>,
     /// How the contents of two regular files compare.
     pub content: Content,
+    /// Whether its inode has other names in the second.
+    #[serde(skip)]
+    pub names_differ: bool,
 }
 
 /// How the contents of a path compare.
@@ -56,9 +59,19 @@ pub struct Facts {
     /// `MAJOR:MINOR` of a device.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
-    /// Further names of the same inode, in byte order.
+    /// Further names of the same inode, the first 16 in byte order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<String>,
+    /// How many further names there are besides.
+    #[serde(skip_serializing_if = "is_none")]
+    pub more_links: usize,
+}
+
+/// Most further names that are told: a file that has thousands would have each told with all others.
+const MOST_NAMES: usize = 16;
+
+fn is_none(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Every path that differs, in byte order. Folders whose time alone differs are left out: any change in one changes it.
@@ -66,29 +79,27 @@ pub(super) fn compare(a: &Root, b: &Root) -> Result<Vec<PathChange>, DiffError> 
     let (one, other) = (Paths::of(a), Paths::of(b));
     let all: BTreeSet<&Vec<u8>> = one.ids.keys().chain(other.ids.keys()).collect();
     let mut contents = Comparison::new(&a.filesystem, &b.filesystem);
-    let mut known: BTreeMap<(NodeId, NodeId), bool> = BTreeMap::new();
+    let mut known: BTreeMap<(NodeId, NodeId), (Content, bool)> = BTreeMap::new();
     let mut changes = Vec::new();
     for path in all {
         let (id, there) = (one.ids.get(path).copied(), other.ids.get(path).copied());
         let facts = |root: &Root, paths: &Paths, id: Option<NodeId>| {
             id.and_then(|id| Some(Facts::of(root.tree.node(id)?, paths.others(id, path))))
         };
-        let change = PathChange {
-            path: from_root(path),
-            a: facts(a, &one, id),
-            b: facts(b, &other, there),
-            content: match (id, there) {
-                (Some(id), Some(there)) => match known.get(&(id, there)) {
-                    Some(same) => Content::of(*same),
-                    None => {
-                        let content = content(a, b, id, there, &mut contents)?;
-                        known.insert((id, there), content == Content::Same);
-                        content
-                    }
-                },
-                _ => Content::None,
+        let (content, names_differ) = match (id, there) {
+            (Some(id), Some(there)) => match known.get(&(id, there)) {
+                Some(known) => *known,
+                None => {
+                    let content = content(a, b, id, there, &mut contents)?;
+                    let found = (content, one.names(id) != other.names(there));
+                    known.insert((id, there), found);
+                    found
+                }
             },
+            _ => (Content::None, false),
         };
+        let (a, b) = (facts(a, &one, id), facts(b, &other, there));
+        let change = PathChange { path: from_root(path), a, b, content, names_differ };
         if change.matters() {
             changes.push(change);
         }
@@ -127,7 +138,7 @@ impl PathChange {
 
     fn matters(&self) -> bool {
         let (Some(a), Some(b)) = (&self.a, &self.b) else { return true };
-        if self.content == Content::Differs {
+        if self.content == Content::Differs || self.names_differ {
             return true;
         }
         match a.kind == DIRECTORY && b.kind == DIRECTORY {
@@ -141,7 +152,7 @@ const FILE: &str = "file";
 const DIRECTORY: &str = "directory";
 
 impl Facts {
-    fn of(node: &Node, links: Vec<String>) -> Self {
+    fn of(node: &Node, (links, more_links): (Vec<String>, usize)) -> Self {
         let (mut size, mut target, mut device) = (None, None, None);
         let numbers = |device: u32| {
             // The kernel's way of packing both numbers into 32 bits.
@@ -180,6 +191,7 @@ impl Facts {
             target,
             device,
             links,
+            more_links,
         }
     }
 }
@@ -200,10 +212,18 @@ impl Paths {
         Self { ids, names }
     }
 
-    /// The other names of an inode.
-    fn others(&self, id: NodeId, path: &[u8]) -> Vec<String> {
-        let names = self.names.get(&id).map(Vec::as_slice).unwrap_or_default();
-        names.iter().filter(|name| *name != path).map(|name| from_root(name)).collect()
+    /// Every name of an inode, in byte order.
+    fn names(&self, id: NodeId) -> &[Vec<u8>] {
+        self.names.get(&id).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The first other names of an inode, and how many more there are.
+    fn others(&self, id: NodeId, path: &[u8]) -> (Vec<String>, usize) {
+        let names = self.names(id);
+        let others = names.iter().filter(|name| *name != path);
+        let shown: Vec<String> = others.take(MOST_NAMES).map(|name| from_root(name)).collect();
+        let more = names.len().saturating_sub(1 + shown.len());
+        (shown, more)
     }
 }
 

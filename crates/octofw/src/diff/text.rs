@@ -97,7 +97,7 @@ fn described(facts: &Facts) -> String {
         more(device.clone());
     }
     if !facts.links.is_empty() {
-        more(format!("also {}", facts.links.join(", ")));
+        more(format!("also {}", names(facts)));
     }
     text
 }
@@ -120,12 +120,23 @@ fn turned(a: &Facts, b: &Facts, content: Content) -> String {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     part("to", text(&a.target), text(&b.target));
     part("device", text(&a.device), text(&b.device));
-    part("further names", a.links.join(" "), b.links.join(" "));
+    part("further names", names(a), names(b));
     part("time", a.modified.to_string(), b.modified.to_string());
     if content == Content::Differs && a.size == b.size {
         parts.push("content".to_owned());
     }
+    if parts.is_empty() {
+        // Behind those that are told.
+        parts.push("further names".to_owned());
+    }
     parts.join(", ")
+}
+
+fn names(facts: &Facts) -> String {
+    match facts.more_links {
+        0 => facts.links.join(", "),
+        more => format!("{} and {more} more", facts.links.join(", ")),
+    }
 }
 
 fn program(f: &mut Formatter<'_>, change: &ProgramChange) -> fmt::Result {
