@@ -117,9 +117,7 @@ impl BuildError {
     /// Whether the call itself was wrong.
     pub fn is_wrong_usage(&self) -> bool {
         match self {
-            Self::Overlay(error) => {
-                matches!(error, OverlayError::NoFolder { .. } | OverlayError::Twice { .. })
-            }
+            Self::Overlay(error) => error.is_wrong_usage(),
             Self::Rebuild(error) => error.is_wrong_usage(),
             Self::NoFileName { .. } | Self::Sbom(InsideError::Place { .. }) => true,
             _ => false,

@@ -126,9 +126,9 @@ fn explain(code: &str) -> Result<Status, Failure> {
 
 impl From<LintError> for Failure {
     fn from(error: LintError) -> Self {
-        let status = match &error {
-            LintError::Usage(_) => Status::Usage,
-            error => super::status_of(error.is_wrong_input()),
+        let status = match error.is_wrong_usage() {
+            true => Status::Usage,
+            false => super::status_of(error.is_wrong_input()),
         };
         Self::new(status, error)
     }

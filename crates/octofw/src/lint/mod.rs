@@ -85,6 +85,16 @@ pub enum LintError {
 }
 
 impl LintError {
+    /// Whether the call itself was wrong.
+    #[must_use]
+    pub fn is_wrong_usage(&self) -> bool {
+        match self {
+            Self::Usage(_) => true,
+            Self::Overlay(error) => error.is_wrong_usage(),
+            Self::Root(_) | Self::Image(_) => false,
+        }
+    }
+
     /// Whether a file is not what it claims to be.
     #[must_use]
     pub fn is_wrong_input(&self) -> bool {

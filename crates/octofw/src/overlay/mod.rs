@@ -79,6 +79,14 @@ pub enum OverlayError {
     },
 }
 
+impl OverlayError {
+    /// Whether the call itself was wrong: it names no overlay, or one twice.
+    #[must_use]
+    pub fn is_wrong_usage(&self) -> bool {
+        matches!(self, Self::NoFolder { .. } | Self::Twice { .. })
+    }
+}
+
 /// An overlay folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overlay {

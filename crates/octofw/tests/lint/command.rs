@@ -68,10 +68,13 @@ fn exit_codes_are_those_of_the_contract() {
         (vec!["--explain", "init/nothing"], 2),
         (vec!["--explain", "init/name"], 0),
         (vec!["--list"], 0),
-        (vec!["/nonexistent/overlay"], 1),
+        // A pipeline that goes on in spite of findings shall not go on without having looked.
+        (vec!["/nonexistent/overlay"], 2),
+        (vec!["--overlay", "/nonexistent/overlay"], 2),
+        (vec!["--base", base, good_folder.as_str(), "/nonexistent/overlay"], 2),
         (vec![image], 3),
         (vec![good_folder.as_str(), "--base", image], 3),
-        (vec![good_folder.as_str(), good_folder.as_str()], 1),
+        (vec![good_folder.as_str(), good_folder.as_str()], 2),
     ] {
         let output = octofw(&arguments);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
