@@ -16,7 +16,7 @@ struct Measured {
     budget: Option<f64>,
 }
 
-/// Runs it, which takes half an hour: mksquashfs is run seven times.
+/// Runs it, which takes ten minutes: mksquashfs is run seven times.
 pub(crate) fn measure() -> Result<Vec<Row>, String> {
     let rows = tempfile::NamedTempFile::new().map_err(|e| e.to_string())?;
     let status = Command::new("cargo")
