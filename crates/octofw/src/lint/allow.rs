@@ -38,7 +38,7 @@ const NO_REASON: Rule = Rule {
     code: "allow/no-reason",
     severity: Severity::Error,
     needs_base: false,
-    what: "Something is allowed without a reason.",
+    what: "Something is allowed without a reason, or with one of fewer than ten letters.",
     why: "Nobody will know later whether it is still right, and everybody copies it.",
     fix: "say in a sentence why it is right here",
 };

@@ -113,9 +113,9 @@ path = "root/etc/init.d/S67radio"
 reason = "it opens a raw socket, and drops its rights itself"
 ```
 
-`path` is as the finding shows it; `*` stands for anything but a slash, `**` for anything, and without `path` the rule
-is allowed in the whole overlay. An entry without a reason, with an unknown code, or that allows nothing is itself a
-finding. `--allow FILE` reads a further list, for all overlays or for an image.
+`path` begins in the overlay's folder (`root/…`, `scripts/…`), as `--json` shows it; `*` stands for anything but a slash,
+`**` for anything, and without `path` the rule is allowed in the whole overlay. An entry without a reason of at least ten
+letters, with an unknown code, or that allows nothing is itself a finding. `--allow FILE` reads a further list, for all overlays or for an image.
 "#;
 
 #[cfg(test)]
