@@ -1,5 +1,6 @@
 //! `octofw build` as a person calls it: from a firmware file to a firmware file.
 
+mod late;
 mod same_bytes;
 
 use std::fs::{self, Permissions};
