@@ -40,10 +40,6 @@ impl Bed {
         run(Command::new(OCTOFW).args(["unpack", "--no-root"]).arg(&self.image).arg("--out").arg(parts));
     }
 
-    pub(crate) fn clear(&self) {
-        fs::remove_dir_all(&self.folder).unwrap();
-    }
-
     fn overlay(&self, name: &str, script: bool) {
         let folder = self.folder.join(name);
         fs::create_dir_all(folder.join("root/etc/new")).unwrap();
@@ -167,6 +163,13 @@ impl Bed {
 
     pub(crate) fn inspect(&self) -> f64 {
         timed(|| run(Command::new(OCTOFW).args(["inspect", "--no-sums"]).arg(&self.image)))
+    }
+}
+
+impl Drop for Bed {
+    /// Also when a row fails: what lies in memory would stay there.
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 

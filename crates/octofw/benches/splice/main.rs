@@ -93,12 +93,9 @@ fn main() {
             figures.add("inspect", bed.inspect());
         }
     }
-    if let Some(unpacked) = unpacked {
-        if packs > 0 {
-            let (fast, full) = unpacked.both_ways();
-            equal::prove(&fast, &full);
-        }
-        unpacked.clear();
+    if let Some(unpacked) = unpacked.filter(|_| packs > 0) {
+        let (fast, full) = unpacked.both_ways();
+        equal::prove(&fast, &full);
     }
 
     let figure = |name| figures.median(name);
@@ -139,7 +136,6 @@ fn main() {
     if let Some(path) = std::env::var_os("OCTOFW_BENCH_JSON") {
         table::write(&rows, Path::new(&path));
     }
-    bed.clear();
 }
 
 /// Whether a folder has room for the image, what is built of it and two unpacked roots.
