@@ -19,7 +19,7 @@
 //! | `FINISHED` of a pause | 503 | it comes again, and the print is paused once |
 //! | in the print | the server is away for 12 s | an introduction, the same job, nothing of it lost |
 //! | in the pause | Moonraker is killed | it stays paused; the same job goes on |
-//! | in the print | our program is killed | the same job; a command given meanwhile ends once |
+//! | in the print | our program is killed | the same job; the command under way ends once |
 //! | in the print | Klipper's firmware is restarted | the job is over, and told so; the next one prints |
 //! | in the print | Klipper is killed | the same |
 
@@ -163,10 +163,10 @@ fn a_restart_of_each_side_at_each_step_of_a_print_is_made_up_for() {
     });
     assert_eq!(rig.is("PRINTING")["job_id"], job);
 
-    // Our program, with a command on its way.
+    // Our program, with a command under way: one that it never saw would have no end before Connect gives it again.
     let worker = rig.program.worker_now().unwrap();
     let id = rig.connect.gcode("G4 P3000", true);
-    rig.wait("the command", || (rig.connect.given(id) == 1).then_some(()));
+    rig.wait("the command", || (rig.connect.accepted(id) == 1).then_some(()));
     kill(Pid::from_raw(worker), Signal::SIGKILL).unwrap();
     rig.wait("another worker", || (rig.program.worker_now()? != worker).then_some(()));
     rig.connect.end(id);
