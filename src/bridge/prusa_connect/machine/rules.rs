@@ -231,7 +231,9 @@ impl Rules {
     fn works(&mut self, snapshot: &Snapshot, ours: bool, now: Duration) -> Option<Verdict> {
         let Some(print) = &snapshot.print else {
             let since = *self.busy_since.get_or_insert(now);
-            return self.busy(since, SHORT, now);
+            // What a person says of the bed counts also while the printer's values are asked for anew.
+            let said = self.ready.then(|| Verdict::new(State::Ready, Source::Firmware));
+            return self.busy(since, SHORT, now).or(said);
         };
         let ends = std::mem::take(&mut self.ends);
         if print.state.is_active() {

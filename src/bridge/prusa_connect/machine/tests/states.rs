@@ -222,6 +222,18 @@ fn ready_is_what_a_person_says_and_goes_with_the_first_thing_that_happens() {
 }
 
 #[test]
+fn ready_can_be_said_while_the_printers_values_are_asked_for_anew() {
+    let mut rig = Rig::idle();
+    // Moonraker says once more that Klipper is ready: what was subscribed to is subscribed to again.
+    rig.snapshot.print = None;
+    assert_eq!(rig.see(), NONE);
+    assert_eq!(rig.ready(), ["READY CONNECT"]);
+    assert_eq!(rig.wait(0.75), NONE);
+    assert_eq!(rig.print(PrintState::Standby), NONE);
+    assert_eq!(rig.machine.state(), State::Ready);
+}
+
+#[test]
 fn work_without_a_job_is_busy_when_it_lasts() {
     let mut rig = Rig::idle();
     rig.activity(Activity::Busy);
