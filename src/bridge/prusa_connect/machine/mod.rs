@@ -153,7 +153,8 @@ impl Machine {
     /// Takes notice of the printer's newest state. What it means is told by [`Self::tick`].
     pub(crate) fn on_sight(&mut self, sight: &Sight) {
         if self.lost_at.is_some_and(|lost| sight.at.monotonic > lost) {
-            self.found();
+            self.rules.lost = false;
+            self.lost_at = None;
         }
         self.sight = Some(sight.clone());
     }
@@ -169,7 +170,6 @@ impl Machine {
                 self.rules.lost = true;
                 self.lost_at = Some(now);
             }
-            Kind::SourceBack => self.found(),
             Kind::JobStarted => self.rules.job_began(),
             Kind::Paused { by, reason } => {
                 if matches!(by, PausedBy::Bridge { name } if name != NAME) {
@@ -200,7 +200,9 @@ impl Machine {
             }
             // The other job is seen by its number.
             Kind::Replaced => {}
-            Kind::Progress { .. }
+            // The sight that follows shows it; the one before the loss says nothing of what is.
+            Kind::SourceBack
+            | Kind::Progress { .. }
             | Kind::FirstLayerDone
             | Kind::Layer { .. }
             | Kind::NeedsAttention(_)
@@ -208,11 +210,6 @@ impl Machine {
             | Kind::KlippyDown { .. }
             | Kind::KlippyReady => {}
         }
-    }
-
-    fn found(&mut self) {
-        self.rules.lost = false;
-        self.lost_at = None;
     }
 
     /// Judges the present, and gives what is to be told of it, in order. To be called after each sight, and about

@@ -10,6 +10,9 @@ use std::time::Duration;
 pub(super) const HOLD: Duration = Duration::from_secs(11);
 /// How long a printer may be out of sight before that is an error.
 pub(super) const AWAY: Duration = Duration::from_secs(30);
+/// How long Klipper may be missing behind a connection that is new: Moonraker answers before it has joined Klipper again,
+/// while a job goes on.
+const REJOIN: Duration = AWAY;
 /// Work without a job is told when it has lasted so long, so that short macros do not flicker.
 pub(super) const SHORT: Duration = Duration::from_secs(1);
 /// Work on a command of Connect's leaves a bed clear that was, up to this time.
@@ -81,6 +84,10 @@ pub(super) struct Rules {
     /// The connection to the printer is lost.
     pub(super) lost: bool,
     away_since: Option<Duration>,
+    /// Klipper was seen to work over the present connection.
+    joined: bool,
+    /// Since when the present connection shows something, as long as that is not Klipper at work.
+    joins_since: Option<Duration>,
     restart: Option<Restart>,
     /// A job is under way.
     active: bool,
@@ -111,6 +118,8 @@ impl Rules {
             ready: false,
             lost: false,
             away_since: None,
+            joined: false,
+            joins_since: None,
             restart: None,
             active,
             ends: false,
@@ -172,12 +181,28 @@ impl Rules {
             self.ready = false;
         }
         // Klipper does not come back to a job, nor to what it showed of the last one. Without a connection nothing is known.
-        let down = seen.is_some_and(|snapshot| snapshot.klippy.state != KlippyState::Ready);
-        if down && matches!(verdict.state, State::Busy | State::Error) {
+        if self.is_down(seen, now) && matches!(verdict.state, State::Busy | State::Error) {
             (self.active, self.end, self.pause, self.gone_since) = (false, None, None, None);
         }
         self.last = verdict.clone();
         verdict
+    }
+
+    /// Whether Klipper is known not to work, and not only Moonraker not to know of it yet.
+    fn is_down(&mut self, seen: Option<&Snapshot>, now: Duration) -> bool {
+        let Some(snapshot) = seen.filter(|_| !self.lost) else {
+            (self.joined, self.joins_since) = (false, None);
+            return false;
+        };
+        match snapshot.klippy.state {
+            KlippyState::Ready => self.joined = true,
+            KlippyState::Shutdown | KlippyState::Error => return true,
+            KlippyState::Startup | KlippyState::Disconnected => {
+                let since = *self.joins_since.get_or_insert(now);
+                return self.joined || now.saturating_sub(since) >= REJOIN;
+            }
+        }
+        false
     }
 
     /// None as long as the last verdict stands.

@@ -158,5 +158,12 @@ fn between(from: State, to: State, active: bool) -> Option<State> {
         _ => false,
     };
     let idle = to == State::Attention && matches!(from, State::Finished | State::Stopped) && !active;
-    if prints { Some(State::Printing) } else { idle.then_some(State::Idle) }
+    let mended =
+        from == State::Error && !matches!(to, State::Error | State::Busy | State::Idle | State::Stopped);
+    match (prints, idle, mended) {
+        (true, ..) => Some(State::Printing),
+        (_, true, _) => Some(State::Idle),
+        (.., true) => Some(State::Busy),
+        _ => None,
+    }
 }

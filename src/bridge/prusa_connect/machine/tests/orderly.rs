@@ -71,7 +71,8 @@ fn allowed(from: State, to: State) -> bool {
     use State::{Attention, Busy, Error, Finished, Idle, Paused, Printing, Ready, Stopped};
     match from {
         _ if to == Error || to == Busy => true,
-        Busy | Error => to != Ready,
+        Busy => to != Ready,
+        Error => matches!(to, Idle | Stopped),
         Idle => matches!(to, Ready | Printing | Attention),
         Ready => matches!(to, Idle | Printing | Attention),
         Printing => matches!(to, Paused | Attention | Finished | Stopped),

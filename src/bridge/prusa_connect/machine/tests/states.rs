@@ -66,6 +66,60 @@ fn a_job_goes_on_after_a_loss_of_the_connection_under_its_number() {
 }
 
 #[test]
+fn a_job_goes_on_where_moonraker_is_back_before_it_knows_of_klipper() {
+    let mut rig = Rig::idle();
+    rig.print(PrintState::Printing);
+    rig.happens(printer::EventKind::SourceLost, None);
+    assert_eq!(rig.wait(2.0), ["BUSY FIRMWARE"]);
+    rig.happens(printer::EventKind::SourceBack, None);
+    // What was seen before the loss says nothing of what is.
+    assert_eq!(rig.tick(), NONE);
+    for state in [KlippyState::Disconnected, KlippyState::Startup] {
+        assert_eq!(rig.klippy(state, None), NONE);
+        assert_eq!(rig.wait(10.0), NONE);
+    }
+    assert_eq!(rig.klippy(KlippyState::Ready, None), ["PRINTING FIRMWARE #43"]);
+    // From then on it is known that Klipper runs: without it the job is over.
+    assert_eq!(rig.klippy(KlippyState::Disconnected, None), NONE);
+    assert_eq!(rig.wait(2.0), ["BUSY FIRMWARE"]);
+    rig.print(PrintState::Standby);
+    assert_eq!(rig.klippy(KlippyState::Ready, None), ["IDLE FIRMWARE"]);
+}
+
+#[test]
+fn a_job_is_over_where_klipper_stays_away_behind_moonraker_or_is_shut_down() {
+    for (state, told) in [
+        (KlippyState::Disconnected, "ERROR HW Lost connection to the printer controller"),
+        (KlippyState::Shutdown, "ERROR FIRMWARE The printer's firmware stopped; restart it"),
+    ] {
+        let mut rig = Rig::idle();
+        rig.print(PrintState::Printing);
+        rig.happens(printer::EventKind::SourceLost, None);
+        rig.wait(2.0);
+        rig.happens(printer::EventKind::SourceBack, None);
+        let mut seen = rig.klippy(state, None);
+        seen.extend(rig.wait(31.0));
+        assert_eq!(seen, [told]);
+        rig.print(PrintState::Standby);
+        assert_eq!(rig.klippy(KlippyState::Ready, None), ["IDLE FIRMWARE"]);
+    }
+}
+
+#[test]
+fn no_printer_comes_from_an_error_to_its_job_without_being_busy() {
+    for (state, told) in
+        [(PrintState::Printing, "PRINTING FIRMWARE #43"), (PrintState::Paused, "PAUSED FIRMWARE #43")]
+    {
+        let mut rig = Rig::idle();
+        rig.print(PrintState::Printing);
+        rig.happens(printer::EventKind::SourceLost, None);
+        assert_eq!(rig.wait(31.0), ["BUSY FIRMWARE", "ERROR HW Lost connection to the printer controller"]);
+        rig.happens(printer::EventKind::SourceBack, None);
+        assert_eq!(rig.print(state), ["BUSY FIRMWARE", told]);
+    }
+}
+
+#[test]
 fn klippers_faults_are_errors_in_its_words() {
     for state in [KlippyState::Shutdown, KlippyState::Error] {
         let mut rig = Rig::idle();
