@@ -18,7 +18,7 @@ use std::time::Duration;
 
 const SERIAL: &str = "KLP-U1-00A1B2C3";
 const TOKEN: &str = "Pr1nTokSECRET0000000";
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(90);
 const TEAM: u32 = 7;
 const HASH: &str = "a1B2c3D4e5F6g7H8i9J0k1L2m3";
 
@@ -88,6 +88,15 @@ impl Rig {
         end
     }
 
+    /// Restarts the printer from Connect, twice if need be: the bed's controller does not come up each time.
+    fn restart(&self) {
+        let comes_up = || {
+            let id = self.connect.command("RESET_PRINTER", &json!({}));
+            self.connect.end(id)["event"] == "FINISHED" && self.connect.last_telemetry()["state"] != "ERROR"
+        };
+        assert!(comes_up() || comes_up() || comes_up(), "{:#?}", self.connect.events());
+    }
+
     /// Gives a command that does not end well; why.
     fn not_done(&self, name: &str, kwargs: &Value) -> String {
         let end = self.connect.end(self.connect.command(name, kwargs));
@@ -137,12 +146,17 @@ fn a_print_goes_on_while_moonraker_is_away_and_an_emergency_is_made_up_for() {
     rig.is("FINISHED");
     let whole = rig.connect.telemetry().into_iter().rev().find_map(|told| told["progress"].as_u64());
     assert_eq!(whole, Some(100));
-    let seen = std::time::Instant::now();
-    let told = rig.connect.events_of("STATE_CHANGED").pop().unwrap();
-    assert_eq!((&told["state"], &told["job_id"]), (&json!("FINISHED"), &job));
+    let last_change = || {
+        let told = rig.connect.told().into_iter().rev().find(|told| told.kind() == Some("STATE_CHANGED"));
+        told.unwrap()
+    };
+    let finished = last_change();
+    assert_eq!((&finished.body["state"], &finished.body["job_id"]), (&json!("FINISHED"), &job));
     rig.done("SET_IDLE", &json!({}));
     rig.is("IDLE");
-    assert!(seen.elapsed() > Duration::from_secs(8), "{:?}", seen.elapsed());
+    // Its end is shown for 11 s all the same.
+    let shown = last_change().happened - finished.happened;
+    assert!(shown > 10.5, "{shown} s");
 
     rig.connect.instead("POST /p/events FINISHED", Answer::lost());
     let halt = rig.connect.gcode("M112", false);
@@ -150,8 +164,7 @@ fn a_print_goes_on_while_moonraker_is_away_and_an_emergency_is_made_up_for() {
     rig.is("ERROR");
     let told = rig.connect.events_of("STATE_CHANGED").pop().unwrap();
     assert!(told["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{told}");
-    let again = rig.connect.command("RESET_PRINTER", &json!({}));
-    assert_eq!(rig.connect.end(again)["event"], "FINISHED");
+    rig.restart();
     rig.is("IDLE");
     rig.bed.kill(Part::Klippy);
     rig.is("BUSY");
@@ -225,8 +238,10 @@ fn a_file_from_connect_is_printed_paused_stopped_and_deleted() {
     kill(Pid::from_raw(worker), Signal::SIGKILL).unwrap();
     rig.wait("another worker", || (rig.program.worker_now()? != worker).then_some(()));
     rig.wait("the printer again", || {
-        let after = rig.connect.told().split_off(before);
-        after.iter().any(|told| told.kind().is_none() && told.body["state"] == "PRINTING").then_some(())
+        let after = rig.connect.told().split_off(before).into_iter();
+        // What the one before told may still have been on its way.
+        let mut own = after.skip_while(|told| told.kind() != Some("INFO"));
+        own.any(|told| told.kind().is_none() && told.body["state"] == "PRINTING").then_some(())
     });
     let after = rig.connect.told().split_off(before);
     let jobs: Vec<_> = after.iter().filter_map(|told| told.body["job_id"].as_u64()).collect();

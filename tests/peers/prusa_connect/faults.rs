@@ -81,8 +81,12 @@ fn each_step_of_a_print_from_an_upload_is_gone_through_with_trouble() {
         ],
     );
     rig.is("IDLE");
+    // The printer may have come later than the program, which then says so in between.
     let kinds: Vec<Value> = rig.connect.events().iter().map(|event| event["event"].clone()).collect();
-    assert_eq!(kinds[..3], ["INFO", "MEDIUM_INSERTED", "STATE_CHANGED"], "{kinds:?}");
+    let inserted = kinds.iter().position(|kind| kind == "MEDIUM_INSERTED").unwrap();
+    assert!(kinds[0] == "INFO" && kinds[inserted - 1] == "INFO", "{kinds:?}");
+    assert_eq!(kinds.iter().filter(|kind| *kind == "MEDIUM_INSERTED").count(), 1, "{kinds:?}");
+    assert!(kinds.iter().any(|kind| kind == "STATE_CHANGED"), "{kinds:?}");
     let text = rig.long_job();
 
     rig.connect.add_file_at(TEAM, HASH, &text, Pace::Half);
@@ -137,7 +141,9 @@ fn a_restart_of_each_side_at_each_step_of_a_print_is_made_up_for() {
     let job = rig.print_an_upload();
 
     // The server, in the print.
+    let asked = rig.connect.requests().len();
     rig.connect.outage(Some(Answer::dropped()));
+    rig.wait("a request", || (rig.connect.requests().len() > asked).then_some(()));
     std::thread::sleep(Duration::from_secs(12));
     let before = rig.connect.told().len();
     rig.connect.outage(None);
@@ -189,11 +195,7 @@ fn a_restart_of_each_side_at_each_step_of_a_print_is_made_up_for() {
     rig.bed.start(Part::Klippy);
     // Its controller fell silent, and is restarted from Connect.
     rig.is("ERROR");
-    rig.wait("a restart", || {
-        let id = rig.connect.command("RESET_PRINTER", &json!({}));
-        (rig.connect.end(id)["event"] == "FINISHED" && rig.connect.last_telemetry()["state"] != "ERROR")
-            .then_some(())
-    });
+    rig.restart();
     rig.is("IDLE");
     rig.done("SET_PRINTER_READY", &json!({}));
     rig.is("READY");

@@ -24,8 +24,11 @@ fn names(rig: &Rig) -> Vec<String> {
 #[test]
 fn a_transfer_that_does_not_arrive_leaves_nothing_behind() {
     let rig = Rig::start(Bed::up());
-    let text = "G1 X1 Y1 ; a line of forty letters or so\n".repeat(20_000);
-    rig.connect.add_file_at(TEAM, "slow", &text, Pace::Slow);
+    let text = "G1 X1 Y1 ; a line of forty letters or so\n".repeat(5_000);
+    // Longer on its way than whatever is done meanwhile.
+    let slow = text.repeat(40);
+    rig.connect.add_file_at(TEAM, "slow", &slow, Pace::Slow);
+    rig.connect.add_file_at(TEAM, "steady", &text, Pace::Slow);
     rig.connect.add_file_at(TEAM, "half", &text, Pace::Half);
     rig.connect.add_file(TEAM, "empty", "");
     rig.is("IDLE");
@@ -54,7 +57,7 @@ fn a_transfer_that_does_not_arrive_leaves_nothing_behind() {
         "Another transfer in progress"
     );
     let info = rig.done("SEND_TRANSFER_INFO", &json!({}));
-    assert_eq!((&info["data"]["size"], &info["transfer_id"]), (&json!(text.len()), &transfer));
+    assert_eq!((&info["data"]["size"], &info["transfer_id"]), (&json!(slow.len()), &transfer));
     rig.not_done("STOP_TRANSFER", &json!({"transfer_id": 1}));
     rig.done("STOP_TRANSFER", &json!({ "transfer_id": transfer }));
     assert_eq!(ended("TRANSFER_STOPPED", start)["transfer_id"], transfer);
@@ -107,7 +110,7 @@ fn a_transfer_that_does_not_arrive_leaves_nothing_behind() {
     assert_eq!((&end["transfer_id"], &end["data"]["path"]), (&transfer, &json!("/local/d.gcode")), "{end}");
 
     // The next one arrives.
-    let (start, _) = begin("/local/e.gcode", "slow");
+    let (start, _) = begin("/local/e.gcode", "steady");
     ended("TRANSFER_FINISHED", start);
     rig.changed("new_path", "/local/e.gcode");
     assert_eq!(std::fs::read_to_string(rig.bed.root("gcodes").join("e.gcode")).unwrap(), text);

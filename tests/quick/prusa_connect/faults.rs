@@ -12,9 +12,9 @@ fn a_server_that_hangs_does_not_hold_up_the_end() {
     rig.connect.outage(Some(Answer::never()));
     let asked = rig.connect.requests().len();
     rig.wait("a request", || (rig.connect.requests().len() > asked).then_some(()));
-    // What who says `stop` waits.
+    // What who says `stop` waits: after 3.5 s it would have been killed.
     let (took, growth) = rig.program.stop();
-    assert!(took < Duration::from_secs(3) && growth < 700, "{took:?}, {growth} kB");
+    assert!(took < Duration::from_millis(3500) && growth < 700, "{took:?}, {growth} kB");
     assert_eq!(rig.connect.ends(id).len(), 0);
 }
 

@@ -47,7 +47,8 @@ impl Connect {
 
     /// Waits for the end of a command.
     pub(crate) fn end(&self, id: u32) -> Value {
-        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+        // A restart of the printer may take a minute.
+        let deadline = std::time::Instant::now() + Duration::from_secs(90);
         loop {
             if let Some(end) = self.ends(id).first() {
                 return end.clone();

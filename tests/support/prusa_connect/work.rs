@@ -10,8 +10,10 @@ use std::time::Instant;
 /// What a printer told, once Connect took it.
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
-    /// When.
+    /// When it came.
     pub(crate) at: Instant,
+    /// When it happened, in s since 1970, as the printer says.
+    pub(crate) happened: f64,
     /// The body.
     pub(crate) body: Value,
 }
@@ -112,7 +114,7 @@ impl Work {
                 return Err(Fault::new(format!("command {id} was never given")));
             }
         }
-        self.note(body);
+        self.note(request, body);
         let free = self.open().is_empty();
         if self.waiting.front().is_some_and(|command| free || command.overtakes)
             && let Some(command) = self.waiting.pop_front()
@@ -142,7 +144,7 @@ impl Work {
             }
             (self.state, self.introduced) = (Some(state.to_owned()), false);
         }
-        self.note(body);
+        self.note(request, body);
         Ok(Answer::status(204))
     }
 
@@ -199,8 +201,9 @@ impl Work {
         }
     }
 
-    fn note(&mut self, body: Value) {
-        self.told.push(Told { at: Instant::now(), body });
+    fn note(&mut self, request: &Message, body: Value) {
+        let happened = request.header("timestamp").map_or(0.0, rules::seconds);
+        self.told.push(Told { at: Instant::now(), happened, body });
     }
 }
 
