@@ -1,7 +1,7 @@
 //! `octobridge test BRIDGE`: sends one message now, past the queue, and says what came of it.
 
 use super::{Exit, complain, say};
-use crate::settings::{Environment, Instance, Settings};
+use crate::settings::{BridgeName, Environment, Instance, Settings};
 use crate::setup::{Stop, trial};
 use crate::tls;
 use crate::worker::Way;
@@ -30,7 +30,11 @@ impl Test {
     pub(super) fn execute(self, environment: &Environment) -> Exit {
         tls::install_provider();
         let settings = Settings::load(None, environment);
-        let name = self.bridge.join(" ");
+        // Spelled as `pair` has it, too.
+        let name = match self.bridge.join(" ") {
+            name if name == "prusa-connect" => BridgeName::PrusaConnect.section().to_owned(),
+            name => name,
+        };
         let Some(instance) = settings.instances.iter().find(|instance| instance.name() == name) else {
             let known: Vec<String> = settings.instances.iter().map(Instance::name).collect();
             complain(&format!("there is no bridge `{name}`; the bridges are {}", known.join(", ")));
