@@ -24,8 +24,9 @@ use tokio::time::Instant;
 
 /// Most bytes of a request's line and headers.
 const MOST_HEAD: usize = 16 * 1024;
-/// Most bytes that are read and thrown away after the last answer.
-const MOST_REST: usize = 256 * 1024;
+/// Most bytes that are read and thrown away after the last answer. A web server in between goes on sending a body that is
+/// refused, and loses the answer when it cannot.
+const MOST_REST: usize = 8 << 20;
 
 /// A request must arrive within this time.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);

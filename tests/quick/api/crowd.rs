@@ -230,6 +230,23 @@ fn an_idle_connection_is_kept_half_a_minute() {
     assert!((29.0..=31.5).contains(&waited) && used > 0, "{waited} s");
 }
 
+#[test]
+fn drops_behind_a_refusal_are_read_for_two_seconds() {
+    let waited = in_virtual_time(Facts::with_data(), async |address, _stop| {
+        let mut stream = connect(address).await;
+        // Else the system keeps the drops until the first one was confirmed, which takes time that does not fly.
+        stream.set_nodelay(true).unwrap();
+        stream.write_all(b"GET /api/ HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n").await.unwrap();
+        let begin = tokio::time::Instant::now();
+        while stream.write_all(b"x").await.is_ok() {
+            sleep(Duration::from_millis(100)).await;
+            assert!(begin.elapsed() < Duration::from_secs(60), "for ever");
+        }
+        begin.elapsed().as_secs_f64()
+    });
+    assert!((1.9..=3.5).contains(&waited), "{waited} s");
+}
+
 /// More than the buffers of a loopback connection take.
 fn large() -> Facts {
     Facts { picture: Some(Ok(vec![0xff; 32 << 20])), ..Facts::with_data() }

@@ -4,10 +4,10 @@ use super::{SOON, ask, ask_with, exchange, take_answer};
 use crate::support::rest::{Facts, Rest};
 use octobridge::api::PATHS;
 use proptest::prelude::*;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What comes over one connection: the status of each answer, in order.
 fn statuses(rest: &Rest, bytes: &[u8]) -> Vec<u16> {
@@ -248,6 +248,54 @@ fn a_client_that_sends_a_body_first_still_hears_why_not() {
     let answer = take_answer(&mut read, false);
     assert_eq!((answer.status, answer.header("connection")), (405, "close"));
     assert!(read.is_empty());
+}
+
+/// A web server in between sends all of a form before it reads the answer, or loses it when it cannot.
+#[test]
+fn a_client_that_sends_a_large_body_before_it_reads_hears_why_not_each_time() {
+    let rest = Rest::start(Facts::with_data());
+    let body = vec![b'x'; 4 << 20];
+    let mut heard = 0;
+    let begin = Instant::now();
+    while heard < 10 {
+        assert!(begin.elapsed() < Duration::from_secs(120), "heard {heard} times");
+        let mut stream = TcpStream::connect(rest.address).unwrap();
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        let asked = Instant::now();
+        let head = format!("GET /api/ HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+        stream.write_all(head.as_bytes()).unwrap();
+        let sent = stream.write_all(&body);
+        if asked.elapsed() > Duration::from_secs(1) {
+            // This machine has other things to do. Nobody is waited for without end: that is another test.
+            continue;
+        }
+        sent.unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut read = Vec::new();
+        stream.read_to_end(&mut read).unwrap();
+        let answer = take_answer(&mut read, false);
+        assert_eq!((answer.status, answer.header("connection")), (413, "close"));
+        heard += 1;
+    }
+}
+
+#[test]
+fn what_comes_behind_a_refusal_is_not_read_for_ever() {
+    let rest = Rest::start(Facts::with_data());
+    let mut stream = TcpStream::connect(rest.address).unwrap();
+    stream.set_write_timeout(Some(SOON)).unwrap();
+    stream.write_all(b"GET /api/ HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n").unwrap();
+    let (piece, mut sent) = (vec![b'x'; 64 << 10], 0);
+    let closed = loop {
+        match stream.write(&piece) {
+            Ok(count) => sent += count,
+            Err(error) => break error,
+        }
+        // Eight MiB, and what the system holds for both ends.
+        assert!(sent < 40 << 20, "it reads on");
+    };
+    let expected = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
+    assert!(expected.contains(&closed.kind()), "{closed} behind {sent} bytes");
 }
 
 #[test]
