@@ -100,6 +100,20 @@ fn from_nothing_to_registered() {
 }
 
 #[test]
+fn a_printer_is_said_to_be_taken_only_when_that_is_stored() {
+    let connect = Connect::start();
+    let printer = printer(&connect, "");
+    let walk = begin(&printer, &[]);
+    let code = code(&connect, &walk);
+    std::fs::create_dir(file(&printer, "prusa_connect_token")).unwrap();
+    connect.enter(&code);
+    let (exit, said) = walk.end();
+    assert_eq!(exit, Some(1), "{said}");
+    assert!(said.contains("remove the printer in Connect, and pair it again"), "{said}");
+    assert!(!said.contains("has taken"), "{said}");
+}
+
+#[test]
 fn one_that_is_registered_is_told_so_and_nothing_is_sent() {
     let connect = Connect::start();
     let (printer, before) = paired(&connect);

@@ -85,8 +85,10 @@ impl PairPrusaConnect {
         introduce(&pairing);
         let name = &settings.general.printer_id;
         let token = register(&pairing, name, patience)?;
+        let notes = target.store(&pairing, &token).map_err(stopped)?;
+        // Whoever reads this may start the service, which has to find what is stored.
         say(&format!("Prusa Connect has taken \"{name}\" (serial number {}).", pairing.identity.serial));
-        tell(target.store(&pairing, &token).map_err(stopped)?);
+        tell(notes);
         reload(environment);
         Ok(())
     }

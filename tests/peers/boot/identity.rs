@@ -50,13 +50,14 @@ impl Copy {
 
     /// Pairs the printer as the manual says, and starts the service. Gives the serial number that its owner was shown.
     fn pair(&self, booted: &mut Booted) -> String {
-        booted.done(&format!("{PAIR} --wait 60 >/tmp/pair.log 2>&1 &"));
+        booted.done(&format!("({PAIR} --wait 60 >/tmp/pair.log 2>&1; echo ended >>/tmp/pair.log) &"));
         let code = wait::until("a registration", SOON, || Some(self.connect.registrations().pop()?.code));
         self.connect.enter(&code);
         let said = wait::until("the end of pairing", SOON, || {
             let said = booted.done("cat /tmp/pair.log");
-            said.contains("Prusa Connect has taken").then_some(said)
+            said.lines().any(|line| line.trim() == "ended").then_some(said)
         });
+        assert!(said.contains("Prusa Connect has taken"), "{said}");
         assert_eq!(booted.service("start").status, 0);
         let serial = serial_in(&said, "serial number is ");
         assert_eq!(serial_in(&said, "(serial number "), serial, "{said}");
