@@ -61,6 +61,24 @@ fn nothing_is_loaded_from_elsewhere_and_nothing_stands_inline() {
     assert!(!STYLE.contains("url(") && !STYLE.contains("@import"));
 }
 
+/// What is unfolded for a file is unfolded for as long as it is on the page.
+#[test]
+fn the_place_for_connects_file_stays_while_one_is_read() {
+    let (_, sight) = all().remove(0);
+    let shown = |course: Course| {
+        let mut sight = sight.clone();
+        sight.cards[1].course = course;
+        let page = whole(&sight);
+        [page.contains("id=\"import-prusa_connect\""), page.contains("value=\"pair\">Get a code")]
+    };
+    assert_eq!(shown(Course::Idle), [true, true]);
+    assert_eq!(shown(Course::Busy(None)), [true, false]);
+    assert_eq!(shown(Course::Failed("this is no settings file".to_owned())), [true, true]);
+    // A code is waited for.
+    assert_eq!(shown(Course::Busy(Some("status 503; trying again".to_owned()))), [false, false]);
+    assert_eq!(shown(Course::Waiting(Invitation::default())), [false, false]);
+}
+
 #[test]
 fn the_shell_is_filled() {
     let (_, sight) = all().remove(0);

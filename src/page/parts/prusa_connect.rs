@@ -33,18 +33,22 @@ pub(super) fn draw(out: &mut Markup, connect: &PrusaConnect, card: &Card, form: 
     let refused = matches!(connect.registration, Registration::Refused { .. });
     let course = if refused && matches!(card.course, Course::Done(_)) { &Course::Idle } else { &card.course };
     course::draw(out, course, &ENGLISH.prusa_steps, form);
-    if !matches!(card.course, Course::Idle | Course::Done(_) | Course::Failed(_)) {
-        return;
-    }
+    let rests = matches!(card.course, Course::Idle | Course::Done(_) | Course::Failed(_));
     match connect.registration {
         Registration::No => {
-            form.button(out, "main", "pair", ENGLISH.prusa_pair);
-            import(out, form);
+            if rests {
+                form.button(out, "main", "pair", ENGLISH.prusa_pair);
+            }
+            // It may be the wrong file, so what was unfolded for it stays while it is read.
+            if rests || matches!(card.course, Course::Busy(None)) {
+                import(out, form);
+            }
         }
-        Registration::Yes { .. } | Registration::Refused { .. } => {
+        Registration::Yes { .. } | Registration::Refused { .. } if rests => {
             out.wrap("div", &[("class", "row")], |out| form.button(out, "", "test", ENGLISH.test));
             form.risk(out, "forget", ENGLISH.prusa_forget);
         }
+        Registration::Yes { .. } | Registration::Refused { .. } => {}
     }
 }
 
