@@ -5,6 +5,7 @@ use std::time::Duration;
 use octofw::boot::OemTree;
 use octofw::boot::oem::LAVA;
 
+use super::boot_at_once;
 use crate::support::printer::{Booted, CHAT, EXTENDED, Moonraker, Printer, TOKEN, with_telegram};
 use crate::support::telegram::Telegram;
 use crate::support::wait;
@@ -14,9 +15,7 @@ use crate::support::wait;
 fn boots_and_names(named: &str, change: impl FnOnce(OemTree) -> OemTree) -> Booted {
     let telegram = Telegram::start(TOKEN, CHAT);
     let oem = change(with_telegram(&telegram, Moonraker::None));
-    let mut booted = Printer::new(&oem).boot();
-    let took = booted.start_took("S66octoapp");
-    assert!(took <= 1.0, "S66octoapp start took {took} s");
+    let mut booted = boot_at_once(&Printer::new(&oem));
     // The scripts behind ours ran too.
     booted.start_took("S99_bootcontrol");
     wait::until(&format!("a status that names {named}"), Duration::from_secs(20), || {

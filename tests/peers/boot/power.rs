@@ -17,14 +17,15 @@ fn an_end_that_came_while_the_printer_was_off_is_told_after_the_boot() {
     let printer = Printer::new(&with_telegram(&telegram, Moonraker::Socket(forward.port())));
 
     let booted = printer.boot();
-    bed.start_print("long.gcode", Job::LONG);
+    // It must not end before the power does.
+    bed.start_print("long.gcode", Job { layers: 100, ..Job::LONG });
     telegram.wait_for_message("Started: long.gcode", Outcome::Done, SOON);
     booted.power_off();
     assert_eq!(bed.query("print_stats")["state"], "printing");
     assert_eq!(telegram.done("Completed: ").len() + telegram.done("Failed: ").len(), 0);
 
     bed.hurry();
-    bed.wait_for("complete", SOON * 2);
+    bed.wait_for("complete", SOON * 5);
     let booted = printer.boot();
     telegram.wait_for_message("Completed: long.gcode", Outcome::Done, SOON);
     booted.power_off();
