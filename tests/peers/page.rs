@@ -288,6 +288,8 @@ fn on_a_phone_in_the_dark_and_by_the_keyboard_alone() {
     browser.wait_for(TELEGRAM, "from now on");
     let cfg = place.cfg();
     assert!(cfg.contains("chat_id: 5") && cfg.contains("allowed_users: 5"), "{cfg}");
+    // The button comes once the service has read that.
+    browser.wait_for(TELEGRAM, "Send a test");
     go_to("Send a test");
     browser.press(ENTER);
     browser.wait_for(TELEGRAM, "A test message was taken");

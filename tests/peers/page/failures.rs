@@ -7,8 +7,8 @@ use crate::support::phones;
 use crate::support::prusa_connect::Answer;
 use crate::support::telegram::{Behaviour, Standing, Which};
 use crate::support::wait;
-use serde_json::json;
-use std::io::{BufRead, BufReader, Write};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 
 const POLLER: &str =
@@ -30,6 +30,12 @@ fn is_said(browser: &Browser, card: &str, parts: &[&str]) {
     });
 }
 
+/// Waits until a field is as empty as it is once its form was taken. What is typed before that would be lost.
+fn emptied(browser: &Browser, field: &str) {
+    let script = format!("return (document.querySelector(\"{field}\")?.value ?? '') === ''");
+    wait::until(&format!("{field} to be empty"), SOON, || (browser.run(&script) == true).then_some(()));
+}
+
 /// OctoApp's own plugin, as Moonraker knows it for as long as this lives.
 fn plugin(bed: &Bed) -> BufReader<UnixStream> {
     let mut socket = BufReader::new(UnixStream::connect(bed.socket()).unwrap());
@@ -37,8 +43,12 @@ fn plugin(bed: &Bed) -> BufReader<UnixStream> {
         json!({"client_name": "OctoApp", "version": "3.1.0", "type": "agent", "url": "https://octoapp.eu"});
     let call = json!({"jsonrpc": "2.0", "method": "server.connection.identify", "params": agent, "id": 7});
     write!(socket.get_mut(), "{call}\u{3}").unwrap();
-    let mut answer = Vec::new();
-    socket.read_until(3, &mut answer).unwrap();
+    // What Moonraker tells everybody may come before its answer.
+    let answered = socket.by_ref().split(3).any(|message| {
+        let message: Value = serde_json::from_slice(&message.unwrap()).unwrap();
+        message["id"] == 7
+    });
+    assert!(answered, "Moonraker closed the connection");
     socket
 }
 
@@ -117,10 +127,15 @@ fn what_goes_wrong_with_telegram() {
     let with = |text: &str, parts: &[&str]| {
         browser.type_into(&token, text);
         fails(&browser, TELEGRAM, "pair", parts);
+        emptied(&browser, &token);
     };
 
-    browser.run(&format!("document.querySelector(\"{token}\").required = false"));
-    fails(&browser, TELEGRAM, "pair", &["There is no token yet. Put one in."]);
+    // In one go: what the page is sent in between would put it back.
+    let press = button(TELEGRAM, "pair");
+    browser.run(&format!(
+        "document.querySelector(\"{token}\").required = false; document.querySelector(\"{press}\").click()"
+    ));
+    is_said(&browser, TELEGRAM, &["There is no token yet. Put one in."]);
     with("no token", &["The token is not a bot token; it is a number, a colon and letters"]);
     place.telegram.close_port();
     with(BOT, &["annot reach http://127.0.0.1", "check the network"]);
@@ -172,31 +187,34 @@ fn what_goes_wrong_with_files_switches_and_the_printer() {
     browser.click(&button(OCTOAPP, "cancel"));
     browser.wait_for(OCTOAPP, "No phone is registered yet.");
     judge(&browser, "connect-away");
-    browser.click(&button(CONNECT, "cancel"));
-    place.connect.outage(None);
+    // After a minute it has ended by itself.
+    let press = button(CONNECT, "cancel");
+    browser.run(&format!("document.querySelector(\"{press}\")?.click()"));
+    browser.wait_for(CONNECT, "Get a code");
     browser.click(&format!("{CONNECT} summary"));
-    browser.type_into("#ini", "<!DOCTYPE html>");
-    browser.click(&button(CONNECT, "import"));
-    browser.wait_for(CONNECT, "this is no settings file");
-    judge(&browser, "connect-no-file");
-    let unread = |file: &str, part: &str| {
+    // What was unfolded once stays so until a file is taken.
+    let import = |file: &str, part: &str| {
         browser.type_into("#ini", file);
         browser.click(&button(CONNECT, "import"));
-        browser.wait_for(CONNECT, part);
+        let shown = browser.wait_for(CONNECT, part);
+        emptied(&browser, "#ini");
+        shown
     };
-    unread("[service::connect]\nhostname = h.example.org\ntls = 0\ntoken = SECRET", "unencrypted");
-    unread("[service::connect]\nhostname = h.example.org\ntls = 1\nport = 443", "download the file again");
+    import("<!DOCTYPE html>", "this is no settings file");
+    judge(&browser, "connect-no-file");
+    import("[service::connect]\nhostname = h.example.org\ntls = 0\ntoken = SECRET", "unencrypted");
+    import("[service::connect]\nhostname = h.example.org\ntls = 1\nport = 443", "download the file again");
     let url = place.connect.url();
     let (host, port) = url.trim_start_matches("http://").split_once(':').unwrap();
     let token = "SECRETSECRETSECRET20".to_owned();
     let file = format!("[service::connect]\nhostname = {host}\nport = {port}\ntls = 0\ntoken = {token}\n");
-    browser.type_into("#ini", &file);
-    browser.click(&button(CONNECT, "import"));
-    let shown = browser.wait_for(CONNECT, "The token is taken.");
+    // That it is taken is shown until Connect has refused it, which it cannot yet.
+    let shown = import(&file, "The token is taken.");
     assert!(!shown.contains(&token), "{shown}");
     assert!(!browser.run("return document.documentElement.outerHTML").to_string().contains(&token));
 
     // Connect does not know that token.
+    place.connect.outage(None);
     browser.wait_for(CONNECT, "Prusa Connect does not take the token any more. Forget it,");
     // What was unfolded for the file has not unfolded what would be lost now.
     assert_eq!(browser.run("return document.querySelectorAll('details[open]').length"), 0);
