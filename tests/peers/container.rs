@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::bed::free_port;
 use crate::support::camera;
 use crate::support::engine::{Container, Engine, IMAGE, PATIENCE, text};
 use crate::support::feed::{Feed, Heard};
+use crate::support::ports::free_port;
 use crate::support::telegram::{Outcome, Telegram};
 use crate::support::wait;
 

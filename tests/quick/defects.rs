@@ -3,6 +3,7 @@
 mod stand_in;
 
 use crate::support::openrouter::{Behaviour, OpenRouter};
+use crate::support::ports::free_port;
 use octobridge::clock::Moment;
 use octobridge::defects::{
     Checker, Class, Config, Failure, Health, Nap, Outcome, Schedule, Sleep, Subject, Verdict,
@@ -352,11 +353,10 @@ fn a_small_stack_is_enough_for_tls() {
 
 #[test]
 fn nobody_there_is_explained() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    for (url, words) in [
-        (format!("http://{free}/v1"), "refused"),
-        ("https://no-such-host.invalid/v1".to_owned(), "https://no-such-host.invalid/v1"),
-    ] {
+    let free = format!("http://127.0.0.1:{}/v1", free_port());
+    for (url, words) in
+        [(free, "refused"), ("https://no-such-host.invalid/v1".to_owned(), "https://no-such-host.invalid/v1")]
+    {
         let (checker, pauses) = checker(config(&url, &[]));
         let outcome = checker.check(&SUBJECT, JPEG, u32::MAX);
         let failure = failure(&outcome);

@@ -4,6 +4,7 @@ use crate::cli::{Printer, text};
 use crate::idle_moonraker::IdleMoonraker;
 use crate::support::camera::{Answer, Camera, picture};
 use crate::support::feed::Feed;
+use crate::support::ports::free_port;
 use crate::support::telegram::{Behaviour, Telegram, Which};
 use crate::support::wait::until;
 use serde_json::{Value, json};
@@ -295,7 +296,7 @@ fn the_rest_server_is_asked_or_its_port_is_tried() {
             let _ = stream.unwrap().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
         }
     });
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let free = free_port().to_string();
     assert_found(&found(&[("PORT", &free)]), "ok", "is free for it", "");
     std::fs::create_dir(printer.data().join("logs")).unwrap();
     let null = || std::process::Stdio::null();
@@ -315,7 +316,7 @@ fn the_rest_server_is_asked_or_its_port_is_tried() {
         &format!("another program answers at {address}"),
         "PORT",
     );
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let nobody = free_port().to_string();
     assert_found(&found(&[("PORT", &nobody)]), "fail", "nothing answers at", "reload");
 }
 

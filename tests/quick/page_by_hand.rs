@@ -2,9 +2,10 @@
 //! be written where. The real program, and a stand-in for the Bot API that plays the people with their phones.
 
 use crate::support::ending::end;
+use crate::support::ports::free_port;
 use crate::support::telegram::Telegram;
 use crate::support::visitor::Visitor;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -20,7 +21,7 @@ struct Container {
 
 impl Container {
     fn start(folder: &Path, telegram: &Telegram, more: &[(&str, &str)]) -> Self {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let child = Command::new(env!("CARGO_BIN_EXE_octobridge"))
             .arg("run")
             .env_clear()

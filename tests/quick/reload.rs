@@ -2,13 +2,13 @@
 
 use crate::cli::{Printer, text};
 use crate::support::ending::end;
+use crate::support::ports::free_port;
 use crate::support::telegram::certificates;
 use crate::support::wait;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use octobridge::settings::ALL_KEYS;
 use std::fmt::Write as _;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -132,9 +132,7 @@ impl Drop for Service {
 
 impl Service {
     fn start(source: &'static str) -> Self {
-        // Held together, so that they differ.
-        let free = [(); 2].map(|()| TcpListener::bind(("127.0.0.1", 0)).unwrap());
-        let ports = free.map(|listener| listener.local_addr().unwrap().port());
+        let ports = [(); 2].map(|()| free_port());
         let printer = Printer::new("");
         std::fs::create_dir_all(printer.data().join("logs")).unwrap();
         std::fs::create_dir_all(printer.data().join("octoapp")).unwrap();

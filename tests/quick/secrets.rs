@@ -2,6 +2,7 @@
 //! they are sent.
 
 use crate::cli::{Printer, text};
+use crate::support::ports::free_port;
 use crate::support::wait;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -158,7 +159,7 @@ fn leave_message(data: &Path, id: &str) {
 
 /// Runs the service with these settings at the most talkative level, and looks at all that it shows.
 fn service(printer: &Printer, place: &str, variables: &[(&str, String)], leaks: &mut Leaks) {
-    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let data = printer.data();
     std::fs::create_dir_all(data.join("logs")).unwrap();
     let said = std::fs::File::create(printer.dir.path().join("said")).unwrap();

@@ -6,6 +6,7 @@ mod pictures;
 mod soak;
 
 use crate::support::camera::never_asked;
+use crate::support::ports::free_port;
 use crate::support::telegram::{Behaviour, Call, Telegram as BotApi};
 use crate::support::wait;
 use octobridge::bridge::telegram::{Config, Telegram, send_now};
@@ -258,8 +259,8 @@ fn a_test_goes_to_where_the_chat_moved() {
 
 #[test]
 fn nobody_there_is_explained() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let error = send_now(&config(&format!("http://{free}")), no_extra_roots(), &SystemClock::new(), "hi");
+    let free = format!("http://127.0.0.1:{}", free_port());
+    let error = send_now(&config(&free), no_extra_roots(), &SystemClock::new(), "hi");
     let error = error.unwrap_err();
     assert!(error.contains("refused") && error.contains("check the network"), "{error}");
     let nowhere = config("https://no-such-host.invalid");

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+pub(crate) use super::ports::free_port;
 use super::{http, wait};
 
 /// A bed that runs. It is taken down when it is dropped.
@@ -381,11 +382,6 @@ impl Drop for Bed {
         let _ = nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM);
         let _ = self.process.wait();
     }
-}
-
-/// A port of loopback that nobody listened on a moment ago.
-pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn source(name: &str) -> PathBuf {

@@ -18,6 +18,7 @@ pub(crate) mod nginx;
 pub(crate) mod openrouter;
 pub(crate) mod pcap;
 pub(crate) mod phones;
+pub(crate) mod ports;
 pub(crate) mod printer;
 pub(crate) mod program;
 pub(crate) mod prusa_connect;

@@ -11,8 +11,8 @@ use octofw::debian::Archive;
 use octofw::lock::Lock;
 use serde_json::Value;
 
-use super::bed::free_port;
 use super::phones::Phones;
+use super::ports::free_port;
 use super::prusa_connect::{Connect, registered};
 use super::telegram::Telegram;
 use super::wait;

@@ -6,12 +6,13 @@ use super::vector::{START, Vector, What, texts};
 use super::world::{Attempt, Log};
 use crate::support::ending::end;
 use crate::support::feed::{Feed, Heard};
+use crate::support::ports::free_port;
 use crate::support::telegram::{Outcome, Telegram};
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -193,10 +194,6 @@ async fn serve(
         // What was to be said while nobody listened is not said later.
         while todo.try_recv().is_ok() {}
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 fn start(vector: &Vector, folder: &std::path::Path, feed: &str, telegram: &str, port: u16) -> Program {

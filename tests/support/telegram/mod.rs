@@ -38,6 +38,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::ports::free_port;
 use misbehaviour::Plan;
 use world::World;
 
@@ -180,7 +181,8 @@ impl Telegram {
             handshakes: Vec::new(),
             to_break: 0,
         }));
-        let listening = server::listen(0, tls.clone(), Arc::clone(&shared));
+        // Nobody else gets it while it is closed.
+        let listening = server::listen(free_port(), tls.clone(), Arc::clone(&shared));
         let port = listening.port();
         Self { shared, listening: Some(listening), port, ca, tls }
     }
