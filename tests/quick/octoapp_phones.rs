@@ -3,12 +3,15 @@
 
 use crate::cli::{Printer, text};
 use crate::idle_moonraker::{Further, IdleMoonraker};
+use crate::support::ports::free_port;
 use crate::support::push_service::{PushService, assert_encrypted};
+use crate::support::visitor::Visitor;
 use crate::support::wait;
 use crate::walk::{Service, Walk, follow};
 use nix::pty::openpty;
 use serde_json::{Value, json};
 use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -35,6 +38,8 @@ struct Side {
     locked: bool,
     /// Nothing is deleted.
     firm: bool,
+    /// A phone registers by itself, right before it is read who did, as soon as this holds.
+    invited: Option<Box<dyn Fn() -> bool + Send>>,
 }
 
 #[derive(Clone)]
@@ -92,6 +97,11 @@ impl Side {
                 let missing = Err((-32601, format!("Key '{key:?}' in namespace '{namespace}' not found")));
                 if method.ends_with("get_item") && self.away {
                     return Some(Err((500, "database is locked".to_owned())));
+                }
+                if key == ["apps"] && self.invited.as_ref().is_some_and(|invited| invited()) {
+                    let record =
+                        json!({"fcmToken": ANDROID, "instanceId": "i", "lastSeenAt": 1.5, "expireAt": null});
+                    self.database["octoapp"]["apps"][ANDROID] = record;
                 }
                 let (last, path) = key.split_last().unwrap();
                 let space = &mut self.database[namespace];
@@ -266,6 +276,23 @@ fn a_service_that_runs_takes_it_up_and_lets_it_go() {
     for same in ["printerId", "encryptionKey"] {
         assert_eq!(moonraker.public()[same], public[same], "both have one {same}");
     }
+}
+
+#[test]
+fn a_phone_that_registers_as_soon_as_the_page_invites_it_is_paired() {
+    let (service, moonraker) = (PushService::start(), Moonraker::new());
+    // The other bridge keeps it running.
+    let printer = Printer::new(&format!("[telegram]\nenabled: true\n[octoapp]\n{}", service.settings()));
+    let _socket = moonraker.serve(&printer);
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    let _service = Service::start_at(&printer, address.port());
+    let visitor = Visitor::of(address);
+    visitor.wait_for("No phone");
+    let guest = Visitor::of(address);
+    moonraker.side().invited = Some(Box::new(move || guest.page().contains("Time left:")));
+    visitor.send("bridge=octoapp&do=pair");
+    visitor.wait_for("registered, and was sent a first message");
+    assert_encrypted(&service.pushes()[0], &custom(HELLO), KEY);
 }
 
 #[test]

@@ -56,7 +56,14 @@ pub(crate) struct Service(Child);
 
 impl Service {
     pub(crate) fn start(printer: &Printer) -> Self {
-        Self(printer.command(&["run"]).stdin(Stdio::null()).spawn().unwrap())
+        Self::start_at(printer, 0)
+    }
+
+    /// The same with its REST server on this port.
+    pub(crate) fn start_at(printer: &Printer, port: u16) -> Self {
+        let mut command = printer.command(&["run"]);
+        command.env("PORT", port.to_string()).env("BIND", "127.0.0.1");
+        Self(command.stdin(Stdio::null()).spawn().unwrap())
     }
 }
 
