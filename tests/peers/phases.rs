@@ -14,54 +14,61 @@ fn watched(tools: u32) -> (Bed, Watcher) {
     (bed, watcher)
 }
 
+/// Starts a print, and waits until that is told.
+fn start(bed: &Bed, watcher: &Watcher, name: &str, job: Job) {
+    bed.start_print(name, job);
+    watcher.wait_until_told("job_started");
+}
+
 #[test]
 fn what_people_do() {
     let (bed, watcher) = watched(1);
-    bed.start_print("whole.gcode", Job::SHORT);
+    start(&bed, &watcher, "whole.gcode", Job::SHORT);
     bed.pause_print();
+    watcher.wait_for("paused");
     bed.resume_print();
     bed.hurry();
     bed.wait_for("complete", SOON);
-    assert_eq!(watcher.take(), ["job_started", "paused", "resumed", "finished"]);
+    watcher.assert_told(&["job_started", "paused", "resumed", "finished"], "done");
 
     // The same file again is another job.
-    bed.start_print("whole.gcode", Job::SHORT);
+    start(&bed, &watcher, "whole.gcode", Job::SHORT);
     bed.cancel_print();
     bed.wait_for("cancelled", SOON);
-    assert_eq!(watcher.take(), ["job_started", "cancelled"]);
+    watcher.assert_told(&["job_started", "cancelled"], "cancelled");
 
-    bed.start_print("paused.gcode", Job::LONG);
+    start(&bed, &watcher, "paused.gcode", Job::LONG);
     bed.pause_print();
+    watcher.wait_for("paused");
     bed.cancel_print();
     bed.wait_for("cancelled", SOON);
-    assert_eq!(watcher.take(), ["job_started", "paused", "cancelled"]);
+    watcher.assert_told(&["job_started", "paused", "cancelled"], "cancelled in a pause");
 }
 
 #[test]
 fn what_people_do_over_a_bridge_is_told_with_who_did_it() {
     let (bed, watcher) = watched(1);
-    bed.start_print("asked.gcode", Job::LONG);
+    start(&bed, &watcher, "asked.gcode", Job::LONG);
     let (ada, bob) = (watcher.control("Telegram: Ada"), watcher.control("Telegram: Bob"));
     ada.pause_print(Some(SOON)).wait().unwrap();
-    bed.wait_for("paused", SOON);
+    watcher.wait_for("paused");
     bob.resume_print(Some(SOON)).wait().unwrap();
-    bed.wait_for("printing", SOON);
+    watcher.wait_for("resumed");
     // Somebody at the printer.
     bed.pause_print();
+    watcher.wait_for("paused");
     bed.resume_print();
+    watcher.wait_for("resumed");
     ada.cancel_print(Some(SOON)).wait().unwrap();
     bed.wait_for("cancelled", SOON);
-    let told = watcher.take_with_who();
-    let told: Vec<_> = told.iter().map(|(name, who)| (name.as_str(), who.as_deref())).collect();
-    let expected = [
+    watcher.assert_told_with_who(&[
         ("job_started", None),
         ("paused", Some("Telegram: Ada")),
         ("resumed", Some("Telegram: Bob")),
         ("paused", None),
         ("resumed", None),
         ("cancelled", Some("Telegram: Ada")),
-    ];
-    assert_eq!(told, expected);
+    ]);
 }
 
 #[test]
@@ -70,14 +77,14 @@ fn four_tools_and_a_line_that_is_refused() {
     for line in ["M104 T2 S200", "M104 T3 S200"] {
         bed.gcode(line);
     }
-    bed.start_print("tools.gcode", Job { spoiled: true, ..Job::SHORT });
+    start(&bed, &watcher, "tools.gcode", Job { spoiled: true, ..Job::SHORT });
     bed.hurry();
     bed.wait_for("error", SOON);
-    assert_eq!(watcher.take(), ["job_started", "failed"]);
-    bed.start_print("next.gcode", Job::SHORT);
+    watcher.assert_told(&["job_started", "failed"], "refused");
+    start(&bed, &watcher, "next.gcode", Job::SHORT);
     bed.hurry();
     bed.wait_for("complete", SOON);
-    assert_eq!(watcher.take(), ["job_started", "finished"]);
+    watcher.assert_told(&["job_started", "finished"], "the next one");
 }
 
 #[test]
@@ -90,41 +97,44 @@ fn faults_of_the_machine() {
         ("a heater without power", &|| bed.nozzle_without_power()),
     ];
     for (name, fault) in faults {
-        bed.start_print("fault.gcode", Job::LONG);
+        start(&bed, &watcher, "fault.gcode", Job::LONG);
         fault();
         bed.wait_for_klippy("shutdown");
         watcher.wait_for("failed");
-        assert_eq!(watcher.take(), ["job_started", "klippy_down", "failed"], "{name}");
+        watcher.assert_told(&["job_started", "klippy_down", "failed"], name);
         for line in ["open extruder 0", "dead extruder 0"] {
             bed.control(line);
         }
         bed.firmware_restart();
         watcher.wait_for("klippy_ready");
-        assert_eq!(watcher.take(), ["klippy_ready"], "{name}");
+        watcher.assert_told(&["klippy_ready"], name);
     }
     // Asked for, and an outage none the less.
-    bed.start_print("restart.gcode", Job::LONG);
+    start(&bed, &watcher, "restart.gcode", Job::LONG);
     bed.firmware_restart();
     watcher.wait_for("klippy_ready");
-    assert_eq!(watcher.take(), ["job_started", "klippy_down", "failed", "klippy_ready"]);
+    watcher.assert_told(
+        &["job_started", "klippy_down", "failed", "klippy_ready"],
+        "a restart that was asked for",
+    );
 }
 
 #[test]
 fn klippy_dies_in_a_print() {
     let (bed, watcher) = watched(1);
-    bed.start_print("died.gcode", Job::LONG);
+    start(&bed, &watcher, "died.gcode", Job::LONG);
     bed.kill(Part::Klippy);
     watcher.wait_for("failed");
-    assert_eq!(watcher.take(), ["job_started", "klippy_down", "failed"]);
+    watcher.assert_told(&["job_started", "klippy_down", "failed"], "dead");
     bed.start(Part::Klippy);
     // The controller shut itself down meanwhile.
     bed.wait_for_klippy("error");
     bed.firmware_restart();
     watcher.wait_for("klippy_ready");
-    bed.start_print("after.gcode", Job::SHORT);
+    start(&bed, &watcher, "after.gcode", Job::SHORT);
     bed.hurry();
     bed.wait_for("complete", SOON);
-    assert_eq!(watcher.take(), ["klippy_ready", "job_started", "finished"]);
+    watcher.assert_told(&["klippy_ready", "job_started", "finished"], "alive again");
 }
 
 #[test]
@@ -138,32 +148,31 @@ fn moonraker_is_restarted_in_each_phase() {
         watcher.wait_for("source_back");
     };
     restart();
-    assert_eq!(watcher.take(), ["source_lost", "source_back"], "idle");
+    watcher.assert_told(&["source_lost", "source_back"], "idle");
 
-    bed.start_print("phases.gcode", Job::LONG);
+    start(&bed, &watcher, "phases.gcode", Job::LONG);
     restart();
-    assert_eq!(watcher.take(), ["job_started", "source_lost", "source_back"], "printing");
+    watcher.assert_told(&["job_started", "source_lost", "source_back"], "printing");
     bed.pause_print();
+    watcher.wait_for("paused");
     restart();
-    assert_eq!(watcher.take(), ["paused", "source_lost", "source_back"], "paused");
+    watcher.assert_told(&["paused", "source_lost", "source_back"], "paused");
     bed.resume_print();
     bed.hurry();
     bed.wait_for("complete", SOON);
-    assert_eq!(watcher.take(), ["resumed", "finished"], "after the pause");
+    watcher.assert_told(&["resumed", "finished"], "after the pause");
     restart();
-    assert_eq!(watcher.take(), ["source_lost", "source_back"], "over");
+    watcher.assert_told(&["source_lost", "source_back"], "over");
 
     // It ends while Moonraker is away.
-    bed.start_print("unseen.gcode", Job::SHORT);
-    bed.hurry();
+    start(&bed, &watcher, "unseen.gcode", Job { layers: 8, ..Job::SHORT });
     bed.kill(Part::Moonraker);
     watcher.wait_for("source_lost");
-    std::thread::sleep(Duration::from_secs(15));
+    bed.wait_for_unseen("complete", SOON);
     bed.start(Part::Moonraker);
     bed.wait_for_klippy("ready");
-    assert_eq!(bed.query("print_stats")["state"], "complete", "it should be over by now");
     watcher.wait_for("finished");
-    assert_eq!(watcher.take(), ["job_started", "source_lost", "source_back", "finished"], "unseen");
+    watcher.assert_told(&["job_started", "source_lost", "source_back", "finished"], "unseen");
 }
 
 #[test]
@@ -176,32 +185,32 @@ fn this_program_crashes_in_each_phase() {
     };
     crash(&mut watcher, &|| ());
     crash(&mut watcher, &|| bed.start_print("away.gcode", Job::LONG));
-    assert_eq!(watcher.take(), ["job_started"], "started while it was away");
+    watcher.assert_told(&["job_started"], "started while it was away");
     crash(&mut watcher, &|| ());
-    assert_eq!(watcher.take(), [""; 0], "printing");
+    watcher.assert_told(&[], "printing");
     crash(&mut watcher, &|| bed.pause_print());
-    assert_eq!(watcher.take(), ["paused"], "paused while it was away");
+    watcher.assert_told(&["paused"], "paused while it was away");
     crash(&mut watcher, &|| ());
-    assert_eq!(watcher.take(), [""; 0], "paused");
+    watcher.assert_told(&[], "paused");
     crash(&mut watcher, &|| {
         bed.resume_print();
         bed.hurry();
         bed.wait_for("complete", SOON);
     });
-    assert_eq!(watcher.take(), ["finished"], "finished while it was away");
+    watcher.assert_told(&["finished"], "finished while it was away");
     crash(&mut watcher, &|| ());
-    assert_eq!(watcher.take(), [""; 0], "over");
+    watcher.assert_told(&[], "over");
     crash(&mut watcher, &|| {
         bed.start_print("away.gcode", Job::SHORT);
         bed.cancel_print();
         bed.wait_for("cancelled", SOON);
     });
-    assert_eq!(watcher.take(), ["cancelled"], "started and cancelled while it was away");
+    watcher.assert_told(&["cancelled"], "started and cancelled while it was away");
     crash(&mut watcher, &|| {
         bed.start_print("away.gcode", Job::LONG);
         bed.emergency_stop();
         bed.wait_for_klippy("shutdown");
         bed.firmware_restart();
     });
-    assert_eq!(watcher.take(), ["failed"], "failed and restarted while it was away");
+    watcher.assert_told(&["failed"], "failed and restarted while it was away");
 }

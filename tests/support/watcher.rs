@@ -14,6 +14,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
+/// Far longer than any event takes.
+const PATIENCE: Duration = Duration::from_secs(90);
+
 /// What outlives a crash, and what was told.
 #[derive(Debug, Default)]
 struct Ledger {
@@ -66,18 +69,32 @@ impl Watcher {
 
     /// Waits until the last event told is of this name.
     pub(crate) fn wait_for(&self, name: &str) {
-        wait::until(&format!("{name} after {:?}", self.names()), Duration::from_secs(90), || {
+        wait::until(&format!("{name} after {:?}", self.names()), PATIENCE, || {
             (self.names().last().map(String::as_str) == Some(name)).then_some(())
         });
     }
 
-    /// The events told since this was asked last, by the names that the vectors compare. Waits a moment for what
-    /// should not come.
-    pub(crate) fn take(&self) -> Vec<String> {
+    /// Waits until an event of this name is among those told since [`Self::assert_told`], whatever has followed.
+    pub(crate) fn wait_until_told(&self, name: &str) {
+        wait::until(&format!("{name} among {:?}", self.names()), PATIENCE, || {
+            self.names().iter().any(|told| told == name).then_some(())
+        });
+    }
+
+    /// Asserts that these events, by the names that the vectors compare, and no others were told since this was asked
+    /// last. Waits for them, and then a moment for what should not come.
+    pub(crate) fn assert_told(&self, expected: &[&str], phase: &str) {
+        let told = self.take(expected.len());
+        let names: Vec<String> = told.iter().filter_map(name).collect();
+        assert_eq!(names, expected, "{phase}");
+    }
+
+    /// The events told since this was asked last, of which this many are awaited.
+    fn take(&self, count: usize) -> Vec<Event> {
+        // What is missing is for whoever compares them.
+        let _ = wait::within(PATIENCE, || (self.names().len() >= count).then_some(()));
         std::thread::sleep(Duration::from_millis(2500));
-        let names = self.names();
-        self.ledger.lock().unwrap().told.clear();
-        names
+        std::mem::take(&mut self.ledger.lock().unwrap().told)
     }
 
     /// The way to ask the printer in the name of `who`.
@@ -85,12 +102,13 @@ impl Watcher {
         self.control.as_ref().expect("it runs").by(who)
     }
 
-    /// As [`Self::take`], with who asked for each where that is told.
-    pub(crate) fn take_with_who(&self) -> Vec<(String, Option<String>)> {
-        std::thread::sleep(Duration::from_millis(2500));
-        let told = std::mem::take(&mut self.ledger.lock().unwrap().told);
+    /// As [`Self::assert_told`], with who asked for each where that is told.
+    pub(crate) fn assert_told_with_who(&self, expected: &[(&str, Option<&str>)]) {
+        let told = self.take(expected.len());
         let who = |event: &Event| event.job.as_ref().and_then(|job| job.by.clone());
-        told.iter().filter_map(|event| Some((name(event)?, who(event)))).collect()
+        let told: Vec<_> = told.iter().filter_map(|event| Some((name(event)?, who(event)))).collect();
+        let told: Vec<_> = told.iter().map(|(name, who)| (name.as_str(), who.as_deref())).collect();
+        assert_eq!(told, expected);
     }
 
     fn names(&self) -> Vec<String> {
