@@ -2,7 +2,9 @@
 
 use super::{bed_with, launch, register, stored, wait_for_announcement, wait_for_state};
 use crate::support::bed::{Bed, Job};
+use crate::support::cipher::decrypt;
 use crate::support::push_service::PushService;
+use crate::support::wait;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -56,7 +58,14 @@ fn beside_the_plugin_the_bridge_is_off_and_says_so() {
     wait_for_state(&program, "connected");
     let from = service.count();
     bed.pause_print();
-    service.wait_for("android", from, Duration::from_secs(20));
+    // Progress may come before it.
+    let key = stored(&bed, "octoapp", "public")["encryptionKey"].as_str().unwrap().to_owned();
+    wait::until("the pause's push", Duration::from_secs(30), || {
+        let pushes = service.pushes().into_iter().skip(from);
+        let texts = pushes.map(|push| decrypt(push["androidData"].as_str().unwrap(), &key).unwrap());
+        let mut texts = texts.map(|text| serde_json::from_str::<Value>(&text).unwrap());
+        texts.any(|text| text["type"] == "paused_gcode").then_some(())
+    });
 
     // It is seen before the next push.
     let _plugin = Plugin::connect(&bed);

@@ -86,12 +86,11 @@ fn three_prints_are_told_as_the_table_says() {
         ));
     };
 
-    let begun = Instant::now();
     register(&bed, "expired", "old", json!({"expireAt": 1_600_000_000}));
     register(&bed, "android", "1", json!({}));
     say("Ready|||All set~~~1");
-    let (at, _) = service.wait_for("android", 0, Duration::from_secs(10));
-    assert!(at.duration_since(begun) < Duration::from_secs(2), "{:?}", at.duration_since(begun));
+    // That it takes no longer than two seconds is tested in virtual time.
+    service.wait_for("android", 0, Duration::from_secs(30));
 
     register(&bed, "ios:phone", "2", json!({"expireAt": 4_000_000_000_u64}));
     register(&bed, "activity:one", "2", json!({"expireAt": 4_000_000_000_u64}));
@@ -111,7 +110,6 @@ fn three_prints_are_told_as_the_table_says() {
     bed.wait_for("complete", Duration::from_secs(120));
     service.wait_for("print_done_title", from, Duration::from_secs(20));
     wait_for_records(&bed, &["android", "ios:phone"]);
-    bed.gcode("M220 S100");
 
     register(&bed, "ios:phone", "2", json!({"activityAutoStartToken": "start-place"}));
     std::fs::create_dir(bed.root("gcodes").join("parts")).unwrap();

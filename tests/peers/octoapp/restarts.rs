@@ -80,7 +80,8 @@ fn restarts_of_every_part_are_told_as_the_table_says() {
     register(&bed, "android", "1", json!({}));
     register(&bed, "ios:phone", "2", json!({}));
     register(&bed, "activity:one", "2", json!({"expireAt": 4_000_000_000_u64}));
-    bed.start_print("one.gcode", Job { layers: 60, ..Job::LONG });
+    // More than seven minutes, for all that is started again.
+    bed.start_print("one.gcode", Job { layers: 150, ..Job::LONG });
     service.wait_for("layer_x_completed_title", 0, Duration::from_secs(20));
     wait::until("the third layer", Duration::from_secs(20), || {
         let layer = |(_, push): &(Instant, serde_json::Value)| word(push) == "layer_x_completed_title";

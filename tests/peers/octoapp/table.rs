@@ -30,6 +30,9 @@ fn keys(value: &Value) -> BTreeSet<&str> {
     value.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).collect()
 }
 
+/// When a push came, and the time of which it tells, in milliseconds; only iPhones are told that.
+type Told = (Instant, Option<u64>);
+
 /// What is seen of the pushes so far.
 pub(super) struct Seen<'k> {
     /// The key of the cipher.
@@ -37,7 +40,7 @@ pub(super) struct Seen<'k> {
     /// The identities of the prints, in order.
     pub(super) prints: Vec<String>,
     /// The highest progress of the print, and when progress was told last.
-    progress: (u64, Option<Instant>),
+    progress: (u64, Option<Told>),
     /// A pause was told, and not its end.
     paused: bool,
 }
@@ -150,7 +153,7 @@ impl<'k> Seen<'k> {
         assert_eq!(state["error"], android["message"]);
         // The texts of both are made at different times where the push is held back.
         let source = state["sourceTime"].as_u64().unwrap() as f64 / 1000.0;
-        assert!(then - source < 7.0 && source <= then + 0.1, "{android} {apple}");
+        assert!(then - source < 20.0 && source <= then + 0.1, "{android} {apple}");
         let is_end = ["completed", "idle", "error"].contains(&android["type"].as_str().unwrap());
         assert!(!is_end || then - source >= 4.99, "ends are held back for 5 s: {android} {apple}");
         assert!(state["printTime"].is_u64(), "{state}");
@@ -179,9 +182,15 @@ impl<'k> Seen<'k> {
         let percent: u64 = android["progress"].as_str().unwrap().parse().unwrap();
         let (before, last) = self.progress;
         assert!(before < percent && percent < 100, "{percent} after {before}");
-        let spaced = last.is_none_or(|last| at.duration_since(last) > Duration::from_millis(4500));
-        assert!(spaced, "{percent} right after {before}");
-        self.progress = (percent, Some(at));
+        // When a push comes says less: the database may have been slow before one of the two.
+        let source = push["apnsData"]["content-state"]["sourceTime"].as_u64();
+        let spaced = match (last, source) {
+            (None, _) => true,
+            (Some((_, Some(last))), Some(source)) => source >= last + 4990,
+            (Some((last, _)), _) => at.duration_since(last) >= Duration::from_secs(3),
+        };
+        assert!(spaced, "{percent} right after {before}: {last:?}, {at:?} {source:?}");
+        self.progress = (percent, Some((at, source)));
         let urgent = percent.is_multiple_of(5) || percent <= 5 || percent >= 95;
         match push["highPriority"].as_bool().unwrap() {
             true => assert!(to.starts_with('A'), "{push}"),

@@ -267,6 +267,22 @@ fn messages_of_the_users_own_are_bounded() {
 }
 
 #[test]
+fn who_registers_is_told_of_what_happens_two_seconds_later() {
+    let shelf = Shelf::default();
+    let mut printer = Printer::new(shelf.clone());
+    // At no time at which anything is looked at anyway.
+    printer.pass(100.5);
+    for (number, everybody) in [&["android"][..], &["android", "ios:phone"]].into_iter().enumerate() {
+        shelf.register(everybody[number], &number.to_string(), json!({}));
+        printer.pass(2.0);
+        printer.snapshot.app_message = Some(format!("Hello|||x~~~{number}").into());
+        printer.look();
+        assert_eq!(shelf.last_tokens(), everybody);
+        printer.pass(100.0);
+    }
+}
+
+#[test]
 fn a_live_activity_is_renewed_before_it_expires() {
     let shelf = Shelf::default();
     shelf.register("ios:phone", "1", json!({"activityAutoStartToken": "activity:start"}));
