@@ -97,7 +97,7 @@ fn a_picture_for_which_nobody_asks_is_dropped() {
     hand.go(SECOND);
     camera.on_tick(hand.now());
     // The thread that fetched it may still be at its end.
-    until("the picture gone", SECOND * 5, || frame.upgrade().is_none().then_some(()));
+    until("the picture gone", SOON, || frame.upgrade().is_none().then_some(()));
     assert_eq!(camera.latest(), None);
     assert_eq!(camera.status().frame_age, Some(SECOND * 239));
     camera.frame_blocking(SECOND * 1000).unwrap();
@@ -114,7 +114,7 @@ fn an_old_picture_makes_room_for_the_next() {
     assert!(camera.latest().is_some());
     drop(camera.frame(SECOND));
     // The thread that fetched it may still be at its end.
-    until("the old picture gone", SECOND * 5, || frame.upgrade().is_none().then_some(()));
+    until("the old picture gone", SOON, || frame.upgrade().is_none().then_some(()));
     assert_eq!(camera.latest(), None);
     assert_eq!(camera.status().frame_age, Some(SECOND * 2));
     // A pushed one stays, since nothing else brings it back.

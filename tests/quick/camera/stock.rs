@@ -51,8 +51,9 @@ fn it_is_asked_for_pictures_and_given_a_moment() {
 
 #[test]
 fn it_is_asked_again_after_it_gave_nothing() {
-    let limits = Limits { whole: Duration::from_millis(200), ..quick() };
+    let limits = Limits { whole: Duration::from_secs(2), ..quick() };
     let (device, camera, hand, woken) = stock(&[Answer::Status(404)], limits);
+    // Each round asks until its time is over: more than once, unless an answer takes that long.
     for round in 1..=2 {
         let Err(CameraError::Fetch { fault, .. }) = camera.frame_blocking(Duration::ZERO) else { panic!() };
         assert_eq!(fault, Fault::Status(404));
