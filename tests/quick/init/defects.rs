@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::rig::{Foreign, Rig, Shell, assert_done, assert_failed, busybox, under_each_shell, write_script};
+use super::rig::{Foreign, Rig, Shell, assert_done, assert_fails, busybox, under_each_shell, write_script};
 
 #[test]
 fn a_missing_part_is_named_and_nothing_starts() {
@@ -20,7 +20,7 @@ fn a_missing_part_is_named_and_nothing_starts() {
                 fs::write(&place, "").unwrap();
             }
             for action in ["start", "restart", "reload"] {
-                assert_failed(&rig.service(action), &format!("{part} is missing or not executable"));
+                assert_fails(|| rig.service(action), &format!("{part} is missing or not executable"));
             }
             fs::rename(aside, place).unwrap();
             assert_eq!(rig.notes().len(), 0);
@@ -36,12 +36,12 @@ fn a_run_folder_that_cannot_be_written_is_named() {
         let below_file = rig.path("file/octobridge");
         for place in [below_file.to_str().unwrap(), "/proc/octobridge"] {
             rig.set("OCTOBRIDGE_RUN_DIR", place);
-            assert_failed(&rig.service("start"), &format!("cannot make {place}"));
+            assert_fails(|| rig.service("start"), &format!("cannot make {place}"));
         }
         let made = rig.path("var/run/octobridge");
         rig.set("OCTOBRIDGE_RUN_DIR", made.to_str().unwrap());
         rig.set("OCTOBRIDGE_PID_FILE", "/proc/octoapp.pid");
-        assert_failed(&rig.service("start"), "/proc/octoapp.pid");
+        assert_fails(|| rig.service("start"), "/proc/octoapp.pid");
         assert_eq!(rig.service("stop").code, 0);
         assert_eq!(rig.notes().len(), 0);
     });
@@ -61,7 +61,7 @@ fn a_run_folder_that_does_not_exist_is_made() {
 fn without_its_user_nothing_starts_as_somebody_else() {
     under_each_shell(|mut rig| {
         rig.set("OCTOBRIDGE_USER", "octobridge-nobody-has-this-name");
-        assert_failed(&rig.service("start"), "there is no user octobridge-nobody-has-this-name");
+        assert_fails(|| rig.service("start"), "there is no user octobridge-nobody-has-this-name");
         assert_eq!(rig.notes().len(), 0);
     });
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::PathBuf;
 
-use super::rig::{Outcome, Rig, assert_done, assert_failed, shipped, under_each_shell};
+use super::rig::{Outcome, Rig, assert_done, assert_fails, shipped, under_each_shell};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -116,7 +116,7 @@ fn an_entry_that_its_owner_has_moved_is_found() {
 fn what_is_not_understood_is_left_as_it_is() {
     for content in ["{\"a\": [{}]}", "[{\"a\": 1},]", "[1]", "[[{}]]", "[{}", "no list"] {
         with_file(Some(content), |rig, file| {
-            assert_failed(&link(rig, "true"), "nothing was changed");
+            assert_fails(|| link(rig, "true"), "nothing was changed");
             assert_eq!(fs::read_to_string(&file).unwrap(), content);
             assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "something is left");
         });
@@ -126,7 +126,7 @@ fn what_is_not_understood_is_left_as_it_is() {
     with_file(Some(own), |rig, file| {
         assert_done(&link(rig, "get"), "true");
         assert_done(&link(rig, "true"), "already");
-        assert_failed(&link(rig, "false"), "file manager");
+        assert_fails(|| link(rig, "false"), "file manager");
         assert_eq!(fs::read_to_string(&file).unwrap(), own);
     });
 }
@@ -148,7 +148,7 @@ fn without_a_printer_and_with_other_words_nothing_happens() {
     with_file(None, |rig, _| {
         fs::remove_dir(rig.path(CONFIG)).unwrap();
         assert_done(&link(rig, "get"), "false");
-        assert_failed(&link(rig, "true"), "restart the printer");
+        assert_fails(|| link(rig, "true"), "restart the printer");
         assert_eq!(link(rig, "perhaps").code, 2);
     });
 }

@@ -256,11 +256,25 @@ pub(super) fn assert_done(outcome: &Outcome, says: &str) {
     assert_eq!(outcome.stderr, "", "{outcome:?}");
 }
 
-/// Asserts that a script failed, at once, with this complaint.
-pub(super) fn assert_failed(outcome: &Outcome, says: &str) {
-    assert_eq!(outcome.code, 1, "{outcome:?}");
-    assert!(outcome.stderr.contains(says), "{says:?} is missing in {outcome:?}");
-    assert!(outcome.took < Duration::from_secs(1), "{outcome:?}");
+/// Asserts that a script fails, at once, with this complaint.
+pub(super) fn assert_fails(run: impl Fn() -> Outcome, says: &str) {
+    at_once(|| {
+        let outcome = run();
+        assert_eq!(outcome.code, 1, "{outcome:?}");
+        assert!(outcome.stderr.contains(says), "{says:?} is missing in {outcome:?}");
+        outcome
+    });
+}
+
+/// Asserts that a script needs less than a second. The promise is the script's; what a busy test machine adds is not,
+/// hence up to three runs of which one must be so fast.
+pub(super) fn at_once(mut run: impl FnMut() -> Outcome) {
+    let mut took = Vec::new();
+    let is_fast = (0..3).any(|_| {
+        took.push(run().took);
+        took.last() < Some(&Duration::from_secs(1))
+    });
+    assert!(is_fast, "{took:?}");
 }
 
 /// Runs `test` with a fresh rig under each shell.
