@@ -14,6 +14,8 @@ use super::{http, wait};
 
 /// The image, by the name that `make container` gives it.
 pub(crate) const IMAGE: &str = "printer-bridge:latest";
+/// The last word of a program that was not killed.
+const STOPPED: &str = "[INFO] stopped";
 /// Patience with the engine, which starts containers one after the other.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -137,12 +139,14 @@ impl Container {
         self.engine.get(&["top", &self.name, "pid"]).lines().count() - 1
     }
 
-    /// Ends it by SIGTERM and gives how it ended, after how long, and its whole log.
+    /// Ends it by SIGTERM and gives how it ended, after how long the program said that it has stopped, and its whole log.
+    /// What the engine then has to clear away is not the program's affair.
     pub(crate) fn stop(mut self) -> (ExitStatus, Duration, String) {
         let started = Instant::now();
         kill(Pid::from_raw(i32::try_from(self.process.id()).unwrap()), Signal::SIGTERM).unwrap();
-        let status = self.process.wait().unwrap();
-        (status, started.elapsed(), self.log())
+        self.wait_for_log(STOPPED);
+        let after = started.elapsed();
+        (self.process.wait().unwrap(), after, self.log())
     }
 }
 
