@@ -3,6 +3,7 @@
 
 use crate::support::bed::{Bed, Job};
 use crate::support::camera::{Answer, Camera, picture};
+use crate::support::ending::end;
 use crate::support::http;
 use crate::support::telegram::{Behaviour, Call, Telegram};
 use std::path::Path;
@@ -41,8 +42,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        end(&mut self.0);
     }
 }
 
@@ -77,14 +77,15 @@ fn two_prints_are_told_though_the_network_goes_away() {
     let folder = tempfile::tempdir().unwrap();
     let _program = Program::start(&bed, &telegram, folder.path());
 
-    bed.start_print("one.gcode", Job::SHORT);
+    bed.start_print("one.gcode", Job::LONG);
     wait_for(&telegram, false, "Started: one.gcode");
     wait_for(&telegram, true, "one.gcode");
     // Nobody is there any more when it ends, nor when the second begins.
     telegram.cut();
     bed.hurry();
     bed.wait_for("complete", PRINT);
-    bed.start_print("two.gcode", Job::LONG);
+    // Long enough for the program's next try, which may be a minute away.
+    bed.start_print("two.gcode", Job { layers: 60, ..Job::LONG });
     let before = telegram.calls().len();
     telegram.open_port();
     wait_for(&telegram, false, "Completed: one.gcode");
