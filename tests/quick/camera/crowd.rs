@@ -162,8 +162,8 @@ fn another_camera_has_another_picture() {
     camera.set_webcams(&[webcam(&two.url())].into());
     assert_eq!(camera.latest(), None);
     assert_eq!(camera.frame_blocking(Duration::ZERO).unwrap().width, 32);
-    // A change while a fetch is under way.
-    one.answer(&[Answer::Slow(picture(64, 24, 100), Duration::from_millis(100), 1000)]);
+    // A change while a fetch is under way, which takes longer than a busy machine needs to make it.
+    one.answer(&[Answer::Slow(picture(64, 24, 100), Duration::from_secs(3), 1000)]);
     camera.set_webcams(&[webcam(&one.url())].into());
     let asker = camera.clone();
     let asked = std::thread::spawn(move || asker.frame_blocking(Duration::ZERO));
