@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use std::path::Path;
 use std::time::Duration;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::create::Downfall;
@@ -14,6 +15,10 @@ use crate::store::sessions::{self, Change, NoRoom};
 
 /// How long the work on a session may hold it after its state was written.
 const LETTING_GO: Duration = Duration::from_secs(1);
+/// How long what stood for a container may keep its ports after the runtime has told its end.
+const PORTS: Duration = Duration::from_secs(2);
+/// Between two looks at them.
+const LOOK: Duration = Duration::from_millis(50);
 
 impl Lifecycle {
     /// Stops a session; its container stays. One that has ended already stays as it is. A start is interrupted.
@@ -148,6 +153,7 @@ impl Lifecycle {
             None => None,
         };
         if let Some(container) = container.filter(|_| !outdated) {
+            self.ports_come_free(&hold, &session).await;
             let (store, now) = (&self.0.store, Timestamp::now());
             let ended: &'static [State] = &[State::Stopped, State::Failed];
             let change = Change::because("resumed");
@@ -167,6 +173,20 @@ impl Lifecycle {
         }
         let Some(image) = image else { return Err(LifecycleError::NoImage(session.image)) };
         self.make_anew(hold, session, image.id, "resumed with a new container").await
+    }
+
+    /// Waits a moment for the ports that the session had, whoever has them. Podman's monitor holds a container's until it
+    /// goes, which may be after its stop: a quick resume would cost the container, and all that is in it but the home.
+    async fn ports_come_free(&self, hold: &Hold, session: &Session) {
+        let room = self.room();
+        let mine = [session.opencode_port, session.fileserver_port, session.ttyd_port];
+        let until = Instant::now() + PORTS;
+        while !mine.iter().all(|port| (room.bindable)(*port)) {
+            if hold.interrupt.is_cancelled() || Instant::now() >= until {
+                return;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Removes what is left of an ended session's container and makes another, of this image.

@@ -264,6 +264,28 @@ async fn a_resume_makes_a_new_container_where_the_old_one_cannot_be_had() {
     assert_eq!(secret(&bed), "secret");
 }
 
+/// What stood for the container may hold its ports for a moment after its end; that must not cost what is in it.
+#[tokio::test]
+async fn a_resume_waits_a_moment_for_the_ports() {
+    let bed = bed().await;
+    let first = bed.running().await;
+    bed.lifecycle.stop(first.id, "").await.unwrap();
+    let held = TcpListener::bind(("127.0.0.1", first.ttyd_port)).unwrap();
+    bed.fake.world().calls.clear();
+    let let_go = async {
+        while !bed.fake.world().calls.contains(&"inspect") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(bed.row(first.id).await.status, State::Stopped, "it is waited for, so this test can fail");
+        drop(held);
+    };
+    let (resumed, ()) = tokio::join!(bed.lifecycle.resume(first.id), let_go);
+    resumed.unwrap();
+    let up = bed.becomes(first.id, State::Running).await;
+    assert_eq!((up.container_id, up.ttyd_port), (first.container_id, first.ttyd_port));
+}
+
 #[tokio::test]
 async fn a_resume_after_the_image_has_changed_is_an_upgrade() {
     let bed = bed().await;
