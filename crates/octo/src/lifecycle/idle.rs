@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{Lifecycle, LifecycleError, lock};
@@ -105,6 +106,9 @@ impl Lifecycle {
         if containers.is_empty() {
             return HashMap::new();
         }
+        // It reads at some moment of the call, which may take long. From the end of one call to the start of the next is
+        // the least that passed between two readings: so what computes is never taken for idle.
+        let asked = Instant::now();
         let samples = match self.0.runtime.stats(&containers).await {
             Ok(samples) => samples,
             Err(error) => {
@@ -112,7 +116,7 @@ impl Lifecycle {
                 return HashMap::new();
             }
         };
-        let now = Instant::now();
+        let answered = Instant::now();
         let mut before = lock(&self.0.computed);
         let mut found = HashMap::new();
         for session in sessions {
@@ -122,8 +126,8 @@ impl Lifecycle {
             let percent = match sample.cpu_seconds {
                 // Podman's percentage is of the whole life.
                 Some(seconds) => before
-                    .insert(session.id, (now, seconds))
-                    .and_then(|(then, earlier)| between(earlier, seconds, now.duration_since(then))),
+                    .insert(session.id, (answered, seconds))
+                    .and_then(|(then, earlier)| between(earlier, seconds, asked.duration_since(then))),
                 None => sample.cpu_percent,
             };
             found.extend(percent.map(|percent| (session.id, percent)));

@@ -26,8 +26,9 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -71,7 +72,7 @@ struct Inner {
     askers: Desks<String>,
     /// When sessions were used, as far as it is not written down.
     used: Mutex<HashMap<Uuid, Timestamp>>,
-    /// Seconds of a processor that containers had used, and when that was read.
+    /// Seconds of a processor that containers had used, and when that had been read.
     computed: Mutex<HashMap<Uuid, (Instant, f64)>>,
     /// Counts changes of sessions.
     changed: watch::Sender<u64>,

@@ -60,6 +60,27 @@ async fn what_computes_is_not_idle() {
     }
 }
 
+/// Protects what computes from a runtime that takes its time: that is not time in which nothing was computed.
+#[tokio::test]
+async fn a_slow_reading_makes_nothing_idle() {
+    let bed = bed().await;
+    let session = bed.running().await;
+    age(&bed, 31).await;
+    // From here on only the readings take time.
+    tokio::time::pause();
+    let minute = Duration::from_secs(60);
+    bed.fake.world().reading = (minute, Duration::ZERO);
+    assert_eq!(bed.lifecycle.stop_idle().await.unwrap(), 0);
+    // Half a second of a processor within one.
+    tokio::time::advance(Duration::from_secs(1)).await;
+    bed.fake.world().cpu_seconds = 0.5;
+    bed.fake.world().reading = (Duration::ZERO, minute);
+    assert_eq!(bed.lifecycle.stop_idle().await.unwrap(), 0);
+    let row = bed.row(session.id).await;
+    assert_eq!(row.status, State::Running);
+    assert!(bed.lifecycle.with_use(row.clone()).last_activity_at > row.last_activity_at);
+}
+
 #[tokio::test]
 async fn old_containers_go_and_sessions_stay() {
     let bed = bed().await;

@@ -57,6 +57,8 @@ pub(super) struct World {
     pub(super) faults: Vec<(&'static str, usize, Fault)>,
     pub(super) calls: Vec<&'static str>,
     pub(super) cpu_seconds: f64,
+    /// How long `stats` takes before and after it reads that.
+    pub(super) reading: (Duration, Duration),
     count: u32,
 }
 
@@ -72,6 +74,7 @@ impl Fake {
             faults: Vec::new(),
             calls: Vec::new(),
             cpu_seconds: 0.0,
+            reading: Default::default(),
             count: 0,
         }))
     }
@@ -274,7 +277,10 @@ impl Runtime for Fake {
     fn stats<'a>(&'a self, containers: &'a [String]) -> Answer<'a, Vec<Stats>> {
         Box::pin(async move {
             self.turn("stats").await?;
+            let (before, after) = self.world().reading;
+            tokio::time::sleep(before).await;
             let cpu_seconds = Some(self.world().cpu_seconds);
+            tokio::time::sleep(after).await;
             Ok(containers
                 .iter()
                 .map(|id| Stats { id: id.clone(), cpu_seconds, ..Stats::default() })
