@@ -115,9 +115,11 @@ async fn kill_at(work: Work, kill: Kill) -> Option<&'static str> {
             tokio::time::sleep(Duration::from_millis(5)).await;
             break bed.fake.world().calls.last().copied().or(Some("none"));
         }
+        // Asked before the rows are read: what was read before its end may be older than what it wrote.
+        let finished = at_work.is_finished();
         let rows = sessions::all(&bed.store).await.unwrap();
         let rest = |row: &Session| matches!(row.status, State::Running | State::Stopped | State::Failed);
-        if at_work.is_finished() && rows.iter().all(rest) {
+        if finished && rows.iter().all(rest) {
             break None;
         }
     };
