@@ -2,7 +2,13 @@
 
 use crate::support::{Bed, PASSWORD};
 use octo::auth::Role;
+use octo::store::StoreError;
+use rusqlite::Transaction;
 use serde_json::{Value, json};
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
 
 fn rows(bed: &Bed, admin: &str, query: &str) -> Vec<Value> {
     let answer = bed.get(&format!("/api/admin/audit{query}"), &[("authorization", admin)]);
@@ -107,25 +113,42 @@ fn the_record_can_be_switched_off() {
 /// Protects the record from clients that leave before the answer: what was begun is finished and recorded.
 #[test]
 fn a_client_that_leaves_is_recorded_too() {
-    use std::io::Write as _;
     let bed = Bed::new();
     let admin = bed.bearer("root", Role::Admin);
-    for number in 0..20 {
+    for number in 1..=5 {
+        // Until it is let go nothing can be written: what the request begins ends after its client has left.
+        let (begun, holds) = channel();
+        let (let_go, told) = channel::<()>();
+        let store = bed.app.store.clone();
+        let hold = move |_: &Transaction<'_>| {
+            begun.send(()).unwrap();
+            let _ = told.recv();
+            Ok::<_, StoreError>(())
+        };
+        let held = bed.runtime.spawn(async move { store.write(hold).await });
+        holds.recv().unwrap();
         let body = format!("{{\"code\":\"CODE-{number}\"}}");
-        let mut stream = std::net::TcpStream::connect(bed.address).unwrap();
+        let mut stream = TcpStream::connect(bed.address).unwrap();
         write!(
             stream,
             "POST /api/admin/invite-codes HTTP/1.1\r\nhost: x\r\nauthorization: {admin}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         )
         .unwrap();
-    }
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    // Whatever came far enough to make a code is in the record.
-    bed.runtime.block_on(async {
+        let until = Instant::now() + Duration::from_secs(30);
+        while bed.app.tasks.is_empty() {
+            assert!(Instant::now() < until, "the request was not begun");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        drop(stream);
+        // So long that the server sees it.
+        std::thread::sleep(Duration::from_millis(50));
+        drop(let_go);
+        bed.runtime.block_on(held).unwrap().unwrap();
         bed.app.tasks.close();
-        bed.app.tasks.wait().await;
-    });
-    let stats = bed.get("/api/admin/invite-codes/stats", &[("authorization", &admin)]).json();
-    assert_eq!(rows(&bed, &admin, "?action=POST").len() as i64, stats["total"].as_i64().unwrap());
+        bed.runtime.block_on(bed.app.tasks.wait());
+        let stats = bed.get("/api/admin/invite-codes/stats", &[("authorization", &admin)]).json();
+        let recorded = rows(&bed, &admin, "?action=POST").len();
+        assert_eq!((&stats["total"], recorded), (&json!(number), number), "{stats}");
+    }
 }
