@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -166,9 +166,23 @@ impl Bed {
     }
 }
 
-/// An address where nobody listens.
-pub(crate) async fn nowhere() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+/// Sockets that have a port and do not listen: it refuses, and nobody else is given it.
+static DEAF: Mutex<Vec<TcpSocket>> = Mutex::new(Vec::new());
+
+/// An address where nobody listens, until [`listen`] does.
+pub(crate) fn nowhere() -> SocketAddr {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = socket.local_addr().unwrap();
+    DEAF.lock().unwrap().push(socket);
+    address
+}
+
+/// Listens at an address of [`nowhere`].
+pub(crate) fn listen(address: SocketAddr) -> TcpListener {
+    let mut deaf = DEAF.lock().unwrap();
+    let place = deaf.iter().position(|socket| socket.local_addr().unwrap() == address).unwrap();
+    deaf.swap_remove(place).listen(64).unwrap()
 }
 
 /// Lets the paused clock run by steps of so many milliseconds, each of which takes about one. Left to itself it would jump

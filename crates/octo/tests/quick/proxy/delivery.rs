@@ -118,7 +118,7 @@ async fn a_head_has_a_length_and_no_body() {
 
 #[tokio::test]
 async fn what_fails_in_a_running_session_is_a_bad_gateway() {
-    let bed = start(State::Running, nowhere().await).await;
+    let bed = start(State::Running, nowhere()).await;
     let answer = ask(bed.address, &get("/sessions/cold-lamp/files/x")).await;
     assert_eq!((answer.status(), answer.code().as_str()), (502, "BAD_GATEWAY"));
     assert_eq!(bed.sessions.0.lock().unwrap().looked, 1);
@@ -143,7 +143,7 @@ async fn what_fails_in_a_running_session_is_a_bad_gateway() {
 #[tokio::test]
 async fn a_running_session_that_turns_out_dead_says_so() {
     for (truth, code) in [(State::Failed, "SERVICE_UNAVAILABLE"), (State::Stopped, "SESSION_STOPPED")] {
-        let bed = start(State::Running, nowhere().await).await;
+        let bed = start(State::Running, nowhere()).await;
         bed.sessions.0.lock().unwrap().truth = truth;
         let answer = ask(bed.address, &get("/sessions/cold-lamp/files/x")).await;
         assert_eq!((answer.status(), answer.code().as_str()), (503, code), "{truth}");

@@ -288,7 +288,7 @@ async fn a_slow_browser_slows_its_service() {
 #[tokio::test(start_paused = true)]
 async fn a_socket_waits_for_a_service_that_starts() {
     super::bed::pace(50);
-    let target = super::bed::nowhere().await;
+    let target = super::bed::nowhere();
     let bed = start_with(State::Starting, target, super::bed::limits()).await;
     match connect(bed.address, PATH, &[]).await {
         Err(Error::Http(answer)) => assert_eq!(answer.status(), 503),

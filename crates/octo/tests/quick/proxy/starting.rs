@@ -5,18 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::bed::{nowhere, start};
+use super::bed::{listen, nowhere, start};
 use super::raw::{ask, get, post, read_message, serve, service};
 
 /// Listens there after so many seconds.
 fn listen_after(seconds: u64, address: std::net::SocketAddr) {
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
-        let listener = TcpListener::bind(address).await.unwrap();
-        serve(listener, |_, mut stream| async move {
+        serve(listen(address), |_, mut stream| async move {
             while let Some(message) = read_message(&mut stream).await {
                 let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", message.body.len());
                 stream.write_all(answer.as_bytes()).await.unwrap();
@@ -30,7 +29,7 @@ fn listen_after(seconds: u64, address: std::net::SocketAddr) {
 async fn a_request_waits_for_a_service_that_refuses() {
     super::bed::pace(50);
     for state in [State::Pending, State::Starting] {
-        let target = nowhere().await;
+        let target = nowhere();
         let bed = start(state, target).await;
         listen_after(6, target);
         let answer = ask(bed.address, &post("/sessions/cold-lamp/files/x", b"content")).await;
@@ -41,7 +40,7 @@ async fn a_request_waits_for_a_service_that_refuses() {
 #[tokio::test(start_paused = true)]
 async fn the_window_ends_with_a_refusal_that_may_be_retried() {
     super::bed::pace(50);
-    let bed = start(State::Starting, nowhere().await).await;
+    let bed = start(State::Starting, nowhere()).await;
     let before = Instant::now();
     let answer = ask(bed.address, &get("/sessions/cold-lamp/files/x")).await;
     assert_eq!((answer.status(), answer.code().as_str()), (503, "SERVICE_UNAVAILABLE"));
@@ -103,7 +102,7 @@ async fn a_long_body_is_sent_once_at_most() {
 #[tokio::test(start_paused = true)]
 async fn a_session_that_fails_meanwhile_ends_the_wait() {
     super::bed::pace(50);
-    let bed = start(State::Starting, nowhere().await).await;
+    let bed = start(State::Starting, nowhere()).await;
     bed.sessions.0.lock().unwrap().next =
         [State::Pending, State::Starting, State::Starting, State::Failed].into();
     let before = Instant::now();
@@ -120,7 +119,7 @@ async fn sessions_that_do_not_run_have_no_services() {
         (State::Stopped, "SESSION_STOPPED"),
         (State::Failed, "SERVICE_UNAVAILABLE"),
     ] {
-        let bed = start(state, nowhere().await).await;
+        let bed = start(state, nowhere()).await;
         let answer = ask(bed.address, &get("/sessions/cold-lamp/files/x")).await;
         assert_eq!((answer.status(), answer.code().as_str()), (503, code), "{state}");
     }
@@ -129,7 +128,7 @@ async fn sessions_that_do_not_run_have_no_services() {
 #[tokio::test(start_paused = true)]
 async fn who_waits_is_told_when_the_server_ends() {
     super::bed::pace(50);
-    let bed = start(State::Starting, nowhere().await).await;
+    let bed = start(State::Starting, nowhere()).await;
     let ending = bed.ending.clone();
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(3)).await;
@@ -146,7 +145,7 @@ async fn who_waits_is_told_when_the_server_ends() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_leaves_is_not_waited_for() {
     super::bed::pace(50);
-    let bed = start(State::Starting, nowhere().await).await;
+    let bed = start(State::Starting, nowhere()).await;
     let mut stream = TcpStream::connect(bed.address).await.unwrap();
     stream.write_all(&get("/sessions/cold-lamp/files/x")).await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::bed::{nowhere, start, start_with};
+use super::bed::{listen, nowhere, start, start_with};
 use super::raw::{read_head, serve};
 use super::sockets::{Socket, accept, closed, connect, next};
 
@@ -63,7 +63,7 @@ async fn running() -> SocketAddr {
 fn after(seconds: u64, address: SocketAddr) {
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
-        ttyd(TcpListener::bind(address).await.unwrap()).await;
+        ttyd(listen(address)).await;
     });
 }
 
@@ -134,7 +134,7 @@ async fn without_a_protocol_it_is_the_simple_dialect() {
 async fn a_terminal_opened_at_once_connects_when_it_can() {
     super::bed::pace(50);
     for state in [State::Pending, State::Starting] {
-        let target = nowhere().await;
+        let target = nowhere();
         let bed = start(state, target).await;
         let before = Instant::now();
         let mut socket = connect(bed.address, PATH, &TTY).await.unwrap();
@@ -161,7 +161,7 @@ async fn a_terminal_opened_at_once_connects_when_it_can() {
 #[tokio::test(start_paused = true)]
 async fn the_simple_dialect_tells_that_it_waits() {
     super::bed::pace(50);
-    let target = nowhere().await;
+    let target = nowhere();
     let bed = start(State::Starting, target).await;
     let mut socket = connect(bed.address, PATH, &[]).await.unwrap();
     after(10, target);
@@ -185,7 +185,7 @@ async fn the_simple_dialect_tells_that_it_waits() {
 async fn the_window_s_end_says_to_try_again_later() {
     super::bed::pace(50);
     for headers in [&TTY[..], &[]] {
-        let bed = start(State::Starting, nowhere().await).await;
+        let bed = start(State::Starting, nowhere()).await;
         let before = Instant::now();
         let mut socket = connect(bed.address, PATH, headers).await.unwrap();
         let (code, reason) = closed(&mut socket).await;
@@ -200,7 +200,7 @@ async fn the_window_s_end_says_to_try_again_later() {
 async fn a_session_that_fails_closes_its_terminal() {
     super::bed::pace(50);
     for headers in [&TTY[..], &[]] {
-        let bed = start(State::Starting, nowhere().await).await;
+        let bed = start(State::Starting, nowhere()).await;
         let mut socket = connect(bed.address, PATH, headers).await.unwrap();
         bed.set(State::Failed);
         let (code, reason) = closed(&mut socket).await;
@@ -213,7 +213,7 @@ async fn a_session_that_fails_closes_its_terminal() {
 async fn a_waiting_terminal_ends_with_the_server() {
     super::bed::pace(50);
     for headers in [&TTY[..], &[]] {
-        let bed = start(State::Starting, nowhere().await).await;
+        let bed = start(State::Starting, nowhere()).await;
         let mut socket = connect(bed.address, PATH, headers).await.unwrap();
         bed.ending.cancel();
         assert_eq!(closed(&mut socket).await.0, 1001);
@@ -238,7 +238,7 @@ async fn an_open_terminal_ends_with_the_server() {
 #[tokio::test(start_paused = true)]
 async fn a_browser_that_leaves_is_not_waited_for() {
     super::bed::pace(50);
-    let bed = start(State::Starting, nowhere().await).await;
+    let bed = start(State::Starting, nowhere()).await;
     for headers in [&TTY[..], &[]] {
         drop(connect(bed.address, PATH, headers).await.unwrap());
         let mut socket = connect(bed.address, PATH, headers).await.unwrap();
@@ -252,7 +252,7 @@ async fn a_browser_that_leaves_is_not_waited_for() {
 
 #[tokio::test]
 async fn a_running_session_without_its_terminal_is_a_bad_gateway() {
-    let bed = start(State::Running, nowhere().await).await;
+    let bed = start(State::Running, nowhere()).await;
     match connect(bed.address, PATH, &TTY).await {
         Err(Error::Http(answer)) => assert_eq!(answer.status(), 502),
         other => panic!("{other:?}"),
@@ -269,7 +269,7 @@ async fn a_running_session_without_its_terminal_is_a_bad_gateway() {
 #[tokio::test(start_paused = true)]
 async fn early_input_is_bounded() {
     super::bed::pace(50);
-    let bed = start_with(State::Starting, nowhere().await, super::bed::limits()).await;
+    let bed = start_with(State::Starting, nowhere(), super::bed::limits()).await;
     for headers in [&TTY[..], &[]] {
         let mut socket = connect(bed.address, PATH, headers).await.unwrap();
         let piece = Message::binary(vec![b'x'; 8 * 1024]);
