@@ -1,10 +1,10 @@
 //! The usage of language models: a program that is not ours, in every mood.
 
 use crate::support::Bed;
+use crate::support::program::write_program;
 use octo::api::codexbar::CodexBar;
 use octo::auth::Role;
 use serde_json::json;
-use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -13,13 +13,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 fn bed(script: Option<&str>) -> (Bed, String, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     if let Some(script) = script {
-        let path = folder.path().join("codexbar");
-        std::fs::write(
-            &path,
-            format!("#!/bin/sh\necho \"$@\" >> {}/calls\n{script}\n", folder.path().display()),
-        )
-        .unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let script = format!("#!/bin/sh\necho \"$@\" >> {}/calls\n{script}\n", folder.path().display());
+        write_program(&folder.path().join("codexbar"), &script);
     }
     let program = CodexBar::on(folder.path().into());
     let bed = Bed::made(

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
-use crate::support::program::Run;
+use crate::support::program::{Run, write_program};
 
 /// What the stand-in expects, and what it answers.
 struct Exchange {
@@ -348,7 +348,10 @@ fn each_kind_of_failure_has_its_exit_code_and_the_server_s_words() {
         assert!(run.stderr.starts_with("Error: in the server's words"), "{run:?}");
         assert_eq!(run.stdout, "");
     }
-    let nowhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // It has a port and does not listen: that refuses.
+    let deaf = tokio::net::TcpSocket::new_v4().unwrap();
+    deaf.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let nowhere = deaf.local_addr().unwrap();
     let home = Home::new();
     for args in [&["status"][..], &["session", "list"]] {
         let run = home.run(home.command(&format!("http://{nowhere}"), args), "");
@@ -458,8 +461,7 @@ fn images_are_built_by_the_runtime_of_this_machine() {
          *) echo \"$*\" >>{0}; echo progress;;\nesac\n",
         log.display()
     );
-    std::fs::write(&fake, script).unwrap();
-    std::fs::set_permissions(&fake, std::fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&fake, &script);
     let run = |args: &[&str]| {
         let mut command = home.command("http://127.0.0.1:9", args);
         command.env("PATH", format!("{}:/usr/bin:/bin", bin.display()));

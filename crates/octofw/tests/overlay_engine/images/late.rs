@@ -1,7 +1,7 @@
 //! A session that fails after it said that the new root is written, while the image around it is made.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 use octofw::build::{BuildError, Settings, build};
 
@@ -16,8 +16,13 @@ echo '{"failed":{"message":"the new squashfs and the root differ","wrong_input":
 
 fn settings(repository: &Repository, session: &str) -> Settings {
     let octofw = repository.path("session");
-    fs::write(&octofw, session.replace("$OCTOFW", OCTOFW)).unwrap();
-    fs::set_permissions(&octofw, fs::Permissions::from_mode(0o755)).unwrap();
+    // Written by a process of its own: another thread's, starting now, could have it open for writing for a moment, and
+    // the system would not run it.
+    let mut install = Command::new("install");
+    let mut install =
+        install.args(["-m", "755", "/dev/stdin"]).arg(&octofw).stdin(Stdio::piped()).spawn().unwrap();
+    install.stdin.take().unwrap().write_all(session.replace("$OCTOFW", OCTOFW).as_bytes()).unwrap();
+    assert!(install.wait().unwrap().success());
     Settings {
         base: repository.path("base.bin"),
         overlays: vec![repository.path("overlays/01-test")],
