@@ -9,8 +9,9 @@ pub(crate) mod leftovers;
 
 use serde_json::{Value, json};
 use std::fs::{self, File};
-use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
+use std::io::Write as _;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
@@ -107,9 +108,9 @@ pub(crate) fn ran(command: &mut Command) -> String {
 const SERVICES: &str = r#"
 for port in ${OPENCODE_PORT} ${FILESERVER_PORT} ${TTYD_PORT}; do /bin/busybox httpd -p $port -h /www; done
 "#;
-/// Services that come up late.
+/// Services that come up late: when [`Bed::lets_come_up`] says so.
 pub(crate) const LATE: &str = r#"
-/bin/busybox sleep 2
+until [ -e /home/dev/come-up ]; do sleep 0.1; done
 for port in ${FILESERVER_PORT} ${TTYD_PORT}; do /bin/busybox httpd -p $port -h /www; done
 "#;
 /// None at all.
@@ -160,6 +161,33 @@ pub(crate) fn own_image(bed: &Bed, version: &str) -> String {
     name
 }
 
+/// Writes a program where other threads start processes. Were it written here, one of those could still have it open for
+/// writing for a moment, and the system would not run it.
+pub(crate) fn program(path: &Path, text: &str) {
+    let mut install = Command::new("install");
+    let mut install =
+        install.args(["-m", "755", "/dev/stdin"]).arg(path).stdin(Stdio::piped()).spawn().unwrap();
+    install.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(install.wait().unwrap().success(), "{} was not written", path.display());
+}
+
+/// Processes of these tests that may run at one time.
+const SHARES: u16 = 8;
+/// Beds of a process that have ports of their own.
+const BEDS: u16 = 42;
+/// Ports of a bed: its pool, and the server's own.
+const PORTS: u16 = 31;
+
+/// Which share of the ports below those that the system gives away is this process's, until it ends.
+fn share() -> u16 {
+    static SHARE: OnceLock<(u16, UnixListener)> = OnceLock::new();
+    let claim = |share: u16| {
+        let name = SocketAddr::from_abstract_name(format!("octo-test-ports-{share}")).unwrap();
+        Some((share, UnixListener::bind_addr(&name).ok()?))
+    };
+    SHARE.get_or_init(|| (0..SHARES).find_map(claim).expect("too many of these tests run at one time")).0
+}
+
 /// A server with its data, which may be started again.
 pub(crate) struct Bed {
     pub(crate) folder: tempfile::TempDir,
@@ -200,11 +228,9 @@ impl Bed {
         static SWEPT: Once = Once::new();
         SWEPT.call_once(leftovers::sweep);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let process = std::process::id();
         let folder = tempfile::tempdir().unwrap();
-        // Below the ports that the system gives away; test processes at one time have different ones.
-        let base = 10_000 + (process % 40) as u16 * 250 + count * 30 % 250;
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let base = 10_000 + (share() * BEDS + count % BEDS) * PORTS;
+        let port = base + PORTS - 1;
         fs::create_dir(folder.path().join("on")).unwrap();
         let bed = Self {
             folder,
@@ -258,9 +284,7 @@ exec {engine} "$@"
             label = leftovers::LABEL,
             tag = self.tag,
         );
-        let path = self.folder.path().join("podman");
-        fs::write(&path, script).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        program(&self.folder.path().join("podman"), &script);
     }
 
     pub(crate) fn configure(&self, container: &str, image: &str) {
@@ -378,9 +402,14 @@ exec {engine} "$@"
         !self.folder.path().join("on").join(verb).exists()
     }
 
-    /// Takes back an order that nothing came for.
-    pub(crate) fn forget(&self, verb: &str) {
-        let _ = fs::remove_file(self.folder.path().join("on").join(verb));
+    /// Takes back an order. Whether nothing had come for it.
+    pub(crate) fn forget(&self, verb: &str) -> bool {
+        fs::remove_file(self.folder.path().join("on").join(verb)).is_ok()
+    }
+
+    /// Lets services that come up late do so, in all containers of this user from now on.
+    pub(crate) fn lets_come_up(&self, user: &str) {
+        fs::write(self.folder.path().join("users/home").join(user).join("come-up"), "").unwrap();
     }
 
     /// Whether the server can write to files; what it calls can in any case.

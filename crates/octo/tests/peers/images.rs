@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::bed::{Bed, get, own_image, remove, take_name};
+use super::bed::{Bed, get, own_image, remove, take_name, wait};
 
 fn text<'v>(session: &'v Value, name: &str) -> &'v str {
     session[name].as_str().unwrap()
@@ -47,7 +47,9 @@ fn an_image_that_is_removed_is_missed_and_takes_nothing_with_it() {
     remove(text(&up, "container_id"));
     remove(text(&down, "container_id"));
     get(&["rmi", "-f", text(&up, "image_digest")]);
-    let lost = bed.show(text(&up, "id"));
+    // A look does not wait for a runtime that takes long.
+    let lost =
+        wait("failed", || Some(bed.show(text(&up, "id"))).filter(|session| session["status"] != "running"));
     assert_eq!((&lost["status"], &lost["error_message"]), (&json!("failed"), &json!("container not found")));
     remedy(&bed.must("alice", "POST", &of(&up, "/resume"), None, 404));
     assert_eq!(bed.show(text(&up, "id"))["status"], "failed");

@@ -97,11 +97,11 @@ fn what_happens_by_itself() {
 
     // Held: it is told, and taken back.
     get(&["pause", container]);
-    let held = bed.show(id);
-    assert_eq!(held["status"], "running");
-    assert!(text(&held, "error_message").contains("paused"), "{held}");
+    let held =
+        wait("what holds it", || Some(bed.show(id)).filter(|session| session["error_message"].is_string()));
+    assert!(held["status"] == "running" && text(&held, "error_message").contains("paused"), "{held}");
     get(&["unpause", container]);
-    assert_eq!(bed.show(id)["error_message"], Value::Null);
+    wait("that it goes on", || bed.show(id)["error_message"].is_null().then_some(()));
 
     // Ended after it had run for long: it is started again.
     bed.sql(&format!("UPDATE sessions SET started_at = '2026-01-01T00:00:00.000Z' WHERE id = '{id}'"));

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use std::net::TcpListener;
+use std::time::Duration;
 
 use super::bed::{self, Bed, LATE, SILENT, docker, fetch, get, own_image, wait};
 
@@ -116,15 +117,23 @@ fn a_session_lives_and_keeps_its_files() {
 fn a_start_is_waited_for_interrupted_and_explained() {
     bed::image("localhost/octo-test/late:latest", LATE, "");
     bed::image("localhost/octo-test/silent:latest", SILENT, "");
-    let bed = Bed::start_with("start_timeout_seconds = 8", "localhost/octo-test/late:latest");
+    let mut bed = Bed::new();
+    bed.configure("", "localhost/octo-test/late:latest");
+    bed.variables = vec![("OCTO__PROXY__STARTUP_RETRY_SECONDS", "60".into())];
+    bed.serve();
     let made = bed.must("alice", "POST", "/api/sessions", Some(json!({})), 201);
     assert_eq!(made["status"], "pending");
     wait("starting", || (bed.show(id(&made))["status"] == "starting").then_some(()));
     // A request meanwhile waits for the service that is not there yet.
-    assert_eq!(
-        bed.must("alice", "GET", &format!("/sessions/{}/files/health", id(&made)), None, 200),
-        json!({})
-    );
+    std::thread::scope(|scope| {
+        let health = format!("/sessions/{}/files/health", id(&made));
+        let asked = scope.spawn(|| bed.must("alice", "GET", &{ health }, None, 200));
+        // So long that one that did not wait would have been answered.
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(bed.show(id(&made))["status"], "starting");
+        bed.lets_come_up("alice");
+        assert_eq!(asked.join().unwrap(), json!({}));
+    });
     wait("running", || (bed.show(id(&made))["status"] == "running").then_some(()));
     // One that never answers is stopped while it starts; what was half made is gone.
     let silent = json!({"image": "localhost/octo-test/silent:latest"});
@@ -134,6 +143,9 @@ fn a_start_is_waited_for_interrupted_and_explained() {
     assert_eq!(bed.show(id(&second))["status"], "stopped");
     assert_eq!(bed.containers().len(), 1);
     // And one that is left alone fails, with what it printed.
+    bed.kill();
+    bed.variables = vec![("OCTO__CONTAINER__START_TIMEOUT_SECONDS", "8".into())];
+    bed.serve();
     let third = bed.must("alice", "POST", "/api/sessions?wait=60", Some(silent), 201);
     let why = third["error_message"].as_str().unwrap();
     assert!(
@@ -157,17 +169,19 @@ fn what_happens_to_containers_from_outside_is_seen() {
         bed.must("alice", "POST", &format!("/api/sessions/{}/resume?wait=60", id(&session)), None, 200);
     assert_eq!(resumed["status"], "running");
     bed::remove(container(&resumed));
-    let listed = bed.must("alice", "GET", "/api/sessions", None, 200);
-    assert_eq!(
-        (&listed[0]["status"], &listed[0]["error_message"]),
-        (&json!("failed"), &json!("container not found"))
-    );
+    // A list does not wait for a runtime that takes long.
+    let lost = wait("failed", || {
+        let mut listed = bed.must("alice", "GET", "/api/sessions", None, 200);
+        Some(listed[0].take()).filter(|it| it["status"] != "running")
+    });
+    assert_eq!((&lost["status"], &lost["error_message"]), (&json!("failed"), &json!("container not found")));
     // It comes back, on the same workspace; and elsewhere, where something has taken its port.
     let path = format!("/api/sessions/{}/resume?wait=60", id(&session));
     assert_eq!(bed.must("alice", "POST", &path, None, 200)["status"], "running");
     bed.must("alice", "POST", &format!("/api/sessions/{}/stop", id(&session)), None, 204);
     let port = u16::try_from(session["ttyd_port"].as_u64().unwrap()).unwrap();
-    let foreign = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    // What stood for its container may keep it for a moment.
+    let foreign = wait("the port", || TcpListener::bind(("127.0.0.1", port)).ok());
     let moved = bed.must("alice", "POST", &path, None, 200);
     assert_eq!(moved["status"], "running", "{moved}");
     assert_ne!(moved["ttyd_port"], session["ttyd_port"]);

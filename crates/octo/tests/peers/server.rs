@@ -107,21 +107,22 @@ fn after_a_kill_it_takes_up_what_runs_and_removes_what_is_nobodys() {
 fn an_idle_session_is_stopped() {
     let mut bed = Bed::new();
     bed.configure("", common_image());
-    bed.set("sessions", "idle_check_interval_seconds = 1\nidle_timeout_minutes = 1");
+    bed.set("sessions", "idle_check_interval_seconds = 1\nidle_timeout_minutes = 1\nidle_cpu_percent = 0.5");
     bed.serve();
     let (idle, used, computes) = (bed.running("alice"), bed.running("alice"), bed.running("alice"));
     // As a build does that somebody left alone.
     get(&["exec", "-d", container(&computes), "/bin/sh", "-c", "while :; do :; done"]);
     let old = "2026-01-01T00:00:00.000Z";
     std::thread::sleep(Duration::from_secs(1));
-    let (id, other) = (idle["id"].as_str().unwrap(), computes["id"].as_str().unwrap());
+    let [id, other, used] = [&idle, &computes, &used].map(|session| session["id"].as_str().unwrap());
     // What is not written down yet is newer: until it is, the row is put back again.
     wait("stopped", || {
+        bed.must("alice", "POST", &format!("/api/sessions/{used}/activity"), None, 204);
         bed.sql(&format!(
             "UPDATE sessions SET last_activity_at = '{old}', started_at = '{old}' WHERE id IN ('{id}', '{other}')"
         ));
         (bed.show(id)["status"] == "stopped").then_some(())
     });
-    assert_eq!(bed.show(used["id"].as_str().unwrap())["status"], "running");
+    assert_eq!(bed.show(used)["status"], "running");
     assert_eq!(bed.show(other)["status"], "running", "what computes was stopped\n{}", bed.log());
 }

@@ -19,7 +19,7 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// The small image with the real programs.
 const LIGHT: &str = "localhost/octo-light:test";
-/// The same with ttyd for a terminal, and all of it late.
+/// The same with ttyd for a terminal, and all of it late: when [`Bed::lets_come_up`] says so.
 const WITH_TTYD: &str = "localhost/octo-test/ttyd:latest";
 
 fn light() {
@@ -43,7 +43,7 @@ fn with_ttyd() {
     fs::set_permissions(at("octo-terminal"), fs::Permissions::from_mode(0o755)).unwrap();
     let file = format!(
         "FROM {LIGHT}\nCOPY ttyd /ttyd\nCOPY octo-terminal /usr/local/bin/octo-terminal\n\
-         ENTRYPOINT [\"/bin/sh\", \"-c\", \"sleep 4; exec octo-init\"]\n"
+         ENTRYPOINT [\"/bin/sh\", \"-c\", \"until [ -e /home/dev/come-up ]; do sleep 0.1; done; exec octo-init\"]\n"
     );
     fs::write(at("Dockerfile"), file).unwrap();
     get(&["build", "-q", "-t", WITH_TTYD, &folder.path().display().to_string()]);
@@ -211,6 +211,7 @@ fn a_terminal_is_opened_before_it_is_there_and_ttyd_may_be_it() {
         let early = early.unwrap();
         assert_eq!((early.status().as_u16(), &early.headers()["retry-after"]), (503, &"1".parse().unwrap()));
 
+        bed.lets_come_up("alice");
         // What was typed early is done, by ttyd itself.
         let told = until(&mut socket, true, "23rd").await;
         assert!(told[0].starts_with("1/bin/sh") && told[1].starts_with("2{"), "{told:?}");

@@ -26,9 +26,11 @@ impl Workshop {
         let image = format!("localhost/octo-test/{}:latest", bed.tag);
         get(&["tag", "localhost/octo-dev:latest", &image]);
         let folder = bed.folder.path().display();
+        // Its calls are held while pages are judged, which takes long on a busy machine.
         let settings = format!(
             "[paths]\ndata_dir = \"{folder}/data\"\nstate_dir = \"{folder}/state\"\n\
              [server]\nport = {}\n\
+             [runtime]\ntimeout = 600\n\
              [auth]\njwt_secret = \"{}\"\n\
              [container]\nbinary = \"{folder}/podman\"\ndefault_image = \"{image}\"\nuser_data_path = \"{folder}/users\"\n\
              base_port = {}\nport_range_end = {}\nrun_args = [\"--label=octo.test={}\"]\n",
