@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -18,6 +19,15 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A port that the system gives to nobody who asks for any.
+fn free_port() -> u16 {
+    static COUNT: AtomicU16 = AtomicU16::new(0);
+    // Several test processes may run at one time.
+    let first = 20_500 + (std::process::id() % 20) as u16 * 20;
+    let mut ports = std::iter::repeat_with(|| first + COUNT.fetch_add(1, Ordering::Relaxed) % 20).take(20);
+    ports.find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("no port is free")
 }
 
 /// A terminal server with a shell of its own for each socket; it ends with this.
@@ -38,7 +48,7 @@ impl Server {
     }
 
     fn start(program: &Path, own: &[&str], more: &[&str]) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let mut command = Command::new(program);
         command.args(own).args(["-p", &port.to_string(), "-i", "127.0.0.1", "-W"]).args(more);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
