@@ -6,12 +6,12 @@
 
 #[path = "bed/leftovers.rs"]
 pub(crate) mod leftovers;
+#[path = "bed/ports.rs"]
+mod ports;
 
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
@@ -171,23 +171,6 @@ pub(crate) fn program(path: &Path, text: &str) {
     assert!(install.wait().unwrap().success(), "{} was not written", path.display());
 }
 
-/// Processes of these tests that may run at one time.
-const SHARES: u16 = 8;
-/// Beds of a process that have ports of their own.
-const BEDS: u16 = 42;
-/// Ports of a bed: its pool, and the server's own.
-const PORTS: u16 = 31;
-
-/// Which share of the ports below those that the system gives away is this process's, until it ends.
-fn share() -> u16 {
-    static SHARE: OnceLock<(u16, UnixListener)> = OnceLock::new();
-    let claim = |share: u16| {
-        let name = SocketAddr::from_abstract_name(format!("octo-test-ports-{share}")).unwrap();
-        Some((share, UnixListener::bind_addr(&name).ok()?))
-    };
-    SHARE.get_or_init(|| (0..SHARES).find_map(claim).expect("too many of these tests run at one time")).0
-}
-
 /// A server with its data, which may be started again.
 pub(crate) struct Bed {
     pub(crate) folder: tempfile::TempDir,
@@ -229,8 +212,7 @@ impl Bed {
         SWEPT.call_once(leftovers::sweep);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = tempfile::tempdir().unwrap();
-        let base = 10_000 + (share() * BEDS + count % BEDS) * PORTS;
-        let port = base + PORTS - 1;
+        let (base, port) = ports::of(count);
         fs::create_dir(folder.path().join("on")).unwrap();
         let bed = Self {
             folder,
