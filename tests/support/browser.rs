@@ -80,8 +80,14 @@ impl Browser {
         let wanted = json!({"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}});
         let wanted = json!({"capabilities": {"alwaysMatch": wanted}});
         let mut browser = Self { driver, agent, session: format!("{base}/session"), look, home };
-        let begun = browser.post("", &wanted);
-        let id = begun["sessionId"].as_str().unwrap_or_else(|| panic!("no session: {begun}")).to_owned();
+        // Chromium itself may end at its start on a busy machine.
+        let begin = || {
+            let _ = std::fs::remove_dir_all(browser.home.path().join("profile"));
+            let begun = browser.post("", &wanted);
+            begun["sessionId"].as_str().map(str::to_owned).ok_or(begun)
+        };
+        let id = begin().or_else(|_| begin()).or_else(|_| begin());
+        let id = id.unwrap_or_else(|why| panic!("no session: {why}"));
         browser.session = format!("{base}/session/{id}");
         browser.be(look);
         browser
