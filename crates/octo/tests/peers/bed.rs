@@ -8,10 +8,12 @@
 pub(crate) mod leftovers;
 #[path = "bed/ports.rs"]
 mod ports;
+#[path = "../../../../tests/support/programs.rs"]
+pub(crate) mod programs;
 
+use programs::write_program;
 use serde_json::{Value, json};
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
@@ -161,16 +163,6 @@ pub(crate) fn own_image(bed: &Bed, version: &str) -> String {
     name
 }
 
-/// Writes a program where other threads start processes. Were it written here, one of those could still have it open for
-/// writing for a moment, and the system would not run it.
-pub(crate) fn program(path: &Path, text: &str) {
-    let mut install = Command::new("install");
-    let mut install =
-        install.args(["-m", "755", "/dev/stdin"]).arg(path).stdin(Stdio::piped()).spawn().unwrap();
-    install.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    assert!(install.wait().unwrap().success(), "{} was not written", path.display());
-}
-
 /// A server with its data, which may be started again.
 pub(crate) struct Bed {
     pub(crate) folder: tempfile::TempDir,
@@ -266,7 +258,7 @@ exec {engine} "$@"
             label = leftovers::LABEL,
             tag = self.tag,
         );
-        program(&self.folder.path().join("podman"), &script);
+        write_program(&self.folder.path().join("podman"), &script);
     }
 
     pub(crate) fn configure(&self, container: &str, image: &str) {

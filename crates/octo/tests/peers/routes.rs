@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 
-use super::bed::{Bed, common_image, get, own_image, program, wait};
+use super::bed::programs::write_program;
+use super::bed::{Bed, common_image, get, own_image, wait};
 
 fn text<'v>(session: &'v Value, name: &str) -> &'v str {
     session[name].as_str().unwrap()
@@ -125,7 +126,7 @@ fn every_route_that_only_reads_answers() {
     bed.configure("", common_image());
     let bin = bed.folder.path().join("bin");
     fs::create_dir(&bin).unwrap();
-    program(&bin.join("codexbar"), "#!/bin/sh\necho '[{\"provider\": \"claude\"}]'\n");
+    write_program(&bin.join("codexbar"), "#!/bin/sh\necho '[{\"provider\": \"claude\"}]'\n");
     let path = std::env::var("PATH").unwrap();
     bed.variables = vec![("PATH", format!("{}:{path}", bin.display()))];
     bed.serve();

@@ -1,7 +1,7 @@
 //! The usage of language models: a program that is not ours, in every mood.
 
 use crate::support::Bed;
-use crate::support::program::write_program;
+use crate::support::programs::write_program;
 use octo::api::codexbar::CodexBar;
 use octo::auth::Role;
 use serde_json::json;

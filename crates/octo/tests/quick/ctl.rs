@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
-use crate::support::program::{Run, write_program};
+use crate::support::program::Run;
+use crate::support::programs::write_program;
 
 /// What the stand-in expects, and what it answers.
 struct Exchange {

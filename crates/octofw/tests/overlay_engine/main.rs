@@ -17,6 +17,8 @@ mod images;
 mod ordering;
 mod patching;
 mod planning;
+#[path = "../../../../tests/support/programs.rs"]
+mod programs;
 mod rehearsing;
 mod script_tools;
 mod scripting;

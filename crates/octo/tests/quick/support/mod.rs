@@ -1,6 +1,8 @@
 //! The real router on a loopback port, with a real database, and a client.
 
 pub(crate) mod program;
+#[path = "../../../../../tests/support/programs.rs"]
+pub(crate) mod programs;
 
 use argon2::Params;
 use jiff::Timestamp;

@@ -1,12 +1,10 @@
 //! A session that fails after it said that the new root is written, while the image around it is made.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
-
 use octofw::build::{BuildError, Settings, build};
 
 use super::Repository;
 use crate::bed::OCTOFW;
+use crate::programs::write_program;
 
 /// Carries the plan out, and then says that what was written is not what was meant.
 const SESSION: &str = r#"#!/bin/sh
@@ -16,13 +14,7 @@ echo '{"failed":{"message":"the new squashfs and the root differ","wrong_input":
 
 fn settings(repository: &Repository, session: &str) -> Settings {
     let octofw = repository.path("session");
-    // Written by a process of its own: another thread's, starting now, could have it open for writing for a moment, and
-    // the system would not run it.
-    let mut install = Command::new("install");
-    let mut install =
-        install.args(["-m", "755", "/dev/stdin"]).arg(&octofw).stdin(Stdio::piped()).spawn().unwrap();
-    install.stdin.take().unwrap().write_all(session.replace("$OCTOFW", OCTOFW).as_bytes()).unwrap();
-    assert!(install.wait().unwrap().success());
+    write_program(&octofw, &session.replace("$OCTOFW", OCTOFW));
     Settings {
         base: repository.path("base.bin"),
         overlays: vec![repository.path("overlays/01-test")],
