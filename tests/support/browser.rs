@@ -1,5 +1,6 @@
 //! A real browser: Chromium without a window, steered as the W3C's WebDriver has it.
 
+use super::ports::free_port;
 use super::wait;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
@@ -43,19 +44,8 @@ impl Browser {
     /// Starts one.
     pub(crate) fn start(look: Look) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .env("HOME", home.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver is missing: run `make test` once, which installs it");
-        let said = BufReader::new(driver.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let mut ports = said.filter_map(|line| {
-            line.split_once("successfully on port ").map(|(_, port)| port.trim_end_matches('.').to_owned())
-        });
-        let base = format!("http://127.0.0.1:{}", ports.next().expect("a port of chromedriver"));
+        let (driver, port) = Self::driver(home.path());
+        let base = format!("http://127.0.0.1:{port}");
         let agent: Agent = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(60)))
@@ -91,6 +81,32 @@ impl Browser {
         browser.session = format!("{base}/session/{id}");
         browser.be(look);
         browser
+    }
+
+    /// Starts chromedriver; returns it and its port on 127.0.0.1. Left to pick one itself, it picks one that is free for
+    /// IPv6 and ends where somebody has the same for IPv4.
+    fn driver(home: &Path) -> (Child, u16) {
+        let mut said = Vec::new();
+        for _ in 0..3 {
+            let port = free_port();
+            let mut driver = Command::new("chromedriver")
+                .arg(format!("--port={port}"))
+                .env("HOME", home)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("chromedriver is missing: run `make test` once, which installs it");
+            let lines = BufReader::new(driver.stdout.take().unwrap()).lines().map_while(Result::ok);
+            for line in lines {
+                if line.contains("successfully on port") {
+                    return (driver, port);
+                }
+                said.push(line);
+            }
+            let _ = driver.wait();
+        }
+        panic!("chromedriver does not start: {}", said.join("\n"));
     }
 
     /// Shows what is open as another browser would, that runs scripts as this one does.

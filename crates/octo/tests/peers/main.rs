@@ -20,6 +20,8 @@ mod leftovers;
 mod lives;
 mod operator;
 mod person;
+#[path = "../../../../tests/support/ports.rs"]
+mod ports;
 mod pull;
 mod registry;
 mod routes;
