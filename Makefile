@@ -33,6 +33,7 @@ help:
 	@echo '                 OFFLINE=1         fetch nothing; what is missing is named with the command that gets it'
 	@echo 'make test        run every test there is; VECTORS_DIR=DIR for other vectors'
 	@echo '                 SEED=NUMBER       what random tests begin with (default: the commit), or random'
+	@echo '                 SECOND_ATTEMPT=no no second attempt for tests with real peers that fail'
 	@echo 'make test-quick  run the tests that need no QEMU, podman or Moonraker'
 	@echo 'make boot        boot dist/firmware.bin in QEMU; CONSOLE=1 leaves a console'
 	@echo 'make bench       measure size, memory and speed into dist/bench/, and compare with the budgets; ONLY=NAME'
@@ -55,7 +56,7 @@ test:
 	$(install) overlay scripts cross container podman boot test page axe nginx docker ttyd moonraker connect-sdk validators schemathesis
 	@toolchain/build-image.sh --again
 	@FIRMWARE_UNDER_TEST="$$(sed -n 's/^OUT=//p' .cache/image-settings)" \
-		RUST_TEST_THREADS="$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))}" $(seeded) cargo test --locked --workspace --no-fail-fast
+		RUST_TEST_THREADS="$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))}" $(seeded) toolchain/test.sh
 
 .PHONY: test-quick
 test-quick:

@@ -49,6 +49,7 @@ mod reload;
 #[allow(dead_code, reason = "the benchmarks use the rest")]
 #[path = "../../benches/scripted.rs"]
 mod scripted;
+mod second_attempt;
 mod secrets;
 mod sights;
 mod snapshot;

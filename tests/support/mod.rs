@@ -21,6 +21,7 @@ pub(crate) mod phones;
 pub(crate) mod ports;
 pub(crate) mod printer;
 pub(crate) mod program;
+pub(crate) mod programs;
 pub(crate) mod prusa_connect;
 pub(crate) mod push_service;
 pub(crate) mod rest;
