@@ -93,13 +93,18 @@ impl Check {
         let settings = Settings::load(self.bootstrap.as_deref(), environment);
         let mut problems: Vec<String> = settings.problems.iter().map(ToString::to_string).collect();
         problems.extend(crate::worker::check(&settings));
+        let off = crate::worker::check_off(&settings);
         let exit = if problems.is_empty() { Exit::Done } else { Exit::Usage };
         if self.json {
-            return print_json(&serde_json::json!({ "schema": 1, "problems": problems }), exit);
+            let found = serde_json::json!({ "schema": 1, "problems": problems, "switched_off": off });
+            return print_json(&found, exit);
         }
-        match problems.as_slice() {
-            [] => say("The settings are sound."),
-            problems => problems.iter().for_each(|problem| say(problem)),
+        problems.iter().for_each(|problem| say(problem));
+        off.iter().for_each(|problem| say(&format!("(switched off) {problem}")));
+        match (problems.is_empty(), off.is_empty()) {
+            (true, true) => say("The settings are sound."),
+            (true, false) => say("The settings of what is switched on are sound."),
+            (false, _) => {}
         }
         exit
     }

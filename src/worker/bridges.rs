@@ -359,12 +359,23 @@ fn refusal(instance: &Instance) -> Option<String> {
 /// What is wrong with the settings of the bridges that are switched on.
 pub(super) fn check(settings: &Settings) -> Vec<String> {
     let on = settings.instances.iter().filter(|instance| instance.enabled.value);
-    let refused = on.filter_map(|instance| {
-        let error = check_one(instance).err()?;
-        Some(format!("{}: {}", instance.name(), with_origin(instance, &error)))
-    });
+    let refused = on.filter_map(|instance| Some(told(instance, &check_one(instance).err()?)));
     let tls = client_config(extra_ca(settings).as_ref()).err().map(|error| error.to_string());
     refused.chain(tls).collect()
+}
+
+/// What is wrong with the settings of the bridges that are switched off. Nobody misses what they lack.
+pub(crate) fn check_off(settings: &Settings) -> Vec<String> {
+    let off = settings.instances.iter().filter(|instance| !instance.enabled.value);
+    let refused = off.filter_map(|instance| match check_one(instance) {
+        Err(error @ StartError::Setting(_)) => Some(told(instance, &error)),
+        _ => None,
+    });
+    refused.collect()
+}
+
+fn told(instance: &Instance, error: &StartError) -> String {
+    format!("{}: {}", instance.name(), with_origin(instance, error))
 }
 
 fn extra_ca(settings: &Settings) -> Option<ExtraCa> {

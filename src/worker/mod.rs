@@ -24,6 +24,7 @@ use crate::source::feed;
 use crate::source::moonraker::Endpoint;
 use crate::supervisor::{RestartPolicy, take_over};
 use crate::{log_file, tls};
+pub(crate) use bridges::check_off;
 use folders::Folders;
 pub(crate) use look::{NoShot, Seen, Shot, Wanted, look};
 use service::{Ended, Service};

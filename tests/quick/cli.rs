@@ -110,6 +110,24 @@ fn config_check_names_what_an_enabled_bridge_lacks() {
 }
 
 #[test]
+fn config_check_tells_of_bridges_that_are_off_what_would_be_wrong() {
+    let printer =
+        Printer::new("[telegram]\nenabled: false\nchat_id: five\n[prusa_connect]\nenabled: false\n");
+    printer.run(&["secret", "set", "telegram_bot_token"], "123:SECRETTOKEN\n");
+    let output = printer.run(&["config", "check"], "");
+    assert_eq!(output.status.code(), Some(0), "nothing that runs is wrong");
+    let said = text(&output.stdout);
+    let (wrong, verdict) = said.trim_end().split_once('\n').unwrap();
+    assert!(wrong.starts_with("(switched off) telegram: TELEGRAM_CHAT_ID"), "{said}");
+    assert!(wrong.contains("extended2.cfg line 3"), "{said}");
+    assert_eq!(verdict, "The settings of what is switched on are sound.");
+    let output = printer.run(&["config", "check", "--json"], "");
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found["problems"], serde_json::json!([]));
+    assert_eq!(found["switched_off"][0], wrong.trim_start_matches("(switched off) "));
+}
+
+#[test]
 fn a_secret_is_stored_privately_used_and_never_shown() {
     use std::os::unix::fs::PermissionsExt;
     let printer = Printer::new("[telegram]\nenabled: true\nchat_id: 5\n");
