@@ -127,8 +127,9 @@ fn what_happens_by_itself() {
     assert_eq!(cleaned["stale_removed"], 0);
     bed.sql(&format!("UPDATE sessions SET stopped_at = '2026-01-01T00:00:00.000Z' WHERE id = '{id}'"));
     let cleaned = bed.must("root", "POST", "/api/admin/cleanup", None, 200);
-    assert_eq!(cleaned["stale_removed"], 1);
-    assert!(bed.containers().is_empty());
+    // The server's own round, once a minute, may be there first.
+    assert!(cleaned["stale_removed"].as_u64().unwrap() <= 1, "{cleaned}");
+    wait("the container's end", || bed.containers().is_empty().then_some(()));
     let back = bed.must("alice", "POST", &of("/resume?wait=60"), None, 200);
     assert_eq!(back["status"], "running", "{back}");
     assert_eq!(bed.exec(id, &["ls", "/home/dev/workspace/kept"])["exit_code"], 0);
