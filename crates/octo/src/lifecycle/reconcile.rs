@@ -154,7 +154,15 @@ impl Lifecycle {
             if without_use(&now) != without_use(row) {
                 continue;
             }
-            marked += u32::from(self.settle(hold, now, container, moment).await?);
+            let name = now.readable_id.clone();
+            match self.settle(hold, now, container, moment).await {
+                Ok(changed) => marked += u32::from(changed),
+                // Its container's own trouble. The others are made true all the same, and the next look tries it again.
+                Err(LifecycleError::Runtime(error)) => {
+                    tracing::warn!(session = %name, "not made true: {error}");
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(marked)
     }

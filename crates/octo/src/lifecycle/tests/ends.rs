@@ -129,6 +129,30 @@ async fn orphans_are_known_by_labels_alone() {
     assert_eq!(bed.row(session.id).await.status, State::Running);
 }
 
+/// Protects all others, and the server's start, from one container that the runtime does not stop: a paused one, as podman
+/// has it, or one that hangs.
+#[tokio::test]
+async fn one_container_that_cannot_be_stopped_keeps_nobody_else_from_the_truth() {
+    let bed = bed().await;
+    let (stuck, ended) = (bed.running().await, bed.running().await);
+    // The server was killed while it stopped this one.
+    execute(&bed.store, format!("UPDATE sessions SET status = 'stopping' WHERE id = '{}'", stuck.id)).await;
+    let container = ended.container_id.clone().unwrap();
+    bed.fake.world().containers.get_mut(&container).unwrap().container.condition =
+        Condition::Exited { code: 3, out_of_memory: false };
+    bed.fake.world().networks.insert("octo-unused".into());
+    for moment in [Moment::Start, Moment::Running] {
+        bed.fake.fault("stop", Fault::Fail(broken()));
+        let cleaned = bed.lifecycle.clean_up(moment).await.unwrap();
+        assert_eq!(cleaned.sessions_marked, u32::from(moment == Moment::Start));
+        assert_eq!(bed.row(stuck.id).await.status, State::Stopping);
+        assert_eq!(bed.row(ended.id).await.status, State::Failed);
+        assert_eq!(bed.fake.world().networks.len(), 1);
+    }
+    bed.lifecycle.clean_up(Moment::Running).await.unwrap();
+    assert_eq!(bed.row(stuck.id).await.status, State::Stopped);
+}
+
 #[tokio::test]
 async fn a_clean_up_does_not_disturb_what_is_at_work() {
     let bed = bed().await;
