@@ -173,6 +173,18 @@ async fn a_log_is_followed_until_nobody_listens() {
     assert_eq!(all, ["one", "last"]);
 }
 
+/// What is asked for is the end of a log, so that is what stays of one that is too long.
+#[tokio::test]
+async fn of_a_long_log_the_end_is_kept() {
+    let (_folder, cli) = scripted("seq -f 'line %06.0f of what the container printed' 1 50000", LONG);
+    let log = cli.logs("c1", 10_000).await.unwrap();
+    assert!(log.len() <= PRINTED, "{} bytes", log.len());
+    assert!(log.ends_with("line 050000 of what the container printed\n"), "{:?}", log.lines().last());
+    let first = log.lines().next().unwrap();
+    assert!(first.starts_with("line 0") && first.ends_with(" printed"), "{first:?} is no whole line");
+    assert!(log.len() > PRINTED - 100, "{} bytes", log.len());
+}
+
 /// A docker client without its daemon is on many machines; a program that merely exists is no runtime.
 #[tokio::test]
 async fn a_program_that_only_exists_is_no_runtime() {

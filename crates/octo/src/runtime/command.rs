@@ -113,7 +113,8 @@ pub(super) fn start_joined(program: &Path, arguments: &[OsString]) -> io::Result
     Ok((Running::start(&mut command)?, reader))
 }
 
-/// As [`run`], with both outputs as one, in the order in which they were written.
+/// As [`run`], with both outputs as one, in the order in which they were written. Of what is too much the end is kept, by
+/// whole lines.
 pub(super) async fn run_joined(
     program: &Path,
     arguments: &[OsString],
@@ -121,7 +122,7 @@ pub(super) async fn run_joined(
     most: usize,
 ) -> Result<Finished, Trouble> {
     let (mut running, reader) = start_joined(program, arguments).map_err(Trouble::Start)?;
-    let mut kept = Kept::new(most);
+    let mut kept = Tail::new(most);
     let whole = async {
         let mut reading = Box::pin(kept.read(Some(reader)));
         tokio::select! {
@@ -140,7 +141,52 @@ pub(super) async fn run_joined(
             return Err(Trouble::Slow);
         }
     };
-    Ok(Finished { status, err: kept.bytes.clone(), out: kept.bytes, truncated: kept.truncated })
+    let (out, truncated) = kept.end();
+    Ok(Finished { status, err: out.clone(), out, truncated })
+}
+
+/// The end of an output.
+struct Tail {
+    bytes: Vec<u8>,
+    most: usize,
+    truncated: bool,
+}
+
+impl Tail {
+    const fn new(most: usize) -> Self {
+        Self { bytes: Vec::new(), most, truncated: false }
+    }
+
+    async fn read(&mut self, pipe: Option<impl AsyncRead + Unpin>) {
+        let Some(mut pipe) = pipe else { return };
+        let mut buffer = vec![0; 8192];
+        while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
+            self.bytes.extend(buffer.iter().take(count));
+            // Seldom: to move what is kept for every piece would cost more than to keep it twice.
+            if self.bytes.len() > self.most.saturating_mul(2) {
+                self.cut();
+            }
+        }
+    }
+
+    fn cut(&mut self) {
+        let over = self.bytes.len().saturating_sub(self.most);
+        self.truncated |= over > 0;
+        self.bytes.drain(..over);
+    }
+
+    /// What is kept, and whether there was more.
+    fn end(mut self) -> (Vec<u8>, bool) {
+        self.cut();
+        if self.truncated {
+            let start = self.bytes.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            // One line that is longer than all that is kept is better than nothing.
+            if start < self.bytes.len() {
+                self.bytes.drain(..start);
+            }
+        }
+        (self.bytes, self.truncated)
+    }
 }
 
 /// The start of an output. The rest is read too, so that the program does not wait for us.
