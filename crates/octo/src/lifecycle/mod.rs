@@ -17,6 +17,7 @@ mod lookup;
 mod readiness;
 mod reconcile;
 mod round;
+mod seats;
 mod targets;
 #[cfg(test)]
 mod tests;
@@ -46,6 +47,7 @@ use crate::store::{Store, StoreError};
 use desks::Desks;
 use homes::Homes;
 use keys::Keys;
+use seats::{Seat, Seats};
 
 /// How long an answer to somebody waits for the runtime's opinion.
 const GLANCE: Duration = Duration::from_secs(5);
@@ -70,6 +72,8 @@ struct Inner {
     desks: Desks<Uuid>,
     /// Who looks for a session to use, or makes one.
     askers: Desks<String>,
+    /// Who holds which of the runtime's programs.
+    seats: Seats,
     /// When sessions were used, as far as it is not written down.
     used: Mutex<HashMap<Uuid, Timestamp>>,
     /// Seconds of a processor that containers had used, and when that had been read.
@@ -108,6 +112,7 @@ impl Lifecycle {
             ending,
             desks,
             askers,
+            seats: Seats::default(),
             used: Mutex::default(),
             computed: Mutex::default(),
             changed: watch::channel(0).0,
@@ -119,6 +124,12 @@ impl Lifecycle {
     #[must_use]
     pub fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.0.runtime
+    }
+
+    /// The right of a user to hold one more of the runtime's programs; `None` where they hold as many as they may.
+    #[must_use]
+    pub fn seat(&self, user: &str) -> Option<Seat> {
+        self.0.seats.take(user)
     }
 
     /// The installation's id.

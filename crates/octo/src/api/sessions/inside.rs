@@ -53,6 +53,12 @@ fn refused(error: RuntimeError) -> ApiError {
     LifecycleError::Runtime(error).into()
 }
 
+/// The refusal of one more program of the runtime's.
+fn too_many() -> ApiError {
+    let said = "you follow logs and run commands in too many places at one time; end one of them";
+    ApiError::new(Code::TooManyRequests, said).retry_after(1)
+}
+
 /// Which part of a log.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -69,7 +75,8 @@ pub struct Part {
     params(("id" = String, Path, description = "As of the session"), Part),
     responses((status = 200, description = "The lines, or with `follow` a stream of them", content(
             (String = "text/plain"), (String = "text/event-stream"))),
-        (status = 409, description = "It has no container", body = Refusal)))]
+        (status = 409, description = "It has no container", body = Refusal),
+        (status = 429, description = "You follow logs or run commands in too many places", body = Refusal)))]
 pub(super) async fn logs(
     State(app): State<App>,
     who: Identity,
@@ -84,9 +91,10 @@ pub(super) async fn logs(
         let text = lifecycle.runtime().logs(container, tail).await.map_err(refused)?;
         return Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response());
     }
+    let seat = lifecycle.seat(&who.user_id).ok_or_else(too_many)?;
     let lines = lifecycle.runtime().follow(container, tail).await.map_err(refused)?;
     let lease = Lease::of(standing.as_deref(), &app.ending);
-    let events = stream::unfold((lines, lease), |(mut lines, lease)| async move {
+    let events = stream::unfold((lines, lease, seat), |(mut lines, lease, seat)| async move {
         let line = tokio::select! {
             biased;
             () = lease.over().cancelled() => return None,
@@ -94,7 +102,7 @@ pub(super) async fn logs(
         };
         // A carriage return would end an event's line.
         let sent = Sent::default().data(line.replace('\r', ""));
-        Some((Ok::<_, Infallible>(sent), (lines, lease)))
+        Some((Ok::<_, Infallible>(sent), (lines, lease, seat)))
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)).into_response())
 }
@@ -149,6 +157,7 @@ pub struct Outcome {
     responses((status = 200, description = "What came of it", body = Outcome),
         (status = 400, description = "No command, or one with a NUL", body = Refusal),
         (status = 409, description = "It does not run", body = Refusal),
+        (status = 429, description = "You follow logs or run commands in too many places", body = Refusal),
         (status = 504, description = "The command did not end in time; it may go on inside", body = Refusal)))]
 pub(super) async fn exec(
     State(app): State<App>,
@@ -172,6 +181,7 @@ pub(super) async fn exec(
         return Err(ApiError::new(Code::BadRequest, "`workdir` is an absolute path in the container"));
     }
     let container = running(&session)?;
+    let _seat = lifecycle.seat(&who.user_id).ok_or_else(too_many)?;
     lifecycle.mark_used(session.id);
     let limit = Duration::from_secs(asked.timeout_seconds.unwrap_or(LIMIT).clamp(1, LONGEST_LIMIT));
     let user = app.config.container.user.clone();

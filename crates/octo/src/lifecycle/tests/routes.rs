@@ -222,6 +222,47 @@ async fn refusals_have_their_codes() {
     assert_eq!(update, updates[0]);
 }
 
+/// Protects the host: each is a process of the runtime's on it, which no limit of a container bounds.
+#[tokio::test]
+async fn nobody_holds_any_number_of_the_runtime_s_programs() {
+    let bed = bed().await;
+    let (router, _) = api(&bed).await;
+    let (session, other) = (bed.running().await, bed.running_of("usr_b").await);
+    let send = async |who: &str, method: Method, path: String, body: Option<Value>| {
+        let request = Request::builder().method(method).uri(path).extension(user(who));
+        let request = match body {
+            Some(body) => {
+                request.header("content-type", "application/json").body(Body::from(body.to_string()))
+            }
+            None => request.body(Body::empty()),
+        };
+        router.clone().oneshot(request.unwrap()).await.unwrap()
+    };
+    let follow = async |who: &str, id: Uuid| {
+        send(who, Method::GET, format!("/api/sessions/{id}/logs?follow=true"), None).await
+    };
+    let exec = async |who: &str, id: Uuid| {
+        let body = json!({"command": ["id"]});
+        send(who, Method::POST, format!("/api/sessions/{id}/exec"), Some(body)).await.status()
+    };
+    let mut held = Vec::new();
+    for _ in 0..16 {
+        let answer = follow("usr_a", session.id).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        held.push(answer);
+    }
+    assert_eq!(follow("usr_a", session.id).await.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(exec("usr_a", session.id).await, StatusCode::TOO_MANY_REQUESTS);
+    // Others have their own, and what has ended is given back.
+    assert_eq!(follow("usr_b", other.id).await.status(), StatusCode::OK);
+    assert_eq!(exec("usr_b", other.id).await, StatusCode::OK);
+    held.pop();
+    for _ in 0..3 {
+        assert_eq!(exec("usr_a", session.id).await, StatusCode::OK);
+    }
+    assert_eq!(follow("usr_a", session.id).await.status(), StatusCode::OK);
+}
+
 #[tokio::test]
 async fn lists_come_in_pages() {
     let bed = bed_with(|config| config.sessions.max_concurrent_sessions = 0).await;
