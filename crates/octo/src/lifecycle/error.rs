@@ -40,7 +40,9 @@ pub enum LifecycleError {
     #[error("{0}")]
     Shared(String),
     /// The image is not here.
-    #[error("there is no image {0} here; build it with `octoctl image build`, or load it, and try again")]
+    #[error(
+        "there is no image {0} here; build it with `octoctl image build --tag {0}`, or load it, and try again"
+    )]
     NoImage(String),
     /// No place for it.
     #[error(transparent)]

@@ -29,7 +29,7 @@ pub enum ServeError {
     Runtime(#[from] RuntimeError),
     /// The default image is missing.
     #[error(
-        "there is no image {image} in {kind}; build it with `octoctl image build`, which runs `{kind} build -f \
+        "there is no image {image} in {kind}; build it with `octoctl image build --tag {image}`, which runs `{kind} build -f \
          container/Dockerfile -t {image} .`; or start without it by `octo serve --no-image-check`"
     )]
     NoImage {

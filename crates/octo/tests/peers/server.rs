@@ -18,6 +18,7 @@ fn it_does_not_start_without_image_or_runtime() {
     assert_ne!(bed.ended().code(), Some(0));
     let log = bed.log();
     assert!(log.contains("podman build -f container/Dockerfile -t localhost/octo-test/nowhere:1 ."), "{log}");
+    assert!(log.contains("`octoctl image build --tag localhost/octo-test/nowhere:1`"), "{log}");
     bed.configure("check_image = false", "localhost/octo-test/nowhere:1");
     bed.serve();
     bed.must("alice", "POST", "/api/sessions", None, 404);
