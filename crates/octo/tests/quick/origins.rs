@@ -230,5 +230,26 @@ fn only_sites_of_the_settings_may_read_answers() {
             !allowed.is_empty(),
             "{origin}"
         );
+        // What the file server and the agent server take and say, docs/workshop.md: a page could else neither go on with an
+        // upload nor hold a write against a version.
+        let list = |name: &str, answer: &crate::support::Answer| -> Vec<String> {
+            answer.header(name).split(',').map(|word| word.trim().to_owned()).collect()
+        };
+        for name in [
+            "authorization",
+            "upload-offset",
+            "if-match",
+            "if-none-match",
+            "if-range",
+            "x-opencode-directory",
+        ] {
+            let may = list("access-control-allow-headers", &asked).iter().any(|allowed| allowed == name);
+            assert_eq!(may, !allowed.is_empty(), "{origin} {name}");
+        }
+        for name in ["etag", "location", "upload-offset", "x-next-cursor", "x-tree-truncated", "x-request-id"]
+        {
+            let may = list("access-control-expose-headers", &answer).iter().any(|exposed| exposed == name);
+            assert_eq!(may, !allowed.is_empty(), "{origin} {name}");
+        }
     }
 }

@@ -15,10 +15,16 @@ use crate::config::schema;
 use crate::server::App;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
-const HEADERS: HeaderValue =
-    HeaderValue::from_static("authorization, content-type, x-request-id, x-dev-user, range");
-const EXPOSED: HeaderValue =
-    HeaderValue::from_static("x-request-id, retry-after, content-disposition, content-range");
+/// Ours, and those that the file server and an agent server take.
+const HEADERS: HeaderValue = HeaderValue::from_static(
+    "authorization, content-type, x-request-id, x-dev-user, range, if-match, if-none-match, if-range, upload-offset, \
+     last-event-id, x-opencode-directory",
+);
+/// Ours, and those that the file server says something by.
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "x-request-id, retry-after, x-next-cursor, content-disposition, content-range, accept-ranges, etag, location, \
+     upload-offset, x-tree-truncated",
+);
 const YES: HeaderValue = HeaderValue::from_static("true");
 /// Seconds for which a browser keeps the answer to its question.
 const AGE: HeaderValue = HeaderValue::from_static("600");
