@@ -36,6 +36,13 @@ pub(super) fn settings(config: &Config) -> Result<Vec<String>, ConfigError> {
             format!("the ports {first} to {last} do not hold the three that a session takes"),
         );
     }
+    let ids: Vec<&str> = config.container.user.splitn(2, ':').collect();
+    if !ids.iter().all(|id| id.bytes().all(|byte| byte.is_ascii_digit()) && id.parse::<u32>().is_ok()) {
+        return wrong(
+            "container.user",
+            format!("{:?} is not UID or UID:GID in numbers, as 1000:1000", config.container.user),
+        );
+    }
     for (key, cpus) in
         [("container.cpus", config.container.cpus), ("container.max_cpus", config.container.max_cpus)]
     {
