@@ -15,6 +15,8 @@ pub(super) struct Failure {
 const UNREACHABLE: u8 = 3;
 /// Not logged in, or not allowed.
 const AUTH: u8 = 4;
+/// There is no such thing.
+pub(super) const NOT_FOUND: u8 = 5;
 
 impl Failure {
     /// Of a kind that has no code of its own.
@@ -48,7 +50,7 @@ impl Failure {
         );
         let code = match status {
             401 | 403 => AUTH,
-            404 => 5,
+            404 => NOT_FOUND,
             409 => 6,
             _ => 1,
         };

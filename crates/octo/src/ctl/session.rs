@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::client::{Client, part, query};
 use super::failure::Failure;
 use super::table::{field, pairs, start, table};
-use super::{Context, session_inside};
+use super::{Context, session_inside, user};
 
 /// See, make and change sessions.
 #[derive(Debug, Subcommand)]
@@ -41,7 +41,7 @@ pub(super) struct List {
     /// Those of all users; for administrators.
     #[arg(short, long)]
     all: bool,
-    /// Those of this user; for administrators.
+    /// Those of this user, by name, address or id; for administrators.
     #[arg(short, long, value_name = "USER")]
     user: Option<String>,
     /// Those in this state.
@@ -142,9 +142,13 @@ impl Command {
 impl List {
     fn run(self, context: &Context, client: &Client) -> Result<(), Failure> {
         let all = self.all.then(|| "true".to_owned());
-        let path = query(&[("all", all), ("user", self.user.clone()), ("status", self.status)]);
-        let sessions = client.list(&format!("/api/sessions{path}"))?;
         let others = self.all || self.user.is_some();
+        let user = match self.user {
+            Some(user) => Some(field(&user::Named::of(user).find(client)?, "id")),
+            None => None,
+        };
+        let path = query(&[("all", all), ("user", user), ("status", self.status)]);
+        let sessions = client.list(&format!("/api/sessions{path}"))?;
         context.show(&json!(sessions), || {
             let mut head = vec!["ID", "STATUS", "IMAGE", "NAME"];
             if others {

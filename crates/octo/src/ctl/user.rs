@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::client::{Client, part, query};
-use super::failure::Failure;
+use super::failure::{Failure, NOT_FOUND};
 use super::table::{field, pairs, table};
 use crate::cli::password;
 
@@ -75,18 +75,30 @@ pub(super) struct Create {
 }
 
 impl Named {
+    /// The user of this name, address or id.
+    pub(super) fn of(user: String) -> Self {
+        Self { user }
+    }
+
     /// The user; the API knows them by their ids.
-    fn find(&self, client: &Client) -> Result<Value, Failure> {
+    pub(super) fn find(&self, client: &Client) -> Result<Value, Failure> {
         if self.user.starts_with("usr_") {
-            return client.call("GET", &format!("/api/admin/users/{}", part(&self.user)), None);
+            match client.call("GET", &format!("/api/admin/users/{}", part(&self.user)), None) {
+                // A name may begin so too.
+                Err(failure) if failure.code == NOT_FOUND => {}
+                found => return found,
+            }
         }
         let search = query(&[("search", Some(self.user.clone())), ("limit", Some("1000".into()))]);
         let found = client.list(&format!("/api/admin/users{search}"))?;
-        let same = |user: &Value| ["username", "email"].iter().any(|name| field(user, name) == self.user);
+        // As a log-in finds them.
+        let same = |user: &Value| {
+            ["username", "email"].iter().any(|name| field(user, name).eq_ignore_ascii_case(&self.user))
+        };
         found
             .into_iter()
             .find(same)
-            .ok_or_else(|| Failure { said: format!("there is no user {}", self.user), code: 5 })
+            .ok_or_else(|| Failure { said: format!("there is no user {}", self.user), code: NOT_FOUND })
     }
 
     fn path(&self, client: &Client) -> Result<String, Failure> {

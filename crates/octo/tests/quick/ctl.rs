@@ -369,6 +369,24 @@ fn each_kind_of_failure_has_its_exit_code_and_the_server_s_words() {
     }
 }
 
+/// The API knows users by their ids; a list for a name would be empty, as if they had no session.
+#[test]
+fn sessions_of_a_user_are_listed_by_the_user_s_name() {
+    let anna = json!({"id": "usr_7", "username": "anna", "email": "anna@example.org"});
+    let hanna = json!({"id": "usr_8", "username": "hanna", "email": "hanna@example.org"});
+    let stand_in = StandIn::new(vec![
+        expect("GET", "/api/admin/users?search=Anna&limit=1000", 200, json!([hanna, anna])),
+        expect("GET", "/api/sessions?user=usr%5F7", 200, json!([session("running")])),
+    ]);
+    let run = octoctl(&stand_in, &["session", "list", "--user", "Anna"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(run.stdout.contains("cold-lamp"), "{run:?}");
+    stand_in.done();
+    let stand_in = StandIn::new(vec![expect("GET", "/api/admin/users?search=x&limit=1000", 200, json!([]))]);
+    let run = octoctl(&stand_in, &["session", "list", "--user", "x"]);
+    assert_eq!((run.code, run.stderr.as_str()), (Some(5), "Error: there is no user x\n"), "{run:?}");
+}
+
 #[test]
 fn the_status_of_a_sick_server_is_a_failure() {
     let stand_in = StandIn::new(vec![expect("GET", "/health", 200, json!({"status": "ok"}))]);
@@ -514,6 +532,11 @@ mod real {
         run(&["user", "deactivate", "anna"], "").ok();
         assert_eq!(run(&["user", "get", "anna@example.org", "--json"], "").json()["is_active"], false);
         assert_eq!(run(&["user", "get", "nobody"], "").code, Some(5));
+        // A name is found as a log-in finds it, and one may begin as ids do.
+        assert_eq!(run(&["user", "get", "ANNA", "--json"], "").json()["username"], "anna");
+        run(&["user", "create", "usr_bob", "--email", "bob@example.org"], "long enough\n").ok();
+        assert_eq!(run(&["user", "get", "usr_bob", "--json"], "").json()["email"], "bob@example.org");
+        assert_eq!(run(&["user", "get", "usr_nobody"], "").code, Some(5));
         run(&["user", "delete", "anna"], "").ok();
         assert!(run(&["audit", "list"], "").ok().contains("auth.login"));
         run(&["logout"], "").ok();
