@@ -154,9 +154,12 @@ impl List {
             limit: self.limit,
             offset: 0,
         };
-        let store = context.store()?;
-        let found: Result<Vec<Invite>, StoreError> =
-            block_on(store.read(move |connection| invites::list(connection, &filter, Timestamp::now())))?;
+        let found: Result<Vec<Invite>, StoreError> = match context.store_if_there()? {
+            Some(store) => {
+                block_on(store.read(move |connection| invites::list(connection, &filter, Timestamp::now())))?
+            }
+            None => Ok(Vec::new()),
+        };
         let found = found?;
         let values: Vec<Value> = found
             .iter()

@@ -154,6 +154,12 @@ impl Context {
         Ok(Store::open(&loaded.config.database())?)
     }
 
+    /// The database, for those who only read; `None` where there is none yet.
+    fn store_if_there(&self) -> Result<Option<Store>, Failure> {
+        let database = self.load(Table::new())?.config.database();
+        Ok(if database.exists() { Some(Store::open(&database)?) } else { None })
+    }
+
     fn format(&self) -> Format {
         self.global.format()
     }

@@ -105,10 +105,11 @@ impl Create {
 
 impl List {
     fn run(self, context: &Context) -> Result<(), Failure> {
-        let store = context.store()?;
         let filter = Filter { role: None, is_active: None, search: None, limit: self.limit, offset: 0 };
-        let found: Result<Vec<User>, StoreError> =
-            block_on(store.read(move |connection| users::list(connection, &filter)))?;
+        let found: Result<Vec<User>, StoreError> = match context.store_if_there()? {
+            Some(store) => block_on(store.read(move |connection| users::list(connection, &filter)))?,
+            None => Ok(Vec::new()),
+        };
         let found = found?;
         show(context.format(), &found, || {
             let rows: Vec<Vec<String>> = found

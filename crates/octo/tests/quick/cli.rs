@@ -78,6 +78,8 @@ fn reading_commands_and_dry_runs_write_nothing() {
         &["config", "reset", "--dry-run"],
         &["invite-codes", "generate", "--dry-run"],
         &["user", "create", "anna", "--email", "anna@example.org", "--dry-run"],
+        &["invite-codes", "list"],
+        &["user", "list"],
     ] {
         let home = Home::new();
         home.run(args).ok();
