@@ -67,6 +67,14 @@ pub enum StoreError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The secret beside the database can be neither read nor made.
+    #[error("the secret of the sessions' keys, {}: {source}", path.display())]
+    Key {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: std::io::Error,
+    },
     /// The server is ending.
     #[error("the database is closed")]
     Closed,
@@ -111,7 +119,7 @@ impl StoreError {
                 ) => Writes::Refused,
                 _ => Writes::Possible,
             },
-            Self::Folder { source, .. } => match source.kind() {
+            Self::Folder { source, .. } | Self::Key { source, .. } => match source.kind() {
                 std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Writes::Full,
                 _ => Writes::Refused,
             },
