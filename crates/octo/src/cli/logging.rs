@@ -70,11 +70,17 @@ pub fn start(logging: &Logging<'_>) -> io::Result<()> {
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, format!("RUST_LOG: {error}")))?;
     let (writer, terminal): (Box<dyn Write + Send>, bool) = match logging.file {
         Some(path) => {
-            if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder)?;
-            }
-            let file = OpenOptions::new().create(true).append(true).open(path)?;
-            (Box::new(file), false)
+            let open = || {
+                if let Some(folder) = path.parent() {
+                    std::fs::create_dir_all(folder)?;
+                }
+                OpenOptions::new().create(true).append(true).open(path)
+            };
+            let named = |error: io::Error| {
+                let told = format!("cannot write {}: {error}; logging.file names it", path.display());
+                io::Error::new(error.kind(), told)
+            };
+            (Box::new(open().map_err(named)?), false)
         }
         None => (Box::new(io::stderr()), io::stderr().is_terminal()),
     };

@@ -45,3 +45,13 @@ fn the_check_of_the_image_can_be_left_out() {
     assert_eq!(shown(&[])["check_image"], true);
     assert_eq!(shown(&["--no-image-check"])["check_image"], false);
 }
+
+/// A typing error in the place of the log, or a folder that is somebody else's.
+#[test]
+fn a_log_that_cannot_be_written_is_named() {
+    let home = Home::new().set("OCTO__LOGGING__FILE", "/dev/null/octo.log");
+    home.run(&["init"]).ok();
+    let run = home.run(&["serve", "--port", "0"]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stderr.contains("/dev/null") && run.stderr.contains("logging.file"), "{run:?}");
+}
