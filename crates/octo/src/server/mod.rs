@@ -1,5 +1,6 @@
 //! The server as a whole: its parts, its start, its end.
 
+mod alone;
 pub mod app;
 mod checks;
 mod end;

@@ -1,12 +1,14 @@
 //! Start and end.
 
+use std::fs::File;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use thiserror::Error;
 use tokio::net::TcpListener;
 
 use super::end::Signals;
-use super::{App, checks, end, listen, router};
+use super::{App, alone, checks, end, listen, router};
 use crate::auth::{Role, dev};
 use crate::config::{Config, ConfigError, Surroundings, signing_secret};
 use crate::lifecycle::LifecycleError;
@@ -21,6 +23,20 @@ pub enum ServeError {
     /// The settings are not enough for a server.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A server runs on this data already.
+    #[error(
+        "another octo serves the data in {}; end that one, or give this one a folder of its own by `paths.data_dir`",
+        .0.display()
+    )]
+    Another(PathBuf),
+    /// Whether one does cannot be told.
+    #[error("cannot hold {}, by which servers know of each other: {source}", path.display())]
+    Hold {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The database cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -64,7 +80,7 @@ pub enum ServeError {
 pub async fn serve(config: Config, around: &Surroundings) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let grace = Duration::from_secs(config.server.shutdown_grace_seconds);
-    let (app, listener) = tokio::select! {
+    let (app, listener, _alone) = tokio::select! {
         started = start(config, around) => started?,
         _ = signals.next() => return Ok(()),
     };
@@ -85,8 +101,10 @@ pub async fn serve(config: Config, around: &Surroundings) -> Result<(), ServeErr
 }
 
 /// Everything that must be there before somebody is let in.
-async fn start(config: Config, around: &Surroundings) -> Result<(App, TcpListener), ServeError> {
+async fn start(config: Config, around: &Surroundings) -> Result<(App, TcpListener, File), ServeError> {
     let secret = signing_secret(&config, around)?;
+    // Before anything is touched: a server that runs on this data already must not be disturbed.
+    let alone = alone::with(config.database().parent().unwrap_or(Path::new(".")))?;
     let store = Store::open(&config.database())?;
     if config.auth.dev_mode {
         for odd in dev::provide(&store, &config.auth.dev_users).await? {
@@ -100,7 +118,7 @@ async fn start(config: Config, around: &Surroundings) -> Result<(App, TcpListene
     }
     let runtime = checks::runtime(&config).await?;
     let address = SocketAddr::new(config.server.host, config.server.port);
-    // Before sessions are looked at: a server that runs here already must not be disturbed.
+    // Before sessions are looked at: where nobody can come in, they stay as they are.
     let listener =
         TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
     let app = App::new(config, store, &secret).with_runtime(runtime).await?;
@@ -110,7 +128,7 @@ async fn start(config: Config, around: &Surroundings) -> Result<(App, TcpListene
         lifecycle.start_rounds();
     }
     tracing::info!("octo listens on http://{}", listener.local_addr().unwrap_or(address));
-    Ok((app, listener))
+    Ok((app, listener, alone))
 }
 
 /// Whether somebody may administer this server.

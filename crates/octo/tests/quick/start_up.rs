@@ -1,6 +1,11 @@
 //! What `octo serve` checks before it starts.
 
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
 use crate::support::program::Home;
+use crate::support::programs::write_program;
 
 #[test]
 fn it_says_what_it_would_do_without_doing_it() {
@@ -44,6 +49,77 @@ fn the_check_of_the_image_can_be_left_out() {
     home.run(&["init"]).ok();
     assert_eq!(shown(&[])["check_image"], true);
     assert_eq!(shown(&["--no-image-check"])["check_image"], false);
+}
+
+/// Answers as podman does where there is an image and nothing else.
+const PODMAN: &str = r#"#!/bin/sh
+case $* in
+*--version*) echo podman version 5.0.0 ;;
+*version*) echo '{"Client":{"Version":"5.0.0"}}' ;;
+*'image inspect'*) echo '[{"Id":"sha256:0123456789abcdef"}]' ;;
+*ps*) echo '[]' ;;
+esac
+"#;
+
+/// A server that is killed with this.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn begun(home: &Home) -> Server {
+    Server(home.command(&["serve", "--port", "0"]).stderr(Stdio::piped()).spawn().unwrap())
+}
+
+/// A server that serves; its log goes on being read.
+fn serving(home: &Home) -> Server {
+    let mut server = begun(home);
+    let mut log = BufReader::new(server.0.stderr.take().unwrap()).lines();
+    let mut said = String::new();
+    loop {
+        match log.next() {
+            Some(line) => said.push_str(&line.unwrap()),
+            None => panic!("it ended: {said}"),
+        }
+        if said.contains("octo listens on") {
+            std::thread::spawn(move || log.for_each(drop));
+            return server;
+        }
+    }
+}
+
+/// Protects the sessions of a server that runs: another one would take its starts for cut off, and stop all of them at its
+/// own end.
+#[test]
+fn two_servers_do_not_share_their_data() {
+    let home = Home::new();
+    home.run(&["init"]).ok();
+    write_program(&home.path("podman"), PODMAN);
+    let text = std::fs::read_to_string(home.config()).unwrap();
+    let binary = format!("[container]\nbinary = \"{}\"\n", home.path("podman").display());
+    std::fs::write(home.config(), text.replace("[container]\n", &binary)).unwrap();
+    let mut first = serving(&home);
+    let mut second = begun(&home);
+    let until = Instant::now() + Duration::from_secs(60);
+    while second.0.try_wait().unwrap().is_none() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let _ = second.0.kill();
+    let code = second.0.wait().unwrap().code();
+    let mut said = String::new();
+    second.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("another octo") && said.contains("paths.data_dir"), "{said}");
+    // Beside a server, users and codes are made all the same.
+    home.run(&["invite-codes", "generate"]).ok();
+    assert!(first.0.try_wait().unwrap().is_none(), "the first one ended");
+    // One that was killed holds nothing.
+    drop(first);
+    drop(serving(&home));
 }
 
 /// A typing error in the place of the log, or a folder that is somebody else's.
