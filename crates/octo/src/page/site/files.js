@@ -97,7 +97,7 @@ export function files(id, folder, lost) {
     try {
       for (const file of all) {
         bar.value = 0;
-        await upload(`${server}/file?path=${inside(file.name)}`, file, (part) => { bar.value = part; });
+        await upload(server, inside(file.name), file, (part) => { bar.value = part; });
       }
       say(all.length === 1 ? `${all[0].name} is here.` : `${all.length} files are here.`);
     } catch (refusal) {
