@@ -20,8 +20,11 @@ const ADDRESS: u32 = 30;
 const USER: u32 = 100;
 /// The first pause; each further try doubles it.
 const FIRST: Duration = Duration::from_secs(2);
-/// The longest pause. After it without a try, all is forgotten.
+/// The longest pause.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
+/// After so long without a try, all is forgotten. Longer than the longest pause: who waits no longer than he must, and tries
+/// on, does not begin anew.
+const FORGOTTEN: Duration = Duration::from_secs(60 * 60);
 /// Counts that are kept; the oldest makes room.
 const KEPT: usize = 10_000;
 
@@ -71,8 +74,9 @@ impl Throttle {
     /// When it comes too early.
     pub fn attempt(&mut self, user: &str, address: IpAddr, now: Instant) -> Result<(), Duration> {
         let keys = keys(user, address);
+        let is_old = |count: &Count| now.saturating_duration_since(count.last) >= FORGOTTEN;
         let wait = keys.iter().filter_map(|key| {
-            let count = self.counts.get(key)?;
+            let count = self.counts.get(key).filter(|count| !is_old(count))?;
             let ready = count.last + count.pause(key.free());
             (ready > now).then(|| ready - now)
         });
@@ -82,7 +86,8 @@ impl Throttle {
         self.forget(now);
         for key in keys {
             let count = self.counts.entry(key).or_insert(Count { tries: 0, last: now });
-            count.tries = count.tries.saturating_add(1);
+            let before = if is_old(count) { 0 } else { count.tries };
+            count.tries = before.saturating_add(1);
             count.last = now;
         }
         Ok(())

@@ -80,6 +80,29 @@ async fn an_address_that_tries_many_users_and_a_user_whom_many_try_are_slowed_to
     assert_ne!(seconds(throttle.attempt("anna", same, Instant::now())), 0);
 }
 
+/// Protects an office behind one address: what its people mistyped in the course of weeks would else make each of them wait
+/// a quarter of an hour for the log-in of the one before.
+#[tokio::test(start_paused = true)]
+async fn what_was_mistyped_long_ago_is_forgotten() {
+    let mut throttle = Throttle::default();
+    for user in 0..60 {
+        assert_eq!(throttle.attempt(&format!("user{user}"), address(1), Instant::now()), Ok(()));
+        advance(Duration::from_secs(2 * 3600)).await;
+    }
+    for user in ["anna", "bob"] {
+        assert_eq!(throttle.attempt(user, address(1), Instant::now()), Ok(()), "{user}");
+        throttle.succeeded(user, address(1));
+    }
+    // Whoever waits for as long as he is told to, and tries on, does not begin anew.
+    for _ in 0..20 {
+        if let Err(wait) = throttle.attempt("carl", address(2), Instant::now()) {
+            advance(wait).await;
+            throttle.attempt("carl", address(2), Instant::now()).unwrap();
+        }
+    }
+    assert_eq!(seconds(throttle.attempt("carl", address(2), Instant::now())), 900);
+}
+
 /// Protects the memory from a flood of names.
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_names_takes_bounded_memory() {
