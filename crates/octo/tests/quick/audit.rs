@@ -1,14 +1,22 @@
 //! The record of who did what.
 
 use crate::support::{Bed, PASSWORD};
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use axum::middleware::from_fn_with_state;
+use axum::routing::post;
 use octo::auth::Role;
+use octo::server::layers::audit::record;
 use octo::store::StoreError;
 use rusqlite::Transaction;
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
+use tower::ServiceExt as _;
 
 fn rows(bed: &Bed, admin: &str, query: &str) -> Vec<Value> {
     let answer = bed.get(&format!("/api/admin/audit{query}"), &[("authorization", admin)]);
@@ -150,5 +158,44 @@ fn a_client_that_leaves_is_recorded_too() {
         let stats = bed.get("/api/admin/invite-codes/stats", &[("authorization", &admin)]).json();
         let recorded = rows(&bed, &admin, "?action=POST").len();
         assert_eq!((&stats["total"], recorded), (&json!(number), number), "{stats}");
+    }
+}
+
+/// Protects what an agent would go on computing for somebody who has left: a service sees its client leave, by whichever of
+/// its paths it was asked. What the server does itself is carried to its end.
+#[test]
+fn what_goes_to_a_service_ends_with_its_client() {
+    let bed = Bed::new();
+    let app = Arc::new(bed.app.clone());
+    for (path, ends) in [
+        ("/sessions/1/opencode/session", true),
+        ("/session/1/code/session", true),
+        ("/api/sessions/1/opencode/session", true),
+        ("/api/sessions/1/files/file", true),
+        ("/api/sessions/1/exec", false),
+    ] {
+        let (begun, begins) = channel::<()>();
+        let held = Arc::new(());
+        let holds = Arc::clone(&held);
+        let handler = move || {
+            let (begun, holds) = (begun.clone(), Arc::clone(&holds));
+            async move {
+                begun.send(()).unwrap();
+                std::future::pending::<()>().await;
+                drop(holds);
+            }
+        };
+        let router =
+            Router::new().route(path, post(handler)).layer(from_fn_with_state(Arc::clone(&app), record));
+        let request = Request::post(path).body(Body::empty()).unwrap();
+        let asked = bed.runtime.spawn(router.oneshot(request));
+        begins.recv_timeout(Duration::from_secs(30)).unwrap();
+        asked.abort();
+        let _ = bed.runtime.block_on(asked);
+        let until = Instant::now() + Duration::from_millis(if ends { 30_000 } else { 100 });
+        while Arc::strong_count(&held) > 1 && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(Arc::strong_count(&held) == 1, ends, "{path}");
     }
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::request_id::RequestId;
 use crate::api::error::ApiError;
 use crate::auth::{Client, Identity, origin};
+use crate::proxy::route::Route;
 use crate::server::App;
 use crate::store::StoreError;
 use crate::store::audit::{self, Entry};
@@ -36,7 +37,9 @@ pub async fn record(State(app): State<Arc<App>>, request: Request, next: Next) -
     if !origin::could_change(request.method(), request.headers()) {
         return next.run(request).await;
     }
-    if origin::is_websocket(request.headers()) || !request.uri().path().starts_with("/api/") {
+    let path = request.uri().path();
+    // The services have paths below /api as well.
+    if origin::is_websocket(request.headers()) || !path.starts_with("/api/") || Route::of(path).is_some() {
         return recorded(app, request, next).await;
     }
     let tasks = app.tasks.clone();
