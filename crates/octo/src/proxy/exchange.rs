@@ -27,6 +27,8 @@ pub(super) enum Failure {
     Silent(String),
     /// What came back is no answer.
     Broken(String),
+    /// It answered that it does not open a socket.
+    Declined(StatusCode),
     /// Nothing came in time.
     Slow,
     /// The request's body was too large.

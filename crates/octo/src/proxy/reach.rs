@@ -37,7 +37,9 @@ const fn verdict(state: State, failure: &Failure, replayable: bool) -> Verdict {
         (Failure::Silent(_), State::Pending | State::Starting) if replayable => Verdict::Again,
         (Failure::Silent(_), State::Pending | State::Starting) => Verdict::Refuse(Code::ServiceUnavailable),
         (Failure::Slow, _) => Verdict::Refuse(Code::GatewayTimeout),
-        (Failure::Deaf(_) | Failure::Silent(_) | Failure::Broken(_), _) => Verdict::Refuse(Code::BadGateway),
+        (Failure::Deaf(_) | Failure::Silent(_) | Failure::Broken(_) | Failure::Declined(_), _) => {
+            Verdict::Refuse(Code::BadGateway)
+        }
     }
 }
 
@@ -159,6 +161,10 @@ fn refusal(code: Code, service: Service, failure: &Failure) -> ApiError {
             tracing::warn!("the {name} of a session answered, but not in HTTP: {why}");
             ApiError::new(code, format!("the session's {name} began an answer and broke off"))
         }
+        Failure::Declined(status) => ApiError::new(
+            code,
+            format!("the session's {name} opens no socket for this: it answered {status}"),
+        ),
         Failure::Deaf(why) | Failure::Silent(why) => {
             tracing::info!("the {name} of a running session does not answer: {why}");
             ApiError::new(code, format!("the session runs, but its {name} does not answer"))

@@ -76,7 +76,11 @@ pub(in super::super) async fn dial_terminal(
     let (upload, outcome) = Upload::new(Source::Empty, 0, None);
     let mut request: Request<Upload> = super::super::http::request(shared, ask, target, upload)?;
     let origin = format!("http://{}", target.address);
-    *request.uri_mut() = http::Uri::from_static("/ws");
+    // Its own query says which of its terminals is wanted.
+    let own = request.uri().query().map(|query| format!("/ws?{query}"));
+    *request.uri_mut() = own
+        .map_or_else(|| Ok(http::Uri::from_static("/ws")), |to| to.parse())
+        .map_err(|_| Failure::Broken("the query cannot be sent on".into()))?;
     let key = generate_key();
     let headers = request.headers_mut();
     put_upgrade(headers);
@@ -93,7 +97,7 @@ pub(in super::super) async fn dial_terminal(
     }
     let (answer, line) = line.send(request, &outcome, shared.limits.connect).await?;
     if !exchange::is_upgrade(&answer) {
-        return Err(Failure::Broken(format!("the terminal answered {}", answer.status())));
+        return Err(Failure::Declined(answer.status()));
     }
     let accepted = answer.headers().get(header::SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
     if accepted != Some(derive_accept_key(key.as_bytes()).as_bytes())

@@ -24,7 +24,7 @@ const TTY: [(&str, &str); 1] = [("sec-websocket-protocol", "tty")];
 async fn ttyd(listener: TcpListener) {
     serve(listener, |_, mut stream| async move {
         let Some(head) = read_head(&mut stream).await else { return };
-        assert!(head.starts_with("GET /ws HTTP/1.1\r\n"), "{head}");
+        assert!(head.starts_with("GET /ws HTTP/1.1\r\n") || head.starts_with("GET /ws?columns="), "{head}");
         let lower = head.to_ascii_lowercase();
         assert!(lower.contains("sec-websocket-protocol: tty\r\n"), "{head}");
         let host = lower.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
@@ -99,6 +99,52 @@ async fn with_ttyd_s_protocol_everything_passes_as_it_is() {
     }
     let used = bed.used();
     assert!(used.contains(&Use::Active) && used.contains(&Use::Output));
+}
+
+/// The terminal server gives each name a shell of its own, docs/workshop.md; the page sends the name along.
+#[tokio::test]
+async fn which_terminal_is_wanted_passes_and_no_token_does() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (lines, mut came) = tokio::sync::mpsc::unbounded_channel();
+    serve(listener, move |_, mut stream| {
+        let lines = lines.clone();
+        async move {
+            let Some(head) = read_head(&mut stream).await else { return };
+            lines.send(head.lines().next().unwrap().to_owned()).unwrap();
+            accept(&mut stream, &head).await;
+        }
+    });
+    let bed = start(State::Running, address).await;
+    for (query, expected) in [
+        ("", "GET /ws HTTP/1.1"),
+        ("?arg=build", "GET /ws?arg=build HTTP/1.1"),
+        ("?token=SECRET&name=a%2Db", "GET /ws?name=a%2Db HTTP/1.1"),
+        ("?token=SECRET", "GET /ws HTTP/1.1"),
+    ] {
+        for protocol in [&TTY[..], &[]] {
+            drop(connect(bed.address, &format!("{PATH}/ws{query}"), protocol).await.unwrap());
+            assert_eq!(came.recv().await.unwrap(), expected, "{query}");
+        }
+    }
+}
+
+/// Protects the reader from a hunt for a fault that is none: the terminal server answers, and says no.
+#[tokio::test]
+async fn a_terminal_that_says_no_is_told_from_one_that_breaks() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    serve(listener, |_, mut stream| async move {
+        use tokio::io::AsyncWriteExt as _;
+        let Some(_) = read_head(&mut stream).await else { return };
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").await;
+    });
+    let bed = start(State::Running, address).await;
+    let error = connect(bed.address, &format!("{PATH}/ws?arg=a%20b"), &TTY).await.err().unwrap();
+    let Error::Http(answer) = error else { panic!("{error}") };
+    let said = String::from_utf8(answer.body().clone().unwrap_or_default()).unwrap();
+    assert_eq!(answer.status(), 502);
+    assert!(said.contains("400") && !said.contains("broke off"), "{said}");
 }
 
 #[tokio::test]
