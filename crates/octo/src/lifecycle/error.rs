@@ -85,6 +85,9 @@ impl From<LifecycleError> for ApiError {
                 Self::new(Code::BadRequest, message).with(json!({"field": field}))
             }
             E::Unfit(_) | E::Workspace(_) => Self::new(Code::BadRequest, message),
+            E::Runtime(RuntimeError::NotAName { .. }) => {
+                Self::new(Code::BadRequest, message).with(json!({"field": "image"}))
+            }
             E::NoImage(_) | E::Runtime(RuntimeError::NoImage(_)) => {
                 Self::new(Code::NotFound, message).with(json!({"reason": "image_not_found"}))
             }

@@ -173,6 +173,23 @@ async fn a_log_is_followed_until_nobody_listens() {
     assert_eq!(all, ["one", "last"]);
 }
 
+/// Some names that have nothing but letters of names are none all the same: only the runtime knows all its rules.
+#[tokio::test]
+async fn a_name_that_no_image_can_have_is_the_asker_s_mistake() {
+    for said in [
+        "Error: inspecting object: repository name must be lowercase",
+        "Error: inspecting object: invalid reference format",
+        "Error: inspecting object: sha256:zz: invalid format: no 64-byte hexadecimal value",
+        "Error response from daemon: invalid reference format: repository name (library/Foo) must be lowercase",
+    ] {
+        let (_folder, cli) = scripted(&format!("echo '{said}' >&2; exit 125"), LONG);
+        let error: crate::lifecycle::LifecycleError = cli.image("Foo").await.unwrap_err().into();
+        let refusal = crate::api::error::ApiError::from(error);
+        assert_eq!(refusal.code, crate::api::error::Code::BadRequest, "{refusal}");
+        assert!(refusal.to_string().contains("Foo") && refusal.retry_after.is_none(), "{refusal}");
+    }
+}
+
 /// What is asked for is the end of a log, so that is what stays of one that is too long.
 #[tokio::test]
 async fn of_a_long_log_the_end_is_kept() {

@@ -52,6 +52,14 @@ pub enum RuntimeError {
     /// There is no such image.
     #[error("there is no image {0} here")]
     NoImage(String),
+    /// No image can be called so.
+    #[error("{name:?} cannot be the name of an image: {said}")]
+    NotAName {
+        /// What was asked for.
+        name: String,
+        /// What the runtime said.
+        said: String,
+    },
     /// A host port is held by something else.
     #[error("a port is in use: {0}")]
     PortTaken(String),

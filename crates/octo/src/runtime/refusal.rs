@@ -45,6 +45,11 @@ pub(super) fn classify(refused: &Refused<'_>) -> RuntimeError {
     if has(&["image not known", "no such image", "unable to find image"]) {
         return RuntimeError::NoImage(about);
     }
+    // Only where a name is looked up: a run may fail by such words for other causes.
+    let words = ["invalid reference format", "must be lowercase", "no 64-byte hexadecimal value"];
+    if refused.command.ends_with("image inspect") && has(&words) {
+        return RuntimeError::NotAName { name: about, said };
+    }
     let status = match refused.code {
         Some(code) => format!("exit code {code}"),
         None => "ended by a signal".to_owned(),
@@ -71,6 +76,7 @@ mod tests {
             RuntimeError::Absent(_) => "absent",
             RuntimeError::NoContainer(_) => "no container",
             RuntimeError::NoImage(_) => "no image",
+            RuntimeError::NotAName { .. } => "no name",
             RuntimeError::PortTaken(_) => "port",
             RuntimeError::NameTaken(_) => "name",
             RuntimeError::Slow { .. } => "slow",
