@@ -92,8 +92,17 @@ pub struct LogIns {
     dev_mode: bool,
     held: Mutex<Held>,
     changed: Notify,
-    /// Users by log-ins that count, as they are at a moment of the database.
-    known: Mutex<(Moment, HashMap<LogIn, Arc<User>>)>,
+    known: Mutex<Known>,
+}
+
+/// Users as they are at a moment of the database.
+#[derive(Default)]
+struct Known {
+    moment: Moment,
+    /// By log-ins that count.
+    log_ins: HashMap<LogIn, Arc<User>>,
+    /// By id: one for all log-ins of a user, since what a page keeps for one may be large.
+    users: HashMap<String, Arc<User>>,
 }
 
 #[derive(Default)]
@@ -125,27 +134,29 @@ impl LogIns {
         let (asked, dev_mode) = (log_in.clone(), self.dev_mode);
         let found = self.store.glance(move |connection| asked.user(connection, dev_mode, now)).await?;
         let user = Arc::new(found?);
-        if let Some(moment) = moment {
-            self.remember(log_in, moment, &user);
-        }
-        Ok(user)
+        Ok(match moment {
+            Some(moment) => self.remember(log_in, moment, user),
+            None => user,
+        })
     }
 
     fn recall(&self, log_in: &LogIn, moment: Moment) -> Option<Arc<User>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        (known.0 == moment).then(|| known.1.get(log_in).cloned()).flatten()
+        (known.moment == moment).then(|| known.log_ins.get(log_in).cloned()).flatten()
     }
 
-    fn remember(&self, log_in: &LogIn, moment: Moment, user: &Arc<User>) {
+    /// Gives the user as it is remembered.
+    fn remember(&self, log_in: &LogIn, moment: Moment, user: Arc<User>) -> Arc<User> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.0 > moment {
-            return;
+        if known.moment > moment {
+            return user;
         }
-        if known.0 < moment || known.1.len() >= KNOWN {
-            known.1.clear();
+        if known.moment < moment || known.log_ins.len() >= KNOWN {
+            *known = Known { moment, ..Known::default() };
         }
-        known.0 = moment;
-        known.1.insert(log_in.clone(), Arc::clone(user));
+        let user = Arc::clone(known.users.entry(user.id.clone()).or_insert(user));
+        known.log_ins.insert(log_in.clone(), Arc::clone(&user));
+        user
     }
 
     /// Something about users or log-ins has changed: what is held is looked at now.

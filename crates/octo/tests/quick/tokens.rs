@@ -7,6 +7,7 @@ use octo::auth::Role;
 use octo::auth::token::{TokenError, Tokens};
 use octo::config::Secret;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const WEBSOCKET: [(&str, &str); 4] = [
     ("connection", "upgrade"),
@@ -232,6 +233,28 @@ fn what_is_remembered_of_a_log_in_ends_in_time() {
     ] {
         assert_eq!(user(seconds), wanted, "{seconds} s after the end");
     }
+}
+
+/// Protects the memory: what a page keeps for a user may take a megabyte here, and a user may log in ten thousand times.
+#[test]
+fn a_user_is_remembered_once_for_all_log_ins() {
+    let bed = Bed::new();
+    let [anna, bob] = ["anna", "bob"].map(|name| bed.user(name, Role::User));
+    let now = Timestamp::now();
+    let remembered = |user: &octo::store::users::User| {
+        let token = bed.app.auth.tokens.issue(user, now).unwrap();
+        let log_in = octo::auth::LogIn::from(bed.app.auth.tokens.read(&token, now).unwrap());
+        bed.runtime.block_on(bed.app.log_ins.user(&log_in, now)).unwrap()
+    };
+    let (first, second, other) = (remembered(&anna), remembered(&anna), remembered(&bob));
+    assert!(Arc::ptr_eq(&first, &second), "the same user is kept twice");
+    assert_eq!((&first.id, &other.id), (&anna.id, &bob.id));
+    // What was written meanwhile counts.
+    let path = format!("/api/admin/users/{}", anna.id);
+    let admin = bed.bearer("root", Role::Admin);
+    let change = bed.with_json("PUT", &path, &[("authorization", &admin)], &json!({"display_name": "Ann"}));
+    assert_eq!(change.status, 200, "{change:?}");
+    assert_eq!(remembered(&anna).display_name, "Ann");
 }
 
 #[test]
