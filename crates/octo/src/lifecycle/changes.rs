@@ -152,8 +152,8 @@ impl Lifecycle {
             Some(container) => self.0.runtime.inspect(container).await?,
             None => None,
         };
+        self.ports_come_free(&hold, &session).await;
         if let Some(container) = container.filter(|_| !outdated) {
-            self.ports_come_free(&hold, &session).await;
             let (store, now) = (&self.0.store, Timestamp::now());
             let ended: &'static [State] = &[State::Stopped, State::Failed];
             let change = Change::because("resumed");
@@ -176,7 +176,8 @@ impl Lifecycle {
     }
 
     /// Waits a moment for the ports that the session had, whoever has them. Podman's monitor holds a container's until it
-    /// goes, which may be after its stop: a quick resume would cost the container, and all that is in it but the home.
+    /// goes, which may be after its stop: a quick resume would cost the container, and all that is in it but the home; and
+    /// an upgrade the ports.
     async fn ports_come_free(&self, hold: &Hold, session: &Session) {
         let room = self.room();
         let mine = [session.opencode_port, session.fileserver_port, session.ttyd_port];
@@ -311,6 +312,7 @@ impl Lifecycle {
                 return Err(LifecycleError::NoImage(session.image));
             };
             let session = this.halt(&hold, session, "to be upgraded", this.patience()).await?;
+            this.ports_come_free(&hold, &session).await;
             this.make_anew(hold, session, image.id, "upgraded").await
         })
         .await

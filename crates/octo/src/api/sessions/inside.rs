@@ -55,7 +55,8 @@ fn refused(error: RuntimeError) -> ApiError {
 
 /// The refusal of one more program of the runtime's.
 fn too_many() -> ApiError {
-    let said = "you follow logs and run commands in too many places; end one of them, or wait until it has ended";
+    let said =
+        "you follow logs and run commands in too many places; end one of them, or wait until it has ended";
     ApiError::new(Code::TooManyRequests, said).retry_after(1)
 }
 

@@ -286,6 +286,32 @@ async fn a_resume_waits_a_moment_for_the_ports() {
     assert_eq!((up.container_id, up.ttyd_port), (first.container_id, first.ttyd_port));
 }
 
+/// An upgrade stops the container itself, and its ports are to stay as well.
+#[tokio::test]
+async fn an_upgrade_waits_a_moment_for_the_ports_too() {
+    let bed = bed().await;
+    let first = bed.running().await;
+    let holds = async {
+        // As soon as the container has let it go.
+        let held = loop {
+            match TcpListener::bind(("127.0.0.1", first.ttyd_port)) {
+                Ok(held) => break held,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        drop(held);
+    };
+    let (upgraded, ()) = tokio::join!(bed.lifecycle.upgrade(first.id), holds);
+    upgraded.unwrap();
+    let up = bed.becomes(first.id, State::Running).await;
+    assert_ne!(up.container_id, first.container_id);
+    assert_eq!(
+        (up.opencode_port, up.fileserver_port, up.ttyd_port),
+        (first.opencode_port, first.fileserver_port, first.ttyd_port)
+    );
+}
+
 #[tokio::test]
 async fn a_resume_after_the_image_has_changed_is_an_upgrade() {
     let bed = bed().await;
