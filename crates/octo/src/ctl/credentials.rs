@@ -38,11 +38,16 @@ pub(super) fn find(global: &Global, around: &Surroundings) -> Result<Option<Cred
     if let Some(name) = around.variable("OCTO_DEV_USER") {
         return Ok(Some(Credential::DevUser(name.to_owned())));
     }
+    kept(global, around)
+}
+
+/// The one that is kept for this server.
+pub(super) fn kept(global: &Global, around: &Surroundings) -> Result<Option<Credential>, Failure> {
     Ok(read(around)?.servers.remove(&key(&global.server)).map(|token| Credential::Bearer(Secret::new(token))))
 }
 
-/// Keeps a token, or forgets it. Tells whether there was one.
-pub(super) fn keep(global: &Global, around: &Surroundings, token: Option<&Secret>) -> Result<bool, Failure> {
+/// Keeps a token, or forgets it.
+pub(super) fn keep(global: &Global, around: &Surroundings, token: Option<&Secret>) -> Result<(), Failure> {
     let mut kept = read(around)?;
     let before = match token {
         Some(token) => kept.servers.insert(key(&global.server), token.reveal().to_owned()),
@@ -51,7 +56,7 @@ pub(super) fn keep(global: &Global, around: &Surroundings, token: Option<&Secret
     if token.is_some() || before.is_some() {
         write(around, &kept)?;
     }
-    Ok(before.is_some())
+    Ok(())
 }
 
 fn key(server: &str) -> String {

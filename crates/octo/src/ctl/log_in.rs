@@ -55,11 +55,14 @@ fn asked() -> Result<String, Failure> {
     Ok(line.trim().to_owned())
 }
 
-/// Ends the kept log-in at the server too, where that is still possible.
+/// Ends the kept log-in at the server too, where that is still possible; not one that the environment or the command line
+/// brings.
 pub(super) fn logout(context: &Context) -> Result<(), Failure> {
-    let client = context.client()?;
-    let told = client.call("POST", "/api/auth/logout", None);
-    let was = credentials::keep(&context.global, &context.around, None)?;
+    let kept = credentials::kept(&context.global, &context.around)?;
+    let was = kept.is_some();
+    let client = super::Client::new(&context.global.server, kept)?;
+    let told = if was { client.call("POST", "/api/auth/logout", None) } else { Ok(Value::Null) };
+    credentials::keep(&context.global, &context.around, None)?;
     // A token that the server does not take any more is as good as ended.
     match told {
         Err(failure) if failure.code != 4 => return Err(failure),

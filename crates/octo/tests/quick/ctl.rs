@@ -511,6 +511,31 @@ mod real {
     use super::*;
     use crate::support::{Bed, PASSWORD};
 
+    /// Protects a program's token of the environment, and ends the one that would else go on for a day.
+    #[test]
+    fn a_log_out_ends_the_kept_log_in_and_no_other() {
+        let bed = Bed::new();
+        bed.user("anna", octo::auth::Role::User);
+        let home = Home::new();
+        let url = format!("http://{}", bed.address);
+        home.run(home.command(&url, &["login", "anna"]), &format!("{PASSWORD}\n")).ok();
+        let file = home.folder.path().join("state/octo/octoctl-tokens.json");
+        let kept: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        let kept = kept["servers"][&url].as_str().unwrap().to_owned();
+        let other = bed.token("anna");
+        let status =
+            |token: &str| bed.get("/api/me", &[("authorization", &format!("Bearer {token}"))]).status;
+        let logout = || {
+            let mut command = home.command(&url, &["logout"]);
+            command.env("OCTO_AUTH_TOKEN", &other);
+            home.run(command, "").ok()
+        };
+        assert!(logout().starts_with("Logged out of"));
+        assert_eq!((status(&kept), status(&other)), (401, 200));
+        assert!(logout().starts_with("No log-in was kept for"));
+        assert_eq!(status(&other), 200);
+    }
+
     #[test]
     fn a_log_in_is_kept_for_its_user_alone_and_ends() {
         let bed = Bed::new();
