@@ -22,12 +22,25 @@ fn cfg(data: &Path) -> PathBuf {
 
 /// A service with these further lines in its settings.
 fn service(more: &str) -> (Program, Visitor) {
+    prepared(&format!("[octoapp]\nenabled: true\n{more}"), |_| ())
+}
+
+/// A service with these lines for its bridges, and with something done to the printer's data folder before.
+fn prepared(bridges: &str, prepare: impl FnOnce(&Path)) -> (Program, Visitor) {
     let program = Program::prepared(NOWHERE, &[], |data| {
         let text = std::fs::read_to_string(cfg(data)).unwrap();
-        std::fs::write(cfg(data), text + "[octoapp]\nenabled: true\n" + more).unwrap();
+        std::fs::write(cfg(data), text + bridges).unwrap();
+        prepare(data);
     });
     let visitor = Visitor::of(program.address);
     (program, visitor)
+}
+
+/// The code that a chat is to send, once the page shows it.
+fn code(visitor: &Visitor) -> String {
+    let page = visitor.wait_for("?start=");
+    let (_, rest) = page.split_once("?start=").unwrap();
+    rest.chars().take_while(char::is_ascii_alphanumeric).collect()
 }
 
 #[test]
@@ -81,10 +94,7 @@ fn settings_that_cannot_be_changed_are_named_and_what_was_to_be_written() {
 
     // The token is kept, so that nothing but these lines is left to do.
     visitor.send(&format!("bridge=telegram&do=pair&token={TOKEN}"));
-    let page = visitor.wait_for("?start=");
-    let (_, rest) = page.split_once("?start=").unwrap();
-    let code: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
-    telegram.say(ADA, ADA, &format!("/start {code}"));
+    telegram.say(ADA, ADA, &format!("/start {}", code(&visitor)));
     visitor.wait_for("sent the code");
     visitor.send("bridge=telegram&do=choose+0");
     let page = visitor.wait_for(&format!("{kept}<br>  chat_id: 5</p>"));
@@ -100,6 +110,44 @@ fn settings_that_cannot_be_changed_are_named_and_what_was_to_be_written() {
     visitor.wait_for("There is no extended2.cfg or extended.cfg in ");
     visitor.wait_for("the firmware makes it while it boots: restart the printer, then try again");
     assert!(!path.exists() && visitor.page().contains("aria-checked=\"true\""));
+}
+
+/// Whether it is the printer's clock or the authority that is wrong, its owner learns what to do.
+#[test]
+fn a_server_whose_certificate_is_refused_is_named_with_the_reason() {
+    for (years, known, reason) in [
+        (
+            (2025, 4096),
+            false,
+            "its certificate is from an unknown issuer; for a server of your own set EXTRA_CA_FILE",
+        ),
+        (
+            (2020, 2021),
+            true,
+            "its certificate has expired; check the printer's clock and the server's certificate",
+        ),
+        (
+            (4000, 4096),
+            true,
+            "its certificate is not valid yet; check the clocks of the printer and the server",
+        ),
+    ] {
+        // Nothing but its certificate counts.
+        let server = Telegram::certified(TOKEN, ADA, &["127.0.0.1"], years);
+        let bridges = format!("[octoapp]\nenabled: true\n[prusa_connect]\nurl: {}\n", server.url());
+        let (_program, visitor) = prepared(&bridges, |data| {
+            let ca = data.join("server.pem");
+            std::fs::write(&ca, server.ca()).unwrap();
+            if known {
+                let text = std::fs::read_to_string(cfg(data)).unwrap();
+                let line = format!("[octobridge]\nextra_ca_file: {}\n", ca.display());
+                std::fs::write(cfg(data), text.replace("[octobridge]\n", &line)).unwrap();
+            }
+        });
+        visitor.send("bridge=prusa_connect&do=pair");
+        let page = visitor.wait_for(reason);
+        assert!(page.contains(&format!("annot reach {}: {reason}", server.url())), "{page}");
+    }
 }
 
 /// What the settings say of the page is what the service does, from the next reading on.
