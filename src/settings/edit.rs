@@ -3,6 +3,7 @@
 
 use super::extended_cfg::{CfgError, ExtendedCfg, is_blank, section_name};
 use crate::whole_file::{self, ReadError};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -40,6 +41,9 @@ pub enum EditError {
 ///
 /// [`EditError`]; the file is as it was then.
 pub fn set_in_file(path: &Path, section: &str, values: &[(&str, String)]) -> Result<(), EditError> {
+    // Others of ours may be at it: this ends when it is dropped. Where the folder cannot be locked the file is still whole.
+    let folder = std::fs::canonicalize(path).and_then(|target| File::open(whole_file::folder_of(&target)));
+    let _alone = folder.inspect(|folder| drop(folder.lock()));
     let text = whole_file::read_text(path, super::lookup::CFG_LIMIT)?;
     let broken = |error| EditError::Broken { path: path.to_owned(), error };
     ExtendedCfg::parse(&text).map_err(broken)?;

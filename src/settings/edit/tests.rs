@@ -92,6 +92,32 @@ fn line() -> impl Strategy<Value = String> {
     ]
 }
 
+/// A terminal and the page may write at the same time, and the page for several bridges.
+#[test]
+fn those_who_write_at_once_take_nothing_from_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("extended2.cfg");
+    std::fs::write(&path, "[a]\nx: 1\n").unwrap();
+    let numbers = 0..8;
+    std::thread::scope(|scope| {
+        for number in numbers.clone() {
+            let path = &path;
+            scope.spawn(move || {
+                for round in 0..20 {
+                    set_in_file(path, &format!("n{number}"), &[("round", format!("{round}"))]).unwrap();
+                }
+            });
+        }
+    });
+    let text = std::fs::read_to_string(&path).unwrap();
+    let read = ExtendedCfg::parse(&text).unwrap();
+    for number in numbers {
+        let found = read.get(&format!("n{number}"), "round").unwrap();
+        assert_eq!(found.map(|found| found.text).as_deref(), Some("19"), "{number}: {text}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
 proptest! {
     #[test]
     fn other_lines_stay_and_the_value_is_read_back(
