@@ -35,6 +35,12 @@ pub enum EditError {
     },
 }
 
+/// What a key of a section says in a file; nothing where that cannot be told.
+pub fn get_in_file(path: &Path, section: &str, key: &str) -> Option<String> {
+    let text = whole_file::read_text(path, super::lookup::CFG_LIMIT).ok()?;
+    Some(ExtendedCfg::parse(&text).ok()?.get(section, key).ok()??.text)
+}
+
 /// Sets keys of a section in a file, which keeps its owner and mode. After a crash either all of them are there or none.
 ///
 /// # Errors

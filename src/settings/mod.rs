@@ -17,7 +17,7 @@ mod secret;
 mod unknown;
 
 pub use bootstrap::{Bootstrap, BootstrapError};
-pub use edit::{EditError, set as set_in_text, set_in_file};
+pub use edit::{EditError, get_in_file, set as set_in_text, set_in_file};
 pub use extended_cfg::{CfgError, CfgValue, ExtendedCfg};
 pub use general::{FeedSettings, General, PageFor, SourceName};
 pub use hide::redact;

@@ -1,7 +1,9 @@
 //! Where a bridge's switch and settings are, and how they are changed.
 
 use super::secret;
-use crate::settings::{ALL_KEYS, BridgeName, Environment, Instance, Settings, set_in_file};
+use crate::settings::{
+    ALL_KEYS, BridgeName, Environment, Instance, Origin, Settings, get_in_file, set_in_file,
+};
 use std::path::PathBuf;
 
 /// Something to tell whoever pairs.
@@ -95,6 +97,16 @@ impl Place {
                 let key = ALL_KEYS.iter().find(|key| key.name == name);
                 key.and_then(|key| key.default).map(str::to_owned)
             }
+        }
+    }
+
+    /// The text of a setting that stands in the settings file, as it is there now: somebody may have written there since
+    /// the settings were read.
+    pub(crate) fn text_now(&self, name: &str, key: &str) -> Option<String> {
+        let origin = self.instance().and_then(|instance| instance.origin(name));
+        match (&self.cfg, origin) {
+            (Some(cfg), None | Some(Origin::ExtendedCfg { .. })) => get_in_file(cfg, &self.section, key),
+            _ => self.text(name),
         }
     }
 

@@ -74,9 +74,9 @@ impl Target {
             None => {}
         }
         if let Some(person) = control {
-            let chats = self.place.text("TELEGRAM_ALLOWED_CHATS");
+            let chats = self.place.text_now("TELEGRAM_ALLOWED_CHATS", "allowed_chats");
             values.push(("allowed_chats", with(chats.as_deref(), found.chat)));
-            let users = self.place.text("TELEGRAM_ALLOWED_USERS");
+            let users = self.place.text_now("TELEGRAM_ALLOWED_USERS", "allowed_users");
             values.push(("allowed_users", with(users.as_deref(), person.id)));
         }
         values

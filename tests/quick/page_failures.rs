@@ -112,6 +112,24 @@ fn settings_that_cannot_be_changed_are_named_and_what_was_to_be_written() {
     assert!(!path.exists() && visitor.page().contains("aria-checked=\"true\""));
 }
 
+/// The service reads its settings when it is told to, and people write there when they like.
+#[test]
+fn lists_that_somebody_has_changed_meanwhile_are_not_put_back() {
+    let telegram = Telegram::plain(TOKEN, ADA);
+    let lists = "allowed_chats: 7\nallowed_users: 7, 8\n";
+    let (program, visitor) = service(&format!("[telegram]\napi_url: {}\n{lists}", telegram.url()));
+    let path = cfg(&program.data());
+    let by_hand = std::fs::read_to_string(&path).unwrap().replace("users: 7, 8", "users: 7, 9");
+    std::fs::write(&path, by_hand).unwrap();
+    visitor.send(&format!("bridge=telegram&do=pair&token={TOKEN}"));
+    telegram.say(ADA, ADA, &format!("/start {}", code(&visitor)));
+    visitor.wait_for("sent the code");
+    visitor.send("bridge=telegram&do=choose+0&control=yes");
+    visitor.wait_for("from now on");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains("allowed_chats: 7, 5\nallowed_users: 7, 9, 5\n"), "{text}");
+}
+
 /// Whether it is the printer's clock or the authority that is wrong, its owner learns what to do.
 #[test]
 fn a_server_whose_certificate_is_refused_is_named_with_the_reason() {
