@@ -112,6 +112,41 @@ fn settings_that_cannot_be_changed_are_named_and_what_was_to_be_written() {
     assert!(!path.exists() && visitor.page().contains("aria-checked=\"true\""));
 }
 
+/// One that was cancelled needs some seconds to end.
+#[test]
+fn a_bridge_rests_until_the_last_of_its_pairings_has_ended() {
+    let telegram = Telegram::plain(TOKEN, ADA);
+    let bridges = format!(
+        "[octoapp]\nenabled: true\n[telegram]\nenabled: true\nchat_id: {ADA}\napi_url: {}\n",
+        telegram.url()
+    );
+    let (program, visitor) = prepared(&bridges, |data| {
+        std::fs::write(data.join("octoapp/telegram_bot_token"), TOKEN).unwrap();
+    });
+    let state = || {
+        let report = program.report();
+        let all = report["bridges"].as_array().unwrap().iter();
+        all.filter(|bridge| bridge["name"] == "telegram")
+            .map(|bridge| bridge["state"].clone())
+            .next()
+            .unwrap()
+    };
+    let reads = || program.log().matches("reads the settings again").count();
+    visitor.send("bridge=telegram&do=pair&token=");
+    let first = code(&visitor);
+    assert_eq!((state(), reads()), ("off".into(), 1));
+    visitor.send("bridge=telegram&do=cancel");
+    visitor.send("bridge=telegram&do=pair&token=");
+    let second = code(&visitor);
+    assert_ne!(first, second);
+    wait::until("the end of the first one", SOON, || (reads() >= 3).then_some(()));
+    telegram.say(ADA, ADA, &format!("/start {second}"));
+    visitor.wait_for("sent the code");
+    assert_eq!(state(), "off");
+    visitor.send("bridge=telegram&do=cancel");
+    wait::until("the bridge", SOON, || (state() != "off").then_some(()));
+}
+
 /// The service reads its settings when it is told to, and people write there when they like.
 #[test]
 fn lists_that_somebody_has_changed_meanwhile_are_not_put_back() {

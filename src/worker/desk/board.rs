@@ -2,7 +2,7 @@
 
 use super::facts::Facts;
 use crate::page::{Course, Examination};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -24,8 +24,8 @@ struct State {
     facts: Facts,
     /// When facts were looked up, or are being looked up since.
     looked: Option<Duration>,
-    /// Bridges that are at rest while they are paired.
-    resting: BTreeSet<String>,
+    /// Bridges that are at rest while they are paired, once for each pairing: one that was cancelled takes a while to end.
+    resting: Vec<String>,
     /// How often the service has read its settings.
     reloads: u64,
     tickets: u64,
@@ -145,7 +145,10 @@ impl Board {
 
     /// The service has read its settings.
     pub(in crate::worker) fn reloaded(&self) {
-        self.own().reloads += 1;
+        let mut state = self.own();
+        state.reloads += 1;
+        // Facts depend on them.
+        state.looked = None;
     }
 
     /// How often it has.
@@ -153,18 +156,19 @@ impl Board {
         self.own().reloads
     }
 
-    /// Lets a bridge rest, or work again, from the next reload on.
+    /// Lets a bridge rest, or work again as far as this pairing is concerned, from the next reload on.
     pub(super) fn rest(&self, bridge: &str, rests: bool) {
-        let mut state = self.own();
-        match rests {
-            true => drop(state.resting.insert(bridge.to_owned())),
-            false => drop(state.resting.remove(bridge)),
+        let resting = &mut self.own().resting;
+        if rests {
+            resting.push(bridge.to_owned());
+        } else if let Some(at) = resting.iter().position(|resting| resting == bridge) {
+            resting.swap_remove(at);
         }
     }
 
     /// Whether a bridge rests.
     pub(in crate::worker) fn rests(&self, bridge: &str) -> bool {
-        self.own().resting.contains(bridge)
+        self.own().resting.iter().any(|resting| resting == bridge)
     }
 }
 
@@ -281,5 +285,8 @@ mod tests {
         assert_eq!(wants, [true, false, false, true, false]);
         board.forget_facts();
         assert!(board.wants_facts(second * 17));
+        // They were looked up by settings that do not count any more.
+        board.reloaded();
+        assert!(board.wants_facts(second * 18));
     }
 }
