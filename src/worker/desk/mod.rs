@@ -46,6 +46,15 @@ struct Work {
     board: Arc<Board>,
 }
 
+impl Work {
+    /// Has the service read its settings again. A file of them that is gone would end it.
+    fn reload(&self) {
+        if !self.settings.on_a_printer || self.settings.paths.cfg_files().iter().any(|path| path.exists()) {
+            self.board.ask_to_reload();
+        }
+    }
+}
+
 /// The desk, for as long as the worker lives.
 pub(super) struct Office {
     told: Rc<RefCell<Told>>,
@@ -194,7 +203,7 @@ impl Office {
                 Err(why) => Course::Failed(why),
             });
             work.board.forget_facts();
-            work.board.ask_to_reload();
+            work.reload();
         })
     }
 }

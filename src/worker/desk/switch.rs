@@ -22,9 +22,7 @@ pub(super) fn begin(work: Work, instance: &Instance, on: bool) -> Result<(), Str
             Err(stop) => Some(Err(stop.to_string())),
         };
         work.board.tested(&name, outcome);
-        // A file that is broken is named once it is read. One that is gone would end the service.
-        if work.settings.paths.cfg_files().iter().any(|path| path.exists()) {
-            work.board.ask_to_reload();
-        }
+        // A file that is broken is named once it is read.
+        work.reload();
     })
 }

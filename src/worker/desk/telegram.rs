@@ -61,7 +61,7 @@ impl<'a> Rest<'a> {
 impl Drop for Rest<'_> {
     fn drop(&mut self) {
         self.0.board.rest(self.1, false);
-        self.0.board.ask_to_reload();
+        self.0.reload();
     }
 }
 
