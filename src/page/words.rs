@@ -117,8 +117,8 @@ pub(super) const ENGLISH: Words = Words {
     octoapp_no_address: "Take the address by which you opened this page.",
     octoapp_forget: [
         "Forget all phones",
-        "All registrations are deleted, and OctoApp is switched off. A phone registers anew when the printer is opened in \
-         its app.",
+        "All registrations are deleted, and OctoApp is switched off unless no other bridge is on. A phone registers \
+         anew when the printer is opened in its app.",
         "Forget them",
     ],
 
@@ -135,8 +135,8 @@ pub(super) const ENGLISH: Words = Words {
     prusa_steps: ["Log in at Prusa Connect by this link.", "Add the printer; the code is filled in already."],
     prusa_forget: [
         "Forget the registration",
-        "Token and code are deleted, and Prusa Connect is switched off. Remove the printer in Prusa Connect too: it cannot \
-         do that itself. The serial number stays.",
+        "Token and code are deleted, and Prusa Connect is switched off unless no other bridge is on. Remove the printer in \
+         Prusa Connect too: it cannot do that itself. The serial number stays.",
         "Forget it",
     ],
     prusa_import: ["I have a prusa_printer_settings.ini", "The file", "Its text", "Take its token"],
@@ -157,7 +157,8 @@ pub(super) const ENGLISH: Words = Words {
     telegram_control: "Whoever sent the code may also pause, cancel and print from the chat",
     telegram_forget: [
         "Forget the bot",
-        "The token is deleted, and Telegram is switched off. The chat stays in the settings.",
+        "The token is deleted, and Telegram is switched off unless no other bridge is on. The chat stays in the \
+         settings.",
         "Forget it",
     ],
 

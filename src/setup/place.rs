@@ -45,6 +45,8 @@ pub(crate) struct Place {
     pub(crate) section: String,
     /// The printer's settings file; none off a printer.
     cfg: Option<PathBuf>,
+    /// It is not switched off, since the service would end without it.
+    pub(crate) stays: bool,
     /// What the environment says counts before all files.
     fixed: Vec<&'static str>,
 }
@@ -81,7 +83,7 @@ impl Place {
         let is_set = |name: &&str| environment.get(*name).is_some_and(|text| !text.trim().is_empty());
         let own = stored.iter().copied().filter(|_| label.is_none());
         let fixed = own.filter(is_set).collect();
-        Ok(Self { settings, bridge, section, cfg, fixed })
+        Ok(Self { settings, bridge, section, cfg, stays: false, fixed })
     }
 
     /// The bridge, if it is in the settings.
@@ -121,7 +123,12 @@ impl Place {
     ///
     /// If the settings cannot be changed.
     pub(crate) fn switch(&self, on: bool) -> Result<Note, Stop> {
-        self.set(&[("enabled", on.to_string())])
+        match on {
+            false if self.stays => {
+                Ok(Note::Beware("it stays switched on, since no other bridge is".to_owned()))
+            }
+            on => self.set(&[("enabled", on.to_string())]),
+        }
     }
 
     /// Sets keys of its section.

@@ -91,11 +91,13 @@ impl Target {
         let kept = self.place.keep(&self.secret, "");
         let mut notes = vec![kept.map_err(|error| Stop::Failed(format!("{error}; nothing was changed")))?];
         if let (Some(file), Some(_)) = (self.place.file(), self.place.instance()) {
-            self.place.switch(false)?;
             let section = &self.place.section;
-            notes.push(Note::Done(format!(
-                "[{section}] is switched off in {file}. Its chat and lists stay there."
-            )));
+            notes.push(match self.place.switch(false)? {
+                Note::Done(_) => Note::Done(format!(
+                    "[{section}] is switched off in {file}. Its chat and lists stay there."
+                )),
+                stays => stays,
+            });
         }
         notes.extend(self.place.beware());
         Ok(notes)

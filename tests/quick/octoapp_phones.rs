@@ -296,6 +296,24 @@ fn a_phone_that_registers_as_soon_as_the_page_invites_it_is_paired() {
 }
 
 #[test]
+fn alone_it_is_paired_on_the_page_and_stays_on_when_its_phones_are_forgotten() {
+    let (service, moonraker) = (PushService::start(), Moonraker::new());
+    let printer = printer(&service, "enabled: true\n");
+    let _socket = moonraker.serve(&printer);
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    let _service = Service::start_at(&printer, address.port());
+    let visitor = Visitor::of(address);
+    visitor.wait_for("No phone");
+    visitor.send("bridge=octoapp&do=pair");
+    visitor.wait_for("Time left:");
+    moonraker.register(ANDROID, json!({}));
+    visitor.wait_for("registered, and was sent a first message");
+    visitor.send("bridge=octoapp&do=forget");
+    visitor.wait_for("All phones are forgotten. Note: it stays switched on, since no other bridge is");
+    assert!(moonraker.apps().is_empty() && cfg(&printer).contains("enabled: true"), "{}", cfg(&printer));
+}
+
+#[test]
 fn what_keeps_it_from_pairing_is_said_with_its_remedy() {
     let (service, moonraker) = (PushService::start(), Moonraker::new());
     let sound = printer(&service, "");

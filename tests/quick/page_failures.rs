@@ -123,6 +123,39 @@ fn settings_that_cannot_be_changed_are_named_and_what_was_to_be_written() {
     program.worker();
 }
 
+/// Without any bridge the service would end, and nobody could pair anything on its page any more.
+#[test]
+fn the_last_bridge_stays_on_when_its_pairing_is_forgotten() {
+    for (bridge, lines, secret) in [
+        ("telegram", "chat_id: 5", "telegram_bot_token"),
+        ("prusa_connect", "url: http://127.0.0.1:9", "prusa_connect_token"),
+    ] {
+        let (program, visitor) = prepared(&format!("[{bridge}]\nenabled: true\n{lines}\n"), |data| {
+            std::fs::write(data.join("octoapp").join(secret), "123:SECRETSECRETSECRET").unwrap();
+        });
+        visitor.send(&format!("bridge={bridge}&do=forget"));
+        let page = visitor.wait_for("forgotten");
+        assert!(page.contains(" Note: it stays switched on, since no other bridge is"), "{page}");
+        wait::until("the settings read again", SOON, || {
+            program.log().contains("reads the settings again").then_some(())
+        });
+        visitor.wait_for("aria-checked=\"true\"");
+        let text = std::fs::read_to_string(cfg(&program.data())).unwrap();
+        assert!(text.contains(&format!("[{bridge}]\nenabled: true\n")), "{text}");
+        assert!(!program.data().join("octoapp").join(secret).exists(), "{bridge}");
+        // Another one that is on changes that.
+        visitor.send("bridge=octoapp&do=on");
+        wait::until("the other one", SOON, || {
+            (visitor.page().matches("aria-checked=\"true\"").count() == 2).then_some(())
+        });
+        visitor.send(&format!("bridge={bridge}&do=forget"));
+        wait::until("the switch", SOON, || {
+            (visitor.page().matches("aria-checked=\"true\"").count() == 1).then_some(())
+        });
+        program.worker();
+    }
+}
+
 /// One that was cancelled needs some seconds to end.
 #[test]
 fn a_bridge_rests_until_the_last_of_its_pairings_has_ended() {

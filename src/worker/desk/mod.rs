@@ -53,6 +53,12 @@ impl Work {
             self.board.ask_to_reload();
         }
     }
+
+    /// Whether the service would end without this bridge.
+    fn needs(&self, name: &str) -> bool {
+        let mut others = self.settings.instances.iter().filter(|other| other.name() != name);
+        !self.settings.serves_alone && !others.any(|other| other.enabled.value)
+    }
 }
 
 /// The desk, for as long as the worker lives.

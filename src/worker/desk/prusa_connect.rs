@@ -63,7 +63,9 @@ pub(super) fn import(work: &Work, file: &Secret) -> Result<String, String> {
 
 /// Forgets token and code.
 pub(super) fn forget(work: &Work) -> Result<String, String> {
-    let notes = target(work)?.forget().map_err(text)?;
+    let mut target = target(work)?;
+    target.place.stays = work.needs(&target.place.section);
+    let notes = target.forget().map_err(text)?;
     Ok(said(SAID.prusa_forgotten, notes))
 }
 

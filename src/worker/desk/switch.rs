@@ -7,9 +7,7 @@ use crate::setup::{Note, Place};
 
 /// Switches a bridge on or off.
 pub(super) fn begin(work: Work, instance: &Instance, on: bool) -> Result<(), String> {
-    let others =
-        work.settings.instances.iter().any(|other| other.enabled.value && other.name() != instance.name());
-    if !on && !others && !work.settings.serves_alone {
+    if !on && work.needs(&instance.name()) {
         return Err(SAID.last_bridge.to_owned());
     }
     let (name, bridge) = (instance.name(), instance.bridge);

@@ -162,7 +162,9 @@ fn explain(error: &PairError) -> String {
 
 /// Forgets the bot.
 pub(super) fn forget(work: &Work, instance: &Instance) -> Result<String, String> {
-    let notes = target(work, instance)?.forget().map_err(|stop| stop.to_string())?;
+    let mut target = target(work, instance)?;
+    target.place.stays = work.needs(&instance.name());
+    let notes = target.forget().map_err(|stop| stop.to_string())?;
     Ok(said(SAID.telegram_forgotten, notes))
 }
 
