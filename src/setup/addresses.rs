@@ -27,6 +27,21 @@ pub(crate) struct Found {
     pub(crate) login: bool,
 }
 
+impl Found {
+    /// What may keep a phone from finding the printer there, with the remedy.
+    pub(crate) fn doubts(&self) -> impl Iterator<Item = &'static str> {
+        let silent = (!self.answers && !self.urls.is_empty()).then_some(
+            "Moonraker does not answer there, at least not to this machine; if the app does not find the printer, check \
+             that a browser on the phone opens its page",
+        );
+        let locked = self.login.then_some(
+            "Moonraker wants a login or a key of phones; give the app one, or add your network to trusted_clients in \
+             moonraker.conf",
+        );
+        silent.into_iter().chain(locked)
+    }
+}
+
 /// Looks for them; the error says why Moonraker does not tell.
 pub(crate) fn find(control: &Control, tls: Arc<ClientConfig>) -> Result<Found, String> {
     let base = control.web_address().map_err(|error| error.to_string())?;

@@ -105,18 +105,7 @@ fn invite(found: &Found) {
     if !others.is_empty() {
         say(&format!("or, from another of its networks, at\n\n  {}\n", others.join("\n  ")));
     }
-    if !found.answers {
-        complain(
-            "Moonraker does not answer there, at least not to this machine; if the app does not find the printer, check \
-             that a browser on the phone opens its page",
-        );
-    }
-    if found.login {
-        complain(
-            "Moonraker wants a login or a key of phones; give the app one, or add your network to trusted_clients in \
-             moonraker.conf",
-        );
-    }
+    found.doubts().for_each(complain);
     steps("this address");
 }
 

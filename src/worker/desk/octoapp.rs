@@ -24,13 +24,14 @@ pub(super) fn pair(work: &Work, ticket: &Ticket) -> Result<String, String> {
     pairing.prepare(&paths.data, &paths.printer_data).map_err(|error| error.to_string())?;
     let tls = tls::client_config(work.settings.text("EXTRA_CA_FILE").map(Path::new));
     let found = find_addresses(&work.control, tls.map_err(|error| error.to_string())?)?;
+    let remarks = found.doubts().map(str::to_owned).collect();
     // Whoever comes once the invitation is shown is new.
     pairing.registered().map_err(|error| error.to_string())?;
     let mut urls = found.urls.into_iter();
     let link = urls.next();
     let extras = urls.map(|text| Extra { label: SAID.octoapp_elsewhere, text }).collect();
     let until = work.clock.now().monotonic.saturating_add(PATIENCE);
-    ticket.show(Course::Waiting(Invitation { link, extras, until, ..Invitation::default() }));
+    ticket.show(Course::Waiting(Invitation { link, extras, until, remarks, ..Invitation::default() }));
     let arrived = pairing.wait(PATIENCE, &mut |news| {
         match news {
             News::Left(_) => {}
