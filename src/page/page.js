@@ -6,7 +6,10 @@
   const say = text => { notice.textContent = text; };
 
   // Makes `old` like `fresh`, and leaves alone what a person is typing, has unfolded or has the focus on.
-  const isSame = (one, other) => one.nodeName === other.nodeName && one.id === other.id;
+  // A choice is never made of another button: somebody may be about to press that.
+  const choice = node => node.nodeName === 'BUTTON' && node.value.startsWith('choose ') ? node.value : '';
+  const isSame = (one, other) =>
+    one.nodeName === other.nodeName && one.id === other.id && choice(one) === choice(other);
   const follow = (old, fresh) => {
     if (old.nodeType !== Node.ELEMENT_NODE) {
       if (old.data !== fresh.data) old.data = fresh.data;

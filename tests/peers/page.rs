@@ -179,8 +179,11 @@ fn each_bridge_is_paired_in_the_browser() {
     judge(&browser, "telegram-waits");
     place.telegram.say(ADA, ADA, &format!("/start {code}"));
     browser.wait_for(TELEGRAM, "sent the code");
+    // Whoever is about to press a button presses no other one because a chat comes.
+    browser.run(&format!("document.querySelector(\"{}\").focus()", button(TELEGRAM, "cancel")));
     place.telegram.say_in(GROUP, Some(17), ADA, &format!("/start@printer_bot {code}"));
     browser.wait_for(TELEGRAM, "topic 17");
+    assert_eq!(browser.focused(), "Cancel");
     judge(&browser, "telegram-asks");
     browser.click(&format!("{TELEGRAM} input[name='control']"));
     browser.click(&button(TELEGRAM, "choose 1"));
