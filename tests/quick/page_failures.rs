@@ -2,6 +2,7 @@
 //! need one are in the browser tests.
 
 use crate::support::program::Program;
+use crate::support::prusa_connect::Connect;
 use crate::support::telegram::Telegram;
 use crate::support::visitor::Visitor;
 use crate::support::wait;
@@ -245,6 +246,28 @@ fn a_server_whose_certificate_is_refused_is_named_with_the_reason() {
         let page = visitor.wait_for(reason);
         assert!(page.contains(&format!("annot reach {}: {reason}", server.url())), "{page}");
     }
+}
+
+/// Connect was not asked at all: the settings say that the printer is another one than it has registered.
+#[test]
+fn a_registration_of_another_time_is_told_from_one_that_connect_refuses() {
+    let connect = Connect::start();
+    let (program, visitor) = service(&format!("[prusa_connect]\nurl: {}\n", connect.url()));
+    visitor.send("bridge=prusa_connect&do=pair");
+    let page = visitor.wait_for("<span class=\"code\">");
+    let (_, rest) = page.split_once("<span class=\"code\">").unwrap();
+    connect.enter(rest.split('<').next().unwrap());
+    visitor.wait_for("Registered.");
+    let path = cfg(&program.data());
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text + "printer_type: I3MK3\n").unwrap();
+    program.reload();
+    let page = visitor.wait_for("he printer was registered as a printer of type 6.1.0; ");
+    assert!(
+        page.contains("PRUSA_CONNECT_PRINTER_TYPE as before, or remove the printer in Prusa Connect"),
+        "{page}"
+    );
+    assert!(!page.contains("does not take the token"), "{page}");
 }
 
 /// What the settings say of the page is what the service does, from the next reading on.

@@ -55,8 +55,8 @@ pub(crate) fn outdated(registered: Option<&Registered>, now: &Registered) -> Opt
         ("under another fingerprint".to_owned(), "PRUSA_CONNECT_SERIAL and PRUSA_CONNECT_FINGERPRINT")
     };
     Some(format!(
-        "the printer was registered {what}; set {setting} as before, or remove the printer in Prusa Connect and run \
-         `octobridge pair prusa-connect`"
+        "the printer was registered {what}; set {setting} as before, or remove the printer in Prusa Connect and pair it \
+         again"
     ))
 }
 

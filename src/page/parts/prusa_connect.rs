@@ -5,6 +5,7 @@ use super::super::sight::{Card, Course, PrusaConnect, Registration};
 use super::super::words::ENGLISH;
 use super::course;
 use super::form::{Form, button};
+use crate::bridge::BridgeState;
 
 /// Draws what is Prusa Connect's own on its card.
 pub(super) fn draw(out: &mut Markup, connect: &PrusaConnect, card: &Card, form: Form<'_>) {
@@ -13,9 +14,13 @@ pub(super) fn draw(out: &mut Markup, connect: &PrusaConnect, card: &Card, form: 
         Registration::No if waits => ("waiting", ENGLISH.prusa_waiting),
         Registration::No => ("", ENGLISH.prusa_no),
         Registration::Yes { .. } => ("ok", ENGLISH.prusa_yes),
+        // It is not Connect that refuses it: the settings say that the printer is another one.
+        Registration::Refused { .. } if card.line.state == BridgeState::NeedsPairing => {
+            ("notice", card.line.text.as_str())
+        }
         Registration::Refused { .. } => ("notice", ENGLISH.prusa_refused),
     };
-    out.element("p", &[("class", class)], text);
+    out.sentence("p", &[("class", class)], text);
     out.wrap("dl", &[], |out| {
         let mut row = |name, value: &str| {
             out.element("dt", &[], name);
