@@ -6,9 +6,10 @@ use crate::support::prusa_connect::Connect;
 use crate::support::telegram::Telegram;
 use crate::support::visitor::Visitor;
 use crate::support::wait;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const TOKEN: &str = "123:SECRETTOKEN";
 const ADA: i64 = 5;
@@ -288,7 +289,16 @@ fn who_sees_the_page_is_what_the_settings_say() {
     set("page_hosts: printer.example.org");
     wait::until("the further name", SOON, || (load("printer.example.org") == 200).then_some(()));
     assert_eq!([load("u1"), load("other.example.org")], [200, 403]);
+    // Who has the page open is let go, too.
+    let mut open = TcpStream::connect(program.address).unwrap();
+    open.set_read_timeout(Some(SOON)).unwrap();
+    write!(open, "GET /page/live HTTP/1.1\r\nHost: u1\r\n\r\n").unwrap();
+    assert!(open.read(&mut [0; 64]).unwrap() > 0);
     set("page: nobody");
+    let asked = Instant::now();
+    while open.read(&mut [0; 4096]).unwrap() > 0 {
+        assert!(asked.elapsed() < SOON, "it goes on for those who had it open");
+    }
     wait::until("the end of the page", SOON, || (load("u1") == 404).then_some(()));
     set("page: anyone");
     wait::until("the page", SOON, || (load("u1") == 200).then_some(()));

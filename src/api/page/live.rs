@@ -71,6 +71,7 @@ pub(super) fn answer(visit: &Visit<'_>) -> Answer {
     let Some(seat) = visit.seats.take() else {
         return super::text(StatusCode::SERVICE_UNAVAILABLE, SAID.too_many);
     };
+    let admits = visit.view.desk().map(|desk| desk.admits());
     // One at a time: what a slow browser has not taken yet is not piled up, and what comes then is what is true then.
     let (send, events) = mpsc::channel(1);
     let (view, mut shutdown) = (Rc::clone(visit.view), visit.shutdown.clone());
@@ -85,6 +86,10 @@ pub(super) fn answer(visit: &Visit<'_>) -> Answer {
                 _ = steps.tick() => {}
             }
             let Some(desk) = view.desk() else { return };
+            if admits.as_ref() != Some(&desk.admits()) {
+                // Whether this one still may see it shows when it comes again.
+                return;
+            }
             let mut text = String::new();
             if number.is_multiple_of(CLOCK_EVERY) {
                 text = ["event: clock\ndata: ", &desk.now().as_secs().to_string(), "\n\n"].concat();
