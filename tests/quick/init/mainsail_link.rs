@@ -143,6 +143,19 @@ fn a_file_behind_a_link_is_changed_where_it_is() {
     });
 }
 
+/// The folder is the printer's user's, the script is run by root, and what it makes is given away.
+#[test]
+fn nothing_is_made_behind_a_link_that_leads_nowhere() {
+    with_file(None, |rig, file| {
+        let elsewhere = rig.path("made");
+        fs::create_dir(file.parent().unwrap()).unwrap();
+        symlink(&elsewhere, &file).unwrap();
+        assert_done(&link(rig, "get"), "false");
+        assert_fails(|| link(rig, "true"), "is a link that leads nowhere; delete it");
+        assert!(!elsewhere.exists() && fs::symlink_metadata(&file).unwrap().is_symlink());
+    });
+}
+
 #[test]
 fn without_a_printer_and_with_other_words_nothing_happens() {
     with_file(None, |rig, _| {
