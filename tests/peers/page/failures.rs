@@ -241,12 +241,22 @@ fn what_goes_wrong_with_files_switches_and_the_printer() {
     // A test of what Connect refuses.
     fails(&browser, CONNECT, "test", &["refuses"]);
 
+    // A camera that gives no picture leaves no empty frame, whatever else changes beside it.
+    browser.run("window.Image = class { set src(_) { setTimeout(() => this.onerror()); } }");
+    let hidden = "return document.querySelector('#head figure').hidden";
+    wait::until("the end of the frame", SOON, || (browser.run(hidden) == true).then_some(()));
+    browser.run(
+        "const figure = document.querySelector('#head figure'); window.shown = 0; \
+         new MutationObserver(() => { window.shown += !figure.hidden; }).observe(figure, { attributes: true })",
+    );
+
     // The printer is away: phones cannot be registered. What is set is wrong.
     place.bed.kill(Part::Moonraker);
     let path = place.program.data().join("config/extended/extended2.cfg");
     std::fs::write(&path, place.cfg() + "[octoapp]\nenabled: true\n").unwrap();
     let head = browser.wait_for("#head", "No connection to the printer");
     assert!(!head.contains("Nothing is being printed"), "{head}");
+    assert_eq!(browser.run("return window.shown"), 0);
     // What happened is told in words.
     let log = browser.wait_for("#log", "the connection to the printer is lost");
     assert!(!log.contains("SourceLost"), "{log}");
