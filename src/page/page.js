@@ -114,6 +114,7 @@
     event.preventDefault();
     const form = event.target;
     const button = event.submitter;
+    if (button?.hasAttribute('aria-busy')) return;
     const body = new URLSearchParams(new FormData(form, button));
     button?.setAttribute('aria-busy', 'true');
     try {
@@ -125,7 +126,8 @@
       say(lost);
       down = true;
     }
-    button?.removeAttribute('aria-busy');
+    // The second press of a double one comes before the page shows what the first has done.
+    setTimeout(() => button?.removeAttribute('aria-busy'), 500);
   });
 
   // A file of Connect's goes into the field beside it.
