@@ -22,7 +22,7 @@ fn invitation(link: &str, code: Option<&str>) -> Invitation {
 }
 
 fn octoapp(phones: Option<Result<Vec<String>, String>>) -> Service {
-    Service::OctoApp(OctoApp { addresses: vec!["http://192.168.1.20".to_owned()], phones })
+    Service::OctoApp(OctoApp { phones })
 }
 
 fn connect(registration: Registration) -> Service {

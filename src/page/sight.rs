@@ -92,8 +92,6 @@ pub enum Service {
 /// What is shown of OctoApp.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OctoApp {
-    /// Where a phone finds the printer, the best address first; empty while that is not known.
-    pub addresses: Vec<String>,
     /// The phones that are registered, a line each; or why that is not known.
     pub phones: Option<Result<Vec<String>, String>>,
 }

@@ -223,7 +223,7 @@ fn connected(source: &SourceStatus) -> String {
 /// What is shown of a bridge's service.
 fn service(instance: &Instance, line: &BridgeLine, facts: &Facts) -> Kind {
     match instance.bridge {
-        BridgeName::OctoApp => Kind::OctoApp(OctoApp { addresses: Vec::new(), phones: facts.phones.clone() }),
+        BridgeName::OctoApp => Kind::OctoApp(OctoApp { phones: facts.phones.clone() }),
         BridgeName::PrusaConnect => {
             let refused = line.state == BridgeState::NeedsPairing || line.text.starts_with(REFUSED);
             let registration = match &facts.token {
