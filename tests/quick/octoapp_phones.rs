@@ -11,7 +11,7 @@ use crate::walk::{Service, Walk, follow};
 use nix::pty::openpty;
 use serde_json::{Value, json};
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -293,6 +293,31 @@ fn a_phone_that_registers_as_soon_as_the_page_invites_it_is_paired() {
     visitor.send("bridge=octoapp&do=pair");
     visitor.wait_for("registered, and was sent a first message");
     assert_encrypted(&service.pushes()[0], &custom(HELLO), KEY);
+}
+
+/// The service may be slow to take the first push.
+#[test]
+fn a_phone_that_registered_switches_nothing_on_once_its_pairing_is_cancelled() {
+    let moonraker = Moonraker::new();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let api = format!("api_url: http://{}\n", silent.local_addr().unwrap());
+    let printer = Printer::new(&format!("[telegram]\nenabled: true\n[octoapp]\n{api}"));
+    let logs = printer.data().join("logs");
+    std::fs::create_dir_all(&logs).unwrap();
+    let _socket = moonraker.serve(&printer);
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    let _service = Service::start_at(&printer, address.port());
+    let visitor = Visitor::of(address);
+    let before = cfg(&printer);
+    visitor.send("bridge=octoapp&do=pair");
+    visitor.wait_for("Time left:");
+    moonraker.register(PHONE, json!({}));
+    let (push, _) = silent.accept().unwrap();
+    visitor.send("bridge=octoapp&do=cancel");
+    drop((push, silent));
+    let log = || std::fs::read_to_string(logs.join("octoapp.log")).unwrap_or_default();
+    wait::until("its end", SOON, || log().contains("reads the settings again").then_some(()));
+    assert_eq!(cfg(&printer), before);
 }
 
 #[test]

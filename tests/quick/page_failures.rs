@@ -3,7 +3,7 @@
 
 use crate::support::program::Program;
 use crate::support::prusa_connect::Connect;
-use crate::support::telegram::Telegram;
+use crate::support::telegram::{Behaviour, Telegram};
 use crate::support::visitor::Visitor;
 use crate::support::wait;
 use std::io::{Read, Write};
@@ -191,6 +191,27 @@ fn a_bridge_rests_until_the_last_of_its_pairings_has_ended() {
     assert_eq!(state(), "off");
     visitor.send("bridge=telegram&do=cancel");
     wait::until("the bridge", SOON, || (state() != "off").then_some(()));
+}
+
+/// A camera and a slow line may take their time, in which its owner can change his mind.
+#[test]
+fn a_choice_that_is_cancelled_while_the_chat_is_greeted_is_not_stored() {
+    let telegram = Telegram::plain(TOKEN, ADA);
+    let (program, visitor) = service(&format!("[telegram]\napi_url: {}\n", telegram.url()));
+    let before = std::fs::read_to_string(cfg(&program.data())).unwrap();
+    telegram.once("paired with this chat", Behaviour::Late);
+    visitor.send(&format!("bridge=telegram&do=pair&token={TOKEN}"));
+    telegram.say(ADA, ADA, &format!("/start {}", code(&visitor)));
+    visitor.wait_for("sent the code");
+    visitor.send("bridge=telegram&do=choose+0&control=yes");
+    telegram.wait_for("the greeting", SOON, |calls| {
+        calls.iter().any(|call| call.text().contains("paired with this chat")).then_some(())
+    });
+    visitor.send("bridge=telegram&do=cancel");
+    telegram.release();
+    wait::until("its end", SOON, || program.log().contains("reads the settings again").then_some(()));
+    assert_eq!(std::fs::read_to_string(cfg(&program.data())).unwrap(), before);
+    assert!(!program.data().join("octoapp/telegram_bot_token").exists());
 }
 
 /// The service reads its settings when it is told to, and people write there when they like.

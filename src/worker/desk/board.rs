@@ -213,6 +213,11 @@ impl Ticket {
         self.with(|_| ()).is_none()
     }
 
+    /// Goes on only where it was not cancelled; what is said otherwise is shown to nobody.
+    pub(super) fn still_counts(&self) -> Result<(), String> {
+        if self.is_over() { Err(String::new()) } else { Ok(()) }
+    }
+
     /// The choice that was made, once.
     pub(super) fn chosen(&self) -> Option<(String, bool)> {
         self.with(|entry| entry.choice.take()).flatten()

@@ -42,6 +42,7 @@ pub(super) fn pair(work: &Work, ticket: &Ticket) -> Result<String, String> {
     let arrived = arrived.map_err(|error| error.to_string())?;
     ticket.show(Course::Busy(None));
     let greeted = pairing.greet(&arrived, HELLO);
+    ticket.still_counts()?;
     let note = switch(&place, true)?;
     let arrived = arrived.to_string();
     greeted.map_err(|error| fill(SAID.octoapp_stays, &[&error.to_string(), &arrived]))?;

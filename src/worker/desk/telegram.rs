@@ -112,9 +112,11 @@ fn find(work: &Work, ticket: &Ticket, target: &Target, token: &str) -> Result<St
         _ => None,
     };
     let jpeg = picture.as_ref().map(|shot| shot.frame.jpeg.as_ref());
+    ticket.still_counts()?;
     pairing
         .greet(&chosen, HELLO, jpeg)
         .map_err(|error| fill(SAID.telegram_not_stored, &[&error.to_string()]))?;
+    ticket.still_counts()?;
     let person = chosen.person.as_ref().filter(|_| control);
     let notes = target.store(token, &chosen, person).map_err(|stop| stop.to_string())?;
     Ok(said(&fill(SAID.telegram_done, &[&chosen.title]), notes))
