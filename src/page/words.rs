@@ -193,6 +193,7 @@ pub(crate) struct Said {
     pub(crate) note: &'static str,
     pub(crate) no_bridge: &'static str,
     pub(crate) goes_on: &'static str,
+    pub(crate) busy: &'static str,
     pub(crate) no_thread: &'static str,
     pub(crate) examined: &'static str,
     pub(crate) last_bridge: &'static str,
@@ -245,6 +246,7 @@ pub(crate) const SAID: Said = Said {
     note: " Note: {}",
     no_bridge: "There is no such bridge any more. Load the page again.",
     goes_on: "Something goes on for this bridge already. Wait for it, or cancel it first.",
+    busy: ENGLISH.busy,
     no_thread: "There is no thread for it ({}). Try again later.",
     examined: "An examination goes on already.",
     last_bridge: "This is the last bridge that is on. Without any the service ends, and this page with it: switch it off \

@@ -214,6 +214,26 @@ fn a_choice_that_is_cancelled_while_the_chat_is_greeted_is_not_stored() {
     assert!(!program.data().join("octoapp/telegram_bot_token").exists());
 }
 
+/// It may take as long as the service has patience.
+#[test]
+fn a_test_that_is_under_way_is_shown() {
+    let telegram = Telegram::plain(TOKEN, ADA);
+    let lines = format!("[telegram]\nenabled: true\nchat_id: {ADA}\napi_url: {}\n", telegram.url());
+    let (_program, visitor) = prepared(&lines, |data| {
+        std::fs::write(data.join("octoapp/telegram_bot_token"), TOKEN).unwrap();
+    });
+    telegram.once("This is a test of Octobridge", Behaviour::Late);
+    visitor.send("bridge=telegram&do=test");
+    let page = visitor.page();
+    assert!(page.contains("role=\"status\">One moment…</p>"), "{page}");
+    telegram.wait_for("the test", SOON, |calls| {
+        calls.iter().any(|call| call.text().contains("This is a test")).then_some(())
+    });
+    telegram.release();
+    let page = visitor.wait_for("A test message was taken.");
+    assert!(!page.contains("One moment"), "{page}");
+}
+
 /// The service reads its settings when it is told to, and people write there when they like.
 #[test]
 fn lists_that_somebody_has_changed_meanwhile_are_not_put_back() {

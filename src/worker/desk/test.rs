@@ -7,12 +7,17 @@ use crate::setup::trial;
 
 /// Sends one.
 pub(super) fn begin(work: Work, instance: &Instance) -> Result<(), String> {
-    let (instance, name) = (instance.clone(), instance.name());
-    work.board.tested(&name, None);
-    spawn(move || {
+    let (instance, name, board) = (instance.clone(), instance.name(), work.board.clone());
+    board.tested(&name, Some(Ok(SAID.busy.to_owned())));
+    let own = name.clone();
+    let begun = spawn(move || {
         let outcome = trial::send(&work.settings, &instance, &|| Ok(work.control.clone()));
         let told = outcome.map(|receivers| fill(SAID.tested, &[&receivers]));
         let told = told.map_err(|stop| stop.to_string());
-        work.board.tested(&name, Some(told));
-    })
+        work.board.tested(&own, Some(told));
+    });
+    if begun.is_err() {
+        board.tested(&name, None);
+    }
+    begun
 }
