@@ -68,7 +68,7 @@ impl Target {
         match found.thread {
             Some(thread) => values.push(("thread_id", thread.to_string())),
             // None is written, because one for all sections may stand above.
-            None if self.place.text("TELEGRAM_THREAD_ID").is_some() => {
+            None if self.place.text_now("TELEGRAM_THREAD_ID", "thread_id").is_some() => {
                 values.push(("thread_id", "0".to_owned()));
             }
             None => {}

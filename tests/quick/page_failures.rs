@@ -241,7 +241,8 @@ fn lists_that_somebody_has_changed_meanwhile_are_not_put_back() {
     let lists = "allowed_chats: 7\nallowed_users: 7, 8\n";
     let (program, visitor) = service(&format!("[telegram]\napi_url: {}\n{lists}", telegram.url()));
     let path = cfg(&program.data());
-    let by_hand = std::fs::read_to_string(&path).unwrap().replace("users: 7, 8", "users: 7, 9");
+    let by_hand =
+        std::fs::read_to_string(&path).unwrap().replace("users: 7, 8", "users: 7, 9\nthread_id: 17");
     std::fs::write(&path, by_hand).unwrap();
     visitor.send(&format!("bridge=telegram&do=pair&token={TOKEN}"));
     telegram.say(ADA, ADA, &format!("/start {}", code(&visitor)));
@@ -250,6 +251,7 @@ fn lists_that_somebody_has_changed_meanwhile_are_not_put_back() {
     visitor.wait_for("from now on");
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains("allowed_chats: 7, 5\nallowed_users: 7, 9, 5\n"), "{text}");
+    assert!(text.contains("\nthread_id: 0\n"), "the topic is one of another chat: {text}");
 }
 
 /// Whether it is the printer's clock or the authority that is wrong, its owner learns what to do.
