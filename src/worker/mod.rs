@@ -27,10 +27,11 @@ use crate::{log_file, tls};
 pub(crate) use bridges::check_off;
 use folders::Folders;
 pub(crate) use look::{NoShot, Seen, Shot, Wanted, look};
-use service::{Ended, Service};
+use service::{Ended, Ground, Service};
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 pub(crate) use way::Way;
 
@@ -85,9 +86,9 @@ pub fn run(options: Options<'_>) -> Outcome {
             return Outcome::Failed;
         }
     };
-    let reread = || Settings::load(options.bootstrap.as_deref(), options.environment);
-    let environment = options.environment.clone();
-    let service = Service::new(settings, &reread, environment, folders, (log, recent), options.restarts);
+    let (bootstrap, environment) = (options.bootstrap.clone(), options.environment.clone());
+    let ground = Arc::new(Ground { bootstrap, environment });
+    let service = Service::new(settings, ground, folders, (log, recent), options.restarts);
     let ended = runtime.block_on(service.run());
     // Without waiting: a name that is being looked up where no name server answers takes many seconds.
     runtime.shutdown_background();

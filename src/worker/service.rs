@@ -52,14 +52,24 @@ pub(super) enum Ended {
     Failed(String),
 }
 
-/// Reads the settings anew.
-pub(super) type Reread<'a> = &'a dyn Fn() -> Settings;
+/// What the settings are read by.
+pub(super) struct Ground {
+    /// Bootstrap JSON: a path, or base64.
+    pub(super) bootstrap: Option<String>,
+    pub(super) environment: Environment,
+}
+
+impl Ground {
+    /// Reads the settings anew.
+    pub(super) fn read(&self) -> Settings {
+        Settings::load(self.bootstrap.as_deref(), &self.environment)
+    }
+}
 
 /// The service, ready to run.
-pub(super) struct Service<'a> {
+pub(super) struct Service {
     settings: Settings,
-    reread: Reread<'a>,
-    environment: Environment,
+    ground: Arc<Ground>,
     folders: Rc<Folders>,
     log: Destination,
     recent: Recent,
@@ -78,17 +88,16 @@ pub(super) struct Told {
     pub(super) rest: Option<String>,
 }
 
-impl<'a> Service<'a> {
+impl Service {
     pub(super) fn new(
         settings: Settings,
-        reread: Reread<'a>,
-        environment: Environment,
+        ground: Arc<Ground>,
         folders: Folders,
         (log, recent): (Destination, Recent),
         restarts: u32,
     ) -> Self {
         let (folders, started) = (Rc::new(folders), Instant::now());
-        Self { settings, reread, environment, folders, log, recent, restarts, started }
+        Self { settings, ground, folders, log, recent, restarts, started }
     }
 
     /// Runs until a signal or the supervising process's end.
@@ -149,7 +158,7 @@ impl<'a> Service<'a> {
             Rc::clone(&told),
             self.report_of(&told),
             self.recent.clone(),
-            self.environment.clone(),
+            Arc::clone(&self.ground),
             control,
             clock,
             Arc::clone(&board),
@@ -172,7 +181,7 @@ impl<'a> Service<'a> {
                 Asked::SupervisorDied => break Ended::SupervisorDied,
                 Asked::Reload => {
                     log::info!("reads the settings again");
-                    let mut settings = (self.reread)();
+                    let mut settings = self.ground.read();
                     if !settings.unreadable.is_empty() {
                         // A slip of the pen must not switch everything off.
                         let mut told = told.borrow_mut();

@@ -254,6 +254,17 @@ fn lists_that_somebody_has_changed_meanwhile_are_not_put_back() {
     assert!(text.contains("\nthread_id: 0\n"), "the topic is one of another chat: {text}");
 }
 
+/// As by the command: what counts is what a service that starts now would read.
+#[test]
+fn the_examination_is_of_the_settings_as_they_are_written_now() {
+    let (program, visitor) = service("config_url: http://127.0.0.1:9/x\napi_url: http://127.0.0.1:9/y\n");
+    let path = cfg(&program.data());
+    std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + "[\n").unwrap();
+    visitor.send("do=doctor");
+    let page = visitor.wait_for("mend that line; until then every bridge is off");
+    assert!(page.contains(&format!("{} line ", path.display())), "{page}");
+}
+
 /// Whether it is the printer's clock or the authority that is wrong, its owner learns what to do.
 #[test]
 fn a_server_whose_certificate_is_refused_is_named_with_the_reason() {

@@ -12,7 +12,8 @@ pub(super) fn begin(work: Work) -> Result<(), String> {
     }
     let board = work.board.clone();
     let begun = spawn(move || {
-        examine(&work.settings, &work.clock, &mut |news| {
+        // Those that the service has read may be older than what somebody has written.
+        examine(&work.ground.read(), &work.clock, &mut |news| {
             work.board.examine(|examination| {
                 if let Examination::Running { sections, at } = examination {
                     match news {

@@ -13,7 +13,7 @@ mod test;
 
 pub(super) use board::Board;
 
-use super::service::Told;
+use super::service::{Ground, Told};
 use crate::api::page::{Admits, Who};
 use crate::bridge::BridgeState;
 use crate::bridge::prusa_connect::connect::line::REFUSED;
@@ -24,7 +24,7 @@ use crate::page::{
     Act, Card, Course, Deed, Job, OctoApp, PrusaConnect, Registration, SAID, Sight, Telegram, fill,
 };
 use crate::printer::PrintState;
-use crate::settings::{BridgeName, Environment, Instance, PageFor, Secret, Settings};
+use crate::settings::{BridgeName, Instance, PageFor, Secret, Settings};
 use crate::setup::Note;
 use crate::source::SourceStatus;
 use crate::source::control::Control;
@@ -40,7 +40,7 @@ use std::time::Duration;
 #[derive(Clone)]
 struct Work {
     settings: Settings,
-    environment: Arc<Environment>,
+    ground: Arc<Ground>,
     control: Control,
     clock: SystemClock,
     board: Arc<Board>,
@@ -67,7 +67,7 @@ pub(super) struct Office {
     /// Makes the report that `octobridge status` shows.
     report: Box<dyn Fn() -> Report>,
     recent: Recent,
-    environment: Arc<Environment>,
+    ground: Arc<Ground>,
     control: Control,
     clock: SystemClock,
     board: Arc<Board>,
@@ -81,7 +81,7 @@ impl Office {
         told: Rc<RefCell<Told>>,
         report: Box<dyn Fn() -> Report>,
         recent: Recent,
-        environment: Environment,
+        ground: Arc<Ground>,
         control: Control,
         clock: SystemClock,
         board: Arc<Board>,
@@ -89,7 +89,7 @@ impl Office {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).ok()?;
         let key = Secret::new(format!("{:032x}", u128::from_ne_bytes(bytes)));
-        Some(Self { told, report, recent, environment: Arc::new(environment), control, clock, board, key })
+        Some(Self { told, report, recent, ground, control, clock, board, key })
     }
 
     /// Who may see the page, by the settings.
@@ -107,7 +107,7 @@ impl Office {
     fn work(&self) -> Work {
         Work {
             settings: self.told.borrow().settings.clone(),
-            environment: Arc::clone(&self.environment),
+            ground: Arc::clone(&self.ground),
             control: self.control.clone(),
             clock: self.clock,
             board: Arc::clone(&self.board),

@@ -64,7 +64,7 @@ fn switch(place: &Place, on: bool) -> Result<Option<Note>, String> {
 }
 
 fn place(work: &Work) -> Result<Place, String> {
-    Place::of(work.settings.clone(), BridgeName::OctoApp, None, &[], &work.environment)
+    Place::of(work.settings.clone(), BridgeName::OctoApp, None, &[], &work.ground.environment)
         .map_err(|stop| stop.to_string())
 }
 

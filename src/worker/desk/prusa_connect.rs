@@ -70,7 +70,7 @@ pub(super) fn forget(work: &Work) -> Result<String, String> {
 }
 
 fn target(work: &Work) -> Result<Target, String> {
-    Target::find(work.settings.clone(), &work.environment).map_err(|stop: Stop| stop.to_string())
+    Target::find(work.settings.clone(), &work.ground.environment).map_err(|stop: Stop| stop.to_string())
 }
 
 fn open(work: &Work, target: &Target, import: Option<&Import>) -> Result<Pairing, String> {

@@ -13,7 +13,7 @@ pub(super) fn begin(work: Work, instance: &Instance, on: bool) -> Result<(), Str
     let (name, bridge) = (instance.name(), instance.bridge);
     let label = (!instance.label.is_empty()).then(|| instance.label.clone());
     spawn(move || {
-        let place = Place::of(work.settings.clone(), bridge, label.as_deref(), &[], &work.environment);
+        let place = Place::of(work.settings.clone(), bridge, label.as_deref(), &[], &work.ground.environment);
         let outcome = match place.and_then(|place| place.switch(on)) {
             Ok(Note::ByHand(text)) => Some(Err(text)),
             Ok(_) => None,

@@ -172,5 +172,6 @@ pub(super) fn forget(work: &Work, instance: &Instance) -> Result<String, String>
 
 fn target(work: &Work, instance: &Instance) -> Result<Target, String> {
     let label = (!instance.label.is_empty()).then_some(instance.label.as_str());
-    Target::find(work.settings.clone(), label, &work.environment).map_err(|stop: Stop| stop.to_string())
+    Target::find(work.settings.clone(), label, &work.ground.environment)
+        .map_err(|stop: Stop| stop.to_string())
 }
