@@ -219,10 +219,15 @@ pub(crate) fn targets(text: &[u8]) -> Result<Vec<PathBuf>, (usize, String)> {
     let mut found = Vec::new();
     let mut hunk = Hunk::default();
     let mut changes = false;
+    let mut git = Vec::new();
     for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
         let line = String::from_utf8_lossy(line);
         let wrong = |problem: String| (number + 1, problem);
         if hunk.takes(&line) {
+            continue;
+        }
+        if let Some(names) = git_names(&line) {
+            git = names;
             continue;
         }
         if let Some(begun) = Hunk::begins(&line) {
@@ -242,24 +247,11 @@ pub(crate) fn targets(text: &[u8]) -> Result<Vec<PathBuf>, (usize, String)> {
         let moved = ["rename from ", "rename to ", "copy from ", "copy to "];
         let header =
             header.or_else(|| moved.iter().find_map(|mark| line.strip_prefix(mark)).map(|rest| (rest, 0)));
-        let Some((rest, strip)) = header else { continue };
-        if rest.starts_with('"') {
-            return Err(wrong(
-                "it names a file in quotes; rename the file to one of plain characters".into(),
-            ));
-        }
-        let path = Path::new(without_time(rest));
-        if path == Path::new("/dev/null") {
-            continue;
-        }
-        if path.is_absolute() || path.components().any(|part| part == Component::ParentDir) {
-            let problem = format!("it names {}, which is absolute or climbs out of the root", path.display());
-            return Err(wrong(problem));
-        }
-        let stripped: PathBuf =
-            path.components().filter(|part| *part != Component::CurDir).skip(strip).collect();
-        if !stripped.as_os_str().is_empty() {
-            found.push(stripped);
+        // A change without a hunk need not name its file anywhere else.
+        let of_git = GIT_MODES.iter().any(|mark| line.starts_with(mark)).then_some(&git);
+        let of_git = of_git.into_iter().flatten().map(|name| (name.as_str(), 1));
+        for (rest, strip) in header.into_iter().chain(of_git) {
+            found.extend(target(rest, strip).map_err(wrong)?);
         }
     }
     if changes {
@@ -267,6 +259,29 @@ pub(crate) fn targets(text: &[u8]) -> Result<Vec<PathBuf>, (usize, String)> {
     } else {
         Err((1, "it changes nothing: there is no hunk (@@ -1,2 +1,2 @@) in it".into()))
     }
+}
+
+/// The path of a header without its first `strip` components; none for that of no file. Or what is wrong with it.
+fn target(header: &str, strip: usize) -> Result<Option<PathBuf>, String> {
+    if header.starts_with('"') {
+        return Err("it names a file in quotes; rename the file to one of plain characters".into());
+    }
+    let path = Path::new(without_time(header));
+    if path == Path::new("/dev/null") {
+        return Ok(None);
+    }
+    if path.is_absolute() || path.components().any(|part| part == Component::ParentDir) {
+        return Err(format!("it names {}, which is absolute or climbs out of the root", path.display()));
+    }
+    let stripped: PathBuf = path.components().filter(|part| *part != Component::CurDir).skip(strip).collect();
+    Ok((!stripped.as_os_str().is_empty()).then_some(stripped))
+}
+
+/// The two names of git's `diff --git a/x b/x`. Like `patch`, takes none where blanks make more of them.
+pub(crate) fn git_names(line: &str) -> Option<Vec<String>> {
+    let names: Vec<String> =
+        line.strip_prefix("diff --git ")?.split_whitespace().map(str::to_owned).collect();
+    Some(if names.len() == 2 { names } else { Vec::new() })
 }
 
 /// The path of a header, without the time that may follow it. Blanks belong to the path only where a tab ends it.
@@ -281,6 +296,8 @@ pub(crate) fn without_time(header: &str) -> &str {
 /// Changes that git writes without a hunk.
 const GIT_CHANGES: [&str; 5] =
     ["rename to ", "copy to ", "new mode ", "new file mode ", "deleted file mode "];
+/// Those of them that name no file.
+const GIT_MODES: [&str; 3] = ["new mode ", "new file mode ", "deleted file mode "];
 
 /// Whether a line outside of a hunk is a command of an ed script or of a plain diff (`3,4c`, `3c4`, `7d`), or the mark
 /// of a context diff.
@@ -358,6 +375,23 @@ mod tests {
             assert!(line == 3 && problem.contains("no unified diff"), "{bad}");
         }
         assert_eq!(targets(b"5 apples\nold mode 100644\nnew mode 100755\n").unwrap(), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn what_git_changes_without_a_hunk_is_named_by_its_own_header() {
+        for (names, mark, expected) in [
+            ("a/etc/x b/etc/x", "old mode 100644\nnew mode 100755", vec!["etc/x", "etc/x"]),
+            ("a/etc/x b/etc/x", "new file mode 100644\nindex 0..1", vec!["etc/x", "etc/x"]),
+            ("a/etc/x b/etc/x", "deleted file mode 100644\nindex 1..0", vec!["etc/x", "etc/x"]),
+            ("a/etc/x y b/etc/x y", "old mode 100644\nnew mode 100755", vec![]),
+        ] {
+            let text = format!("diff --git a/old b/old\ndiff --git {names}\n{mark}\n");
+            let expected: Vec<_> = expected.into_iter().map(PathBuf::from).collect();
+            assert_eq!(targets(text.as_bytes()).unwrap(), expected, "{text}");
+        }
+        let climbs = b"diff --git a/../x b/../x\nold mode 100644\nnew mode 100755\n";
+        let (line, problem) = targets(climbs).unwrap_err();
+        assert!(line == 3 && problem.contains("climbs out"), "{problem}");
     }
 
     #[test]

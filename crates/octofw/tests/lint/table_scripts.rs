@@ -10,6 +10,8 @@ fn with(line: &str) -> String {
 }
 
 const PATCH: &str = "--- a/config\n+++ b/config\n@@ -1,4 +1,4 @@\n one\n-two\n+2\n three\n four\n";
+/// What git makes of a changed mode.
+const MODE: &str = "diff --git a/etc/config b/etc/config\nold mode 100644\nnew mode 100755\n";
 
 pub(crate) const ROWS: &[Row] = &[
     Row {
@@ -194,6 +196,14 @@ pub(crate) const ROWS: &[Row] = &[
                 "patches/etc/1.patch",
                 PATCH.replace("/config\n", "/config 2026-01-02 03:04:05.6 +0100\n"),
             )
+        },
+    },
+    Row {
+        code: "patches/target-missing",
+        bad: |bed| bed.based().file("patches/1.patch", MODE.replace("config", "other")),
+        good: |bed| {
+            let empty = "diff --git a/etc/new b/etc/new\nnew file mode 100644\nindex 0000000..e69de29\n";
+            bed.based().file("patches/1.patch", MODE).file("patches/2.patch", empty)
         },
     },
     Row {

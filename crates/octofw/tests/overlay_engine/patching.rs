@@ -66,6 +66,25 @@ fn what_does_not_apply_exactly_fails_with_command_status_and_output() {
     }
 }
 
+/// Git tells of these without a hunk, and names the file in its own header only.
+#[test]
+fn what_git_changes_without_a_hunk_is_changed() {
+    let bed = patch(
+        "patches/1.patch",
+        "diff --git a/etc/config b/etc/config\nold mode 100644\nnew mode 100755\n\
+         diff --git a/etc/made b/etc/made\nnew file mode 100644\nindex 0000000..e69de29\n",
+    );
+    let built = bed.build().unwrap();
+    assert_eq!(built.line("etc/config"), "-rwxr-xr-x 0/33 45 new");
+    assert_eq!(built.line("etc/made"), "-rw-r--r-- 0/0 0 new");
+    let mounted = "diff --git a/oem/x b/oem/x\nold mode 100644\nnew mode 100755\n";
+    let error = patch("patches/1.patch", mounted).error();
+    assert!(
+        error.contains("it changes /oem/x, but on the printer something else is mounted over /oem"),
+        "{error}"
+    );
+}
+
 #[test]
 fn patches_that_cannot_be_meant_are_refused() {
     for (path, text, expected) in [

@@ -11,7 +11,7 @@ use super::run::{Context, windows_line_end};
 use super::subject::read_beginning;
 use super::{files, secrets};
 use crate::diff::root::Root;
-use crate::overlay::patches::{PATCHES, find, targets, without_time};
+use crate::overlay::patches::{PATCHES, find, git_names, targets, without_time};
 use crate::rootfs::inside::mounted_above;
 use scratch::{Outcome, Scratch};
 
@@ -222,8 +222,15 @@ fn has_link(text: &[u8]) -> bool {
 /// Paths that a patch creates, without their first part.
 fn created(text: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
+    let mut git = Vec::new();
     let mut lines = text.split(|byte| *byte == b'\n').peekable();
     while let Some(line) = lines.next() {
+        if let Some(names) = git_names(&String::from_utf8_lossy(line)) {
+            git = names;
+        }
+        if line.starts_with(b"new file mode ") {
+            found.extend(git.iter().filter_map(|name| Some(name.split_once('/')?.1.to_owned())));
+        }
         let path = if line.starts_with(b"--- /dev/null") {
             lines.peek().and_then(|next| next.strip_prefix(b"+++ "))
         } else {
