@@ -18,8 +18,9 @@ impl AtomicOutput {
     /// Begins the file that shall be at `path`. Its mode follows the umask, as with any new file.
     ///
     /// # Errors
-    /// If nothing can be created in the folder of `path`.
+    /// If nothing can be created in the folder of `path`, or something other than a file is there.
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
+        check_place(path)?;
         let file = tempfile::Builder::new()
             .prefix(".octofw-")
             .permissions(Permissions::from_mode(0o666))
@@ -41,6 +42,19 @@ impl AtomicOutput {
         self.file.persist(&self.path).map_err(|error| error.error)?;
         Ok(())
     }
+}
+
+/// Looks whether a file may be put at `path`, which takes away what is there.
+///
+/// # Errors
+/// If that is no regular file, such as a device, or one of the system's links to open files, such as `/dev/stdout`: root
+/// could replace them.
+pub(crate) fn check_place(path: &Path) -> io::Result<()> {
+    let is_of_system = fs::read_link(path).is_ok_and(|target| target.starts_with("/proc"));
+    if is_of_system || fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(io::Error::other("it is no regular file; choose another output"));
+    }
+    Ok(())
 }
 
 /// Writes a text file, readable to all whatever the umask; missing folders above it are made.
@@ -82,6 +96,28 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "two");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn nothing_but_a_file_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name);
+        nix::unistd::mkfifo(&place("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        fs::create_dir(place("folder")).unwrap();
+        fs::write(place("file"), "").unwrap();
+        for (name, target) in [("stdout", "/proc/self/fd/1"), ("device", "/dev/null"), ("link", "file")] {
+            std::os::unix::fs::symlink(target, place(name)).unwrap();
+        }
+        let before = fs::read_dir(folder.path()).unwrap().count();
+        for name in ["pipe", "folder", "stdout", "device"] {
+            let error = write_text(&place(name), "text").unwrap_err().to_string();
+            assert_eq!(error, "it is no regular file; choose another output", "{name}");
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before);
+        for name in ["file", "link", "new"] {
+            write_text(&place(name), "text").unwrap();
+            assert_eq!(fs::read_to_string(place(name)).unwrap(), "text", "{name}");
+        }
     }
 
     #[test]

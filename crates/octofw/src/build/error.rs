@@ -62,6 +62,12 @@ pub enum BuildError {
         /// The output as it was given.
         path: PathBuf,
     },
+    /// What is at the output's place, or at that of its manifest, is no file that could be replaced.
+    #[error("{} is there and is no regular file: choose another output", path.display())]
+    NoFile {
+        /// What is there.
+        path: PathBuf,
+    },
     /// The printer could mount neither the base's root nor one that is packed like it.
     #[error("{} is no base for an image: {problem}; get it from its origin again", path.display())]
     Unreadable {
@@ -119,7 +125,7 @@ impl BuildError {
         match self {
             Self::Overlay(error) => error.is_wrong_usage(),
             Self::Rebuild(error) => error.is_wrong_usage(),
-            Self::NoFileName { .. } | Self::Sbom(InsideError::Place { .. }) => true,
+            Self::NoFileName { .. } | Self::NoFile { .. } | Self::Sbom(InsideError::Place { .. }) => true,
             _ => false,
         }
     }

@@ -28,6 +28,7 @@ use std::time::Instant;
 use crate::image::RebuildError;
 use crate::lock::Lock;
 use crate::manifest::Manifest;
+use crate::output::check_place;
 use crate::overlay::{Order, Overlay, name_apart};
 use crate::rootfs::steps::Step;
 use base::BaseFile;
@@ -117,6 +118,11 @@ pub fn build(settings: &Settings) -> Result<Finished, BuildError> {
     let slash = settings.out.as_os_str().as_encoded_bytes().ends_with(b"/");
     if slash || settings.out.file_name().is_none() || settings.out.is_dir() {
         return Err(BuildError::NoFileName { path: settings.out.clone() });
+    }
+    for path in [settings.out.clone(), Manifest::path_for(&settings.out)] {
+        if check_place(&path).is_err() {
+            return Err(BuildError::NoFile { path });
+        }
     }
     if let Some(folder) = settings.out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder)

@@ -304,6 +304,16 @@ fn exit_codes_are_those_of_the_contract() {
         command.args(["build", "--base", "base.bin", "--out", out]).current_dir(repository.folder.path());
         ended(command).fails(2, "give --out the name of the file to write");
     }
+    // What is lost when a file takes its place.
+    nix::unistd::mkfifo(&repository.path("pipe"), nix::sys::stat::Mode::S_IRUSR).unwrap();
+    fs::create_dir(repository.path("blocked.manifest.json")).unwrap();
+    for (out, there) in [("pipe", "pipe"), ("blocked.bin", "blocked.manifest.json")] {
+        let mut command = Command::new(OCTOFW);
+        command.args(["build", "--base", "base.bin", "--out", out]).current_dir(repository.folder.path());
+        ended(command).fails(2, &format!("{there} is there and is no regular file: choose another output"));
+    }
+    assert!(!fs::metadata(repository.path("pipe")).unwrap().is_file());
+    assert!(!repository.path("blocked.bin").exists());
     let mut command = repository.command(&[]);
     command.env("SOURCE_DATE_EPOCH", "yesterday");
     ended(command).fails(2, "SOURCE_DATE_EPOCH is \"yesterday\"");
