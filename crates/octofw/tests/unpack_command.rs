@@ -302,6 +302,22 @@ fn what_cannot_be_unpacked_or_packed_is_named_and_leaves_nothing() {
 }
 
 #[test]
+fn what_is_packed_is_not_written_over() {
+    let bed = Bed::new();
+    bed.fine(&["unpack", "firmware.bin", "--out", "apart"]);
+    for out in
+        ["parts/rootfs.img", "parts/new", "root/etc/new", "root.tsv", "layout.json", "loader", "MCU_DESC"]
+    {
+        let out = format!("apart/{out}");
+        bed.fails(&["pack", "apart", "--out", &out], 2, &format!("{out} is both an input and the output"));
+    }
+    for _ in 0..2 {
+        bed.fine(&["pack", "apart", "--out", "apart/again.bin"]);
+    }
+    assert!(fs::read(bed.path("apart/again.bin")).unwrap() == fs::read(bed.path("firmware.bin")).unwrap());
+}
+
+#[test]
 fn a_dry_run_tells_and_writes_nothing() {
     let bed = Bed::new();
     let left = || fs::read_dir(bed.folder.path()).unwrap().count();

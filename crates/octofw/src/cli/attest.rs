@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::writing::WritingOptions;
+use super::writing::{WritingOptions, keep_apart};
 use super::{Failure, NO_MANIFEST, Status, status_of};
 use crate::attest::{AttestError, SOMEBODY, Subject, statement};
 use crate::lock::{Lock, observe_sources};
@@ -54,6 +54,8 @@ impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
         let manifest = self.manifest.unwrap_or_else(|| Manifest::path_for(&self.image));
         let out = self.out.unwrap_or_else(|| self.image.with_extension("provenance.json"));
+        let inputs = [&self.image, &manifest].into_iter().chain(&self.lock).chain(&self.inputs);
+        keep_apart([&out], inputs.chain(&self.byproducts))?;
         let lock = self.lock.as_deref().map(Lock::read).transpose()?;
         // What went in is what is there, whatever was locked.
         let observed = |lock: &PathBuf| {

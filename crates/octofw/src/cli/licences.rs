@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::writing::WritingOptions;
+use super::writing::{WritingOptions, keep_apart};
 use super::{Failure, Status, print, print_json, status_of};
 use crate::licences::policy::{Policy, Violation};
 use crate::licences::{LicenceError, texts};
@@ -104,6 +104,7 @@ impl Check {
 
 impl Texts {
     fn run(self) -> Result<Status, Failure> {
+        keep_apart([&self.out], [&self.manifest_path])?;
         // The time in the bill does not matter here.
         let bill = program::bill(&self.manifest_path, &self.package, &self.target, 0)?;
         let sources = program::sources(&self.manifest_path, &self.target)?;

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::writing::{WritingOptions, Written};
+use super::writing::{WritingOptions, Written, both};
 use super::{Failure, Status, print_json};
-use crate::unpack::pack;
+use crate::unpack::{is_of_folder, pack};
 
 /// Puts together what `octofw unpack` took apart, byte for byte the same where nothing was edited
 #[derive(Debug, clap::Args)]
@@ -25,6 +25,9 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
+        if is_of_folder(&self.folder, &self.out) {
+            return Err(Failure::new(Status::Usage, both(&self.out)));
+        }
         let failed = |error| Failure::new(Status::Findings, format!("cannot make a scratch folder: {error}"));
         let scratch = self.writing.dry_run.then(tempfile::tempdir).transpose().map_err(failed)?;
         let dry = scratch.as_ref().map(|scratch| scratch.path().join("out"));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::build::epoch_of_environment;
-use super::writing::{WritingOptions, Written};
+use super::writing::{WritingOptions, Written, keep_apart};
 use super::{Failure, NO_MANIFEST, Status};
 use crate::sbom::bom::Bom;
 use crate::sbom::{SbomError, document, image, program, write};
@@ -69,10 +69,12 @@ impl Args {
         match self.of {
             Of::Program(of) => {
                 let epoch = epoch_of_environment()?.unwrap_or_default();
+                keep_apart(&of.out, [&of.manifest_path])?;
                 save(&program::bill(&of.manifest_path, &of.package, &of.target, epoch)?, &of.out, of.writing)
             }
             Of::Image(of) => {
                 let manifest = of.manifest.unwrap_or_else(|| crate::manifest::Manifest::path_for(&of.image));
+                keep_apart(&of.out, [&of.image, &manifest].into_iter().chain(&of.program_sbom))?;
                 let made = image::bill(&manifest, &of.image, &of.program_sbom);
                 let bill =
                     made.map_err(|error| Failure::from(error).with_if(!manifest.exists(), NO_MANIFEST))?;

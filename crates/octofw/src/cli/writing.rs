@@ -1,11 +1,11 @@
 //! What commands that write files have in common: `--dry-run`, `--json`, and how they tell what they wrote.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::{Failure, Status, print, print_json};
-use crate::output::write_bytes;
+use crate::output::{check_place, write_bytes};
 use crate::paint::bytes;
 
 /// Options of commands whose work is to write files.
@@ -17,6 +17,28 @@ pub(super) struct WritingOptions {
     /// Print JSON ("schema": 1)
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// Refuses outputs that are inputs as well, which would be lost.
+///
+/// # Errors
+/// If there is one.
+pub(super) fn keep_apart<'a>(
+    outputs: impl IntoIterator<Item = &'a PathBuf>,
+    inputs: impl IntoIterator<Item = &'a PathBuf>,
+) -> Result<(), Failure> {
+    let read: Vec<PathBuf> = inputs.into_iter().filter_map(|path| path.canonicalize().ok()).collect();
+    for output in outputs {
+        if output.canonicalize().is_ok_and(|path| read.contains(&path)) {
+            return Err(Failure::new(Status::Usage, both(output)));
+        }
+    }
+    Ok(())
+}
+
+/// What is told of an output that is an input.
+pub(super) fn both(output: &Path) -> String {
+    format!("{} is both an input and the output: choose another output", output.display())
 }
 
 /// A file that was written, or would be.
@@ -49,11 +71,10 @@ impl WritingOptions {
     /// # Errors
     /// If it cannot be written.
     pub(super) fn write(self, path: &Path, content: &[u8]) -> Result<Written, Failure> {
-        if !self.dry_run {
-            write_bytes(path, content).map_err(|error| {
-                Failure::new(Status::Findings, format!("cannot write {}: {error}", path.display()))
-            })?;
-        }
+        let done = if self.dry_run { check_place(path) } else { write_bytes(path, content) };
+        done.map_err(|error| {
+            Failure::new(Status::Findings, format!("cannot write {}: {error}", path.display()))
+        })?;
         Ok(Written::new(path, content.len() as u64, None))
     }
 

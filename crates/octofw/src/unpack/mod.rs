@@ -29,7 +29,7 @@ use crate::rootfs::splicing::SplicingError;
 use crate::squashfs::ReadError;
 
 pub use apart::{Piece, Unpack, foretell, unpack};
-pub use together::{Packed, pack};
+pub use together::{Packed, is_of_folder, pack};
 
 /// The file that describes the folder.
 const LAYOUT: &str = "layout.json";

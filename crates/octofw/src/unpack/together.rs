@@ -14,7 +14,7 @@ use crate::container::rkfw::{self, Rkfw};
 use crate::container::upfile::{EntryKind, VERSION_LEN, is_version_byte};
 use crate::container::{FixedText, Kind, Span};
 use crate::image::{LOADER, ROOTFS};
-use crate::output::AtomicOutput;
+use crate::output::{AtomicOutput, folder_of};
 
 const PARAMETER: &str = "parameter.txt";
 const WRAPPER: &[u8; 4] = b"PARM";
@@ -37,7 +37,7 @@ pub fn pack(folder: &Path, out: &Path) -> Result<Packed, UnpackError> {
     // Beside the output, where there is room for it.
     let place = tempfile::Builder::new()
         .prefix(".octofw-")
-        .tempdir_in(crate::output::folder_of(out))
+        .tempdir_in(folder_of(out))
         .map_err(UnpackError::io("write", out))?;
     let root = new_root(folder, place.path())?;
     let mut output = AtomicOutput::create(out).map_err(UnpackError::io("write", out))?;
@@ -54,6 +54,20 @@ pub fn pack(folder: &Path, out: &Path) -> Result<Packed, UnpackError> {
     let size = output.file().metadata().map_err(UnpackError::io("read", out))?.len();
     output.commit().map_err(UnpackError::io("write", out))?;
     Ok(Packed { size, root_changed: root.is_some() })
+}
+
+/// Whether a file that is put to `out` would become a part of what [`pack`] reads in the folder, or replace one.
+#[must_use]
+pub fn is_of_folder(folder: &Path, out: &Path) -> bool {
+    let (Ok(folder), Ok(place)) = (folder.canonicalize(), folder_of(out).canonicalize()) else {
+        return false;
+    };
+    if place.starts_with(folder.join(PARTS)) || place.starts_with(folder.join(TREE)) {
+        return true;
+    }
+    let names = [LAYOUT, PARTS, TREE, TABLE, TRAILING, LOADER];
+    let names = names.into_iter().chain(EntryKind::ALL.map(EntryKind::file_name));
+    place == folder && names.into_iter().any(|name| out.file_name().is_some_and(|out| out == name))
 }
 
 /// The root file system out of the tree, where there is one and it was changed.

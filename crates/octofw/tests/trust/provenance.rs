@@ -80,6 +80,21 @@ fn a_statement_names_the_image_and_everything_it_was_made_of() {
 }
 
 #[test]
+fn no_input_is_written_over() {
+    let bed = Bed::built();
+    let manifest = "dist/firmware.manifest.json";
+    let read = || (fs::read(bed.path("dist/firmware.bin")).unwrap(), bed.read(manifest));
+    let before = read();
+    for out in ["dist/firmware.bin", "dist/../dist/firmware.bin", manifest] {
+        let refused = "is both an input and the output: choose another output";
+        bed.fails(&["attest", "dist/firmware.bin", "--out", out], 2, refused);
+        bed.fails(&["sbom", "image", "--image", "dist/firmware.bin", "--out", "x", "--out", out], 2, refused);
+    }
+    assert_eq!(read(), before);
+    assert!(!bed.path("x").exists());
+}
+
+#[test]
 fn an_image_that_is_not_its_manifest_s_gets_no_statement() {
     let bed = Bed::built();
     fs::copy(bed.path("base.bin"), bed.path("dist/firmware.bin")).unwrap();
