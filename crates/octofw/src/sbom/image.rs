@@ -5,17 +5,21 @@ use std::path::{Path, PathBuf};
 
 use super::bom::{Bom, Component, Kind};
 use super::content::{Contents, Part, Piece, versioned};
-use super::{SbomError, packages, read, read_json};
+use super::{SbomError, file_error, packages, read, read_json};
 use crate::diff::root::Root;
-use crate::digest::Twice;
+use crate::digest::{self, Twice};
 use crate::manifest::{Change, Manifest};
 
 /// Makes the bill of an image from its manifest, the image itself, and the bills of the programs in it.
 ///
 /// # Errors
-/// When one of the files cannot be read or is not what it should be.
+/// When one of the files cannot be read or is not what it should be, or the manifest is that of another image.
 pub fn bill(manifest: &Path, image: &Path, programs: &[PathBuf]) -> Result<Bom, SbomError> {
     let told: Manifest = read_json(manifest, "manifest of an image")?;
+    let (sha256, _) = digest::of_file(image).map_err(file_error("read", image))?;
+    if sha256 != told.result.sha256 {
+        return Err(SbomError::Differs { image: image.to_path_buf(), manifest: manifest.to_path_buf() });
+    }
     let programs = programs.iter().map(|path| read(path)).collect::<Result<Vec<Bom>, _>>()?;
     let root = Root::open(image)?;
     contents(told, &root, programs)?.bill().map_err(SbomError::Write)

@@ -74,6 +74,14 @@ pub enum SbomError {
         /// What the parser said.
         source: serde_json::Error,
     },
+    /// The image is another one than the manifest's.
+    #[error("{} is not the image that {} tells of; name its own with --manifest, or build it again", image.display(), manifest.display())]
+    Differs {
+        /// The image.
+        image: PathBuf,
+        /// The manifest.
+        manifest: PathBuf,
+    },
     /// The root of an image cannot be read.
     #[error("cannot look into the root of an image")]
     Root(#[source] Box<DiffError>),
@@ -92,7 +100,7 @@ impl SbomError {
     #[must_use]
     pub fn is_wrong_input(&self) -> bool {
         match self {
-            SbomError::Json { .. } | SbomError::CargoLock { .. } => true,
+            SbomError::Json { .. } | SbomError::CargoLock { .. } | SbomError::Differs { .. } => true,
             SbomError::Root(error) => error.is_wrong_input(),
             _ => false,
         }

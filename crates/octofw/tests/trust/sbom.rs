@@ -137,6 +137,15 @@ fn a_bill_goes_nowhere_but_into_the_root() {
 }
 
 #[test]
+fn an_image_with_the_manifest_of_another_has_no_bill() {
+    let bed = Bed::built();
+    let of_base = ["sbom", "image", "--image", "base.bin", "--manifest", "dist/firmware.manifest.json"];
+    let told = "base.bin is not the image that dist/firmware.manifest.json tells of";
+    bed.fails(&[&of_base[..], &["--out", "x.cdx.json"]].concat(), 3, told);
+    assert!(!bed.path("x.cdx.json").exists());
+}
+
+#[test]
 fn an_image_without_its_manifest_has_no_bill() {
     let bed = Bed::new();
     bed.fails(&["sbom", "image", "--image", "base.bin", "--out", "x.cdx.json"], 1, "base.manifest.json");
