@@ -331,7 +331,7 @@ pub(super) fn look_at_given_mode(
 
 /// A patch or a script that changes what is copied at the first boot only.
 pub(super) fn look_at_target(path: &str, at: At<'_>, findings: &mut Findings) {
-    if path.starts_with(ORIGIN_FOLDER) {
+    if std::path::Path::new(path).starts_with(ORIGIN_FOLDER) {
         let message = format!("it changes /{path}, which printers in advanced mode never take over");
         findings.add(&ORIGIN, at, message);
     }

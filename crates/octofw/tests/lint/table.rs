@@ -8,6 +8,10 @@ const TOOL: &str = "root/usr/bin/tool";
 const CFG: &str = "root/usr/local/share/firmware-config/extended/extended2.cfg";
 const YAML: &str = "root/usr/local/share/firmware-config/functions/53_x.yaml";
 
+/// A patch of what the base has for printers that start for the first time.
+const ORIGIN: &str =
+    "--- a/home/lava/origin_printer_data/x\n+++ b/home/lava/origin_printer_data/x\n@@ -1 +1 @@\n-a\n+b\n";
+
 fn switch(name: &str, command: &str) -> String {
     format!("settings:\n  web:\n    items:\n      {name}:\n        get_cmd: [{command}, get]\n")
 }
@@ -113,6 +117,11 @@ const ROWS: &[Row] = &[
             bed.based().file("patches/home/lava/origin_printer_data/config/1.patch", patch)
         },
         good: |bed| bed.file("root/usr/share/origin_printer_data/x", ""),
+    },
+    Row {
+        code: "files/origin-printer-data",
+        bad: |bed| bed.file("patches/1.patch", ORIGIN),
+        good: |bed| bed.file("patches/1.patch", ORIGIN.replace("printer_data/", "printer_data_old/")),
     },
     Row {
         code: "files/special",
