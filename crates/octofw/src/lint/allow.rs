@@ -178,10 +178,9 @@ pub(super) fn apply(lists: &mut [Allowed], findings: &mut Vec<Finding>, unlooked
 }
 
 /// Whether a path is that of a pattern: `*` stands for anything but a slash, `**` for anything.
-fn matches(pattern: &str, path: &str) -> bool {
+pub(super) fn matches(pattern: &str, path: &str) -> bool {
     let (pattern, path) = (pattern.as_bytes(), path.as_bytes());
-    // Where the last star stood, how many it were, and how far it reached: one level of going back is enough for `*`,
-    // and each `**` makes those in front of it final.
+    // The places of the path that what was read of the pattern may have reached.
     let mut reached: Vec<bool> = vec![false; path.len() + 1];
     if let Some(first) = reached.first_mut() {
         *first = true;

@@ -4,6 +4,10 @@ use crate::bed::{INIT, Row};
 
 const S66: &str = "root/etc/init.d/S66x";
 
+/// An init script as they are written for shells that take an empty word for none.
+const GUARDED: &str = "#!/bin/sh\nif [ \"x$1\" = xstart ] || [ \"x$1\" = \"xstop\" ]; then x\n\
+    elif test \"X${1}\" = Xrestart || [ \"x$1\" = xstatus ]; then y; fi\n";
+
 /// The init script with a line in `start`.
 fn starting(line: &str) -> String {
     INIT.replace("start) start-stop", &format!("start) {line}\nstart-stop"))
@@ -61,6 +65,16 @@ pub(crate) const ROWS: &[Row] = &[
         code: "init/missing-action",
         bad: |bed| bed.program(S66, INIT.replace("restart)", "reload)")),
         good: |bed| bed.program(S66, INIT.replace("restart)", "reload|restart)")),
+    },
+    Row {
+        code: "init/missing-action",
+        bad: |bed| bed.program(S66, INIT.replace("restart)", "*load)")),
+        good: |bed| bed.program(S66, INIT.replace("restart)", "re*)")),
+    },
+    Row {
+        code: "init/missing-action",
+        bad: |bed| bed.program(S66, GUARDED.replace("Xrestart", "restart")),
+        good: |bed| bed.program(S66, GUARDED),
     },
     Row {
         code: "init/missing-action",

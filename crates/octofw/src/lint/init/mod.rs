@@ -5,6 +5,7 @@ mod daemon;
 
 use std::collections::BTreeSet;
 
+use super::allow::matches;
 use super::finding::{At, Findings};
 use super::rule::{Rule, Severity};
 use super::run::{Content, Context};
@@ -290,11 +291,13 @@ fn look_at_interpreter(content: &Content<'_>, findings: &mut Findings) {
 fn look_at_actions(content: &Content<'_>, script: &Script, findings: &mut Findings) {
     let mut handled: BTreeSet<&str> = script.patterns.iter().map(|word| word.text.as_str()).collect();
     for command in script.commands.iter().filter(|one| matches!(one.name(), "[" | "test" | "[[")) {
-        for pair in command.words.windows(2) {
-            if let [operator, value] = pair
+        for compared in command.words.windows(3) {
+            if let [one, operator, other] = compared
                 && matches!(operator.text.as_str(), "=" | "==")
             {
-                handled.insert(value.text.as_str());
+                // `[ "x$1" = xstart ]`, as is written for old shells.
+                let guard = one.text.split_once('$').map_or("", |(guard, _)| guard);
+                handled.extend(other.text.strip_prefix(guard));
             }
         }
     }
@@ -303,7 +306,11 @@ fn look_at_actions(content: &Content<'_>, script: &Script, findings: &mut Findin
         findings.add(&MISSING_ACTION, content.at(), message);
         return;
     }
-    let handles = |action: &str| handled.contains(action);
+    // `*` alone is for what is handled nowhere else.
+    let is_pattern = |one: &str| one.contains('*') && one.chars().any(|letter| letter != '*');
+    let handles = |action: &str| {
+        handled.contains(action) || handled.iter().any(|one| is_pattern(one) && matches(one, action))
+    };
     if !handles("start") {
         findings.add(&NO_START, content.at(), "it does not handle start, which is what rcS calls");
     }
