@@ -101,12 +101,15 @@ pub(super) fn undeclared_privileges(
             }
         }
     }
+    // What is declared for a file holds for each of its names.
+    let of_name = |(path, bits): (&Vec<u8>, &u32)| Some((last.entries.get(path)?.inode, *bits));
+    let of_file: BTreeSet<_> = declared.iter().filter_map(of_name).collect();
     let mut notes = Vec::new();
     for (path, entry) in &last.entries {
         let bits = entry.mode & 0o6000;
         let before = base.entries.get(path).filter(|old| old.kind == entry.kind);
         let same = before.is_some_and(|old| old.mode & 0o6000 == bits && old.uid == entry.uid);
-        if entry.kind == Kind::File && bits != 0 && !same && declared.get(path) != Some(&bits) {
+        if entry.kind == Kind::File && bits != 0 && !same && !of_file.contains(&(entry.inode, bits)) {
             notes.push(format!(
                 "{} now runs as its owner or group ({:04o} {}:{}), by a script and not by an owners table; if that is meant, declare it there",
                 shown(path), entry.mode & 0o7777, entry.uid, entry.gid

@@ -126,6 +126,17 @@ fn privileges_are_carried_over_only_where_they_are_declared() {
     assert_eq!(about("declared now"), 0, "{notes:?}");
 }
 
+/// As that of BusyBox, which has hundreds of them.
+#[test]
+fn what_is_declared_for_a_file_is_so_for_each_of_its_names() {
+    let bed = Bed::with(|o| {
+        o.file("owners", "bin/sh 4755 0 0\n");
+    });
+    let built = bed.build().unwrap();
+    assert_eq!(built.line("bin/busybox"), "-rwsr-xr-x 0/0 200000 old");
+    assert_eq!(built.report.notes, Vec::<String>::new());
+}
+
 #[test]
 fn names_and_links_that_do_harm_are_refused() {
     for (path, target, expected) in [
