@@ -25,6 +25,7 @@ pub mod outside;
 pub mod overlay;
 mod paint;
 pub mod parts;
+mod passing;
 pub mod plan;
 pub mod program;
 pub mod rehearsal;

@@ -8,6 +8,7 @@ use super::selection::{FetchingOptions, SelectionOptions};
 use super::{Failure, Status, print, print_json};
 use crate::build::{self, BuildError, Settings, tools};
 use crate::manifest::SCHEMA;
+use crate::passing::Passing;
 use crate::rehearsal;
 use crate::rootfs::steps::{Came, Step};
 
@@ -46,7 +47,8 @@ struct Printed<'a> {
 impl Args {
     pub(super) fn run(self) -> Result<Status, Failure> {
         let system = |what: &'static str| move |e| Failure::new(Status::Findings, format!("{what}: {e}"));
-        let folder = tempfile::tempdir().map_err(system("cannot make a folder for the rehearsal"))?;
+        let folder =
+            Passing::make("octofw-rehearse-").map_err(system("cannot make a folder for the rehearsal"))?;
         let selected = self.selection.select()?;
         let cache = self.fetching.begin(&selected, true)?;
         let settings = Settings {

@@ -8,6 +8,7 @@ use crate::container::{SourceFile, Span};
 use crate::image::{Image, ROOTFS};
 use crate::manifest::Packed;
 use crate::overlay::{Overlay, name_apart};
+use crate::passing::Passing;
 use crate::rootfs::packing::Packing;
 use crate::rootfs::session::{self, Report, Scripting};
 use crate::rootfs::watch::Watching;
@@ -59,9 +60,7 @@ pub fn try_out(settings: &Settings, run_scripts: bool) -> Result<Trial, BuildErr
     if let Some(finding) = verify::unreadable(&image) {
         return Err(BuildError::Unreadable { path: settings.base.clone(), problem: finding.message });
     }
-    let folder = tempfile::Builder::new()
-        .prefix("octofw-plan-")
-        .tempdir()
+    let folder = Passing::make("octofw-plan-")
         .map_err(|e| BuildError::system("cannot make a scratch folder; TMPDIR says where", e))?;
     let scratch = folder.path();
     let parts = parts::folder(scratch);
