@@ -327,6 +327,8 @@ fn a_dry_run_tells_and_writes_nothing() {
     bed.fine(&["unpack", "firmware.bin", "--out", "apart"]);
     bed.fails(&["unpack", "firmware.bin", "--out", "apart", "--dry-run"], 1, "cannot make apart");
     bed.fine(&["pack", "apart", "--out", "again.bin", "--dry-run"]);
+    bed.fails(&["pack", "apart", "--out", "apart/root", "--dry-run"], 2, "is both an input and the output");
+    bed.fails(&["pack", "apart", "--out", ".", "--dry-run"], 1, "cannot write .: it is no regular file");
     assert_eq!(left(), before + 1);
     fs::remove_file(bed.path("apart/parts/misc.img")).unwrap();
     bed.fails(&["pack", "apart", "--out", "again.bin", "--dry-run"], 1, "misc.img");

@@ -28,6 +28,7 @@ impl Args {
         if is_of_folder(&self.folder, &self.out) {
             return Err(Failure::new(Status::Usage, both(&self.out)));
         }
+        self.writing.check(&self.out)?;
         let failed = |error| Failure::new(Status::Findings, format!("cannot make a scratch folder: {error}"));
         let scratch = self.writing.dry_run.then(tempfile::tempdir).transpose().map_err(failed)?;
         let dry = scratch.as_ref().map(|scratch| scratch.path().join("out"));

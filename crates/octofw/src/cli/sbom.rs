@@ -88,6 +88,7 @@ fn save(bom: &Bom, out: &[PathBuf], writing: WritingOptions) -> Result<Status, F
     let about = format!("{} components", bom.components.len());
     let mut written = Vec::new();
     for out in out {
+        writing.check(out)?;
         let size = if writing.dry_run { document(bom, out)?.len() as u64 } else { write(bom, out)? };
         written.push(Written::new(out, size, Some(about.clone())));
     }

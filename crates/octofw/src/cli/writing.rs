@@ -19,6 +19,10 @@ pub(super) struct WritingOptions {
     pub(super) json: bool,
 }
 
+fn not_written(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(Status::Findings, format!("cannot write {}: {error}", path.display()))
+}
+
 /// Refuses outputs that are inputs as well, which would be lost.
 ///
 /// # Errors
@@ -71,11 +75,19 @@ impl WritingOptions {
     /// # Errors
     /// If it cannot be written.
     pub(super) fn write(self, path: &Path, content: &[u8]) -> Result<Written, Failure> {
-        let done = if self.dry_run { check_place(path) } else { write_bytes(path, content) };
-        done.map_err(|error| {
-            Failure::new(Status::Findings, format!("cannot write {}: {error}", path.display()))
-        })?;
+        self.check(path)?;
+        if !self.dry_run {
+            write_bytes(path, content).map_err(|error| not_written(path, &error))?;
+        }
         Ok(Written::new(path, content.len() as u64, None))
+    }
+
+    /// Looks whether a file may be put at `path`.
+    ///
+    /// # Errors
+    /// If something is there that is no file.
+    pub(super) fn check(self, path: &Path) -> Result<(), Failure> {
+        check_place(path).map_err(|error| not_written(path, &error))
     }
 
     /// Tells what was written, a line per file.

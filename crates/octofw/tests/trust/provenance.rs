@@ -90,6 +90,15 @@ fn no_input_is_written_over() {
         bed.fails(&["attest", "dist/firmware.bin", "--out", out], 2, refused);
         bed.fails(&["sbom", "image", "--image", "dist/firmware.bin", "--out", "x", "--out", out], 2, refused);
     }
+    for dry in [&[][..], &["--dry-run"]] {
+        let refused = "cannot write dist: it is no regular file; choose another output";
+        bed.fails(&[&["attest", "dist/firmware.bin", "--out", "dist"], dry].concat(), 1, refused);
+        bed.fails(
+            &[&["sbom", "image", "--image", "dist/firmware.bin", "--out", "dist"], dry].concat(),
+            1,
+            refused,
+        );
+    }
     assert_eq!(read(), before);
     assert!(!bed.path("x").exists());
 }
