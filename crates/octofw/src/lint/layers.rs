@@ -52,7 +52,7 @@ impl<'a> Layers<'a> {
     }
 
     /// What is at a path itself, no link followed.
-    fn look(&self, path: &str) -> Option<(u32, Form)> {
+    pub(super) fn look(&self, path: &str) -> Option<(u32, Form)> {
         if let Some((mode, form)) = self.added.get(path) {
             return Some((*mode, form.clone()));
         }

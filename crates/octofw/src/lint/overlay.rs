@@ -1,9 +1,12 @@
 //! The overlay as a folder: its `owners`, and whatever else keeps a build from using it.
 
+use std::collections::BTreeSet;
+
 use super::files;
 use super::finding::{At, Findings};
 use super::rule::{Rule, Severity};
-use super::subject::{Subject, read_beginning};
+use super::run::Context;
+use super::subject::{Form, Subject, read_beginning};
 use crate::overlay::owners::{OWNERS, Owned};
 use crate::overlay::root::ROOT;
 
@@ -22,9 +25,10 @@ const OWNERS_WRONG: Rule = Rule {
     code: "overlay/owners",
     severity: Severity::Error,
     needs_base: false,
-    what: "The overlay's `owners` cannot be read.",
-    why: "Owners and modes that it declares would be missing: a service cannot write where it must.",
-    fix: "write one line per path: PATH MODE UID GID, for example usr/local/bin/tool 4755 0 0",
+    what: "The overlay's `owners` cannot be read, or names what is not in the root, is a link or lies behind one.",
+    why: "Owners and modes that it declares would be missing: a service cannot write where it must. The build \
+          ends there.",
+    fix: "name what is there, where links lead; write one line per path: PATH MODE UID GID, for example usr/local/bin/tool 4755 0 0",
 };
 const NOTHING: Rule = Rule {
     code: "overlay/empty",
@@ -87,6 +91,39 @@ pub(super) fn look(subject: &Subject, findings: &mut Findings) -> Vec<Owned> {
         files::look_at_given_mode(owned.mode.unwrap_or_default(), &path, at, true, findings);
     }
     owners
+}
+
+/// Looks whether what `owners` names is in the root; `made` is what patches and `root/` provide.
+pub(super) fn look_at_owned(context: &Context<'_>, made: &BTreeSet<String>, findings: &mut Findings) {
+    let layers = context.layers;
+    for owned in context.owners.iter().filter(|_| layers.has_base()) {
+        let mut here = String::new();
+        for part in owned.path.iter() {
+            if !here.is_empty() {
+                here.push('/');
+            }
+            here.push_str(&part.to_string_lossy());
+            // What a script names it may have made, or taken away.
+            if layers.may_be_made(&here) {
+                break;
+            }
+            let problem = match layers.look(&here) {
+                Some((_, Form::Link(_))) => "is a link",
+                None if !is_made(made, &here) => "is not in the root",
+                _ => continue,
+            };
+            let at = At::file(&context.subject.name, OWNERS).line(owned.line);
+            let message = format!("it names /{}, but /{here} {problem}", owned.path.display());
+            findings.add(&OWNERS_WRONG, at, message);
+            break;
+        }
+    }
+}
+
+/// Whether a path is one of those that are made, or a folder above one.
+fn is_made(made: &BTreeSet<String>, path: &str) -> bool {
+    let below = format!("{path}/");
+    made.contains(path) || made.range(below.clone()..).next().is_some_and(|next| next.starts_with(&below))
 }
 
 /// Whatever the builder refuses that no other rule has found.

@@ -144,6 +144,7 @@ fn lint_overlays(settings: &Settings) -> Result<Report, LintError> {
         replaced.extend(subject.items.iter().map(|item| item.path.clone()));
         scripts::look_at_all(&context, texts, &mut findings);
         patching.look(&context, &mut findings);
+        overlay::look_at_owned(&context, patching.made(), &mut findings);
         overlay::look_at_rest(subject, &mut findings);
     }
     let nobody = Subject { name: String::new(), overlay: None, items: Vec::new(), unlisted: Vec::new() };

@@ -336,6 +336,23 @@ const ROWS: &[Row] = &[
         good: |bed| bed.file("owners", "etc/x 0644 0 0\n"),
     },
     Row {
+        code: "overlay/owners",
+        bad: |bed| bed.based().file("owners", "etc/config 0644 0 0\netc/nothing 0644 0 0\n"),
+        // A patch makes one, a script may make another.
+        good: |bed| {
+            let made = "--- /dev/null\n+++ b/patched/new\n@@ -0,0 +1 @@\n+x\n";
+            let owners =
+                "etc/config 0644 0 0\nopt/ours/x 0644 0 0\npatched/new 0644 0 0\netc/scripted 0644 0 0\n";
+            bed.based().file("owners", owners).file("root/opt/ours/x", "").file("patches/1.patch", made);
+            bed.program("scripts/1.sh", format!("{SCRIPT}cp x \"$1/etc/scripted\"\n"))
+        },
+    },
+    Row {
+        code: "overlay/owners",
+        bad: |bed| bed.based().file("owners", "opt/link/x 0644 0 0\n").link("root/opt/link", "real"),
+        good: |bed| bed.based().file("owners", "opt/real/x 0644 0 0\n").file("root/opt/real/x", ""),
+    },
+    Row {
         code: "overlay/empty",
         bad: |bed| bed.file("README.md", ""),
         good: |bed| bed.file("README.md", "").file("root/x", ""),

@@ -113,6 +113,11 @@ impl<'a> Patching<'a> {
         }
     }
 
+    /// Paths that the overlays so far provide.
+    pub(super) fn made(&self) -> &BTreeSet<String> {
+        &self.made
+    }
+
     fn look_at(&mut self, context: &Context<'_>, folder: &Path, patch: &Path, findings: &mut Findings) {
         let shown = format!("{PATCHES}/{}", patch.display());
         let at = At::file(&context.subject.name, &shown);
