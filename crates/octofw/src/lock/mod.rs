@@ -117,7 +117,13 @@ impl fmt::Display for Drift {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         let locked = self.locked.as_deref().unwrap_or("nothing");
         let found = self.found.as_deref().unwrap_or("nothing");
-        write!(to, "{}: locked {locked}, found {found}; `octofw lock` records the new state", self.input)
+        // Bases and overlays stay as they are locked where none is given; all are locked anew where one is.
+        let call = match self.input.split(' ').next() {
+            Some("base") => "octofw lock --base FILE, with every base,",
+            Some("overlay") => "octofw lock --overlay DIR, with every overlay,",
+            _ => "`octofw lock`",
+        };
+        write!(to, "{}: locked {locked}, found {found}; {call} records the new state", self.input)
     }
 }
 
@@ -348,6 +354,19 @@ mod tests {
         lock.lock_source("Cargo.lock", &"01".repeat(32));
         lock.lock_tool("rustc", "rustc 1.95.0");
         lock
+    }
+
+    #[test]
+    fn the_remedy_is_the_call_that_records_such_an_input() {
+        for (input, call) in [
+            ("tool rustc", "`octofw lock` records"),
+            ("base x.bin", "octofw lock --base FILE, with every base, records"),
+            ("overlay 01-a", "octofw lock --overlay DIR, with every overlay, records"),
+        ] {
+            let drift = Drift { input: input.into(), locked: None, found: Some("1".into()) };
+            let told = drift.to_string();
+            assert_eq!(told, format!("{input}: locked nothing, found 1; {call} the new state"));
+        }
     }
 
     #[test]
