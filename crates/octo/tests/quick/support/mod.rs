@@ -102,6 +102,8 @@ impl Bed {
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(60)))
             .max_redirects(0)
+            // A connection may end behind a request that was refused before all of it had come.
+            .max_idle_connections(0)
             .build()
             .into();
         Self { app, address, runtime, agent, folder }
