@@ -1,9 +1,12 @@
 //! What the stand-ins that serve on threads have in common: an open port, and a state that those threads share.
 
+use super::wait;
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// What a stand-in knows, and a way to wait for its changes.
 #[derive(Debug)]
@@ -35,7 +38,7 @@ impl Listening {
     /// Listens on this port, or on a free one where it is 0, and hands each connection to `serve` on the thread that
     /// listens.
     pub(crate) fn open(port: u16, serve: impl Fn(TcpStream) + Send + 'static) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+        let listener = listen(port);
         let address = listener.local_addr().unwrap();
         let closed = Arc::new(AtomicBool::new(false));
         let ours = Arc::clone(&closed);
@@ -51,6 +54,16 @@ impl Listening {
         });
         Self { address, closed, thread: Some(thread) }
     }
+}
+
+/// Where the port was open before, what another thread is about to start has it, too, for a moment.
+fn listen(port: u16) -> TcpListener {
+    wait::until("the port", Duration::from_secs(10), || {
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => None,
+            bound => Some(bound.unwrap()),
+        }
+    })
 }
 
 impl Drop for Listening {

@@ -4,7 +4,7 @@
 //! next stand-in, may get it. These are none that the system picks, and no two of them are the same, in all test programs
 //! of this machine.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::sync::{Mutex, PoisonError};
@@ -29,8 +29,9 @@ static OURS: Mutex<Ours> = Mutex::new(Ours { free: 0..0, claims: Vec::new() });
 pub(crate) fn free_port() -> u16 {
     let mut ours = OURS.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
-        // Somebody may have been told to listen there.
-        let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+        // Somebody may have been told to listen there. To listen there for a trial would leave a trace: what another
+        // thread is about to start has it, too, for a moment.
+        let free = |port: &u16| TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_err();
         if let Some(port) = ours.free.find(free) {
             return port;
         }
