@@ -29,7 +29,7 @@ if [ "${WITH_DOCKER_INSIDE:-}" = "" ]; then
     fi
     # On a disk: a container's files cannot be laid over others that are in an overlay themselves. The X's are mktemp's way
     # of asking for a name that nobody has.
-    place=$(mktemp -d "$top/.cache/docker/run.XXXXXX")
+    place=$(mktemp -d -p "$top/.cache/docker")
     WITH_DOCKER_INSIDE=$place unshare --mount --net --propagation private "$0" "$@" || code=$?
     rmdir /sys/fs/cgroup/octo-test-$$ /sys/fs/cgroup/*/octo-test-$$ 2>/dev/null || true
     rm -rf "$place"
