@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
 use tokio_tungstenite::WebSocketStream;
@@ -63,8 +63,15 @@ where
     };
     let frame = CloseFrame { code: CloseCode::from(end.code), reason: cut(&end.reason).into() };
     drop(timeout(PARTING, client.close(Some(frame))).await);
-    // The client's own close, so that ours is not taken back by closing with unread bytes.
-    drop(timeout(PARTING, async { while let Some(Ok(_)) = client.next().await {} }).await);
+    // The client's own close, and what is left of a message that was too long: closing with unread bytes would take ours
+    // back.
+    let rest = async {
+        while let Some(Ok(_)) = client.next().await {}
+        let client = client.get_mut();
+        client.shutdown().await?;
+        tokio::io::copy(client, &mut tokio::io::sink()).await
+    };
+    drop(timeout(PARTING, rest).await);
 }
 
 /// Fits into a close frame.
