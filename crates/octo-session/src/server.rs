@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::TcpListener;
+use axum::serve::{ListenerExt, TapIo};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How long requests under way may still take when the program is told to end.
@@ -50,6 +51,12 @@ pub async fn listen(address: IpAddr, port: u16) -> Result<TcpListener, ServeErro
     TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
 }
 
+/// Connections that send at once: what a terminal shows for a key is small, and a second such piece would wait until the
+/// first is acknowledged, up to 40 ms.
+fn prompt(listener: TcpListener) -> TapIo<TcpListener, impl FnMut(&mut TcpStream)> {
+    listener.tap_io(|stream| drop(stream.set_nodelay(true)))
+}
+
 /// Completes when the program is told to end: SIGTERM, SIGINT or SIGHUP.
 ///
 /// # Errors
@@ -78,7 +85,7 @@ pub async fn serve(
     end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let (told, heard) = tokio::sync::oneshot::channel::<()>();
-    let graceful = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+    let graceful = axum::serve(prompt(listener), router.into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(async move {
             end.await;
             drop(told);
@@ -87,5 +94,18 @@ pub async fn serve(
         end = graceful => end.map_err(ServeError::System),
         // Terminals and downloads may never end by themselves.
         () = async { let _ = heard.await; tokio::time::sleep(LAST_REQUESTS).await } => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::serve::Listener;
+
+    #[tokio::test]
+    async fn a_connection_sends_at_once() {
+        let listener = listen([127, 0, 0, 1].into(), 0).await.unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        assert!(prompt(listener).accept().await.0.nodelay().unwrap());
     }
 }

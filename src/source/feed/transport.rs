@@ -120,6 +120,8 @@ impl Transport {
         let shown = || address.to_string();
         let stream = TcpStream::connect((address.host.as_str(), address.port)).await;
         let stream = stream.map_err(|error| TransportError::Connect { address: shown(), error })?;
+        // Heartbeats are small and few; none should wait for another to be acknowledged.
+        let _ = stream.set_nodelay(true);
         let stream = if address.encrypted {
             let failed = |error| TransportError::Encryption { address: shown(), error };
             let name = ServerName::try_from(address.host.clone());

@@ -78,7 +78,13 @@ impl Peer {
     pub(super) async fn accept_raw(&self) -> Raw {
         match &self.listener {
             Listener::Unix(listener) => Raw::Unix(listener.accept().await.unwrap().0),
-            Listener::Tcp(listener) => Raw::Tcp(listener.accept().await.unwrap().0),
+            Listener::Tcp(listener) => {
+                let stream = listener.accept().await.unwrap().0;
+                // As Moonraker's own server does. Otherwise each message waits until the one before is acknowledged, up
+                // to 40 ms of real time: seconds of a virtual one.
+                stream.set_nodelay(true).unwrap();
+                Raw::Tcp(stream)
+            }
         }
     }
 

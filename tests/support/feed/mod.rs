@@ -83,7 +83,10 @@ impl Feed {
 
     /// A connection before everything else.
     pub(crate) async fn accept_raw(&self) -> TcpStream {
-        self.listener.accept().await.unwrap().0
+        let stream = self.listener.accept().await.unwrap().0;
+        // In virtual time, to wait for an acknowledgement of the message before would take seconds.
+        stream.set_nodelay(true).unwrap();
+        stream
     }
 
     /// A connection on which the upgrade is asked for.

@@ -30,6 +30,8 @@ pub(crate) async fn connect(
         request.headers_mut().insert(*name, value.parse().unwrap());
     }
     let stream = TcpStream::connect(server).await.unwrap();
+    // In virtual time, to wait for an acknowledgement of the message before would take seconds.
+    stream.set_nodelay(true).unwrap();
     client_async(request, stream).await.map(|(socket, _)| socket)
 }
 
