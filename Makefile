@@ -33,7 +33,7 @@ help:
 	@echo '                 OFFLINE=1         fetch nothing; what is missing is named with the command that gets it'
 	@echo 'make test        run every test there is; VECTORS_DIR=DIR for other vectors'
 	@echo '                 SEED=NUMBER       what random tests begin with (default: the commit), or random'
-	@echo '                 SECOND_ATTEMPT=no no second attempt for tests with real peers that fail'
+	@echo '                 SECOND_ATTEMPT=no no second attempt for tests of whole programs that fail'
 	@echo 'make test-quick  run the tests that need no QEMU, podman or Moonraker'
 	@echo 'make boot        boot dist/firmware.bin in QEMU; CONSOLE=1 leaves a console'
 	@echo 'make bench       measure size, memory and speed into dist/bench/, and compare with the budgets; ONLY=NAME'

@@ -1,9 +1,10 @@
 #!/bin/sh
 # Runs every test there is: what `make test` runs once everything is installed.
 #
-# Tests with real peers (tests/peers/ here and in crates/) depend on what others' programs do: a browser that ends at its
-# start says nothing of ours. Up to three of them get a second attempt, by themselves; what failed at the first stays in
-# the output and is named at the end. No other test gets one. SECOND_ATTEMPT=no gives none at all.
+# Tests of whole programs (tests/peers/ and tests/quick/, here and in crates/) run many at a time on a machine that may be
+# slow, and those with real peers depend on what others' programs do: a browser that ends at its start says nothing of
+# ours. Up to three of them get a second attempt, by themselves; what failed at the first stays in the output and is named
+# at the end. No other test gets one. SECOND_ATTEMPT=no gives none at all.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -40,7 +41,7 @@ failed_executables() {
 worth_another() {
     executables=$(failed_executables)
     [ "${SECOND_ATTEMPT:-yes}" != no ] && [ -n "$failed" ] && [ "$(echo "$failed" | wc -w)" -le 3 ] &&
-        ! echo "$executables" | grep -qv -- '--test peers$' &&
+        ! echo "$executables" | grep -qvE -- '--test (peers|quick)$' &&
         # One that was killed lists nothing.
         [ "$(grep -c '^test result: FAILED' $log)" -eq "$(echo "$executables" | wc -l)" ]
 }
@@ -53,7 +54,7 @@ worth_another || exit 1
 printf '\na second attempt of what failed above, by itself:%s\n' "$failed"
 # The names hold no spaces.
 # shellcheck disable=SC2086
-if ! tests --test peers -- --exact $failed; then
+if ! tests --test peers --test quick -- --exact $failed; then
     echo "failed twice:$(failed_tests)" >&2
     exit 1
 fi

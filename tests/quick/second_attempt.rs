@@ -49,10 +49,10 @@ fn attempt(runs: &[String], second: Option<&str>) -> (Output, Vec<String>) {
 }
 
 const BRIDGES: &str = "-p octobridge --test peers";
-const WORKSHOP: &str = "-p octo --test peers";
+const WORKSHOP: &str = "-p octo --test quick";
 
 #[test]
-fn tests_with_real_peers_get_a_second_attempt_that_is_told() {
+fn tests_of_whole_programs_get_a_second_attempt_that_is_told() {
     let all = || executable(&[]);
     let table = [
         // What failed first, what fails then; the arguments of the second run, the code, the last words.
@@ -78,7 +78,7 @@ fn tests_with_real_peers_get_a_second_attempt_that_is_told() {
         ),
         // Too many.
         (vec![executable(&["a", "b", "c", "d"]) + &cargo(&[BRIDGES])], None, None, 1, ""),
-        // What needs no peer has no excuse.
+        // What depends on nothing else has no excuse.
         (vec![executable(&["a"]) + &cargo(&["-p octofw --lib"])], None, None, 1, ""),
         (
             vec![executable(&["a"]) + &executable(&["b"]) + &cargo(&[BRIDGES, "-p octofw --lib"])],
@@ -87,7 +87,7 @@ fn tests_with_real_peers_get_a_second_attempt_that_is_told() {
             1,
             "",
         ),
-        // The bridges' was killed, and does not say what it had not run.
+        // The bridges' executable was killed, and does not say what it had not run.
         (vec![executable(&["a"]) + &cargo(&[WORKSHOP, BRIDGES])], None, None, 1, ""),
         // It was not built.
         (vec!["error: could not compile `octo`: failed:\n".to_owned()], None, None, 1, ""),
@@ -96,7 +96,7 @@ fn tests_with_real_peers_get_a_second_attempt_that_is_told() {
     for (row, (runs, second, again, code, said)) in table.into_iter().enumerate() {
         let (output, ran) = attempt(&runs, second);
         let whole = "test --locked --workspace --no-fail-fast".to_owned();
-        let again = again.map(|names| format!("{whole} --test peers -- --exact {names}"));
+        let again = again.map(|names| format!("{whole} --test peers --test quick -- --exact {names}"));
         assert_eq!(ran, [Some(whole), again].into_iter().flatten().collect::<Vec<_>>(), "row {row}");
         assert_eq!(output.status.code(), Some(code), "row {row}");
         assert_eq!(String::from_utf8_lossy(&output.stderr), said, "row {row}");
