@@ -4,10 +4,11 @@ use super::connection::{self, Pulse, stopped};
 use super::page::Seats;
 use super::view::View;
 use std::cmp::Reverse;
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_local, yield_now};
@@ -29,6 +30,12 @@ const BREATH: Duration = Duration::from_millis(10);
 const NO_DESCRIPTORS: Duration = Duration::from_millis(200);
 /// Answers under way have this long when the program stops.
 const GRACE: Duration = Duration::from_millis(700);
+
+/// Most clients at a time that found no room and are heard out.
+const MOST_TURNED_AWAY: usize = 8;
+/// For how long, and for how many bytes, that is.
+const HEARD_FOR: Duration = Duration::from_secs(2);
+const MOST_HEARD: usize = 256 * 1024;
 
 /// What a client hears that finds no room.
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n\
@@ -62,6 +69,7 @@ pub async fn serve(listener: TcpListener, view: Rc<dyn View>, mut shutdown: watc
     let mut rounds = interval(ROUND);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut without_room = 0_u32;
+    let turned_away = Rc::new(());
     loop {
         let accepted = tokio::select! {
             () = stopped(&mut shutdown) => break,
@@ -81,7 +89,7 @@ pub async fn serve(listener: TcpListener, view: Rc<dyn View>, mut shutdown: watc
                 connections.0.push(Connection { task: spawn_local(run), pulse });
             }
             Ok((stream, _)) => {
-                turn_away(stream);
+                turn_away(stream, &turned_away);
                 without_room = without_room.wrapping_add(1);
                 match without_room % BREATH_EVERY {
                     0 => sleep(BREATH).await,
@@ -103,11 +111,32 @@ pub async fn serve(listener: TcpListener, view: Rc<dyn View>, mut shutdown: watc
     let _ = timeout(GRACE, ended).await;
 }
 
-/// Tells a client that there is no room, if that can be done without waiting.
-fn turn_away(stream: TcpStream) {
-    if let Ok(mut stream) = stream.into_std() {
-        let _ = stream.write(BUSY);
+/// Tells a client that there is no room. Closing with its request unread could take the answer away from a web server in
+/// between, so that is read and thrown away; in a flood of them nobody is heard out. `others` is held for each who is.
+fn turn_away(mut stream: TcpStream, others: &Rc<()>) {
+    if Rc::strong_count(others) > MOST_TURNED_AWAY {
+        if let Ok(mut stream) = stream.into_std() {
+            let _ = io::Write::write(&mut stream, BUSY);
+        }
+        return;
     }
+    let one = Rc::clone(others);
+    spawn_local(async move {
+        let heard = async {
+            stream.write_all(BUSY).await?;
+            stream.shutdown().await?;
+            let (mut some, mut left) = ([0; 512], MOST_HEARD);
+            while left > 0 {
+                match stream.read(&mut some).await? {
+                    0 => break,
+                    read => left = left.saturating_sub(read),
+                }
+            }
+            io::Result::Ok(())
+        };
+        let _ = timeout(HEARD_FOR, heard).await;
+        drop(one);
+    });
 }
 
 /// A connection and its marks.

@@ -72,8 +72,9 @@ const SOON: Duration = Duration::from_secs(20);
 /// Memory that a siege may cost, in kB: the three pictures of a megabyte that slow readers keep from being forgotten,
 /// one that is on its way as text, and little for each of 32 connections.
 const MEMORY: u64 = 8 * 1024;
-/// Most connections at a time: as many as the server takes, one that is turned away, one to each of two chats, one to a camera.
-const CONNECTIONS: usize = 32 + 1 + 2 + 1;
+/// Most connections at a time: as many as the server takes, eight that are turned away and heard out and one that is not,
+/// one to each of two chats, one to a camera.
+const CONNECTIONS: usize = 32 + 8 + 1 + 2 + 1;
 /// Files that are written or read for a moment meanwhile: each chat's outbox and its folder, as a message goes in or out.
 const FILES: usize = 2 * 2;
 /// The processor's time that a second may take when it is over; a picture of a megabyte may come in it, and is read

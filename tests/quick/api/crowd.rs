@@ -132,6 +132,33 @@ fn the_thirty_third_connection_is_told_so_at_once() {
     drop(held);
 }
 
+/// A web server in between sends its request by and by, and loses the answer when it cannot.
+#[test]
+fn what_is_sent_by_somebody_without_room_is_read() {
+    let deadline = Instant::now() + SOON * 3;
+    loop {
+        let rest = Rest::start(Facts::with_data());
+        let begin = Instant::now();
+        let _held: Vec<_> = (0..32).map(|_| TcpStream::connect(rest.address).unwrap()).collect();
+        let mut one_more = TcpStream::connect(rest.address).unwrap();
+        one_more.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        one_more.set_nodelay(true).unwrap();
+        let mut bytes = Vec::new();
+        let answered = one_more.read_to_end(&mut bytes).is_ok();
+        let sent = (0..20).try_for_each(|_| {
+            std::thread::park_timeout(Duration::from_millis(2));
+            one_more.write_all(&[b'x'; 512])
+        });
+        // On a slower machine one of the others makes room, or the time for this one is over.
+        if answered && begin.elapsed() < Duration::from_secs(1) {
+            assert_eq!(take_answer(&mut bytes, false).status, 503);
+            assert!(sent.is_ok(), "{sent:?}");
+            return;
+        }
+        assert!(Instant::now() < deadline, "33 connections and an answer within a second did not come about");
+    }
+}
+
 #[test]
 fn clients_that_ask_again_and_again_leave_room_for_others() {
     let waited = in_virtual_time(Facts::with_data(), async |address, _stop| {
