@@ -55,12 +55,22 @@ pub(super) fn visitor(
 
 /// Whether a form comes from the page itself; the error is what to say.
 pub(super) fn sender(headers: &HeaderMap) -> Result<(), &'static str> {
+    if headers.contains_key(ORIGIN) && is_near(headers, &["same-origin"]) { Ok(()) } else { Err(STRANGER) }
+}
+
+/// Whether what belongs to the page is asked for by the page, or by somebody who enters its address: by nothing, at
+/// least, that says otherwise.
+pub(super) fn asker(headers: &HeaderMap) -> Result<(), &'static str> {
+    if is_near(headers, &["same-origin", "none"]) { Ok(()) } else { Err(STRANGER) }
+}
+
+/// Whether all that a browser tells of where a request comes from, if anything, is the page's own place.
+fn is_near(headers: &HeaderMap, sites: &[&str]) -> bool {
     let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    let site = text(SEC_FETCH_SITE);
     let host = text(HOST).unwrap_or_default();
-    let origin = text(ORIGIN).and_then(|origin| origin.split_once("://")).map(|(_, place)| place);
-    let same = origin.is_some_and(|place| place.eq_ignore_ascii_case(host));
-    if same && site.is_none_or(|site| site == "same-origin") { Ok(()) } else { Err(STRANGER) }
+    let own =
+        |origin: &str| origin.split_once("://").is_some_and(|(_, place)| place.eq_ignore_ascii_case(host));
+    text(ORIGIN).is_none_or(own) && text(SEC_FETCH_SITE).is_none_or(|site| sites.contains(&site))
 }
 
 /// Whether two texts are the same, in a time that tells nothing of where they differ.

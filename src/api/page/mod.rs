@@ -13,7 +13,7 @@ use super::view::{FetchPicture, View};
 use crate::page::{self, Act, MOST_FORM, SAID, Sight};
 use hyper::body::{Body, Incoming};
 use hyper::header::{
-    ACCEPT, ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, REFERRER_POLICY,
+    ACCEPT, ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY,
 };
 use hyper::{Method, Request, StatusCode};
 use std::future::poll_fn;
@@ -55,6 +55,9 @@ const FORM_PATIENCE: Duration = Duration::from_secs(10);
 /// Nothing from elsewhere, nothing inline, and no other site's frame around it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'self'";
+
+/// On whose pages a picture may be shown.
+const OWN_PAGES: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// A file of the page, or one of its doors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +114,12 @@ pub(super) async fn answer(
     if let Err(why) = guard::visitor(&admits, visit.peer, request.headers()) {
         return Ok(text(StatusCode::FORBIDDEN, why));
     }
+    // A link to the page may be anywhere; what belongs to it is for itself.
+    if !matches!(place, Place::Page | Place::Do)
+        && let Err(why) = guard::asker(request.headers())
+    {
+        return Ok(text(StatusCode::FORBIDDEN, why));
+    }
     let wanted = if place == Place::Do { &[Method::POST][..] } else { &[Method::GET, Method::HEAD] };
     if !wanted.contains(request.method()) {
         let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, SAID.not_taken);
@@ -129,7 +138,12 @@ pub(super) async fn answer(
         Place::Script => fresh(StatusCode::OK, Some("text/javascript; charset=utf-8"), page::SCRIPT),
         Place::Live => live::answer(&visit),
         Place::Camera => match timeout(CAMERA_PATIENCE, desk.picture()).await {
-            Ok(Ok(picture)) => image::answer(picture, request.headers()),
+            Ok(Ok(picture)) => {
+                let mut answer = image::answer(picture, request.headers());
+                // No other site's page is to show it.
+                answer.headers_mut().insert(OWN_PAGES, HeaderValue::from_static("same-origin"));
+                answer
+            }
             Ok(Err(why)) => text(StatusCode::NOT_FOUND, &why),
             Err(_) => text(StatusCode::NOT_FOUND, SAID.no_picture),
         },

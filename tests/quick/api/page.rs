@@ -144,6 +144,29 @@ fn only_the_pages_own_forms_count() {
     assert!(pressed.iter().all(|act| act.bridge == "telegram" && act.deed == Deed::Test));
 }
 
+/// Another site's page can have a browser load things from here: it is to see no picture, and to take no page's place.
+#[test]
+fn nothing_but_the_page_itself_is_given_to_pages_of_other_sites() {
+    let (rest, _) = start(Who::Proxy);
+    for headers in
+        ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site", "Origin: http://evil.org", "Origin: null"]
+    {
+        for path in ["/page/camera.jpg", "/page/live", "/page/page.js"] {
+            let answer = ask(&rest, &format!("GET {path} HTTP/1.1\r\nHost: u1.local\r\n{headers}"), "");
+            assert_eq!(answer.status, 403, "{path} {headers}");
+        }
+        // A link may lead here from anywhere.
+        assert_eq!(ask(&rest, &format!("GET / HTTP/1.1\r\nHost: u1.local\r\n{headers}"), "").status, 200);
+    }
+    for headers in ["Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: none", OWN] {
+        let host = if headers == OWN { "" } else { "Host: u1.local\r\n" };
+        let answer = ask(&rest, &format!("GET /page/camera.jpg HTTP/1.1\r\n{host}{headers}"), "");
+        assert_eq!(answer.status, 200, "{headers}");
+        // What says nothing of where it is shown is not shown there.
+        assert_eq!(answer.header("cross-origin-resource-policy"), "same-origin");
+    }
+}
+
 #[test]
 fn a_form_is_bounded() {
     let (rest, pressed) = start(Who::Proxy);
