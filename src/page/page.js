@@ -38,9 +38,9 @@
   };
 
   // Times that run out: the service tells its own clock, so that a browser with another one counts right.
-  let clock = 0;
+  let clock;
   const now = () => performance.now() / 1000 + clock;
-  const count = () => document.querySelectorAll('time[data-until]').forEach(time => {
+  const count = () => clock !== undefined && document.querySelectorAll('time[data-until]').forEach(time => {
     const left = Math.max(0, Math.round(time.dataset.until - now()));
     const two = number => String(number).padStart(2, '0');
     const hours = Math.floor(left / 3600);
@@ -51,7 +51,7 @@
   setInterval(count, 500);
 
   // The page's parts, as they change.
-  const lost = document.body.dataset.lost;
+  const { lost, ended } = document.body.dataset;
   let down = false;
   // Why something is refused, in the service's own words. Those of a web server in between are not for people.
   const why = answer => {
@@ -59,8 +59,14 @@
     down = true;
     return lost;
   };
+  // What goes on ends with the service, and the next one has another key.
+  const key = part => part?.querySelector('[name=key]')?.value;
+  const runs = part => part.querySelector('[value=cancel]');
+  let events;
   const live = () => {
-    const events = new EventSource('page/live');
+    // A browser has six lines to a printer, for all tabs together.
+    if (document.hidden || events && events.readyState !== EventSource.CLOSED) return;
+    events = new EventSource('page/live');
     events.addEventListener('clock', event => {
       clock = Number(event.data) - performance.now() / 1000;
       if (down) say('');
@@ -75,8 +81,10 @@
       const old = document.getElementById(id);
       const box = document.createElement('template');
       box.innerHTML = html;
+      const fresh = box.content.firstElementChild;
+      if (old && runs(old) && !runs(fresh) && key(old) !== key(fresh)) say(ended);
       // A card that is new comes behind the others.
-      if (old) follow(old, box.content.firstElementChild);
+      if (old) follow(old, fresh);
       else document.getElementById('doctor').before(box.content);
       count();
     });
@@ -96,18 +104,28 @@
   };
   live();
 
-  // The camera, while somebody looks.
+  // The camera, while somebody looks. One picture at a time: on a slow line they would keep all else waiting.
+  let next;
   const look = () => {
     const picture = document.querySelector('img[data-live]');
-    if (!picture || document.hidden) return;
-    const next = new Image();
-    next.onload = () => { picture.src = next.src; picture.parentElement.hidden = false; };
-    next.onerror = () => { picture.parentElement.hidden = true; };
+    if (!picture || document.hidden || next) return;
+    next = new Image();
+    const shown = well => {
+      if (well) picture.src = next.src;
+      picture.parentElement.hidden = !well;
+      next = undefined;
+    };
+    next.onload = () => shown(true);
+    next.onerror = () => shown(false);
     next.src = 'page/camera.jpg?' + Date.now();
   };
   look();
   setInterval(look, 3000);
-  document.addEventListener('visibilitychange', look);
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) events?.close();
+    live();
+    look();
+  });
 
   // Forms.
   document.addEventListener('submit', async event => {

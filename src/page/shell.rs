@@ -29,6 +29,7 @@ pub fn whole(sight: &Sight) -> String {
         match place {
             "title" => page.push_str(&title),
             "lost" => page.push_str(&escaped(ENGLISH.lost)),
+            "ended" => page.push_str(&escaped(ENGLISH.ended)),
             "foot" => page.push_str(&foot),
             "head" => page.push_str(&head(sight).html),
             _ => parts(sight).iter().skip(1).for_each(|Part { html, .. }| page.push_str(html)),

@@ -5,6 +5,7 @@
 pub(super) struct Words {
     pub(super) title: &'static str,
     pub(super) lost: &'static str,
+    pub(super) ended: &'static str,
     pub(super) no_job: &'static str,
     pub(super) printing: &'static str,
     pub(super) paused: &'static str,
@@ -79,6 +80,7 @@ pub(super) struct Words {
 pub(super) const ENGLISH: Words = Words {
     title: "Octobridge",
     lost: "The printer does not answer. This page goes on by itself as soon as it does.",
+    ended: "The service was started anew, which has ended what was under way here. Begin it again.",
     no_job: "Nothing is being printed.",
     printing: "Printing",
     paused: "Paused:",

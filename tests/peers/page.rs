@@ -6,6 +6,7 @@ mod gate;
 mod late;
 mod nginx;
 mod proxy;
+mod restart;
 mod states;
 
 use crate::support::bed::{Bed, Setup, environment};
@@ -310,9 +311,10 @@ fn it_can_be_read_and_used_without_scripts() {
     wait::until("the page after the form", SOON, || {
         browser.text(CONNECT).filter(|shown| !shown.contains("Get a code"))
     });
-    wait::until("the code", SOON, || {
+    let shown = wait::until("the code", SOON, || {
         browser.open(&place.url());
         browser.text(CONNECT).filter(|shown| shown.contains("Code:"))
     });
+    assert!(!shown.contains("Time left:"), "nobody counts: {shown}");
     browser.picture(&shots().join("without-scripts.png"));
 }
