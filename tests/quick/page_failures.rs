@@ -366,3 +366,38 @@ fn who_sees_the_page_is_what_the_settings_say() {
     program.restart();
     assert_ne!(visitor.key(), key);
 }
+
+/// Two tabs, or two people: what the second one presses comes before the service has read what the first one did.
+#[test]
+fn two_who_switch_off_at_once_leave_one_bridge_on() {
+    let (program, visitor) = service("[telegram]\nenabled: true\nchat_id: 5\n");
+    let form = |bridge: &str| format!("key={}&bridge={bridge}&do=off", visitor.key());
+    let said = visitor.send_at_once(&[form("octoapp"), form("telegram")]);
+    assert!(said.starts_with("HTTP/1.1 303 "), "{said}");
+    wait::until("the settings read again", SOON, || {
+        program.log().contains("reads the settings again").then_some(())
+    });
+    wait::until("one that stays on", SOON, || {
+        let page = visitor.page();
+        let refused = said.contains("409") || page.contains("This is the last bridge that is on.");
+        (refused && page.matches("aria-checked=\"true\"").count() == 1).then_some(())
+    });
+    let text = std::fs::read_to_string(cfg(&program.data())).unwrap();
+    assert_eq!(text.matches("enabled: true").count(), 1, "{text}");
+    program.worker();
+}
+
+/// What somebody switched off with an editor, and has not had read, counts as well.
+#[test]
+fn the_last_bridge_by_the_settings_as_they_are_written_stays_on() {
+    let (program, visitor) = service("[telegram]\nenabled: true\nchat_id: 5\n");
+    let path = cfg(&program.data());
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text = text.replace("[octoapp]\nenabled: true", "[octoapp]\nenabled: false");
+    std::fs::write(&path, &text).unwrap();
+    let (status, said) = visitor.try_to_send("bridge=telegram&do=off");
+    assert!(status == 409 && said.contains("This is the last bridge that is on."), "{status} {said}");
+    visitor.send("bridge=telegram&do=forget");
+    visitor.wait_for(" Note: it stays switched on, since no other bridge is");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}

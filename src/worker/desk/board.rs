@@ -14,6 +14,7 @@ const FRESH: Duration = Duration::from_secs(15);
 #[derive(Debug, Default)]
 pub(in crate::worker) struct Board {
     state: Mutex<State>,
+    switches: Mutex<()>,
     reload: Notify,
 }
 
@@ -81,6 +82,11 @@ impl Board {
             entry.choice = Some((value.to_owned(), control));
             entry.course = Course::Busy(None);
         }
+    }
+
+    /// Keeps others from switching bridges off for as long as this is held: each looks whether another one is on.
+    pub(super) fn switching(&self) -> MutexGuard<'_, ()> {
+        self.switches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes what came of a test; none: it goes on.

@@ -54,10 +54,13 @@ impl Work {
         }
     }
 
-    /// Whether the service would end without this bridge.
+    /// Whether the service would end without this bridge, by the settings as they are written now: another one may have
+    /// been switched off since they were read.
     fn needs(&self, name: &str) -> bool {
-        let mut others = self.settings.instances.iter().filter(|other| other.name() != name);
-        !self.settings.serves_alone && !others.any(|other| other.enabled.value)
+        let fresh = self.ground.read();
+        let settings = if fresh.unreadable.is_empty() { &fresh } else { &self.settings };
+        let mut others = settings.instances.iter().filter(|other| other.name() != name);
+        !settings.serves_alone && !others.any(|other| other.enabled.value)
     }
 }
 

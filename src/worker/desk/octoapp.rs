@@ -52,8 +52,9 @@ pub(super) fn pair(work: &Work, ticket: &Ticket) -> Result<String, String> {
 /// Forgets all phones.
 pub(super) fn forget(work: &Work) -> Result<String, String> {
     let mut place = place(work)?;
-    place.stays = work.needs(&place.section);
     open(work, &place)?.forget().map_err(|error| error.to_string())?;
+    let _alone = work.board.switching();
+    place.stays = work.needs(&place.section);
     Ok(said(SAID.octoapp_forgotten, switch(&place, false)?))
 }
 

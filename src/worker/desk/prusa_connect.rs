@@ -64,6 +64,7 @@ pub(super) fn import(work: &Work, file: &Secret) -> Result<String, String> {
 /// Forgets token and code.
 pub(super) fn forget(work: &Work) -> Result<String, String> {
     let mut target = target(work)?;
+    let _alone = work.board.switching();
     target.place.stays = work.needs(&target.place.section);
     let notes = target.forget().map_err(text)?;
     Ok(said(SAID.prusa_forgotten, notes))

@@ -165,6 +165,7 @@ fn explain(error: &PairError) -> String {
 /// Forgets the bot.
 pub(super) fn forget(work: &Work, instance: &Instance) -> Result<String, String> {
     let mut target = target(work, instance)?;
+    let _alone = work.board.switching();
     target.place.stays = work.needs(&instance.name());
     let notes = target.forget().map_err(|stop| stop.to_string())?;
     Ok(said(SAID.telegram_forgotten, notes))
