@@ -401,3 +401,23 @@ fn the_last_bridge_by_the_settings_as_they_are_written_stays_on() {
     visitor.wait_for(" Note: it stays switched on, since no other bridge is");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
 }
+
+/// On a slow line people press again, and each test has a thread and a connection.
+#[test]
+fn one_test_of_a_bridge_at_a_time() {
+    let telegram = Telegram::plain(TOKEN, ADA);
+    let lines = format!("[telegram]\nenabled: true\nchat_id: {ADA}\napi_url: {}\n", telegram.url());
+    let (_program, visitor) = prepared(&lines, |data| {
+        std::fs::write(data.join("octoapp/telegram_bot_token"), TOKEN).unwrap();
+    });
+    telegram.once("This is a test of Octobridge", Behaviour::Late);
+    visitor.send("bridge=telegram&do=test");
+    let (status, said) = visitor.try_to_send("bridge=telegram&do=test");
+    assert!(status == 409 && said.contains("Something goes on for this bridge already."), "{status} {said}");
+    telegram.wait_for("the test", SOON, |calls| {
+        calls.iter().any(|call| call.text().contains("This is a test")).then_some(())
+    });
+    telegram.release();
+    visitor.wait_for("A test message was taken.");
+    visitor.send("bridge=telegram&do=test");
+}

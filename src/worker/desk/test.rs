@@ -8,7 +8,11 @@ use crate::setup::trial;
 /// Sends one.
 pub(super) fn begin(work: Work, instance: &Instance) -> Result<(), String> {
     let (instance, name, board) = (instance.clone(), instance.name(), work.board.clone());
-    board.tested(&name, Some(Ok(SAID.busy.to_owned())));
+    let busy = Some(Ok(SAID.busy.to_owned()));
+    if board.of(&name).1 == busy {
+        return Err(SAID.goes_on.to_owned());
+    }
+    board.tested(&name, busy);
     let own = name.clone();
     let begun = spawn(move || {
         let outcome = trial::send(&work.settings, &instance, &|| Ok(work.control.clone()));
