@@ -1,5 +1,7 @@
 //! HTML as it is written: every text is escaped, and every element is closed.
 
+use super::words::on_the_page;
+
 /// HTML on its way.
 #[derive(Default)]
 pub(super) struct Markup(String);
@@ -24,10 +26,11 @@ impl Markup {
         self.close(name);
     }
 
-    /// An element with a sentence in it, which may come from where sentences go on: it begins with a great letter. A path
-    /// stays as it is. What has lines of its own, such as settings to be written somewhere, keeps them.
+    /// An element with a sentence in it, which may come from where sentences go on: it begins with a great letter, and
+    /// commands that have a button are left out. A path stays as it is. What has lines of its own, such as settings to be written somewhere, keeps them.
     pub(super) fn sentence(&mut self, name: &str, attributes: &[(&str, &str)], text: &str) {
         self.open(name, attributes);
+        let text = on_the_page(text);
         let mut rest = text.chars();
         if let Some(first) = rest.next() {
             self.text(first.to_ascii_uppercase().encode_utf8(&mut [0; 4]));

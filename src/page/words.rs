@@ -74,6 +74,9 @@ pub(super) struct Words {
     pub(super) doctor_running: &'static str,
     pub(super) doctor_at: &'static str,
     pub(super) levels: [&'static str; 3],
+    /// What bridges say of commands, up to the rest of the command, and what is said of it on a page that has a button
+    /// for it.
+    pub(super) commands: [(&'static str, &'static str); 4],
 }
 
 /// English.
@@ -172,6 +175,12 @@ pub(super) const ENGLISH: Words = Words {
     doctor_running: "Looking at",
     doctor_at: "Checked at",
     levels: ["Well", "Look at this", "To be mended"],
+    commands: [
+        ("run `octobridge pair", "pair it on its card"),
+        ("with `octobridge pair", "on its card"),
+        ("with `octobridge secret set telegram", "on its card"),
+        ("`octobridge test", "a test"),
+    ],
 };
 
 /// What is said of what was pressed. A place in braces is filled by [`fill`].
@@ -279,6 +288,18 @@ pub(crate) const SAID: Said = Said {
     telegram_the_token: "The token ",
 };
 
+/// What is said to somebody in a terminal, for somebody on the page.
+pub(super) fn on_the_page(text: &str) -> String {
+    let mut said = text.to_owned();
+    for (command, button) in ENGLISH.commands {
+        while let Some((before, rest)) = said.split_once(command) {
+            let after = rest.split_once('`').map(|(_, after)| after).unwrap_or_default();
+            said = [before, button, after].concat();
+        }
+    }
+    said
+}
+
 /// A text with its places filled, in their order.
 pub(crate) fn fill(text: &str, values: &[&str]) -> String {
     let mut values = values.iter();
@@ -294,6 +315,28 @@ pub(crate) fn fill(text: &str, values: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_a_button_is_not_done_in_a_terminal() {
+        for (text, said) in [
+            ("not registered; run `octobridge pair prusa-connect`", "not registered; pair it on its card"),
+            ("it ended; begin anew with `octobridge pair octoapp`.", "it ended; begin anew on its card."),
+            (
+                "run `octobridge pair telegram`, or store it with `octobridge secret set telegram_bot_token`",
+                "pair it on its card, or store it on its card",
+            ),
+            ("only a message tells: `octobridge test`", "only a message tells: a test"),
+            ("cut off: run `octobridge pair", "cut off: pair it on its card"),
+            // These have none.
+            (
+                "run `octobridge secret set openrouter_api_key`",
+                "run `octobridge secret set openrouter_api_key`",
+            ),
+            ("run `chmod 600 a`", "run `chmod 600 a`"),
+        ] {
+            assert_eq!(on_the_page(text), said);
+        }
+    }
 
     #[test]
     fn places_are_filled_in_their_order_and_what_fills_them_is_left_alone() {

@@ -421,3 +421,27 @@ fn one_test_of_a_bridge_at_a_time() {
     visitor.wait_for("A test message was taken.");
     visitor.send("bridge=telegram&do=test");
 }
+
+/// Whoever is on the page needs no terminal for what has a button there.
+#[test]
+fn remedies_on_the_page_name_its_own_buttons() {
+    let telegram = Telegram::plain("124:ANOTHER", ADA);
+    let lines = format!(
+        "[octoapp]\nenabled: true\n[telegram]\nenabled: true\nchat_id: {ADA}\napi_url: {}\n",
+        telegram.url()
+    );
+    let (_program, visitor) = prepared(&lines, |data| {
+        std::fs::write(data.join("octoapp/telegram_bot_token"), TOKEN).unwrap();
+    });
+    visitor.send("bridge=prusa_connect&do=test");
+    visitor.send("bridge=telegram&do=test");
+    visitor.wait_for("ot registered; pair it on its card");
+    visitor.send("do=doctor");
+    let page = visitor.wait_for("Checked at");
+    let (said, _) = page.split_once("id=\"log\"").unwrap();
+    assert!(!said.contains("octobridge pair") && !said.contains("octobridge secret set telegram"), "{said}");
+    assert!(
+        said.contains("copy the token from @BotFather (/mybots, API Token) and store it on its card"),
+        "{said}"
+    );
+}

@@ -2,7 +2,7 @@
 
 use super::super::markup::Markup;
 use super::super::sight::Examination;
-use super::super::words::ENGLISH;
+use super::super::words::{ENGLISH, on_the_page};
 use super::form::Form;
 use crate::calendar;
 use crate::doctor::{Level, Section};
@@ -44,10 +44,10 @@ fn list(out: &mut Markup, sections: &[Section]) {
                 out.wrap("li", &[], |out| {
                     out.element("span", &[("class", class)], word);
                     out.text(" ");
-                    out.text(&finding.text);
+                    out.text(&on_the_page(&finding.text));
                     if let Some(remedy) = &finding.remedy {
                         out.open("br", &[]);
-                        out.text(&[ENGLISH.remedy, " ", remedy].concat());
+                        out.text(&[ENGLISH.remedy, " ", &on_the_page(remedy)].concat());
                     }
                 });
             }

@@ -1,7 +1,7 @@
 //! What is wrong with settings and folders.
 
 use super::super::markup::Markup;
-use super::super::words::ENGLISH;
+use super::super::words::{ENGLISH, on_the_page};
 use crate::status::ProblemLine;
 
 /// Draws the list; an element that is not shown, where nothing is wrong.
@@ -13,7 +13,7 @@ pub(super) fn draw(out: &mut Markup, problems: &[ProblemLine]) {
         out.element("h2", &[("id", "problems-title")], ENGLISH.problems);
         for problem in problems {
             out.element("p", &[("class", "fail")], &problem.what);
-            out.element("p", &[], &[ENGLISH.remedy, " ", &problem.remedy].concat());
+            out.element("p", &[], &[ENGLISH.remedy, " ", &on_the_page(&problem.remedy)].concat());
         }
     });
 }
