@@ -15,8 +15,8 @@
       if (old.data !== fresh.data) old.data = fresh.data;
       return;
     }
-    // The camera's frame is shown and hidden by what comes of its pictures.
-    const kept = name => name === 'open' || (name === 'src' && old.hasAttribute('data-live')) ||
+    // The camera's frame is shown and hidden by what comes of its pictures; what was pressed waits for its answer.
+    const kept = name => name === 'open' || name === 'aria-busy' || (name === 'src' && old.hasAttribute('data-live')) ||
       (name === 'hidden' && old.nodeName === 'FIGURE');
     for (const { name } of [...old.attributes]) {
       if (!fresh.hasAttribute(name) && !kept(name)) old.removeAttribute(name);

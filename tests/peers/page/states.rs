@@ -89,6 +89,15 @@ fn take_seat(rest: &Rest) -> (bool, BufReader<TcpStream>) {
     (line.contains(" 200 "), reader)
 }
 
+/// Somebody looks at the tab again, or does not any more. Chromium without a window shows all its tabs.
+fn see(browser: &Browser, seen: bool) {
+    browser.run(&format!(
+        "Object.defineProperty(document, 'hidden', {{ value: {}, configurable: true }}); \
+         document.dispatchEvent(new Event('visibilitychange'))",
+        !seen
+    ));
+}
+
 /// A browser has six lines to a printer, and tabs are forgotten: one that nobody sees holds none.
 #[test]
 fn a_tab_that_nobody_sees_holds_no_line_and_is_true_again_when_it_is_seen() {
@@ -99,21 +108,14 @@ fn a_tab_that_nobody_sees_holds_no_line_and_is_true_again_when_it_is_seen() {
     browser.wait_for("#card0", "Time left:");
     let mut others: Vec<_> = (0..7).map(|_| take_seat(&rest)).collect();
     assert!(others.iter().all(|(taken, _)| *taken) && !take_seat(&rest).0);
-    // Chromium without a window shows all its tabs.
-    let be = |hidden: bool| {
-        browser.run(&format!(
-            "Object.defineProperty(document, 'hidden', {{ value: {hidden}, configurable: true }}); \
-             document.dispatchEvent(new Event('visibilitychange'))"
-        ));
-    };
-    be(true);
+    see(&browser, false);
     wait::until("its place", Duration::from_secs(20), || {
         let (taken, line) = take_seat(&rest);
         taken.then(|| others.push((taken, line)))
     });
     others.clear();
     browser.run("document.querySelector('#card0 h2').textContent = 'old'");
-    be(false);
+    see(&browser, true);
     browser.wait_for("#card0 h2", "OctoApp");
     assert_eq!(browser.text("#notice").as_deref(), Some(""));
     browser.open("about:blank");
@@ -155,5 +157,27 @@ fn no_time_is_shown_before_it_is_known() {
     assert!(!browser.text("#card0").unwrap().contains("Time left:"));
     drop(others);
     browser.wait_for("#card0", "Time left: 1:");
+    browser.open("about:blank");
+}
+
+/// By then it may be another one: that of a code becomes the one that cancels it.
+#[test]
+fn a_button_that_was_pressed_takes_no_second_press_when_its_card_changes() {
+    let (_, sight) = samples::all().remove(0);
+    let rest = serve(sight);
+    let browser = Browser::start(Look::default());
+    browser.open(&format!("http://{}/", rest.address));
+    browser.wait_for("#card1", "Get a code");
+    // The first press is on its way.
+    browser.run(
+        "window.sent = 0; window.fetch = () => { window.sent++; return new Promise(() => {}); }; \
+         document.querySelector('#card1 button[value=pair]').click()",
+    );
+    see(&browser, false);
+    browser.run("document.querySelector('#card1 h2').textContent = 'old'");
+    see(&browser, true);
+    browser.wait_for("#card1 h2", "Prusa Connect");
+    browser.run("document.querySelector('#card1 button[value=pair]').click()");
+    assert_eq!(browser.run("return window.sent"), 1);
     browser.open("about:blank");
 }
