@@ -190,6 +190,15 @@ impl Failure {
         let whose = paint.ink(Ink::Gone, format!("{}:", self.command.as_deref().unwrap_or("octofw")));
         Some(format!("{whose} {}", plain_lines(&whole(error.as_ref()))))
     }
+
+    /// Says what went wrong, if there is more to say, and gives the exit code.
+    fn tell(&self, paint: Paint) -> ExitCode {
+        if let Some(message) = self.message(paint) {
+            let clear = Progress::new(true).clear();
+            let _ = writeln!(io::stderr().lock(), "{clear}{message}");
+        }
+        self.code
+    }
 }
 
 fn status_of(is_wrong_input: bool) -> Status {
@@ -221,18 +230,11 @@ pub fn run() -> ExitCode {
     };
     match cli.command.run(cli.color.paint(&io::stdout())) {
         Ok(status) => status.into(),
-        Err(failure) => {
-            if let Some(message) = failure.message(cli.color.paint(&io::stderr())) {
-                let clear = Progress::new(true).clear();
-                let _ = writeln!(io::stderr().lock(), "{clear}{message}");
-            }
-            failure.code
-        }
+        Err(failure) => failure.tell(cli.color.paint(&io::stderr())),
     }
 }
 
-/// Prints what clap has to say instead of a command line: help goes to stdout with 0, mistakes to stderr with 2. A closed
-/// terminal is no reason to fail.
+/// Prints what clap has to say instead of a command line: help goes to stdout with 0, mistakes to stderr with 2.
 fn explain(error: &clap::Error) -> ExitCode {
     let (colour, text) = (Colour::asked(std::env::args_os()), error.render());
     let shown = |paint: Paint| if paint.has_colours() { text.ansi().to_string() } else { text.to_string() };
@@ -240,8 +242,10 @@ fn explain(error: &clap::Error) -> ExitCode {
         let _ = io::stderr().lock().write_all(shown(colour.paint(&io::stderr())).as_bytes());
         return Status::Usage.into();
     }
-    let _ = io::stdout().lock().write_all(shown(colour.paint(&io::stdout())).as_bytes());
-    Status::Fine.into()
+    match print(&shown(colour.paint(&io::stdout()))) {
+        Ok(()) => Status::Fine.into(),
+        Err(failure) => failure.tell(colour.paint(&io::stderr())),
+    }
 }
 
 /// Writes to standard output. A reader that has gone away (`| head`) is not an error.

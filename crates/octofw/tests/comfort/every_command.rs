@@ -1,6 +1,6 @@
 //! What every command offers.
 
-use crate::{octofw, printed};
+use crate::{command, octofw, printed};
 
 /// The words of every command that people call.
 fn commands() -> Vec<Vec<String>> {
@@ -28,6 +28,21 @@ fn every_command_has_help_with_an_example_or_is_below_one_that_has() {
         assert!(help.contains("Usage: octofw "), "{help}");
         assert!(command.len() > 1 || help.contains("Example: octofw "), "{help}");
         assert!(help.contains("--color <WHEN>"), "{help}");
+    }
+}
+
+/// Who keeps what a command prints in a file, and has no room for it, must not take the rest for the whole.
+#[test]
+fn what_finds_no_room_on_a_disk_is_a_failure() {
+    for arguments in [&["--help"][..], &["--version"], &["plan", "--help"], &["help", "lint"], &["manual"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = command(&std::env::temp_dir(), arguments).stdout(full).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(
+            said.starts_with("octofw: cannot write to standard output: No space"),
+            "{arguments:?}: {said}"
+        );
     }
 }
 
