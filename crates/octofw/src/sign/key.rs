@@ -111,24 +111,39 @@ pub fn secret_key(path: &Path, passphrase: Option<String>) -> Result<SecretKey, 
     Ok(SecretKey(key, PublicKey(public)))
 }
 
+/// Whether the line of a public key says that it is of Ed25519, as all are; the library does not look. `Ed`, and the
+/// two bits behind it, are these in base64.
+fn is_ed25519(line: &str) -> bool {
+    line.strip_prefix("RW").is_some_and(|rest| rest.starts_with(['Q', 'R', 'S', 'T']))
+}
+
 /// A public key: the name of its file, or the key itself, as `minisign -P` takes it.
 ///
 /// # Errors
 /// When it is neither.
 pub fn public_key(file_or_key: &str) -> Result<PublicKey, SignError> {
-    if let Ok(key) = minisign::PublicKey::from_base64(file_or_key.trim()) {
+    let line = file_or_key.trim();
+    if let Some(key) = minisign::PublicKey::from_base64(line).ok().filter(|_| is_ed25519(line)) {
         return Ok(PublicKey(key));
     }
     let path = Path::new(file_or_key);
     let text = match read_text(path, "public key") {
-        Err(SignError::File { source, .. }) if source.kind() == io::ErrorKind::InvalidFilename => {
-            let reason = "it is neither a key nor the name of a file".to_owned();
-            return Err(SignError::Malformed { path: path.to_path_buf(), what: "public key", reason });
+        // A key with a letter too few or too many is a name that no file has, or that none can have.
+        Err(SignError::File { source, .. })
+            if matches!(
+                source.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename
+            ) =>
+        {
+            return Err(SignError::NoPublicKey { given: file_or_key.trim().to_owned() });
         }
         text => text?,
     };
     let malformed =
         |reason: String| SignError::Malformed { path: path.to_path_buf(), what: "public key", reason };
+    if !text.lines().nth(1).is_some_and(|line| is_ed25519(line.trim())) {
+        return Err(malformed("its second line is no key of Ed25519".to_owned()));
+    }
     let text = PublicKeyBox::from_string(&text).map_err(|error| malformed(error.to_string()))?;
     minisign::PublicKey::from_box(text).map(PublicKey).map_err(|error| malformed(error.to_string()))
 }
@@ -177,7 +192,16 @@ mod tests {
             assert!(secret_key(&path, Some("x".into())).err().unwrap().is_wrong_input(), "{text:?}");
             assert!(public_key(path.to_str().unwrap()).unwrap_err().is_wrong_input(), "{text:?}");
         }
-        assert!(!public_key("/no/such/file").unwrap_err().is_wrong_input());
+        let line = KeyPair::generate(None).unwrap().public.lines().nth(1).unwrap().to_owned();
+        let (short, broken) = (&line[..line.len() - 1], line.replacen('R', "/", 1));
+        for given in ["/no/such/file", short, &format!("{line}A"), &broken, &"R".repeat(300)] {
+            let error = public_key(given).unwrap_err();
+            let expected = format!("{given} is neither a file nor a public key; give ");
+            assert!(error.to_string().starts_with(&expected), "{error}");
+            assert!(!error.is_wrong_input());
+        }
+        std::fs::write(&path, format!("untrusted comment: x\n{broken}\n")).unwrap();
+        assert!(public_key(path.to_str().unwrap()).unwrap_err().is_wrong_input());
     }
 
     proptest! {

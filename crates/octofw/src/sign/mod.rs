@@ -44,6 +44,14 @@ pub enum SignError {
         /// What is wrong with it.
         reason: String,
     },
+    /// What was given as a public key is neither its file nor the key itself.
+    #[error(
+        "{given} is neither a file nor a public key; give the file that keygen --public wrote, or its second line"
+    )]
+    NoPublicKey {
+        /// As it was given.
+        given: String,
+    },
     /// The secret key is encrypted, and there is no passphrase.
     #[error("the key {} has a passphrase: give --passphrase-file, or call it in a terminal", path.display())]
     NeedsPassphrase {
