@@ -111,6 +111,28 @@ impl<'a> Layers<'a> {
             })
     }
 
+    /// What of the base keeps a patch from changing or making a path, as the end of a sentence.
+    pub(super) fn in_the_way(&self, path: &str) -> Option<String> {
+        let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+        for here in ends.filter_map(|end| path.get(..end)) {
+            let is_last = here.len() == path.len();
+            let which = if is_last { "which".to_owned() } else { format!("but /{here}") };
+            match &self.in_base(here)?.form {
+                StoredForm::Directory(_) if !is_last => {}
+                StoredForm::File(_) if is_last => {}
+                StoredForm::Link(target) => {
+                    let target = String::from_utf8_lossy(target);
+                    return Some(format!(
+                        "{which} is a link to {target} in the base; patch the file that it leads to"
+                    ));
+                }
+                _ if is_last => return Some(format!("{which} is no file in the base")),
+                _ => return Some(format!("{which} is no folder in the base")),
+            }
+        }
+        None
+    }
+
     /// The node of a file of the base, no link followed.
     pub(super) fn in_base(&self, path: &str) -> Option<&'a Node> {
         let base = self.base?;

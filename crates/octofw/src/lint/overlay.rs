@@ -121,7 +121,7 @@ pub(super) fn look_at_owned(context: &Context<'_>, made: &BTreeSet<String>, find
 }
 
 /// Whether a path is one of those that are made, or a folder above one.
-fn is_made(made: &BTreeSet<String>, path: &str) -> bool {
+pub(super) fn is_made(made: &BTreeSet<String>, path: &str) -> bool {
     let below = format!("{path}/");
     made.contains(path) || made.range(below.clone()..).next().is_some_and(|next| next.starts_with(&below))
 }

@@ -14,6 +14,7 @@ mod elf;
 mod hostile;
 mod image;
 mod ours;
+mod patching;
 mod properties;
 mod table;
 mod table_init;

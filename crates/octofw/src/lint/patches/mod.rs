@@ -2,16 +2,18 @@
 
 mod scratch;
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use super::finding::{At, Findings};
+use super::overlay::is_made;
 use super::rule::{Rule, Severity};
 use super::run::{Context, windows_line_end};
-use super::subject::read_beginning;
+use super::subject::{Form, read_beginning};
 use super::{files, secrets};
 use crate::diff::root::Root;
 use crate::overlay::patches::{PATCHES, find, git_names, targets, without_time};
+use crate::overlay::root::ROOT;
 use crate::rootfs::inside::mounted_above;
 use scratch::{Outcome, Scratch};
 
@@ -30,7 +32,7 @@ const UNUSABLE: Rule = Rule {
     code: "patches/unusable",
     severity: Severity::Error,
     needs_base: false,
-    what: "A patch is no unified diff, changes nothing, or names a path outside of the root.",
+    what: "A patch is no unified diff, is cut off, changes nothing, or names a path outside of the root.",
     why: "An ed script in a patch is run, a path that climbs changes the build machine, and an empty patch \
           is a \
           change that everybody believes to be there.",
@@ -40,8 +42,9 @@ const TARGET: Rule = Rule {
     code: "patches/target-missing",
     severity: Severity::Error,
     needs_base: true,
-    what: "A patch changes a file that is not in the base.",
-    why: "The file was renamed or moved in this base, or the patch lies in the wrong folder below `patches/`.",
+    what: "A patch changes a file that is not in the base, or not a file there.",
+    why: "The file was renamed or moved in this base, or the patch lies in the wrong folder below `patches/`. \
+          Where the base has a link, the file is where the link leads.",
     fix: "move the patch to the folder of the file that it changes, or make it anew for this base",
 };
 const DOES_NOT_APPLY: Rule = Rule {
@@ -71,11 +74,18 @@ pub(super) struct Patching<'a> {
     scratch: Option<Scratch>,
     /// Paths that earlier overlays or patches provide.
     made: BTreeSet<String>,
+    /// Files that earlier overlays laid down, and where they are; none for what is no file or too long to be tried.
+    laid: BTreeMap<String, Option<PathBuf>>,
 }
 
 impl<'a> Patching<'a> {
     pub(super) fn new(base: Option<&'a Root>) -> Self {
-        Self { base, scratch: base.and_then(|_| Scratch::new().ok()), made: BTreeSet::new() }
+        Self {
+            base,
+            scratch: base.and_then(|_| Scratch::new().ok()),
+            made: BTreeSet::new(),
+            laid: BTreeMap::new(),
+        }
     }
 
     /// Looks at the patches of the next overlay. What its `root/` and scripts provide comes after them.
@@ -99,17 +109,13 @@ impl<'a> Patching<'a> {
             },
             Err(_) => {}
         }
-        if let Some(scratch) = &mut self.scratch {
-            for item in &context.subject.items {
-                if let super::subject::Form::File(size) = item.form
-                    && size <= MOST_READ as u64
-                    && scratch.holds(&item.path)
-                    && let Ok(bytes) = context.read(item, MOST_READ)
-                {
-                    scratch.put(&item.path, &bytes);
-                }
-                self.made.insert(item.path.clone());
-            }
+        let Some(scratch) = &mut self.scratch else { return };
+        for item in context.subject.items.iter().filter(|item| item.form != Form::Folder) {
+            let file = matches!(item.form, Form::File(size) if size <= MOST_READ as u64);
+            let place = overlay.folder.join(ROOT).join(&item.path);
+            self.laid.insert(item.path.clone(), file.then_some(place));
+            scratch.forget(&item.path);
+            self.made.insert(item.path.clone());
         }
     }
 
@@ -161,6 +167,16 @@ impl<'a> Patching<'a> {
             findings.add(&UNUSABLE, at, "it makes a link; put the link into root/");
             return;
         }
+        let folder = below.to_string_lossy();
+        if self.base.is_some()
+            && context.layers.in_base(&folder).is_none()
+            && !is_made(&self.made, &folder)
+            && !context.layers.may_be_made(&folder)
+        {
+            findings.add(&TARGET, at, format!("there is no folder /{folder} in the base for it"));
+            self.made.extend(named);
+            return;
+        }
         if self.gather(context, &named, &text, at, findings) {
             // A script that names one of them may have changed it before.
             let is_certain = !named.iter().any(|path| context.layers.may_be_made(path));
@@ -185,19 +201,25 @@ impl<'a> Patching<'a> {
             if scratch.holds(target) {
                 continue;
             }
-            if let Some(bytes) = context.layers.base_content(target, MOST_READ + 1) {
+            let laid = self.laid.get(target);
+            let bytes = match laid {
+                Some(place) => place.as_ref().and_then(|place| read_beginning(place, MOST_READ + 1).ok()),
+                None => context.layers.base_content(target, MOST_READ + 1),
+            };
+            if let Some(bytes) = bytes {
                 is_whole &= bytes.len() <= MOST_READ && scratch.put(target, &bytes);
                 continue;
             }
             let is_new = created.iter().any(|path| target.ends_with(path.as_str()));
-            if is_new {
-                continue;
+            let may_be_there = self.made.contains(target) || context.layers.may_be_made(target);
+            let problem = context.layers.in_the_way(target);
+            let problem = problem.or_else(|| (!is_new).then(|| "which is not in the base".to_owned()));
+            match problem.filter(|_| !may_be_there) {
+                Some(problem) => findings.add(&TARGET, at, format!("it changes /{target}, {problem}")),
+                None if is_new => continue,
+                None => {}
             }
             is_whole = false;
-            let may_be_there = self.made.contains(target) || context.layers.may_be_made(target);
-            if !may_be_there {
-                findings.add(&TARGET, at, format!("it changes /{target}, which is not in the base"));
-            }
         }
         is_whole
     }
@@ -211,6 +233,7 @@ impl<'a> Patching<'a> {
                 }
             }
             Outcome::Refused(words) if is_certain => findings.add(&DOES_NOT_APPLY, at, words),
+            Outcome::CutOff(words) => findings.add(&UNUSABLE, at, words),
             Outcome::Refused(_) | Outcome::Unknown => {}
         }
     }

@@ -21,6 +21,8 @@ pub(super) enum Outcome {
     Applied(Vec<String>),
     /// It does not, in the words of `patch`.
     Refused(String),
+    /// It is no whole patch, in the words of `patch`.
+    CutOff(String),
     /// It could not be tried.
     Unknown,
 }
@@ -40,6 +42,13 @@ impl Scratch {
     /// Whether there is a copy of a path.
     pub(super) fn holds(&self, path: &str) -> bool {
         self.held.contains(path)
+    }
+
+    /// Forgets the copy of a path at which something else is now.
+    pub(super) fn forget(&mut self, path: &str) {
+        if self.held.remove(path) {
+            let _ = fs::remove_file(self.folder.path().join(path));
+        }
     }
 
     /// Makes a copy; false where that is not possible.
@@ -80,6 +89,9 @@ impl Scratch {
                 let moved = printed.lines().filter(|line| line.contains("(offset"));
                 Outcome::Applied(moved.map(|line| line.trim().to_owned()).collect())
             }
+            Err(CommandError::Failed { tail, .. }) if cut_off(&tail).is_some() => {
+                Outcome::CutOff(cut_off(&tail).unwrap_or_default().to_owned())
+            }
             Err(CommandError::Failed { status, tail, .. }) if status.ends_with(" 1") => {
                 let said = tail
                     .lines()
@@ -90,4 +102,11 @@ impl Scratch {
             Err(_) => Outcome::Unknown,
         }
     }
+}
+
+/// What `patch` says of one that ends too early, or whose hunks have not as many lines as they say.
+fn cut_off(said: &str) -> Option<&str> {
+    let said = |words: &str| said.lines().find(|line| line.contains(words));
+    let line = said("malformed patch at line").or_else(|| said("unexpectedly ends in middle of line"))?;
+    Some(line.trim_start_matches("patch: **** ").trim())
 }
