@@ -79,6 +79,12 @@ impl Args {
             }
             return Ok(Status::Fine);
         }
+        let missing = self.paths.iter().find(|path| path.symlink_metadata().is_err());
+        if let Some(path) = missing {
+            let message =
+                format!("there is neither an overlay folder nor a firmware file {}", path.display());
+            return Err(Failure::new(Status::Usage, message));
+        }
         let (folders, mut images): (Vec<PathBuf>, Vec<PathBuf>) =
             self.paths.into_iter().partition(|path| !path.is_file());
         let selected = self.selection.with(folders).select()?;

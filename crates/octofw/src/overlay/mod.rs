@@ -41,6 +41,12 @@ pub enum OverlayError {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// What is there is something else.
+    #[error("{} is no folder, so no overlay", path.display())]
+    NotAFolder {
+        /// The path as it was given.
+        path: PathBuf,
+    },
     /// The same folder is there twice.
     #[error("the overlay folder {} is given twice; name each overlay once", path.display())]
     Twice {
@@ -83,7 +89,7 @@ impl OverlayError {
     /// Whether the call itself was wrong: it names no overlay, or one twice.
     #[must_use]
     pub fn is_wrong_usage(&self) -> bool {
-        matches!(self, Self::NoFolder { .. } | Self::Twice { .. })
+        matches!(self, Self::NoFolder { .. } | Self::NotAFolder { .. } | Self::Twice { .. })
     }
 }
 
@@ -102,10 +108,10 @@ impl Overlay {
     /// # Errors
     /// When there is no such folder.
     pub fn open(folder: &Path) -> Result<Self, OverlayError> {
-        let missing = || OverlayError::NoFolder { path: folder.to_owned() };
-        let real = folder.canonicalize().map_err(|_| missing())?;
+        let path = || folder.to_owned();
+        let real = folder.canonicalize().map_err(|_| OverlayError::NoFolder { path: path() })?;
         if !real.is_dir() {
-            return Err(missing());
+            return Err(OverlayError::NotAFolder { path: path() });
         }
         let name =
             real.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_else(|| "root".into());

@@ -48,6 +48,23 @@ fn findings_are_printed_as_compilers_do_with_the_remedy_below() {
     assert!(!only.contains("note"), "{only}");
 }
 
+/// What was meant by a name of nothing is not known: it may be the image that a build did not write.
+#[test]
+fn a_name_of_nothing_may_be_that_of_an_image_too() {
+    let (_bed, folder) = broken();
+    for arguments in [vec!["missing.bin"], vec![folder.as_str(), "missing.bin"]] {
+        let output = octofw(&arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(said, "octofw: there is neither an overlay folder nor a firmware file missing.bin\n");
+        assert_eq!(output.status.code(), Some(2));
+    }
+    let said = octofw(&["--overlay", "missing"]).stderr;
+    assert_eq!(String::from_utf8_lossy(&said), "octofw: there is no overlay folder missing\n");
+    let said = octofw(&["--overlay", base::packed().to_str().unwrap()]).stderr;
+    let expected = format!("octofw: {} is no folder, so no overlay\n", base::packed().display());
+    assert_eq!(String::from_utf8_lossy(&said), expected);
+}
+
 #[test]
 fn exit_codes_are_those_of_the_contract() {
     let (_bed, folder) = broken();
