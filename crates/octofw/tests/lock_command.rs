@@ -49,7 +49,7 @@ fn what_was_written_checks_out_until_an_input_changes() {
     assert_eq!(checked.status.code(), Some(1));
     let lines = said(&checked);
     assert!(lines.lines().any(|line| line.starts_with("source rootfs/: locked sha256 ")), "{lines}");
-    assert!(lines.contains("1 inputs differ"), "{lines}");
+    assert!(lines.contains("octofw.lock: 1 input is not the locked one"), "{lines}");
     let checked = lock(repository.path(), &["--check", "--json"]);
     assert_eq!(checked.status.code(), Some(1));
     let report: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();

@@ -12,6 +12,7 @@ use crate::debian::{Archive, DebianError};
 use crate::lock::{Drift, FILE_NAME, Lock, LockError, TOOLS, file_digest, observe_sources, observe_tools};
 use crate::output::folder_of;
 use crate::overlay::{Overlay, tree_hash};
+use crate::paint::count;
 use crate::standin::BUSYBOX_PACKAGE;
 
 /// Records every input of an image with its hash or version, or checks that nothing changed
@@ -47,9 +48,9 @@ pub(super) struct Args {
 /// Options of the commands that use locked inputs.
 #[derive(Debug, clap::Args)]
 pub(super) struct LockOptions {
-    /// Lock file; without one nothing is compared
-    #[arg(long = "lock", value_name = "FILE", default_value = FILE_NAME)]
-    file: PathBuf,
+    /// Lock file (default: octofw.lock in the current folder; where there is none, nothing is compared)
+    #[arg(long = "lock", value_name = "FILE")]
+    file: Option<PathBuf>,
     /// Fail, instead of warning, if an input is not the locked one
     #[arg(long)]
     locked: bool,
@@ -68,9 +69,14 @@ pub(super) struct PackageOptions {
 }
 
 impl LockOptions {
-    /// The lock, if there is one; `--locked` needs one.
+    /// The lock, if there is one. One that was named is, and `--locked` needs one.
     pub(super) fn read(&self) -> Result<Option<Lock>, Failure> {
-        Ok(if self.locked { Some(Lock::read(&self.file)?) } else { Lock::read_if_any(&self.file)? })
+        let needed = self.locked || self.file.is_some();
+        Ok(if needed { Some(Lock::read(self.file())?) } else { Lock::read_if_any(self.file())? })
+    }
+
+    fn file(&self) -> &Path {
+        self.file.as_deref().unwrap_or(Path::new(FILE_NAME))
     }
 
     /// Whether a difference is an error.
@@ -86,7 +92,7 @@ impl LockOptions {
 
     /// The repository is the folder in which the lock file lies.
     pub(super) fn repository(&self) -> &Path {
-        folder_of(&self.file)
+        folder_of(self.file())
     }
 }
 
@@ -144,12 +150,16 @@ impl Args {
         let path = self.file.display();
         let verdict = match (self.check, was_there, drifts.len()) {
             (true, _, 0) => "every input is the locked one".to_owned(),
-            (true, _, count) => format!("{count} inputs differ"),
+            (true, _, number) => {
+                format!("{} the locked one", count(number, "input is not", "inputs are not"))
+            }
             (false, false, _) if self.dry_run => "would be written".to_owned(),
-            (false, true, 1..) if self.dry_run => format!("{} inputs would be recorded anew", drifts.len()),
+            (false, true, number @ 1..) if self.dry_run => {
+                format!("{} would be recorded anew", count(number, "input", "inputs"))
+            }
             (false, false, _) => "written".to_owned(),
             (false, true, 0) => "unchanged".to_owned(),
-            (false, true, count) => format!("{count} inputs recorded anew"),
+            (false, true, number) => format!("{} recorded anew", count(number, "input", "inputs")),
         };
         text.push_str(&format!("{path}: {verdict}\n"));
         text

@@ -175,7 +175,10 @@ impl Lock {
     /// # Errors
     /// As [`Lock::read`], except for a missing file.
     pub fn read_if_any(path: &Path) -> Result<Option<Lock>, LockError> {
-        if path.exists() { Lock::read(path).map(Some) } else { Ok(None) }
+        match Lock::read(path) {
+            Err(LockError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read.map(Some),
+        }
     }
 
     /// The file's text: sorted, one input per line, ending with a line end.

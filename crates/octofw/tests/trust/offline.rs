@@ -64,18 +64,7 @@ fn with_a_full_cache_everything_is_done_without_network() {
     let recipe = recipe.to_str().unwrap();
     fine(&octofw(
         &bed,
-        &[
-            "standin",
-            "--offline",
-            "--cache",
-            "cache",
-            "--lock",
-            "none.lock",
-            "--recipe",
-            recipe,
-            "--out",
-            "base.bin",
-        ],
+        &["standin", "--offline", "--cache", "cache", "--recipe", recipe, "--out", "base.bin"],
     ));
     let call = [
         "build",
@@ -87,7 +76,7 @@ fn with_a_full_cache_everything_is_done_without_network() {
         "--out",
         "dist/firmware.bin",
     ];
-    fine(&octofw(&bed, &[&call[..], &["--lock", "none.lock", "--sbom", "usr/share"]].concat()));
+    fine(&octofw(&bed, &[&call[..], &["--sbom", "usr/share"]].concat()));
     fine(&octofw(&bed, &["sbom", "image", "--image", "dist/firmware.bin", "--out", "image.cdx.json"]));
     let bom = bed.read("image.cdx.json");
     assert!(
@@ -96,6 +85,25 @@ fn with_a_full_cache_everything_is_done_without_network() {
     );
     fine(&octofw(&bed, &["attest", "dist/firmware.bin", "--lock", "octofw.lock"]));
     fine(&octofw(&bed, &["verify", "dist/firmware.bin", "--base", "base.bin"]));
+}
+
+/// A lock file that was named and is not there is a mistake, and not a build that nobody compares.
+#[test]
+fn a_lock_that_is_named_is_there() {
+    let bed = Bed::new();
+    fill_cache(&bed);
+    let build =
+        ["build", "--base", "base.bin", "--overlay", "overlays/01-test", "--out", "dist/firmware.bin"];
+    for command in [&build[..], &["standin", "--out", "x.bin"]] {
+        let output =
+            octofw(&bed, &[command, &["--offline", "--cache", "cache", "--lock", "octofw.lok"]].concat());
+        assert_eq!(output.status.code(), Some(1), "{command:?}");
+        assert!(
+            said(&output).starts_with("octofw: cannot read octofw.lok: No such file"),
+            "{}",
+            said(&output)
+        );
+    }
 }
 
 #[test]
