@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::paint::count;
 use crate::rootfs::steps::{Came, Step};
 use crate::script_tools::said::Lack;
 
@@ -11,12 +12,12 @@ const LONGEST: usize = 200;
 /// The table, with a line per step and a summary above it.
 #[must_use]
 pub fn table(steps: &[Step]) -> String {
-    let count = |is: fn(&Came) -> bool| steps.iter().filter(|step| is(&step.came)).count();
-    let applied = count(|came| matches!(came, Came::Applied));
-    let failed = count(|came| matches!(came, Came::Failed(_)));
+    let number = |is: fn(&Came) -> bool| steps.iter().filter(|step| is(&step.came)).count();
+    let applied = number(|came| matches!(came, Came::Applied));
+    let failed = number(|came| matches!(came, Came::Failed(_)));
     let mut text = format!(
-        "{} steps: {applied} applied, {} lacked something, {failed} failed\n\n| overlay | step | what came of it |\n|---|---|---|\n",
-        steps.len(),
+        "{}: {applied} applied, {} lacked something, {failed} failed\n\n| overlay | step | what came of it |\n|---|---|---|\n",
+        count(steps.len(), "step", "steps"),
         steps.len().saturating_sub(applied).saturating_sub(failed),
     );
     for step in steps {
@@ -112,6 +113,14 @@ mod tests {
         assert_eq!(lines[8], "| 01-a | `scripts/4.sh` | failed: exit status 3: it broke |");
         assert_eq!(lines[9], "| 01-a | `scripts/5.sh` | failed: signal 9 |");
     }
+
+    #[test]
+    fn one_step_is_no_steps() {
+        let step = Step { overlay: "01-a".into(), part: "root".into(), came: Came::Applied };
+        assert!(table(&[step]).starts_with("1 step: 1 applied, 0 lacked something, 0 failed\n"));
+        assert!(table(&[]).starts_with("0 steps: "));
+    }
+
     /// docs/community-overlays.md, as `toolchain/rehearse-community.sh` wrote it: its words above the table hold for the
     /// table, and what is in it is what this program writes.
     #[test]

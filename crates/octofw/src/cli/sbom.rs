@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::build::epoch_of_environment;
 use super::writing::{WritingOptions, Written, keep_apart};
 use super::{Failure, NO_MANIFEST, Status};
+use crate::paint::count;
 use crate::sbom::bom::Bom;
 use crate::sbom::{SbomError, document, image, program, write};
 
@@ -85,7 +86,7 @@ impl Args {
 }
 
 fn save(bom: &Bom, out: &[PathBuf], writing: WritingOptions) -> Result<Status, Failure> {
-    let about = format!("{} components", bom.components.len());
+    let about = count(bom.components.len(), "component", "components");
     let mut written = Vec::new();
     for out in out {
         writing.check(out)?;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{LoaderReport, PartReport, verdict};
 use crate::image::LOADER;
-use crate::paint::plain;
+use crate::paint::{count, plain};
 use crate::parts::{Content, Ext4, Fit, FitImage, Hash, Loader, LoaderEntry, Resource};
 
 /// The loader of RKFW, unless it is one of the parts, and the parts.
@@ -41,7 +41,7 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, content: &Content) -> fmt::Resul
             values.iter().try_for_each(|(key, value)| writeln!(f, "    {}: {}", plain(key), plain(value)))
         }
         Content::PackageFile { parts } => {
-            writeln!(f, "list of {} parts", parts.len())?;
+            writeln!(f, "list of {}", count(parts.len(), "part", "parts"))?;
             parts
                 .iter()
                 .try_for_each(|part| writeln!(f, "    {:<14}{}", plain(&part.name), plain(&part.file)))
@@ -49,7 +49,7 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, content: &Content) -> fmt::Resul
         Content::Fit(fit) => write_fit(f, fit),
         Content::Ext4(ext4) => write_ext4(f, ext4),
         Content::Resource(resource) => {
-            writeln!(f, "{} files for U-Boot", resource.files.len())?;
+            writeln!(f, "{} for U-Boot", count(resource.files.len(), "file", "files"))?;
             write_files(f, resource, "    ")
         }
         Content::Loader(loader) => write_loader(f, loader),
@@ -66,7 +66,8 @@ fn write_fit(f: &mut fmt::Formatter<'_>, fit: &Fit) -> fmt::Result {
     if let Some(created) = fit.created {
         write!(f, ", made {created}")?;
     }
-    writeln!(f, ", {} images, {} configurations", fit.images.len(), fit.configurations.len())?;
+    let images = count(fit.images.len(), "image", "images");
+    writeln!(f, ", {images}, {}", count(fit.configurations.len(), "configuration", "configurations"))?;
     for FitImage { name, kind, compression, load, offset, size, hash, resource } in &fit.images {
         write!(f, "    {name:<12}{size:>10} bytes at {offset:<#10x}")?;
         for (what, value) in [("type", kind), ("compression", compression), ("load", load)] {
