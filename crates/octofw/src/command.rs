@@ -49,7 +49,7 @@ pub enum CommandError {
         tail: String,
     },
     /// Its output could not be kept or read back.
-    #[error("cannot keep the output of: {line}")]
+    #[error("cannot keep what this prints in {}, where TMPDIR says: {line}", std::env::temp_dir().display())]
     Output {
         /// The whole command line.
         line: String,
@@ -403,6 +403,16 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "octofw-no-such was not found; install it with: apt-get install nothing"
+        );
+    }
+
+    #[test]
+    fn where_output_cannot_be_kept_is_told() {
+        let error = Command::new("true").lost(io::ErrorKind::StorageFull.into());
+        let place = std::env::temp_dir().display().to_string();
+        assert_eq!(
+            error.to_string(),
+            format!("cannot keep what this prints in {place}, where TMPDIR says: true")
         );
     }
 
