@@ -141,6 +141,20 @@ pub fn run(
     ran.map(drop).map_err(failed)
 }
 
+/// Looks whether there is a root still after a script: nothing that follows may go through a link out of the build
+/// folder, or find fault with what is not there.
+///
+/// # Errors
+/// When there is none.
+pub fn check_root(overlay: &Overlay, path: &Path, root: &Path) -> Result<(), OverlayError> {
+    if fs::symlink_metadata(root).is_ok_and(|found| found.is_dir()) {
+        return Ok(());
+    }
+    let problem =
+        "it took the root away: at $1 there is no folder any more; change what is in it, and not $1 itself";
+    Err(overlay.unfit(path, problem))
+}
+
 /// The community's form for what lies in the tree: `./overlays/x/scripts/y.sh`.
 fn started_as(script: &Path, directory: &Path) -> std::io::Result<PathBuf> {
     let script = std::path::absolute(script)?;

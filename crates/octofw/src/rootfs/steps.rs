@@ -179,6 +179,8 @@ impl<'a> Steps<'a> {
                 };
                 scripts::run(overlay, folder, &name, surroundings).map(|()| Vec::new())
             })?;
+            // A rehearsal cannot go on without a root either.
+            scripts::check_root(overlay, &part, &self.plan.tree)?;
         }
         Ok(())
     }

@@ -93,3 +93,26 @@ fn a_build_folder_may_have_blanks_and_quotes_in_its_name() {
     let built = bed.build().unwrap();
     assert_eq!(built.line("etc/made"), "-rw-r--r-- 1000/1000 5 new");
 }
+
+#[test]
+fn a_script_that_takes_the_root_away_is_named() {
+    for (folder, does) in [
+        ("scripts", "rm -rf \"$1\""),
+        ("scripts", "mv \"$1\" \"$1.kept\"; ln -s \"$1.kept\" \"$1\""),
+        ("pre-scripts", "mv \"$1\" \"$1.kept\"; echo x >\"$1\""),
+    ] {
+        let mut bed = Bed::new();
+        bed.overlay("01-test", |o| {
+            o.script(&format!("{folder}/1.sh"), does);
+        });
+        // Nothing else is done to what is not the root.
+        bed.overlay("02-test", |o| {
+            o.file("root/etc/new", "new");
+        });
+        let expected = format!("overlay 01-test: {folder}/1.sh: it took the root away: ");
+        assert!(bed.error().starts_with(&expected), "{}", bed.error());
+        bed.rehearse = true;
+        assert!(bed.error().starts_with(&expected), "{}", bed.error());
+        assert!(!bed.path("work/root.kept/etc/new").exists(), "{does}");
+    }
+}
