@@ -1,7 +1,6 @@
 //! Overlays that mean harm, or look like it: refused with their name and the file, or without effect outside the root.
 
 use std::fs::{self, File};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -235,16 +234,4 @@ fn what_holds_the_build_is_not_emptied() {
         assert!(error.contains("it would be emptied, and with it the root or the tree"), "{folder}: {error}");
         assert!(bed.path("base.squashfs").exists());
     }
-}
-
-#[test]
-fn a_folder_that_cannot_be_read_is_named() {
-    if nix::unistd::getuid().is_root() {
-        return;
-    }
-    let bed = Bed::with(|o| {
-        o.folder("root/etc/closed", 0o755);
-        fs::set_permissions(o.0.join("root/etc/closed"), fs::Permissions::from_mode(0o000)).unwrap();
-    });
-    assert!(bed.error().contains("root/etc/closed"));
 }

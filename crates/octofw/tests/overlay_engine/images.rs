@@ -120,6 +120,28 @@ impl Ended {
 }
 
 #[test]
+fn a_folder_or_a_file_that_cannot_be_read_is_named() {
+    for (path, is_folder) in [("root/etc/closed", true), ("root/etc/secret", false), ("scripts", true)] {
+        let repository = Repository::new();
+        let place = repository.path("overlays/01-test").join(path);
+        match is_folder {
+            true => fs::create_dir_all(&place).unwrap(),
+            false => fs::write(&place, "x").unwrap(),
+        }
+        fs::set_permissions(&place, Permissions::from_mode(0o000)).unwrap();
+        // Root may read everything.
+        let command = match nix::unistd::geteuid().is_root() {
+            true => same_bytes::by_nobody(&repository, &[]),
+            false => repository.command(&[]),
+        };
+        let ended = ended(command).fails(1, path);
+        assert!(ended.err.contains("Permission denied"), "{path}: {}", ended.err);
+        assert!(repository.outputs().is_empty(), "{path}");
+        fs::set_permissions(&place, Permissions::from_mode(0o755)).unwrap();
+    }
+}
+
+#[test]
 fn an_image_and_its_manifest_come_out() {
     let repository = Repository::new();
     let ended = repository.run(&["--version-suffix", "abc", "--profile", "extended", "--json"]).fine();

@@ -84,16 +84,21 @@ fn who_builds_where_and_with_what_settings_makes_no_difference() {
 
     if nix::unistd::getuid().is_root() {
         let theirs = Repository::new();
-        let program = theirs.path("octofw");
-        fs::copy(OCTOFW, &program).unwrap();
-        give_to_nobody(theirs.folder.path());
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]).arg(&program);
-        command.args(theirs.command(&SBOM).get_args()).current_dir(theirs.folder.path());
-        command.env_remove("SOURCE_DATE_EPOCH").env_remove("GIT_VERSION");
-        same("an ordinary user", &theirs, ended(command));
+        same("an ordinary user", &theirs, ended(by_nobody(&theirs, &SBOM)));
         assert_eq!(fs::metadata(theirs.path("dist/firmware.bin")).unwrap().uid(), 65_534);
     }
+}
+
+/// `octofw build` as a user who owns the repository and has no rights beyond that, for tests that root runs.
+pub(super) fn by_nobody(repository: &Repository, more: &[&str]) -> Command {
+    let program = repository.path("octofw");
+    fs::copy(OCTOFW, &program).unwrap();
+    give_to_nobody(repository.folder.path());
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]).arg(&program);
+    command.args(repository.command(more).get_args()).current_dir(repository.folder.path());
+    command.env_remove("SOURCE_DATE_EPOCH").env_remove("GIT_VERSION");
+    command
 }
 
 /// What a call under faketime needs, so that the session in fakeroot has its time too: that starts with an LD_PRELOAD of
