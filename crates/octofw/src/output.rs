@@ -33,6 +33,11 @@ impl AtomicOutput {
         self.file.as_file_mut()
     }
 
+    /// Where it is meanwhile.
+    pub(crate) fn place(&self) -> &Path {
+        self.file.path()
+    }
+
     /// Puts the file into its place, replacing one that is there.
     ///
     /// # Errors

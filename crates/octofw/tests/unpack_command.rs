@@ -302,6 +302,33 @@ fn what_cannot_be_unpacked_or_packed_is_named_and_leaves_nothing() {
 }
 
 #[test]
+fn what_no_reader_would_take_is_not_packed() {
+    let bed = Bed::new();
+    bed.fine(&["unpack", "firmware.bin", "--out", "apart"]);
+    for (part, text, said) in [
+        ("parameter.txt", "FIRMWARE_VER: 1.0.0\n", "parameter.txt"),
+        ("package-file", "one two three\n", "package-file"),
+        ("rootfs.img", "no squashfs", "squashfs"),
+    ] {
+        let place = bed.path("apart/parts").join(part);
+        let good = fs::read(&place).unwrap();
+        let table = fs::read(bed.path("apart/root.tsv")).unwrap();
+        fs::write(&place, text).unwrap();
+        fs::remove_file(bed.path("apart/root.tsv")).unwrap();
+        let expected = "what apart holds makes no sound firmware file; mend the part that is named: ";
+        bed.fails(&["pack", "apart", "--out", "again"], 3, expected);
+        bed.fails(&["pack", "apart", "--out", "again"], 3, said);
+        assert!(!bed.path("again").exists());
+        fs::write(&place, good).unwrap();
+        fs::write(bed.path("apart/root.tsv"), table).unwrap();
+    }
+    // To delete a file of the root takes it away; to delete all of them is more likely a slip.
+    fs::remove_dir_all(bed.path("apart/root")).unwrap();
+    bed.fails(&["pack", "apart", "--out", "again"], 1, "cannot walk apart/root: ");
+    assert!(!bed.path("again").exists());
+}
+
+#[test]
 fn what_is_packed_is_not_written_over() {
     let bed = Bed::new();
     bed.fine(&["unpack", "firmware.bin", "--out", "apart"]);

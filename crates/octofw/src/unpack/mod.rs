@@ -84,6 +84,14 @@ pub enum UnpackError {
         /// What is wrong, and what to do.
         problem: String,
     },
+    /// What the parts make is no firmware.
+    #[error("what {} holds makes no sound firmware file; mend the part that is named", path.display())]
+    Unsound {
+        /// The folder.
+        path: PathBuf,
+        /// What, where, and the remedy.
+        source: FormatError,
+    },
     /// A header in the layout breaks the rules of its format.
     #[error("{} has a header that is not sound", path.display())]
     Format {
@@ -110,7 +118,11 @@ impl UnpackError {
         match self {
             Self::Image(error) => error.is_wrong_input(),
             Self::Read(error) => !matches!(error, ReadError::Io { .. }),
-            Self::Unknown { .. } | Self::Order { .. } | Self::Folder { .. } | Self::Format { .. } => true,
+            Self::Unknown { .. }
+            | Self::Order { .. }
+            | Self::Folder { .. }
+            | Self::Format { .. }
+            | Self::Unsound { .. } => true,
             Self::Io { .. } | Self::Arrange(_) | Self::Assemble(_) | Self::Splicing(_) => false,
         }
     }

@@ -12,9 +12,10 @@ use crate::container::parameter::{OVERHEAD, wrap};
 use crate::container::rkaf::{self, Rkaf};
 use crate::container::rkfw::{self, Rkfw};
 use crate::container::upfile::{EntryKind, VERSION_LEN, is_version_byte};
-use crate::container::{FixedText, Kind, Span};
-use crate::image::{LOADER, ROOTFS};
+use crate::container::{FixedText, Kind, SourceFile, Span};
+use crate::image::{Image, ImageError, LOADER, ROOTFS};
 use crate::output::{AtomicOutput, folder_of};
+use crate::squashfs::{SUPERBLOCK_LEN, Superblock};
 
 const PARAMETER: &str = "parameter.txt";
 const WRAPPER: &[u8; 4] = b"PARM";
@@ -51,9 +52,25 @@ pub fn pack(folder: &Path, out: &Path) -> Result<Packed, UnpackError> {
         written?;
         append(&folder.join(TRAILING), file, out)?;
     }
+    check(output.place(), folder)?;
     let size = output.file().metadata().map_err(UnpackError::io("read", out))?.len();
     output.commit().map_err(UnpackError::io("write", out))?;
     Ok(Packed { size, root_changed: root.is_some() })
+}
+
+/// Looks whether what was put together is what a reader takes for firmware: parts may have been edited.
+fn check(made: &Path, folder: &Path) -> Result<(), UnpackError> {
+    let unsound = |source| UnpackError::Unsound { path: folder.to_owned(), source };
+    let file = SourceFile::open(made).map_err(UnpackError::io("read", made))?;
+    let first = file.read_up_to(0, SUPERBLOCK_LEN).map_err(UnpackError::io("read", made))?;
+    let kind = first.first_chunk().copied().and_then(Kind::of);
+    if kind == Some(Kind::Squashfs) {
+        return Superblock::parse(&first, file.span()).map(drop).map_err(unsound);
+    }
+    match Image::read(made) {
+        Err(ImageError::Format { source, .. }) => Err(unsound(source)),
+        read => read.map(drop).map_err(UnpackError::from),
+    }
 }
 
 /// Whether a file that is put to `out` would become a part of what [`pack`] reads in the folder, or replace one.
@@ -72,7 +89,7 @@ pub fn is_of_folder(folder: &Path, out: &Path) -> bool {
 
 /// The root file system out of the tree, where there is one and it was changed.
 fn new_root(folder: &Path, place: &Path) -> Result<Option<PathBuf>, UnpackError> {
-    if !folder.join(TABLE).exists() || !folder.join(TREE).exists() {
+    if !folder.join(TABLE).exists() {
         return Ok(None);
     }
     let made = place.join(ROOTFS);
