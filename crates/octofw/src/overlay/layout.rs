@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::patches::PATCHES;
+use super::root::ROOT;
+use super::scripts::{PRE_SCRIPTS, SCRIPTS};
 use super::{Order, is_skipped};
 
 /// The folder of a tree that holds the overlays.
@@ -23,6 +26,8 @@ const COMMON: &str = "common";
 const DEVEL: &str = "devel";
 const MODS: &str = "mods";
 const FIRMWARE: &str = "firmware-";
+/// The folders in an overlay.
+const PARTS: [&str; 4] = [PRE_SCRIPTS, PATCHES, ROOT, SCRIPTS];
 
 /// Why a profile means no list of overlays.
 #[derive(Debug, Error)]
@@ -55,6 +60,17 @@ pub enum LayoutError {
         name: String,
         /// The mods there are.
         known: Vec<String>,
+    },
+    /// A folder that holds overlays has parts of one itself.
+    #[error(
+        "{} holds overlays, and is none itself: put its {part}/ into a folder in it, as 01-name/{part}/",
+        path.display()
+    )]
+    NoOverlay {
+        /// The folder.
+        path: PathBuf,
+        /// The part: `root`.
+        part: String,
     },
     /// A folder cannot be read.
     #[error("cannot read {}", path.display())]
@@ -149,7 +165,12 @@ impl Layout {
         let mut overlays = Vec::new();
         for group in groups {
             if group.is_dir() {
-                overlays.extend(folders(&group)?.into_iter().map(|name| group.join(name)));
+                let names = folders(&group)?;
+                // Taken for an overlay, it would be one with nothing in it.
+                if let Some(part) = names.iter().find(|name| PARTS.contains(&name.as_str())) {
+                    return Err(LayoutError::NoOverlay { path: group, part: part.clone() });
+                }
+                overlays.extend(names.into_iter().map(|name| group.join(name)));
             }
         }
         let profile = std::iter::once(firmware).chain(mods).collect::<Vec<_>>().join("-");
@@ -349,6 +370,25 @@ mod tests {
             let error =
                 Layout::of(tree).and_then(|layout| layout.select(profile, &[])).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    /// Whoever makes a mod may believe that its folder is the overlay.
+    #[test]
+    fn parts_of_an_overlay_beside_overlays_are_no_empty_overlay() {
+        for part in PARTS {
+            let (of_mod, of_firmware) = (format!("mods/alice/{part}"), format!("firmware-extended/{part}/x"));
+            for (folders, group) in [
+                (["firmware-extended/01-a/root", of_mod.as_str()], "overlays/mods/alice"),
+                (["mods/alice/01-a/root", of_firmware.as_str()], "overlays/firmware-extended"),
+            ] {
+                let tree = tree(&folders);
+                let error = Layout::of(tree.path()).unwrap().select("extended-alice", &[]).unwrap_err();
+                let expected = format!(
+                    "{group} holds overlays, and is none itself: put its {part}/ into a folder in it, as 01-name/{part}/"
+                );
+                assert!(error.to_string().ends_with(&expected), "{error}");
+            }
         }
     }
 
