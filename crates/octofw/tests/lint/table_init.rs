@@ -127,6 +127,12 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         code: "init/blocks-boot",
+        bad: |bed| bed.program(S66, INIT.replace("-S -b -m", "-S -m")),
+        // Without -m it may be a service that goes to the background by itself.
+        good: |bed| bed.program(S66, INIT.replace("-S -b -m", "-S")),
+    },
+    Row {
+        code: "init/blocks-boot",
         bad: |bed| bed.program(S66, starting("wait")),
         good: |bed| bed.program(S66, starting("wait \"$pid\"")),
     },

@@ -3,7 +3,7 @@
 use super::super::finding::Findings;
 use super::super::run::Content;
 use super::super::shell::{Command, Script, Values, Word};
-use super::{LONG_OPTION, RUNS_AS_ROOT, UNKNOWN_OPTION, USER_ONLY_MATCHED};
+use super::{BLOCKS, LONG_OPTION, RUNS_AS_ROOT, UNKNOWN_OPTION, USER_ONLY_MATCHED};
 
 const PROGRAM: &str = "start-stop-daemon";
 /// Letters that BusyBox knows, and those of them with a value.
@@ -39,6 +39,8 @@ struct Call {
     pid_file: Option<(String, usize)>,
     /// Whether a variable may hold further options.
     is_open: bool,
+    /// Whether the shell goes on beside it.
+    background: bool,
 }
 
 pub(super) fn look(content: &Content<'_>, script: &Script, values: &Values, findings: &mut Findings) {
@@ -52,7 +54,13 @@ pub(super) fn look(content: &Content<'_>, script: &Script, values: &Values, find
             let message = format!("{PROGRAM} is given {}", call.long.join(", "));
             findings.add(&LONG_OPTION, at, message);
         }
-        if !call.letters.contains('S') || call.letters.contains('c') || call.is_open {
+        let has = |letter| call.letters.contains(letter);
+        // It becomes the service, whose number it wrote: a service that went to the background would have another.
+        if has('S') && has('m') && !has('b') && !call.is_open && !call.background {
+            let message = format!("{PROGRAM} -S -m without -b: the boot waits for the end of what it starts");
+            findings.add_with(&BLOCKS, at, message, "add -b");
+        }
+        if !has('S') || has('c') || call.is_open {
             continue;
         }
         if call.letters.contains('u') {
@@ -72,7 +80,7 @@ pub(super) fn pid_files(script: &Script, values: &Values) -> Vec<(String, usize)
 
 fn call(command: &Command, values: &Values) -> Option<Call> {
     let behind = command.behind(PROGRAM)?;
-    let mut call = Call { line: command.line(), ..Call::default() };
+    let mut call = Call { line: command.line(), background: command.background, ..Call::default() };
     // `set -- start-stop-daemon …` collects options that are added to later.
     call.is_open = command.name() == "set";
     let mut words = behind.iter();
