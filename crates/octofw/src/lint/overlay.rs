@@ -6,9 +6,12 @@ use super::files;
 use super::finding::{At, Findings};
 use super::rule::{Rule, Severity};
 use super::run::Context;
-use super::subject::{Form, Subject, read_beginning};
+use super::subject::{Form, Item, Subject, read_beginning};
 use crate::overlay::owners::{OWNERS, Owned};
+use crate::overlay::patches::find as find_patches;
 use crate::overlay::root::ROOT;
+use crate::overlay::scripts::{PRE_SCRIPTS, SCRIPTS, find as find_scripts};
+use crate::overlay::{Overlay, is_skipped};
 
 /// Largest `owners`, in bytes.
 const MOST_READ: usize = 1 << 20;
@@ -34,11 +37,11 @@ const NOTHING: Rule = Rule {
     code: "overlay/empty",
     severity: Severity::Warning,
     needs_base: false,
-    what: "The overlay's folder has none of the parts that a builder uses.",
-    why: "It is most often the folder above the overlays, or a misspelt name: what was meant is not in the \
-          image, and \
-          nothing says so.",
-    fix: "name the folder that holds root/, scripts/, pre-scripts/ or patches/",
+    what: "The overlay's folder has none of the parts that a builder uses, or nothing in them.",
+    why: "It is most often the folder above the overlays, or a misspelt name, also of a script or a patch: what was \
+          meant is not in the image, and nothing says so.",
+    fix: "name the folder that holds root/, scripts/, pre-scripts/ or patches/; scripts end in .sh, and patches in \
+          .patch",
 };
 
 pub(super) const RULES: &[&Rule] = &[&UNFIT, &OWNERS_WRONG, &NOTHING];
@@ -54,6 +57,10 @@ pub(super) fn look(subject: &Subject, findings: &mut Findings) -> Vec<Owned> {
             At::file(name, ""),
             "it has neither root/ nor scripts/, pre-scripts/ or patches/",
         );
+    } else if is_there(ROOT).is_none_or(|found| found.is_dir()) && does_nothing(subject, overlay) {
+        let message = "nothing in it is applied: it has no file in root/, no *.sh right in scripts/ or pre-scripts/, \
+                       no *.patch in patches/, and no line in owners";
+        findings.add(&NOTHING, At::file(name, ""), message);
     }
     if is_there(ROOT).is_some_and(|found| !found.is_dir()) {
         findings.add_with(
@@ -91,6 +98,19 @@ pub(super) fn look(subject: &Subject, findings: &mut Findings) -> Vec<Owned> {
         files::look_at_given_mode(owned.mode.unwrap_or_default(), &path, at, true, findings);
     }
     owners
+}
+
+/// Whether a builder finds nothing to do in the parts that it has. One that cannot be read is no such part.
+fn does_nothing(subject: &Subject, overlay: &Overlay) -> bool {
+    let none = |folder: &str| find_scripts(overlay, folder).is_ok_and(|found| found.is_empty());
+    let owners = std::fs::symlink_metadata(overlay.folder.join(OWNERS));
+    let skipped = |item: &Item| is_skipped(super::shell::base_name(&item.path));
+    subject.items.iter().all(skipped)
+        && subject.unlisted.is_empty()
+        && none(SCRIPTS)
+        && none(PRE_SCRIPTS)
+        && find_patches(overlay).is_ok_and(|found| found.is_empty())
+        && owners.map_or(true, |found| found.len() == 0)
 }
 
 /// Looks whether what `owners` names is in the root; `made` is what patches and `root/` provide.

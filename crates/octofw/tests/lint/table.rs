@@ -357,6 +357,18 @@ const ROWS: &[Row] = &[
         bad: |bed| bed.file("README.md", ""),
         good: |bed| bed.file("README.md", "").file("root/x", ""),
     },
+    Row {
+        code: "overlay/empty",
+        bad: |bed| {
+            bed.file("patches/1.diff", "").program("scripts/install", "").file("scripts/late/1.sh", "")
+        },
+        good: |bed| bed.file("patches/1.diff", "").file("root/x", ""),
+    },
+    Row {
+        code: "overlay/empty",
+        bad: |bed| bed.file("root/.gitkeep", ""),
+        good: |bed| bed.file("root/etc/.gitkeep", "").file("owners", "etc 0755 0 0\n"),
+    },
 ];
 
 /// Rules that have tables of their own.
