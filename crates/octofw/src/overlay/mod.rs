@@ -156,18 +156,23 @@ impl Overlay {
         Ok(!scripts::find(self, scripts::PRE_SCRIPTS)?.is_empty())
     }
 
+    /// A path as messages name it, which have the overlay's name in front.
+    fn inside(&self, path: &Path) -> String {
+        path.strip_prefix(&self.folder).unwrap_or(path).display().to_string()
+    }
+
     pub(crate) fn unfit(&self, path: impl AsRef<Path>, problem: impl Into<String>) -> OverlayError {
-        let path = path.as_ref().display().to_string();
+        let path = self.inside(path.as_ref());
         OverlayError::Unfit { overlay: self.name.clone(), path, problem: problem.into() }
     }
 
     pub(crate) fn failed(&self, path: impl AsRef<Path>, source: CommandError) -> OverlayError {
-        let path = path.as_ref().display().to_string();
+        let path = self.inside(path.as_ref());
         OverlayError::Failed { overlay: self.name.clone(), path, source }
     }
 
     pub(crate) fn system(&self, path: impl AsRef<Path>, source: io::Error) -> OverlayError {
-        let path = path.as_ref().display().to_string();
+        let path = self.inside(path.as_ref());
         OverlayError::System { overlay: self.name.clone(), path, source }
     }
 }
@@ -262,6 +267,16 @@ mod tests {
     fn a_missing_folder_is_named() {
         let error = Overlay::open(Path::new("/nonexistent/overlay")).unwrap_err().to_string();
         assert_eq!(error, "there is no overlay folder /nonexistent/overlay");
+    }
+
+    #[test]
+    fn messages_name_paths_inside_the_overlay() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("01-a");
+        fs::create_dir_all(place.join("root/etc")).unwrap();
+        fs::write(place.join("root/etc/bad\tname"), "").unwrap();
+        let error = Overlay::open(&place).unwrap().check().unwrap_err().to_string();
+        assert_eq!(error, "overlay 01-a: root/etc/bad\tname: the name is no plain UTF-8 text; rename it");
     }
 
     #[test]
