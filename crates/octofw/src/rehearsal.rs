@@ -27,8 +27,12 @@ pub fn table(steps: &[Step]) -> String {
             Came::After(part) => format!("lacked what `{part}` would have made"),
             Came::Failed(message) => format!("failed: {}", end(message)),
         };
+        let part = match step.part.as_str() {
+            "" => "all of it".to_owned(),
+            part => format!("`{}`", cell(part)),
+        };
         // Writing to a text cannot fail.
-        let _ = writeln!(text, "| {} | `{}` | {} |", cell(&step.overlay), cell(&step.part), cell(&came));
+        let _ = writeln!(text, "| {} | {part} | {} |", cell(&step.overlay), cell(&came));
     }
     text
 }
@@ -100,9 +104,10 @@ mod tests {
                 Came::Failed("overlay a: sh x\nended with exit status 3:\na\nit broke\n".into()),
             ),
             step("scripts/5.sh", Came::Failed("overlay a: sh x\nended with signal 9".into())),
+            step("", Came::Failed("unfit".into())),
         ]);
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[0], "6 steps: 1 applied, 2 lacked something, 3 failed");
+        assert_eq!(lines[0], "7 steps: 1 applied, 2 lacked something, 4 failed");
         assert_eq!(lines[4], "| 01-a | `root` | applied |");
         assert_eq!(
             lines[5],
@@ -112,6 +117,7 @@ mod tests {
         assert!(lines[7].ends_with("x… |"));
         assert_eq!(lines[8], "| 01-a | `scripts/4.sh` | failed: exit status 3: it broke |");
         assert_eq!(lines[9], "| 01-a | `scripts/5.sh` | failed: signal 9 |");
+        assert_eq!(lines[10], "| 01-a | all of it | failed: unfit |");
     }
 
     #[test]
