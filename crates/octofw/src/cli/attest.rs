@@ -32,13 +32,28 @@ pub(super) struct Args {
     #[arg(long, value_name = "HEX", value_parser = commit)]
     commit: Option<String>,
     /// URI of who built it
-    #[arg(long, value_name = "URI", default_value = SOMEBODY)]
+    #[arg(long, value_name = "URI", default_value = SOMEBODY, value_parser = uri)]
     builder: String,
     /// Statement to write, if not beside the image: firmware.provenance.json
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
     writing: WritingOptions,
+}
+
+/// SLSA wants a URI, and its readers refuse anything else.
+fn uri(text: &str) -> Result<String, String> {
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.chars().all(|one| one.is_ascii_alphanumeric() || "+-.".contains(one))
+    };
+    let is_plain = |rest: &str| {
+        !rest.is_empty() && rest.chars().all(|one| one.is_ascii_graphic() && !"<>\"\\^`{|}".contains(one))
+    };
+    match text.split_once(':') {
+        Some((scheme, rest)) if is_scheme(scheme) && is_plain(rest) => Ok(text.to_owned()),
+        _ => Err("it must be a URI, such as https://example.org/builder or mailto:me@example.org".into()),
+    }
 }
 
 fn commit(text: &str) -> Result<String, String> {

@@ -111,5 +111,8 @@ fn an_image_that_is_not_its_manifest_s_gets_no_statement() {
     bed.write("dist/firmware.manifest.json", "{}");
     bed.fails(&["attest", "dist/firmware.bin"], 3, "is no manifest of an image");
     bed.fails(&["attest", "dist/firmware.bin", "--commit", "HEAD"], 2, "whole commit id");
+    for builder in ["", "me", "two words", "https://a b/", "1:x", "urn:", "mailto:\u{e4}@b"] {
+        bed.fails(&["attest", "dist/firmware.bin", "--builder", builder], 2, "it must be a URI, such as ");
+    }
     assert!(!bed.path(STATEMENT).exists());
 }
