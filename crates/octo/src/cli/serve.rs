@@ -12,7 +12,8 @@ use crate::config::{keys, signing_secret};
 /// Start the server. What is given here wins over the settings.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "SIGTERM or Ctrl-C ends the server: it stops the sessions' containers first. A second signal ends it at once.
+    after_help = "SIGTERM, Ctrl-C or the end of its terminal ends the server: it stops the sessions' containers first. A second signal ends
+it at once. Started by nohup, it outlives its terminal.
 With --dry-run, the settings are checked and nothing is started."
 )]
 pub(super) struct Args {

@@ -73,7 +73,7 @@ pub enum ServeError {
     Signals(std::io::Error),
 }
 
-/// Runs the server until SIGTERM or SIGINT; then ends it in order. A second signal ends it at once.
+/// Runs the server until SIGTERM, SIGINT or SIGHUP; then ends it in order. A second signal ends it at once.
 ///
 /// # Errors
 /// When it cannot start.
@@ -82,7 +82,7 @@ pub async fn serve(config: Config, around: &Surroundings) -> Result<(), ServeErr
     let grace = Duration::from_secs(config.server.shutdown_grace_seconds);
     let (app, listener, _alone) = tokio::select! {
         started = start(config, around) => started?,
-        _ = signals.next() => return Ok(()),
+        _ = signals.first() => return Ok(()),
     };
     let (ending, routes) = (app.ending.clone(), router(app.clone()));
     let loops = listen::Loops::start().map_err(ServeError::Threads)?;
@@ -91,8 +91,8 @@ pub async fn serve(config: Config, around: &Surroundings) -> Result<(), ServeErr
     let served = tokio::spawn(async move {
         listen::serve_on(&loops, listener, routes, limits, ending).await;
     });
-    signals.next().await;
-    tracing::info!("octo ends, within {grace:?}; a second signal ends it at once");
+    let signal = signals.first().await;
+    tracing::info!("octo ends by {signal}, within {grace:?}; a second signal ends it at once");
     signals.leave_at_next();
     end::in_order(app, served, grace).await;
     // Also brings what waits of the log to its end.
