@@ -6,9 +6,10 @@ use axum::body::Body;
 use axum::http::Request;
 use axum::middleware::from_fn_with_state;
 use axum::routing::post;
-use octo::auth::Role;
+use octo::auth::{Identity, Role};
 use octo::server::layers::audit::record;
 use octo::store::StoreError;
+use octo::store::users::User;
 use rusqlite::Transaction;
 use serde_json::{Value, json};
 use std::io::Write as _;
@@ -197,5 +198,90 @@ fn what_goes_to_a_service_ends_with_its_client() {
             std::thread::sleep(Duration::from_millis(5));
         }
         assert_eq!(Arc::strong_count(&held) == 1, ends, "{path}");
+    }
+}
+
+/// Protects the record: what was sent on to a service may have been done there, also when nobody waits for the answer.
+#[test]
+fn what_goes_to_a_service_is_recorded_when_its_client_leaves() {
+    let bed = Bed::new();
+    let admin = bed.bearer("root", Role::Admin);
+    let anna = bed.user("anna", Role::User);
+    let app = Arc::new(bed.app.clone());
+    let path = "/sessions/{id}/files/file";
+    let ask = |answers: bool, who: Option<&User>| {
+        let (begun, begins) = channel::<()>();
+        let handler = move || {
+            let begun = begun.clone();
+            async move {
+                begun.send(()).unwrap();
+                if !answers {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        let router =
+            Router::new().route(path, post(handler)).layer(from_fn_with_state(Arc::clone(&app), record));
+        let mut request = Request::post("/sessions/cold-lamp/files/file").body(Body::empty()).unwrap();
+        if let Some(user) = who {
+            let (user_id, username) = (user.id.clone(), user.username.clone());
+            request.extensions_mut().insert(Identity {
+                user_id,
+                username,
+                role: user.role,
+                by_cookie: false,
+            });
+        }
+        let asked = bed.runtime.spawn(router.oneshot(request));
+        begins.recv_timeout(Duration::from_secs(30)).unwrap();
+        asked
+    };
+    let recorded = |count: usize| {
+        let until = Instant::now() + Duration::from_secs(30);
+        loop {
+            let found = rows(&bed, &admin, "?resource_type=sessions");
+            if found.len() >= count || Instant::now() >= until {
+                return found;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    // Nobody's is not recorded: if it were, it would be the first.
+    for who in [None, Some(&anna)] {
+        let asked = ask(false, who);
+        asked.abort();
+        let _ = bed.runtime.block_on(asked);
+    }
+    let found = recorded(1);
+    assert_eq!(found.len(), 1, "{found:?}");
+    let row = &found[0];
+    assert_eq!(
+        (&row["actor_id"], &row["resource_id"], &row["outcome"], &row["http_status"], &row["detail"]),
+        (
+            &json!(anna.id),
+            &json!("cold-lamp"),
+            &json!("failed"),
+            &Value::Null,
+            &json!({"reason": "client_left"})
+        )
+    );
+    // The answer is there, and its row waits for others: then that is no matter of the client's either.
+    for count in 2..=6 {
+        let (begun, holds) = channel();
+        let (let_go, told) = channel::<()>();
+        let store = bed.app.store.clone();
+        let hold = move |_: &Transaction<'_>| {
+            begun.send(()).unwrap();
+            let _ = told.recv();
+            Ok::<_, StoreError>(())
+        };
+        let held = bed.runtime.spawn(async move { store.write(hold).await });
+        holds.recv().unwrap();
+        let asked = ask(true, Some(&anna));
+        asked.abort();
+        let _ = bed.runtime.block_on(asked);
+        drop(let_go);
+        bed.runtime.block_on(held).unwrap().unwrap();
+        assert_eq!(recorded(count).len(), count);
     }
 }

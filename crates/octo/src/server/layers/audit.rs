@@ -7,8 +7,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
+use tokio::runtime::Handle;
 
 use super::request_id::RequestId;
 use crate::api::error::ApiError;
@@ -32,7 +33,7 @@ pub struct Note {
 }
 
 /// Records a request that could change something. One of the API is carried to its end, also when the client leaves; what goes
-/// on to a session's services ends with its client.
+/// on to a session's services ends with its client, which is recorded then.
 pub async fn record(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     if !origin::could_change(request.method(), request.headers()) {
         return next.run(request).await;
@@ -49,9 +50,39 @@ pub async fn record(State(app): State<Arc<App>>, request: Request, next: Next) -
     }
 }
 
+/// A row that is written when this is dropped: its client has left before the answer began.
+struct Left {
+    app: Arc<App>,
+    entry: Option<Entry>,
+}
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        let Some(mut entry) = self.entry.take() else { return };
+        // Nobody: anybody could fill the record so. And where the runtime is gone, all is.
+        let (true, Ok(runtime)) = (entry.actor_id.is_some(), Handle::try_current()) else { return };
+        entry.outcome = "failed".into();
+        entry.detail = Some(json!({"reason": "client_left"}));
+        self.app.tasks.spawn_on(write(Arc::clone(&self.app), entry), &runtime);
+    }
+}
+
+async fn write(app: Arc<App>, entry: Entry) {
+    if !app.config.audit.enabled {
+        return;
+    }
+    let done: Result<(), StoreError> =
+        app.store.write(move |transaction| audit::add(transaction, &entry)).await;
+    if let Err(error) = done {
+        tracing::error!("the audit log has a gap: {error}");
+    }
+}
+
 async fn recorded(app: Arc<App>, mut request: Request, next: Next) -> Response {
-    let mut entry = entry(&mut request).await;
+    let entry = entry(&mut request).await;
+    let mut left = Left { app: Arc::clone(&app), entry: Some(entry) };
     let mut response = next.run(request).await;
+    let Some(mut entry) = left.entry.take() else { return response };
     let note = response.extensions_mut().remove::<Note>();
     let status = response.status();
     entry.http_status = Some(status.as_u16());
@@ -65,12 +96,10 @@ async fn recorded(app: Arc<App>, mut request: Request, next: Next) -> Response {
         // Nobody: anybody could fill the record so.
         return response;
     }
-    if app.config.audit.enabled && status != StatusCode::TOO_MANY_REQUESTS {
-        let done: Result<(), StoreError> =
-            app.store.write(move |transaction| audit::add(transaction, &entry)).await;
-        if let Err(error) = done {
-            tracing::error!("the audit log has a gap: {error}");
-        }
+    if status != StatusCode::TOO_MANY_REQUESTS {
+        let tasks = app.tasks.clone();
+        // Also when the client leaves now.
+        let _ = tasks.spawn(write(app, entry)).await;
     }
     response
 }
