@@ -22,6 +22,7 @@ use tower::Service as _;
 
 use super::patient::Patient;
 use super::places::Places;
+use super::unread::{Noted, Unread};
 
 /// Bytes that a connection keeps of what comes, and of what goes. A head that is larger is refused with 431; hyper would
 /// keep 400 kB, and of all connections together more than many machines have.
@@ -45,6 +46,8 @@ pub struct Limits {
     pub head: Duration,
     /// How long a client may take nothing of what is sent to it.
     pub stall: Duration,
+    /// How long a client may send nothing of what it has begun to send, once it is answered and nobody reads that.
+    pub linger: Duration,
 }
 
 impl Default for Limits {
@@ -55,6 +58,7 @@ impl Default for Limits {
             proxies: Arc::default(),
             head: Duration::from_secs(30),
             stall: Duration::from_secs(120),
+            linger: Duration::from_secs(5),
         }
     }
 }
@@ -136,8 +140,11 @@ pub async fn serve_on(
                     let _ = stream.set_nodelay(true);
                     if let Ok(stream) = TcpStream::from_std(stream) {
                         // A terminal goes on when the requests are over, and its places go with the stream.
-                        let stream = Patient::new(stream, limits.stall, (place, taken));
-                        connection(stream, peer, router, limits.head, ending).await;
+                        let unread = Unread::default();
+                        let places = (place, taken);
+                        let stream =
+                            Patient::new(stream, limits.stall, places, unread.clone(), limits.linger);
+                        connection(stream, peer, router, limits.head, unread, ending).await;
                     }
                 };
                 if turn.id() == here {
@@ -165,13 +172,19 @@ fn refuse(mut stream: &std::net::TcpStream) {
     let _ = stream.shutdown(Shutdown::Write);
 }
 
-async fn connection<S>(stream: S, peer: SocketAddr, router: Router, head: Duration, ending: CancellationToken)
-where
+async fn connection<S>(
+    stream: S,
+    peer: SocketAddr,
+    router: Router,
+    head: Duration,
+    unread: Unread,
+    ending: CancellationToken,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: Request<Incoming>| {
         let mut router = router.clone();
-        let mut request = request.map(Body::new);
+        let mut request = request.map(|body| Body::new(Noted::new(body, unread.clone())));
         request.extensions_mut().insert(ConnectInfo(peer));
         async move { Ok::<_, Infallible>(router.call(request).await.unwrap_or_else(|never| match never {})) }
     });
@@ -202,8 +215,14 @@ mod tests {
         let (ours, theirs) = duplex(1024);
         let router = Router::new().route("/", get(|| async { "here" }));
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-        let served =
-            tokio::spawn(connection(ours, peer, router, Duration::from_secs(30), Default::default()));
+        let served = tokio::spawn(connection(
+            ours,
+            peer,
+            router,
+            Duration::from_secs(30),
+            Default::default(),
+            Default::default(),
+        ));
         let (mut from, mut to) = tokio::io::split(theirs);
         let sending = async {
             let mut sent = 0;

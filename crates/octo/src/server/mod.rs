@@ -10,6 +10,7 @@ mod patient;
 mod places;
 mod router;
 mod start;
+mod unread;
 
 pub use app::{App, Part};
 pub use layers::audit::Note;

@@ -234,3 +234,57 @@ fn a_body_that_does_not_come_is_refused() {
     assert!(answer.contains("too_slow"), "{answer}");
     assert!((25..=45).contains(&after.as_secs()), "a byte each ten seconds: {after:?}");
 }
+
+/// Protects the answer: many clients send all of a body before they read, and a connection that is closed on it is reset.
+#[test]
+fn an_answer_reaches_a_client_that_still_sends() {
+    let bed = limited(Limits { linger: Duration::from_secs(60), ..Limits::default() });
+    let much = 8 << 20;
+    let sized = |path: &str, length: u64| {
+        format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+        )
+    };
+    for (head, status) in [
+        // Nobody is logged in; larger than is allowed; more than is read of it.
+        (sized("/api/sessions", much), "401"),
+        (sized("/api/sessions", 1 << 40), "413"),
+        (sized("/api/auth/login", much), "413"),
+        ("POST /api/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: a\r\n\r\n".to_owned(), "400"),
+        (format!("GET /health HTTP/1.1\r\nhost: x\r\nx-long: {}", "x".repeat(200_000)), "431"),
+    ] {
+        let mut stream = TcpStream::connect(bed.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        let piece = vec![b'['; 64 * 1024];
+        for number in 0..much / 65_536 {
+            let sent = stream.write_all(&piece);
+            assert!(sent.is_ok(), "{status}: {sent:?} after {number} pieces");
+            if number == 20 {
+                // More than the server reads of any of them: it has answered.
+                let mut start = [0; 12];
+                stream.read_exact(&mut start).unwrap();
+                assert_eq!(String::from_utf8_lossy(&start), format!("HTTP/1.1 {status}"));
+            }
+        }
+        let mut rest = String::new();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        stream.read_to_string(&mut rest).unwrap();
+        assert!(rest.contains("\r\n\r\n"), "{status}: {rest}");
+    }
+}
+
+/// Protects the places: whoever goes on sending behind a refusal is listened to for a while only.
+#[test]
+fn whoever_sends_nothing_more_behind_a_refusal_is_left() {
+    let bed = limited(Limits { connections: 1, linger: Duration::from_millis(200), ..Limits::default() });
+    let mut refused = TcpStream::connect(bed.address).unwrap();
+    refused.write_all(b"POST /api/sessions HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n").unwrap();
+    let mut other = TcpStream::connect(bed.address).unwrap();
+    other.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    other.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut buffer = [0; 4096];
+    let read = other.read(&mut buffer).expect("a place");
+    assert!(buffer[..read].starts_with(b"HTTP/1.1 200 "));
+    drop(refused);
+}
