@@ -83,9 +83,11 @@ impl Lifecycle {
             Some(path) => self.free_workspace(user, path).await?,
             None => self.0.homes.default_workspace(user).to_string_lossy().into_owned(),
         };
-        let Some(found) = self.0.runtime.image(&image).await? else {
-            return Err(LifecycleError::NoImage(image));
+        let found = {
+            let _turn = self.turn(user).await;
+            self.0.runtime.image(&image).await?
         };
+        let Some(found) = found else { return Err(LifecycleError::NoImage(image)) };
         let id = Uuid::new_v4();
         let hold = self.0.desks.hold(&id).await;
         let new = NewSession {

@@ -9,7 +9,7 @@ use crate::runtime::RuntimeError;
 use crate::session::State;
 use crate::session::checks::Unfit;
 use crate::store::StoreError;
-use crate::store::sessions::NoRoom;
+use crate::store::sessions::{MOST_ENDED, NoRoom};
 
 /// Why it was not done.
 #[derive(Debug, Error)]
@@ -93,6 +93,9 @@ impl From<LifecycleError> for ApiError {
             }
             E::NoRoom(NoRoom::Cap { active, cap }) => {
                 Self::new(Code::QuotaExceeded, message).with(json!({"active": active, "limit": cap}))
+            }
+            E::NoRoom(NoRoom::Ended { ended }) => {
+                Self::new(Code::QuotaExceeded, message).with(json!({"ended": ended, "limit": MOST_ENDED}))
             }
             E::NoRoom(NoRoom::Ports { .. }) => {
                 Self::new(Code::ServiceUnavailable, message).with(json!({"reason": "no_ports"}))

@@ -13,8 +13,6 @@ use crate::store::sessions::{self, Event, Filter};
 
 /// Names that are remembered.
 const KNOWN: usize = 10_000;
-/// Lines of history that are told.
-const HISTORY: u32 = 500;
 /// Sessions that are looked through for one to use.
 const ALL: u32 = 10_000;
 
@@ -54,13 +52,13 @@ impl Lifecycle {
         Ok(session)
     }
 
-    /// A page of sessions, newest first, after one look at all containers.
+    /// A page of sessions, newest first, after one look at all containers in the turn of who asks.
     ///
     /// # Errors
     /// As of the database.
-    pub async fn list(&self, filter: Filter) -> Result<Vec<Session>, LifecycleError> {
+    pub async fn list(&self, asker: &str, filter: Filter) -> Result<Vec<Session>, LifecycleError> {
         let listed = sessions::list(&self.0.store, filter).await?;
-        self.look_at_all(listed).await
+        self.look_at_all(asker, listed).await
     }
 
     /// How a session came to its state.
@@ -68,7 +66,7 @@ impl Lifecycle {
     /// # Errors
     /// As of the database.
     pub async fn history(&self, id: Uuid) -> Result<Vec<Event>, LifecycleError> {
-        Ok(sessions::events(&self.0.store, id, HISTORY).await?)
+        Ok(sessions::events(&self.0.store, id, sessions::HISTORY).await?)
     }
 
     /// The session once nothing is at work on its start, or after this time.
@@ -142,7 +140,7 @@ impl Lifecycle {
                 Some(text) => Some(this.named_workspace(&user, text).await?),
             };
             let filter = Filter { user: Some(user.clone()), limit: ALL, ..Filter::default() };
-            let mut mine = this.list(filter).await?;
+            let mut mine = this.list(&user, filter).await?;
             mine.retain(|session| workspace.as_ref().is_none_or(|path| session.workspace_path == *path));
             let active = mine.iter().filter(|session| session.status.is_active());
             if let Some(session) = active.min_by_key(|session| session.status != State::Running) {

@@ -21,6 +21,7 @@ mod seats;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -48,6 +49,7 @@ use desks::Desks;
 use homes::Homes;
 use keys::Keys;
 use seats::{Seat, Seats};
+use turns::{Turn, Turns};
 
 /// How long an answer to somebody waits for the runtime's opinion.
 const GLANCE: Duration = Duration::from_secs(5);
@@ -74,6 +76,8 @@ struct Inner {
     askers: Desks<String>,
     /// Who holds which of the runtime's programs.
     seats: Seats,
+    /// Who asks the runtime how much.
+    turns: Turns,
     /// When sessions were used, as far as it is not written down.
     used: Mutex<HashMap<Uuid, Timestamp>>,
     /// Seconds of a processor that containers had used, and when that had been read.
@@ -113,6 +117,7 @@ impl Lifecycle {
             desks,
             askers,
             seats: Seats::default(),
+            turns: Turns::default(),
             used: Mutex::default(),
             computed: Mutex::default(),
             changed: watch::channel(0).0,
@@ -130,6 +135,11 @@ impl Lifecycle {
     #[must_use]
     pub fn seat(&self, user: &str) -> Option<Seat> {
         self.0.seats.take(user)
+    }
+
+    /// The right of a user to ask the runtime something: to be had before whatever anybody may ask as often as they like.
+    pub async fn turn(&self, user: &str) -> Turn {
+        self.0.turns.take(user).await
     }
 
     /// The installation's id.

@@ -63,17 +63,24 @@ impl Lifecycle {
         .await
     }
 
-    /// These sessions as they are now, after one look at all containers.
+    /// These sessions as they are now, after one look at all containers in the turn of who asks.
     ///
     /// # Errors
     /// As of the database.
-    pub async fn look_at_all(&self, listed: Vec<Session>) -> Result<Vec<Session>, LifecycleError> {
+    pub async fn look_at_all(
+        &self,
+        asker: &str,
+        listed: Vec<Session>,
+    ) -> Result<Vec<Session>, LifecycleError> {
         if listed.iter().all(|session| session.status.is_terminal()) {
             return Ok(listed);
         }
+        let turn = self.turn(asker).await;
         let this = self.clone();
         let rows = listed.clone();
         let looked = self.detached(async move {
+            // As long as the look takes, also when who asked has left.
+            let _turn = turn;
             match timeout(GLANCE, this.0.runtime.list(&this.0.instance)).await {
                 Ok(Ok(found)) => match this.settle_all(&rows, &found, Moment::Running).await {
                     Ok(marked) => Ok(marked),

@@ -89,6 +89,7 @@ pub(super) async fn logs(
     let session = lifecycle.find(&who, &id).await?;
     let (container, tail) = (container(&session)?, part.tail.unwrap_or(TAIL).min(LONGEST_TAIL));
     if !part.follow {
+        let _turn = lifecycle.turn(&who.user_id).await;
         let text = lifecycle.runtime().logs(container, tail).await.map_err(refused)?;
         return Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response());
     }
@@ -121,6 +122,7 @@ pub(super) async fn stats(
     let lifecycle = app.sessions()?;
     let session = lifecycle.find(&who, &id).await?;
     let container = running(&session)?.to_owned();
+    let _turn = lifecycle.turn(&who.user_id).await;
     let samples = lifecycle.runtime().stats(&[container]).await.map_err(refused)?;
     let none =
         || ApiError::new(Code::Conflict, "the container runtime has no sample of it; it may just have ended");

@@ -59,7 +59,8 @@ pub(in crate::api) async fn page(
     let user =
         if which.user.is_none() && !(all || which.all) { Some(who.user_id.clone()) } else { which.user };
     let limit = which.limit.unwrap_or(PAGE).clamp(1, PAGE);
-    let listed = lifecycle.list(Filter { user, status: which.status, limit, after }).await?;
+    let filter = Filter { user, status: which.status, limit, after };
+    let listed = lifecycle.list(&who.user_id, filter).await?;
     let mut headers = HeaderMap::new();
     if let Some(last) = listed.last().filter(|_| listed.len() >= limit as usize)
         && let Ok(value) = HeaderValue::from_str(&cursor(last))
@@ -123,7 +124,9 @@ pub(super) async fn update(
     Path(id): Path<String>,
 ) -> Result<Body<Update>, ApiError> {
     let lifecycle = app.sessions()?;
-    Ok(Body(update_of(lifecycle, &lifecycle.find(&who, &id).await?).await?))
+    let session = lifecycle.find(&who, &id).await?;
+    let _turn = lifecycle.turn(&who.user_id).await;
+    Ok(Body(update_of(lifecycle, &session).await?))
 }
 
 /// For which of your sessions is there a newer image?
@@ -132,6 +135,7 @@ pub(super) async fn update(
     (status = 503, description = "The container runtime does not answer", body = Refusal)))]
 pub(super) async fn updates(State(app): State<App>, who: Identity) -> Result<Body<Vec<Update>>, ApiError> {
     let lifecycle = app.sessions()?;
+    let _turn = lifecycle.turn(&who.user_id).await;
     let filter = Filter { user: Some(who.user_id), limit: PAGE, ..Filter::default() };
     Ok(Body(
         lifecycle

@@ -267,7 +267,10 @@ impl Runtime for Fake {
     }
 
     fn logs<'a>(&'a self, _: &'a str, _: u32) -> Answer<'a, String> {
-        Box::pin(async { Ok("cannot find the toolhead\n".to_owned()) })
+        Box::pin(async {
+            let hang = self.turn("logs").await?;
+            leave(hang, "cannot find the toolhead\n".to_owned()).await
+        })
     }
 
     fn follow<'a>(&'a self, _: &'a str, _: u32) -> Answer<'a, Lines> {

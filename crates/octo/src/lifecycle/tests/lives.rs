@@ -467,7 +467,8 @@ async fn what_happens_to_a_container_shows_when_it_is_looked_at() {
     bed.lifecycle.resume(session.id).await.unwrap();
     bed.becomes(session.id, State::Running).await;
     bed.fake.world().containers.clear();
-    let listed = bed.lifecycle.list(sessions::Filter { limit: 10, ..Default::default() }).await.unwrap();
+    let listed =
+        bed.lifecycle.list("usr_a", sessions::Filter { limit: 10, ..Default::default() }).await.unwrap();
     assert_eq!(
         (listed[0].status, listed[0].error_message.as_deref()),
         (State::Failed, Some("container not found"))

@@ -263,6 +263,119 @@ async fn nobody_holds_any_number_of_the_runtime_s_programs() {
     assert_eq!(follow("usr_a", session.id).await.status(), StatusCode::OK);
 }
 
+/// Protects everybody else: the runtime answers few at one time, and one person asks as often as they like.
+#[tokio::test]
+async fn nobody_has_many_questions_waiting_at_the_runtime() {
+    let bed = bed().await;
+    let (router, _) = api(&bed).await;
+    let (session, other) = (bed.running().await, bed.running_of("usr_b").await);
+    let id = session.id;
+    for (verb, method, path) in [
+        ("logs", "GET", format!("/api/sessions/{id}/logs")),
+        ("stats", "GET", format!("/api/sessions/{id}/stats")),
+        ("image", "GET", format!("/api/sessions/{id}/update")),
+        ("image", "GET", "/api/sessions/updates".to_owned()),
+        // The last two are carried to their end, whoever leaves.
+        ("list", "GET", "/api/sessions".to_owned()),
+        ("image", "POST", "/api/sessions".to_owned()),
+    ] {
+        let calls = || bed.fake.world().calls.iter().filter(|call| **call == verb).count();
+        let before = calls();
+        // None of them is answered.
+        bed.fake.world().faults = (0..20).map(|_| (verb, 0, Fault::HangBefore)).collect();
+        let asked: Vec<_> = (0..20)
+            .map(|_| {
+                let (router, path) = (router.clone(), path.clone());
+                tokio::spawn(async move { ask(&router, "usr_a", method, &path, None).await })
+            })
+            .collect();
+        let until = Instant::now() + PATIENCE;
+        while calls() < before + 2 {
+            assert!(Instant::now() < until, "{verb} is not asked");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // Long enough for the others, if nothing kept them.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(calls(), before + 2, "{method} {path}");
+        bed.fake.world().faults.clear();
+        let theirs = path.replace(&id.to_string(), &other.id.to_string());
+        let answered = tokio::time::timeout(PATIENCE, ask(&router, "usr_b", method, &theirs, None)).await;
+        assert!(answered.unwrap().0.is_success(), "{method} {theirs}");
+        for asked in asked {
+            asked.abort();
+        }
+        // Those who leave give their turns back.
+        if verb == "list" || method == "POST" {
+            continue;
+        }
+        let answered = tokio::time::timeout(PATIENCE, ask(&router, "usr_a", method, &path, None)).await;
+        assert!(answered.unwrap().0.is_success(), "{method} {path}");
+    }
+}
+
+/// Protects the disk, and all who wait for a list of all containers: each session that has ended keeps its own for days.
+#[tokio::test]
+async fn nobody_keeps_any_number_of_sessions_that_have_ended() {
+    let bed = bed_with(|config| config.sessions.max_concurrent_sessions = 0).await;
+    let (router, _) = api(&bed).await;
+    let session = bed.running().await;
+    bed.lifecycle.stop(session.id, "asked for").await.unwrap();
+    let copy = |number: i64| {
+        let ports = format!("{0}, {0} + 1, {0} + 2", 30_000 + 3 * number);
+        format!(
+            "INSERT INTO sessions (id, readable_id, user_id, status, container_name, workspace_path, image, \
+             opencode_port, fileserver_port, ttyd_port, created_at) \
+             VALUES ('{}', 'old-{number}', 'usr_a', '{}', '', '', '', {ports}, '2026-01-01T00:00:00.000Z');",
+            Uuid::new_v4(),
+            if number % 2 == 0 { "stopped" } else { "failed" }
+        )
+    };
+    execute(&bed.store, (0..98).map(copy).collect()).await;
+    let (status, made) = ask(&router, "usr_a", "POST", "/api/sessions", None).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    let id: Uuid = made["id"].as_str().unwrap().parse().unwrap();
+    bed.becomes(id, State::Running).await;
+    bed.lifecycle.stop(id, "asked for").await.unwrap();
+    let (status, refused) = ask(&router, "usr_a", "POST", "/api/sessions", None).await;
+    assert_eq!(
+        (status, &refused["code"], &refused["details"]),
+        (StatusCode::CONFLICT, &json!("QUOTA_EXCEEDED"), &json!({"ended": 100, "limit": 100}))
+    );
+    // Those that are there can be used, and others are not concerned.
+    let path = format!("/api/sessions/{id}/resume?wait=20");
+    assert_eq!(ask(&router, "usr_a", "POST", &path, None).await.0, StatusCode::OK);
+    assert_eq!(ask(&router, "usr_b", "POST", "/api/sessions", None).await.0, StatusCode::CREATED);
+    let (status, _) = ask(&router, "usr_a", "DELETE", &format!("/api/sessions/{}", session.id), None).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    assert_eq!(ask(&router, "usr_a", "POST", "/api/sessions", None).await.0, StatusCode::CREATED);
+}
+
+/// Protects the database: whoever stops and resumes a session for months adds to its history each time.
+#[tokio::test]
+async fn a_history_keeps_its_last_lines() {
+    let bed = bed().await;
+    let (session, other) = (bed.running().await, bed.running_of("usr_b").await);
+    for number in 0..600 {
+        let now = jiff::Timestamp::now();
+        sessions::remark(&bed.store, session.id, Some(format!("remark {number}")), now).await.unwrap();
+    }
+    let kept: i64 = bed
+        .store
+        .read(move |connection| {
+            let sql = "SELECT count(*) FROM session_events WHERE session_id = ?1";
+            Ok::<_, StoreError>(connection.query_row(sql, [session.id.to_string()], |row| row.get(0))?)
+        })
+        .await
+        .unwrap();
+    assert_eq!(kept, 500);
+    let told = bed.reasons(session.id).await;
+    assert_eq!(
+        (told.len(), told[0].as_str(), told[499].as_str()),
+        (500, "running: remark 100", "running: remark 599")
+    );
+    assert_eq!(bed.reasons(other.id).await[0], "pending: created");
+}
+
 #[tokio::test]
 async fn lists_come_in_pages() {
     let bed = bed_with(|config| config.sessions.max_concurrent_sessions = 0).await;

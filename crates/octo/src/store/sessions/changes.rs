@@ -8,6 +8,9 @@ use super::queries::row;
 use crate::session::{Session, State};
 use crate::store::{Store, StoreError, time};
 
+/// Lines of a session's history that are kept.
+pub const HISTORY: u32 = 500;
+
 /// A change of a session's state, with all that goes with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Change {
@@ -199,5 +202,8 @@ pub(super) fn note(
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO session_events (session_id, at, from_state, to_state, reason) VALUES (?1, ?2, ?3, ?4, ?5)";
     let values = params![id.to_string(), time::text(now), from.map(State::name), to.name(), reason];
-    transaction.execute(sql, values).map(drop).map_err(failed)
+    transaction.execute(sql, values).map_err(failed)?;
+    let sql = "DELETE FROM session_events WHERE session_id = ?1 AND id <= \
+               (SELECT id FROM session_events WHERE session_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)";
+    transaction.execute(sql, params![id.to_string(), HISTORY]).map(drop).map_err(failed)
 }

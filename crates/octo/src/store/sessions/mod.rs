@@ -13,8 +13,8 @@ use super::time;
 use crate::session::limits::Asked;
 use crate::session::{Session, State};
 
-pub use changes::{Change, change, forget_container, instance, remark, remove, touch};
-pub use places::{NewSession, NoRoom, Room, insert, reserve};
+pub use changes::{Change, HISTORY, change, forget_container, instance, remark, remove, touch};
+pub use places::{MOST_ENDED, NewSession, NoRoom, Room, insert, reserve};
 pub use queries::{
     Counts, Event, Filter, all, by_state, counts, cursor, env, events, get, list, named, of_cursor,
 };

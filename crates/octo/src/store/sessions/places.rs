@@ -19,6 +19,8 @@ use crate::store::{Store, StoreError, time};
 
 /// Names that are tried for one that nobody has.
 const NAMES: u32 = 50;
+/// Sessions of a user that have ended and are kept. Each is a row, and for a while a container on the disk.
+pub const MOST_ENDED: i64 = 100;
 
 /// A session to be.
 #[derive(Clone)]
@@ -70,6 +72,14 @@ pub enum NoRoom {
         /// How many may be.
         cap: i64,
     },
+    /// The user has too many that have ended.
+    #[error(
+        "you have {ended} sessions that have ended, and {MOST_ENDED} are kept; delete those that you need no more"
+    )]
+    Ended {
+        /// How many there are.
+        ended: i64,
+    },
     /// The pool has no three free ports.
     #[error(
         "all ports for sessions are taken (there is room for {room}); stop a session, or enlarge the pool with `container.port_range_end`"
@@ -96,6 +106,7 @@ pub async fn insert(store: &Store, new: NewSession, room: Room, now: Timestamp) 
     store
         .write(move |transaction| {
             within_cap(transaction, &failed, &new.user_id, room.cap)?;
+            few_ended(transaction, &failed, &new.user_id)?;
             let first = free_ports(transaction, &failed, &room, None)?;
             let readable = unused_name(transaction, &failed)?;
             let env = serde_json::to_string(&new.env).unwrap_or_else(|_| "{}".to_owned());
@@ -197,6 +208,17 @@ fn within_cap(
     let sql = format!("SELECT count(*) FROM sessions WHERE user_id = ?1 AND status IN {RESERVED}");
     let active: i64 = transaction.query_row(&sql, [user], |row| row.get(0)).map_err(failed)?;
     if active >= cap { Err(NoRoom::Cap { active, cap }) } else { Ok(()) }
+}
+
+/// Whether the user may add a session to those that have ended.
+fn few_ended(
+    transaction: &Transaction<'_>,
+    failed: &impl Fn(rusqlite::Error) -> StoreError,
+    user: &str,
+) -> Result<(), NoRoom> {
+    let sql = format!("SELECT count(*) FROM sessions WHERE user_id = ?1 AND status NOT IN {RESERVED}");
+    let ended: i64 = transaction.query_row(&sql, [user], |row| row.get(0)).map_err(failed)?;
+    if ended >= MOST_ENDED { Err(NoRoom::Ended { ended }) } else { Ok(()) }
 }
 
 /// Ports that are reserved, and those that sessions without a claim had; of all sessions but one.
