@@ -73,17 +73,32 @@ impl Client {
         })
     }
 
-    /// `GET` of a list.
+    /// `GET` of a list, with all its pages.
     pub(super) fn list(&self, path: &str) -> Result<Vec<Value>, Failure> {
-        match self.call("GET", path, None)? {
-            Value::Array(items) => Ok(items),
-            _ => Err(Failure::new(format!("{} answered, but not with a list", self.server))),
+        let mut all = Vec::new();
+        let mut page = path.to_owned();
+        loop {
+            let answer = self.answer("GET", &page, None)?;
+            let next = answer.headers().get("x-next-cursor").and_then(|next| next.to_str().ok());
+            let next = next.map(|next| utf8_percent_encode(next, NON_ALPHANUMERIC).to_string());
+            let text = self.read(answer.status().as_u16(), answer.into_body().into_reader())?;
+            match serde_json::from_str(&text) {
+                Ok(Value::Array(items)) => all.extend(items),
+                _ => return Err(Failure::new(format!("{} answered, but not with a list", self.server))),
+            }
+            let Some(next) = next else { return Ok(all) };
+            let mark = if path.contains('?') { '&' } else { '?' };
+            page = format!("{path}{mark}cursor={next}");
         }
     }
 
     /// Asks and gives the answer's body as text.
     pub(super) fn text(&self, method: &str, path: &str, body: Option<&Value>) -> Result<String, Failure> {
-        let (status, mut body) = self.send(method, path, body)?;
+        let (status, body) = self.send(method, path, body)?;
+        self.read(status, body)
+    }
+
+    fn read(&self, status: u16, mut body: ureq::BodyReader<'static>) -> Result<String, Failure> {
         let mut text = Vec::new();
         body.by_ref().take(LONGEST).read_to_end(&mut text).map_err(|why| self.broke(&why))?;
         let text = String::from_utf8_lossy(&text).into_owned();
@@ -114,6 +129,16 @@ impl Client {
         path: &str,
         body: Option<&Value>,
     ) -> Result<(u16, ureq::BodyReader<'static>), Failure> {
+        let answer = self.answer(method, path, body)?;
+        Ok((answer.status().as_u16(), answer.into_body().into_reader()))
+    }
+
+    fn answer(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<http::Response<ureq::Body>, Failure> {
         let mut request = http::Request::builder().method(method).uri(format!("{}{path}", self.server));
         request = match &self.credential {
             Some(Credential::Bearer(token)) => {
@@ -130,9 +155,7 @@ impl Client {
                 .map_err(|why| self.unfit(&why))
                 .map(|request| self.agent.run(request)),
         };
-        let answer = answer?.map_err(|why| Failure::unreachable(&self.server, &why))?;
-        let status = answer.status().as_u16();
-        Ok((status, answer.into_body().into_reader()))
+        answer?.map_err(|why| Failure::unreachable(&self.server, &why))
     }
 
     fn unfit(&self, why: &http::Error) -> Failure {

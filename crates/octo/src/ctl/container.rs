@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::Context;
-use super::client::{Client, part};
+use super::client::{Client, part, query};
 use super::failure::Failure;
 use super::table::{field, start, table};
 use crate::cli::output::{Format, say};
@@ -12,26 +12,43 @@ use crate::cli::output::{Format, say};
 /// See and renew the containers of sessions.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List sessions that have a container.
-    List,
-    /// Make the containers of running and stopped sessions anew from their images as they are now.
+    /// List your sessions that have a container.
+    List(Whose),
+    /// Make the containers of your running and stopped sessions anew from their images as they are now, and start them.
     Refresh {
+        #[command(flatten)]
+        whose: Whose,
         /// Only those whose image has changed.
         #[arg(long)]
         outdated_only: bool,
     },
     /// Remove containers that belong to no session, and make all states true; for administrators.
     Cleanup,
-    /// Stop every running session.
-    StopAll,
+    /// Stop each of your sessions that runs.
+    StopAll(Whose),
+}
+
+/// Whose sessions.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct Whose {
+    /// Those of all users; for administrators.
+    #[arg(short, long)]
+    all: bool,
+}
+
+impl Whose {
+    fn sessions(self, client: &Client) -> Result<Vec<Value>, Failure> {
+        let all = self.all.then(|| "true".to_owned());
+        client.list(&format!("/api/sessions{}", query(&[("all", all)])))
+    }
 }
 
 impl Command {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         let client = context.client()?;
         match self {
-            Self::List => list(context, &client),
-            Self::Refresh { outdated_only } => refresh(context, &client, outdated_only),
+            Self::List(whose) => list(context, &client, whose),
+            Self::Refresh { whose, outdated_only } => refresh(context, &client, whose, outdated_only),
             Self::Cleanup => {
                 let done = client.call("POST", "/api/admin/cleanup", None)?;
                 context.show(&done, || {
@@ -44,13 +61,13 @@ impl Command {
                     )
                 })
             }
-            Self::StopAll => stop_all(context, &client),
+            Self::StopAll(whose) => stop_all(context, &client, whose),
         }
     }
 }
 
-fn list(context: &Context, client: &Client) -> Result<(), Failure> {
-    let mut sessions = client.list("/api/sessions")?;
+fn list(context: &Context, client: &Client, whose: Whose) -> Result<(), Failure> {
+    let mut sessions = whose.sessions(client)?;
     sessions.retain(|session| session.get("container_id").is_some_and(Value::is_string));
     let value: Vec<Value> = sessions
         .iter()
@@ -84,8 +101,8 @@ fn list(context: &Context, client: &Client) -> Result<(), Failure> {
 }
 
 /// The ids of sessions in one of these states.
-fn of_state(client: &Client, states: &[&str]) -> Result<Vec<String>, Failure> {
-    let sessions = client.list("/api/sessions")?;
+fn of_state(client: &Client, whose: Whose, states: &[&str]) -> Result<Vec<String>, Failure> {
+    let sessions = whose.sessions(client)?;
     let wanted = |session: &&Value| states.contains(&field(session, "status").as_str());
     Ok(sessions.iter().filter(wanted).map(|session| field(session, "id")).collect())
 }
@@ -118,8 +135,8 @@ fn for_each(
     Ok((done, failure))
 }
 
-fn refresh(context: &Context, client: &Client, outdated_only: bool) -> Result<(), Failure> {
-    let ids = of_state(client, &["running", "stopped"])?;
+fn refresh(context: &Context, client: &Client, whose: Whose, outdated_only: bool) -> Result<(), Failure> {
+    let ids = of_state(client, whose, &["running", "stopped"])?;
     let (done, failure) = for_each(context, &ids, "refreshed", |id| {
         let path = format!("/api/sessions/{}", part(id));
         if outdated_only {
@@ -134,8 +151,8 @@ fn refresh(context: &Context, client: &Client, outdated_only: bool) -> Result<()
     failure.map_or(Ok(()), Err)
 }
 
-fn stop_all(context: &Context, client: &Client) -> Result<(), Failure> {
-    let ids = of_state(client, &["running"])?;
+fn stop_all(context: &Context, client: &Client, whose: Whose) -> Result<(), Failure> {
+    let ids = of_state(client, whose, &["running"])?;
     let (done, failure) = for_each(context, &ids, "stopped", |id| {
         client.call("POST", &format!("/api/sessions/{}/stop", part(id)), None).map(|_| true)
     })?;

@@ -19,7 +19,7 @@ const LABEL: &str = "org.opencontainers.image.title=Octo workshop";
 /// Images of sessions.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Ask the server which sessions would change by an upgrade.
+    /// Ask the server which of your sessions would change by an upgrade.
     Check,
     /// Fetch an image.
     Pull {

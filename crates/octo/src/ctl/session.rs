@@ -17,8 +17,10 @@ pub(super) enum Command {
     Create(Create),
     /// Stop a session; its workspace and container stay.
     Stop(Named),
+    /// Start a session again that has ended.
     Resume(Waiting),
     Delete(Delete),
+    /// Make a session's container anew from its image as it is now, and start it; its workspace stays.
     Upgrade(Waiting),
     Logs(session_inside::Logs),
     Exec(session_inside::Exec),
@@ -78,7 +80,7 @@ pub(super) struct Create {
     wait: Option<u64>,
 }
 
-/// Start a session that stopped (resume), or make its container anew from the image as it is now (upgrade).
+/// A session, and how long it is waited for.
 #[derive(Debug, clap::Args)]
 pub(super) struct Waiting {
     #[command(flatten)]

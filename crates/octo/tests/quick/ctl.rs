@@ -16,10 +16,12 @@ struct Exchange {
     body: Option<Value>,
     status: u16,
     answer: Value,
+    /// Where the next page begins.
+    next: Option<&'static str>,
 }
 
 fn expect(method: &'static str, path: &'static str, status: u16, answer: Value) -> Exchange {
-    Exchange { method, path, body: None, status, answer }
+    Exchange { method, path, body: None, status, answer, next: None }
 }
 
 fn expect_body(
@@ -29,7 +31,7 @@ fn expect_body(
     status: u16,
     answer: Value,
 ) -> Exchange {
-    Exchange { method, path, body: Some(body), status, answer }
+    Exchange { method, path, body: Some(body), status, answer, next: None }
 }
 
 /// Answers the expected requests in their order, and nothing else.
@@ -98,7 +100,11 @@ async fn answer(
         Value::String(text) => ("text/plain", text.clone()),
         json => ("application/json", json.to_string()),
     };
-    let response = axum::response::Response::builder().status(exchange.status).header("content-type", kind);
+    let mut response =
+        axum::response::Response::builder().status(exchange.status).header("content-type", kind);
+    if let Some(next) = exchange.next {
+        response = response.header("x-next-cursor", next);
+    }
     response.body(text.into()).unwrap()
 }
 
@@ -266,6 +272,50 @@ fn every_command_asks_what_the_api_has_and_prints_what_came() {
             human(&[&format!("Session {ID} stopped"), "Stopped 1 container(s)"]),
             Some(json!({"stopped": 1})),
         ),
+        // An operator means those of everybody.
+        (
+            vec!["container", "stop-all", "--all"],
+            vec![
+                expect("GET", "/api/sessions?all=true", 200, list.clone()),
+                expect("POST", concat_path("/stop"), 204, Value::Null),
+            ],
+            human(&[&format!("Session {ID} stopped"), "Stopped 1 container(s)"]),
+            Some(json!({"stopped": 1})),
+        ),
+        (
+            vec!["container", "refresh", "-a"],
+            vec![
+                Exchange {
+                    next: Some("2026-01-01T00:00:00.000Z_9"),
+                    ..expect("GET", "/api/sessions?all=true", 200, json!([session("running")]))
+                },
+                expect(
+                    "GET",
+                    "/api/sessions?all=true&cursor=2026%2D01%2D01T00%3A00%3A00%2E000Z%5F9",
+                    200,
+                    json!([other]),
+                ),
+                expect("POST", concat_path("/upgrade"), 200, session("starting")),
+                expect("POST", "/api/sessions/9/upgrade", 200, session("starting")),
+            ],
+            human(&[&format!("Session {ID} refreshed"), "Session 9 refreshed", "Refreshed 2 container(s)"]),
+            Some(json!({"refreshed": 2})),
+        ),
+        (
+            vec!["container", "list", "--all"],
+            vec![
+                Exchange { next: Some("x"), ..expect("GET", "/api/sessions?all=true", 200, json!([other])) },
+                expect("GET", "/api/sessions?all=true&cursor=x", 200, json!([session("running")])),
+            ],
+            human(&[
+                "CONTAINER     NAME           SESSION   STATUS",
+                "f00dfeedf00d  octo-0123abcd  0123abcd  running",
+            ]),
+            Some(
+                json!([{"container_id": "f00dfeedf00dfeed", "container_name": "octo-0123abcd", "session_id": ID,
+                "status": "running"}]),
+            ),
+        ),
         (
             vec!["image", "check"],
             vec![
@@ -385,6 +435,17 @@ fn sessions_of_a_user_are_listed_by_the_user_s_name() {
     let stand_in = StandIn::new(vec![expect("GET", "/api/admin/users?search=x&limit=1000", 200, json!([]))]);
     let run = octoctl(&stand_in, &["session", "list", "--user", "x"]);
     assert_eq!((run.code, run.stderr.as_str()), (Some(5), "Error: there is no user x\n"), "{run:?}");
+}
+
+/// Each command says what it does itself.
+#[test]
+fn commands_are_told_apart_by_their_help() {
+    let help = |command: &str| {
+        let stand_in = StandIn::new(Vec::new());
+        octoctl(&stand_in, &["session", command, "--help"]).ok().lines().next().unwrap().to_owned()
+    };
+    assert_eq!(help("resume"), "Start a session again that has ended");
+    assert!(help("upgrade").starts_with("Make a session's container anew"), "{}", help("upgrade"));
 }
 
 #[test]
