@@ -10,6 +10,7 @@ use super::{Lifecycle, LifecycleError, lock};
 use crate::session::idle::{Decision, Watched, between, deadline, decide};
 use crate::session::{Session, State};
 use crate::store::sessions::{self, Filter};
+use crate::store::users;
 
 impl Lifecycle {
     /// Notes that a session is used now. Cheap.
@@ -69,13 +70,17 @@ impl Lifecycle {
         self.write_uses().await?;
         let running = Filter { status: Some(State::Running), limit: u32::MAX, ..Filter::default() };
         let rows: Vec<Session> = sessions::list(&self.0.store, running).await?;
+        let kept_out: HashSet<String> = self.0.store.read(users::kept_out).await?;
         let judge = |session: &Session, cpu_percent: Option<f64>| {
             let watched = Watched {
                 started_at: session.started_at.unwrap_or(session.created_at),
                 last_activity_at: self.with_use(session.clone()).last_activity_at,
                 cpu_percent,
             };
-            decide(&watched, Timestamp::now(), limit, settings.idle_cpu_percent)
+            // What computes for somebody who may not come back would do so for ever.
+            let left = kept_out.contains(&session.user_id);
+            let busy_percent = if left { 0.0 } else { settings.idle_cpu_percent };
+            decide(&watched, Timestamp::now(), limit, busy_percent)
         };
         let measured: Vec<&Session> =
             rows.iter().filter(|session| judge(session, None) == Decision::Measure).collect();

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::HashSet;
 use thiserror::Error;
 use utoipa::ToSchema;
 
@@ -245,6 +246,16 @@ pub fn highest_bcrypt_cost(connection: &Connection) -> Result<Option<u32>, Store
         highest = highest.max(bcrypt_cost(&hash?));
     }
     Ok(highest)
+}
+
+/// The ids of users who may not log in.
+///
+/// # Errors
+/// What SQLite says.
+pub fn kept_out(connection: &Connection) -> Result<HashSet<String>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT id FROM users WHERE is_active = 0")?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Users, by name.

@@ -60,6 +60,20 @@ async fn what_computes_is_not_idle() {
     }
 }
 
+/// Protects the machine: without it, what somebody left computing goes on for ever after they were kept out.
+#[tokio::test]
+async fn what_computes_for_a_user_who_is_kept_out_is_idle() {
+    let bed = bed().await;
+    let (theirs, other) = (bed.running().await, bed.running_of("usr_b").await);
+    age(&bed, 31).await;
+    assert_eq!(bed.lifecycle.stop_idle().await.unwrap(), 0);
+    bed.fake.world().cpu_seconds = 1000.0;
+    execute(&bed.store, "UPDATE users SET is_active = 0 WHERE id = 'usr_a'".into()).await;
+    assert_eq!(bed.lifecycle.stop_idle().await.unwrap(), 1);
+    assert_eq!(bed.row(theirs.id).await.status, State::Stopped);
+    assert_eq!(bed.row(other.id).await.status, State::Running);
+}
+
 /// Protects what computes from a runtime that takes its time: that is not time in which nothing was computed.
 #[tokio::test]
 async fn a_slow_reading_makes_nothing_idle() {
