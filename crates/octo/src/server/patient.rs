@@ -63,8 +63,9 @@ impl<S: Send + AsyncRead + AsyncWrite + Unpin + 'static, P: Send + Unpin + 'stat
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let polled = self.stream()?.poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.unread.set(true);
+        if let Poll::Ready(Ok(())) = polled {
+            // Nothing comes behind the end.
+            self.unread.set(buffer.filled().len() > before);
         }
         polled
     }

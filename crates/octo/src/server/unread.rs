@@ -92,7 +92,7 @@ where
         let _places = places;
         let by = async {
             let _ = stream.shutdown().await;
-            let mut buffer = vec![0; 16 * 1024];
+            let mut buffer = vec![0; 4096];
             while let Ok(Ok(1..)) = timeout(silence, stream.read(&mut buffer)).await {}
         };
         let _ = timeout(LONGEST, by).await;
