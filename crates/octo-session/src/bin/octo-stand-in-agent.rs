@@ -1,11 +1,11 @@
 //! Stands in for an agent server in tests: answers what the workshop asks of one, and tells what reached it.
 //!
-//! OPENCODE_PORT is where it listens (41820), and OCTO_STAND_IN_DELAY how many seconds it takes to start. With
-//! OPENCODE_SERVER_PASSWORD it demands that password, as opencode does.
+//! OCTO_BIND and OPENCODE_PORT are where it listens (0.0.0.0, 41820), and OCTO_STAND_IN_DELAY how many seconds it takes to
+//! start. With OPENCODE_SERVER_PASSWORD it demands that password, as opencode does.
 
 use std::convert::Infallible;
 use std::io::Write;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -40,6 +40,10 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         .ok()
         .filter(|text| !text.is_empty())
         .map_or(Ok(41820), |text| text.parse())?;
+    let bind: IpAddr = std::env::var("OCTO_BIND")
+        .ok()
+        .filter(|text| !text.is_empty())
+        .map_or(Ok(Ipv4Addr::UNSPECIFIED.into()), |text| text.parse())?;
     let delay = std::env::var("OCTO_STAND_IN_DELAY").ok().and_then(|text| text.parse().ok()).unwrap_or(0.0);
     server::log(false);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -48,7 +52,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
             () = tokio::time::sleep(Duration::try_from_secs_f64(delay)?) => {}
             end = server::told_to_end() => return Ok(end?),
         }
-        let listener = server::listen(Ipv4Addr::UNSPECIFIED.into(), port).await?;
+        let listener = server::listen(bind, port).await?;
         let end = async { drop(server::told_to_end().await) };
         server::serve(listener, guarded(routes()), end).await?;
         Ok(())

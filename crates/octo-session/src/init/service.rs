@@ -29,12 +29,13 @@ pub(crate) fn services(settings: &Settings, find: impl Fn(&str) -> Option<PathBu
     let agent = match &settings.agent {
         Some(command) => command.clone(),
         None if find("opencode").is_some() => {
-            words(&["opencode", "serve", "--port", "{port}", "--hostname", "0.0.0.0"])
+            words(&["opencode", "serve", "--port", "{port}", "--hostname", "{bind}"])
         }
         None => Vec::new(),
     };
-    let port = settings.agent_port.to_string();
-    let agent: Vec<String> = agent.iter().map(|word| word.replace("{port}", &port)).collect();
+    let (port, bind) = (settings.agent_port.to_string(), settings.bind.to_string());
+    let fill = |word: &String| word.replace("{port}", &port).replace("{bind}", &bind);
+    let agent: Vec<String> = agent.iter().map(fill).collect();
     let has_agent = !agent.is_empty();
 
     let workspace = settings.workspace.to_string_lossy();
@@ -43,7 +44,7 @@ pub(crate) fn services(settings: &Settings, find: impl Fn(&str) -> Option<PathBu
         "--port",
         &settings.files_port.to_string(),
         "--bind",
-        "0.0.0.0",
+        &bind,
         "--root",
         &workspace,
         "--own-pages",
@@ -53,7 +54,7 @@ pub(crate) fn services(settings: &Settings, find: impl Fn(&str) -> Option<PathBu
         "--port",
         &settings.terminal_port.to_string(),
         "--interface",
-        "0.0.0.0",
+        &bind,
         "--writable",
         "--own-pages",
         "--cwd",
@@ -182,5 +183,19 @@ mod tests {
         assert!(found[2].is_main && !found[1].is_main);
         let named = services(&settings(Some(&["mine", "--listen=0.0.0.0:{port}"])), |_| None);
         assert_eq!(named[2].command, ["mine", "--listen=0.0.0.0:41820"]);
+    }
+
+    /// On the host's own network whoever reaches the address reaches the services.
+    #[test]
+    fn all_services_listen_where_they_are_told_to() {
+        let mut settings = settings(Some(&["mine", "{bind}:{port}"]));
+        settings.bind = "127.0.0.1".parse().unwrap();
+        let all = services(&settings, |_| None);
+        assert!(all[0].command.join(" ").contains(" --bind 127.0.0.1 "), "{all:?}");
+        assert!(all[1].command.join(" ").contains(" --interface 127.0.0.1 "), "{all:?}");
+        assert_eq!(all[2].command, ["mine", "127.0.0.1:41820"]);
+        settings.agent = None;
+        let found = services(&settings, |_| Some("/bin/opencode".into()));
+        assert_eq!(found[2].command.join(" "), "opencode serve --port 41820 --hostname 127.0.0.1");
     }
 }

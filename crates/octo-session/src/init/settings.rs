@@ -1,12 +1,15 @@
 //! What octo-init is told, all by the environment: a container has no other place for it.
 
 use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// What the container shall be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// The address that all services listen on.
+    pub bind: IpAddr,
     /// Where the agent server listens.
     pub agent_port: u16,
     /// Where the file server listens.
@@ -19,7 +22,7 @@ pub struct Settings {
     pub home: PathBuf,
     /// What new homes and workspaces are filled with: its folders `home` and `workspace`.
     pub skeleton: PathBuf,
-    /// The agent server's command line, with `{port}` for the port. Empty for none.
+    /// The agent server's command line, with `{port}` for the port and `{bind}` for the address. Empty for none.
     pub agent: Option<Vec<String>>,
     /// What runs in a terminal. Empty for a login shell.
     pub shell: Vec<String>,
@@ -41,7 +44,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// When a number is none.
+    /// When a number or an address is none.
     pub fn read(get: impl Fn(&'static str) -> Option<OsString>) -> Result<Settings, SettingsError> {
         let path = |name| get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let text = |name| {
@@ -63,8 +66,17 @@ impl Settings {
                 wanted: "it must be a whole number of seconds",
             })?,
         };
+        let bind = match text("OCTO_BIND") {
+            None => Ipv4Addr::UNSPECIFIED.into(),
+            Some(value) => value.parse().map_err(|_| SettingsError {
+                name: "OCTO_BIND",
+                value,
+                wanted: "it must be an address, as 127.0.0.1",
+            })?,
+        };
         let home = path("HOME").unwrap_or_else(|| PathBuf::from("/home/dev"));
         Ok(Settings {
+            bind,
             agent_port: port("OPENCODE_PORT", 41820)?,
             files_port: port("FILESERVER_PORT", 41821)?,
             terminal_port: port("TTYD_PORT", 41822)?,
@@ -117,9 +129,13 @@ mod tests {
         assert_eq!(settings.agent.unwrap(), ["agent", "--port", "{port}"]);
         assert_eq!((settings.shell, settings.patience.as_secs()), (vec!["zsh".into(), "-l".into()], 2));
         assert_eq!(read(&[("OCTO_AGENT", "")]).unwrap().agent, Some(Vec::new()));
-        for (name, value) in
-            [("TTYD_PORT", "x"), ("TTYD_PORT", "0"), ("OPENCODE_PORT", "70000"), ("OCTO_STOP_SECONDS", "-1")]
-        {
+        for (name, value) in [
+            ("TTYD_PORT", "x"),
+            ("TTYD_PORT", "0"),
+            ("OPENCODE_PORT", "70000"),
+            ("OCTO_STOP_SECONDS", "-1"),
+            ("OCTO_BIND", "localhost"),
+        ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();
             assert!(error.starts_with(&format!("{name}={value}: it must be")), "{error}");
         }

@@ -90,6 +90,10 @@ impl Lifecycle {
             let port = if on_host { session.port(service) } else { service.inner_port() };
             env.insert(name.to_owned(), port.to_string());
         }
+        if on_host {
+            // Nothing is published there: what a service listens on is what others reach.
+            env.insert("OCTO_BIND".to_owned(), settings.publish_host.to_string());
+        }
         env.insert("OCTO_SESSION_ID".to_owned(), session.id.to_string());
         env.insert("OCTO_SESSION_NAME".to_owned(), session.readable_id.clone());
         for key in Service::ALL.iter().filter_map(|service| self.0.keys.of(session.id, *service)) {

@@ -98,6 +98,20 @@ async fn limits_are_the_session_s_own_within_the_server_s() {
     assert_eq!(limits(&bed), Limits { memory: format!("{}b", 4_u64 << 30), ..expected });
 }
 
+/// On the host's own network nothing is published: without it, services listen on all addresses of the host.
+#[tokio::test]
+async fn on_the_host_s_network_services_listen_where_ports_would_be_published() {
+    let host = bed_with(|config| config.container.network = "host".into()).await;
+    let session = host.lifecycle.create("usr_a", Order::default()).await.unwrap();
+    let launch = host.lifecycle.launch_of(&session, Default::default());
+    assert_eq!(launch.env["OCTO_BIND"], "127.0.0.1");
+    assert_eq!(launch.env["TTYD_PORT"], session.ttyd_port.to_string());
+    assert!(launch.ports.is_empty());
+    let own = bed().await;
+    let session = own.lifecycle.create("usr_a", Order::default()).await.unwrap();
+    assert!(!own.lifecycle.launch_of(&session, Default::default()).env.contains_key("OCTO_BIND"));
+}
+
 #[tokio::test]
 async fn a_session_tells_when_it_will_be_stopped_for_being_idle() {
     let bed = bed().await;
