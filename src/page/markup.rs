@@ -27,7 +27,8 @@ impl Markup {
     }
 
     /// An element with a sentence in it, which may come from where sentences go on: it begins with a great letter, and
-    /// commands that have a button are left out. A path stays as it is. What has lines of its own, such as settings to be written somewhere, keeps them.
+    /// commands that have a button are left out. A path stays as it is. What has lines of its own, such as settings to be
+    /// written somewhere, keeps them.
     pub(super) fn sentence(&mut self, name: &str, attributes: &[(&str, &str)], text: &str) {
         self.open(name, attributes);
         let text = on_the_page(text);

@@ -435,7 +435,7 @@ fn remedies_on_the_page_name_its_own_buttons() {
     });
     visitor.send("bridge=prusa_connect&do=test");
     visitor.send("bridge=telegram&do=test");
-    visitor.wait_for("ot registered; pair it on its card");
+    visitor.wait_for(" registered; pair it on its card");
     visitor.send("do=doctor");
     let page = visitor.wait_for("Checked at");
     let (said, _) = page.split_once("id=\"log\"").unwrap();
