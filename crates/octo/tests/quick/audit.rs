@@ -15,8 +15,9 @@ use serde_json::{Value, json};
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
 fn rows(bed: &Bed, admin: &str, query: &str) -> Vec<Value> {
@@ -119,6 +120,21 @@ fn the_record_can_be_switched_off() {
     assert!(rows(&bed, &admin, "").is_empty());
 }
 
+/// Keeps everybody from writing to the database until the first of these is dropped; then the second ends.
+fn hold(bed: &Bed) -> (Sender<()>, JoinHandle<Result<(), StoreError>>) {
+    let (begun, holds) = channel();
+    let (let_go, told) = channel::<()>();
+    let store = bed.app.store.clone();
+    let hold = move |_: &Transaction<'_>| {
+        begun.send(()).unwrap();
+        let _ = told.recv();
+        Ok::<_, StoreError>(())
+    };
+    let held = bed.runtime.spawn(async move { store.write(hold).await });
+    holds.recv().unwrap();
+    (let_go, held)
+}
+
 /// Protects the record from clients that leave before the answer: what was begun is finished and recorded.
 #[test]
 fn a_client_that_leaves_is_recorded_too() {
@@ -126,16 +142,7 @@ fn a_client_that_leaves_is_recorded_too() {
     let admin = bed.bearer("root", Role::Admin);
     for number in 1..=5 {
         // Until it is let go nothing can be written: what the request begins ends after its client has left.
-        let (begun, holds) = channel();
-        let (let_go, told) = channel::<()>();
-        let store = bed.app.store.clone();
-        let hold = move |_: &Transaction<'_>| {
-            begun.send(()).unwrap();
-            let _ = told.recv();
-            Ok::<_, StoreError>(())
-        };
-        let held = bed.runtime.spawn(async move { store.write(hold).await });
-        holds.recv().unwrap();
+        let (let_go, held) = hold(&bed);
         let body = format!("{{\"code\":\"CODE-{number}\"}}");
         let mut stream = TcpStream::connect(bed.address).unwrap();
         write!(
@@ -267,16 +274,7 @@ fn what_goes_to_a_service_is_recorded_when_its_client_leaves() {
     );
     // The answer is there, and its row waits for others: then that is no matter of the client's either.
     for count in 2..=6 {
-        let (begun, holds) = channel();
-        let (let_go, told) = channel::<()>();
-        let store = bed.app.store.clone();
-        let hold = move |_: &Transaction<'_>| {
-            begun.send(()).unwrap();
-            let _ = told.recv();
-            Ok::<_, StoreError>(())
-        };
-        let held = bed.runtime.spawn(async move { store.write(hold).await });
-        holds.recv().unwrap();
+        let (let_go, held) = hold(&bed);
         let asked = ask(true, Some(&anna));
         asked.abort();
         let _ = bed.runtime.block_on(asked);

@@ -89,10 +89,13 @@ impl Scratch {
                 let moved = printed.lines().filter(|line| line.contains("(offset"));
                 Outcome::Applied(moved.map(|line| line.trim().to_owned()).collect())
             }
-            Err(CommandError::Failed { tail, .. }) if cut_off(&tail).is_some() => {
-                Outcome::CutOff(cut_off(&tail).unwrap_or_default().to_owned())
-            }
-            Err(CommandError::Failed { status, tail, .. }) if status.ends_with(" 1") => {
+            Err(CommandError::Failed { status, tail, .. }) => {
+                if let Some(words) = cut_off(&tail) {
+                    return Outcome::CutOff(words.to_owned());
+                }
+                if !status.ends_with(" 1") {
+                    return Outcome::Unknown;
+                }
                 let said = tail
                     .lines()
                     .filter(|line| line.contains("FAILED") || line.contains("previously applied"));
